@@ -1,0 +1,189 @@
+"""The result of grading one submission. The JSON is the report; every other output renders it.
+
+In: what the checks, analyses, training and judge found. Out: a `Report`, to JSON and back. No torch here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+REPORT_VERSION = 1
+
+
+class Verdict(StrEnum):
+    """The answer of a check, or of a whole submission."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BORDERLINE = "borderline"
+    """Too close to the threshold to call."""
+    SKIPPED = "skipped"
+    """Not asked, or could not be told; the detail says why."""
+    BROKEN = "broken"
+    """The grader's own fault; costs no points."""
+
+
+class Record(BaseModel):
+    """Frozen; unknown keys are refused. NaN and infinity are not JSON, so a diverged loss is None."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CheckResult(Record):
+    """One line of the scorecard.
+
+    `name` is the check's function without "test_"; `title` its docstring; `measured` and `limit` are for people
+    ("26,202" and "< 20,000"); `detail` says why it failed or was skipped; `hints` what to do, each with the line of the
+    student's file where there is one.
+    """
+
+    name: str
+    title: str
+    verdict: Verdict
+    required: bool
+    points: float
+    max_points: float
+    measured: str = ""
+    limit: str = ""
+    detail: str = ""
+    hints: tuple[Hint, ...] = ()
+
+
+class Hint(Record):
+    """What to do, and where: `line` of the student's file (1-based)."""
+
+    text: str
+    line: int | None = None
+
+
+class Problem(Record):
+    """Why the submission could not be graded. `fault` says whose it is."""
+
+    fault: Literal["submission", "grader"]
+    message: str
+    line: int | None = None
+
+
+class LayerRow(Record):
+    """One row of the layer table, in execution order.
+
+    `receptive_field` and `jump` are (rows, columns) in pixels of the image; None behind global pooling or where it is
+    not proven. `jump` is written as a fraction ("1/2") where it is none. `share` is of all parameters, 0 to 1.
+    `multiply_adds` is per image; `output_shape` is without the batch.
+    """
+
+    module: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    share: float
+    receptive_field: tuple[int, int] | None = None
+    jump: tuple[str, str] | None = None
+    multiply_adds: int = 0
+    line: int | None = None
+
+
+class EpochRow(Record):
+    """One epoch of one run.
+
+    Accuracy is counted: `correct` of `total` test images. The loss is the mean over the epoch's training images.
+    """
+
+    epoch: int
+    train_loss: float | None
+    correct: int
+    total: int
+    learning_rate: float
+    seconds: float
+    momentum: float | None = None
+    train_accuracy: float | None = None
+
+
+class RunRow(Record):
+    """One seed's training. `seconds` is training and evaluation alone, with the device synchronised."""
+
+    seed: int
+    epochs: tuple[EpochRow, ...]
+    seconds: float
+    images_per_second: float
+    finished: bool
+    stopped_because: str = ""
+    parameters_moved: bool = True
+
+
+class Training(Record):
+    """All runs of a submission and what they came to.
+
+    `best`, `last` and `last_3` are accuracies (0 to 1): the best epoch, the last one, and the mean of the last three,
+    each averaged over the runs. `score` is the one that the assignment's `protocol` names. `interval` is a 95 % interval for
+    the mean over training runs (see docs/fairness.md); `practice` is True where the images were not MNIST.
+    """
+
+    dataset: str
+    practice: bool
+    train_images: int
+    test_images: int
+    protocol: str
+    threshold: float
+    runs: tuple[RunRow, ...]
+    best: float | None
+    last: float | None
+    last_3: float | None
+    score: float | None
+    interval: tuple[float, float] | None = None
+    confusion: tuple[tuple[int, ...], ...] = ()
+    wrong: tuple[int, ...] = ()
+    device: str = ""
+    peak_memory_bytes: int | None = None
+
+
+class Environment(Record):
+    """Where this was measured: what a lab note needs."""
+
+    grader: str
+    python: str
+    torch: str
+    torchvision: str
+    platform: str
+    processor: str
+    cores: int
+    device: str
+    isolation: str
+
+
+class Report(Record):
+    """Everything about one graded submission.
+
+    `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where capture failed.
+    `seconds` is by stage: capture, analysis, loading, training. `quick_look` names why this is not a graded run
+    (fewer epochs than the recipe's, say), or is empty.
+    """
+
+    schema_version: Literal[1] = REPORT_VERSION
+    submission: str
+    path: str
+    sha256: str
+    assignment: str
+    assignment_title: str
+    verdict: Verdict
+    points: float
+    max_points: float
+    checks: tuple[CheckResult, ...]
+    problem: Problem | None = None
+    layers: tuple[LayerRow, ...] = ()
+    analysis: dict[str, Any] | None = None
+    training: Training | None = None
+    left_out: tuple[Hint, ...] = ()
+    flags: tuple[str, ...] = ()
+    quick_look: str = ""
+    environment: Environment
+    seconds: dict[str, float] = Field(default_factory=dict)
+    started: str
+
+
+def read(text: str | bytes) -> Report:
+    """A Report from its JSON. Raises pydantic.ValidationError when it is none."""
+    return Report.model_validate_json(text)
