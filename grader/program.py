@@ -285,12 +285,12 @@ class LeftOut(Data):
 
 
 class Program(Data):
-    """All that crosses from a submission into the grader. `seed` is the grader's; it drew the initial weights."""
+    """All that crosses from a submission into the grader. `seeds` are the grader's: one set of initial weights each."""
 
     schema_version: Literal[1] = 1
     model: str = Field(max_length=200)
     line: int | None = None
-    seed: int
+    seeds: tuple[int, ...] = Field(min_length=1, max_length=100)
     input_shape: tuple[int, ...]
     classes: int
     train: Graph

@@ -5,12 +5,14 @@ In: what the checks, analyses, training and judge found. Out: a `Report`, to JSO
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-REPORT_VERSION = 1
+REPORT_VERSION: Final = 1
 
 
 class Verdict(StrEnum):
@@ -118,8 +120,9 @@ class Training(Record):
     """All runs of a submission and what they came to.
 
     `best`, `last` and `last_3` are accuracies (0 to 1): the best epoch, the last one, and the mean of the last three,
-    each averaged over the runs. `score` is the one that the assignment's `protocol` names. `interval` is a 95 % interval for
-    the mean over training runs (see docs/fairness.md); `practice` is True where the images were not MNIST.
+    each averaged over the runs. `score` is the one that the assignment's `protocol` names. `interval` is a 95 %
+    interval for the mean over training runs (see docs/fairness.md); `practice` is True where the images were not MNIST.
+    `feedback` says what a plateau rule or an early stop of the recipe was told after each epoch, or is empty.
     """
 
     dataset: str
@@ -138,6 +141,7 @@ class Training(Record):
     wrong: tuple[int, ...] = ()
     device: str = ""
     peak_memory_bytes: int | None = None
+    feedback: str = ""
 
 
 class Environment(Record):
@@ -159,7 +163,7 @@ class Report(Record):
 
     `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where capture failed.
     `seconds` is by stage: capture, analysis, loading, training. `quick_look` names why this is not a graded run
-    (fewer epochs than the recipe's, say), or is empty.
+    (fewer epochs than the recipe's, say), or is empty. `interrupted`: Ctrl-C ended the training.
     """
 
     schema_version: Literal[1] = REPORT_VERSION
@@ -179,6 +183,7 @@ class Report(Record):
     left_out: tuple[Hint, ...] = ()
     flags: tuple[str, ...] = ()
     quick_look: str = ""
+    interrupted: bool = False
     environment: Environment
     seconds: dict[str, float] = Field(default_factory=dict)
     started: str
@@ -187,3 +192,14 @@ class Report(Record):
 def read(text: str | bytes) -> Report:
     """A Report from its JSON. Raises pydantic.ValidationError when it is none."""
     return Report.model_validate_json(text)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a report as it is written: every field is there, also one that has a default."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Report.model_json_schema(mode="serialization")}
+
+
+def write_schema(path: Path) -> None:
+    """Write `schema()` to `path` (`schema/report.schema.json`), creating its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

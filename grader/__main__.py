@@ -1,0 +1,135 @@
+"""The command line: parse, call, exit. `python -m grader --help` loads no torch.
+
+Exit codes: 0 every required check passed, 1 some failed, 2 wrong usage, 3 the grader itself could not grade,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from grader.errors import GraderError
+
+if TYPE_CHECKING:
+    from grader.session import Work
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Grade small PyTorch networks.", rich_markup_mode=None
+)
+
+
+class Dataset(StrEnum):
+    """Which images to train on."""
+
+    AUTO = "auto"
+    MNIST = "mnist"
+    PRACTICE = "practice"
+
+
+class Device(StrEnum):
+    """Where to train."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+def _seeds(value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdigit() or not 1 <= int(value) <= 100:
+        raise typer.BadParameter(f"{value!r}: write a number from 1 to 100, or auto.")
+    return int(value)
+
+
+Root = Annotated[Path, typer.Option("--root", hidden=True, help="The folder that holds assignments/.")]
+Named = Annotated[str | None, typer.Option("--assignment", help="The assignment; needed for files outside its folder.")]
+
+
+@app.command()
+def grade(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; all submissions if none.")] = None,
+    *,
+    assignment: Named = None,
+    dataset: Annotated[
+        Dataset, typer.Option(help="auto: MNIST, or practice digits where it is not to be had.")
+    ] = Dataset.AUTO,
+    data: Annotated[
+        Path | None, typer.Option(help="The folder that holds MNIST/ [default: GRADER_DATA, else a cache].")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
+    static: Annotated[bool, typer.Option("--static", help="Only the checks that need no training.")] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train fewer epochs for a quick look; never graded.")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")] = "auto",
+    train_anyway: Annotated[
+        bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report alone, as JSON, on standard output.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no scorecards: only the summary.")] = False,
+    root: Root = Path(),
+) -> None:
+    """Check and train submissions, and print a scorecard for each."""
+    from grader import session
+
+    wanted = session.Wanted(
+        paths=tuple(paths or ()),
+        assignment=assignment,
+        dataset=dataset.value,
+        data=data,
+        device=device.value,
+        static=static,
+        epochs=epochs,
+        seeds=_seeds(seeds),
+        train_anyway=train_anyway,
+        output=output,
+        as_json=as_json,
+        quiet=quiet,
+        root=root,
+    )
+    raise typer.Exit(_guarded(lambda: session.grade(wanted)))
+
+
+@app.command()
+def analyse(
+    path: Annotated[Path, typer.Argument(help="One submission.")],
+    *,
+    assignment: Named = None,
+    output: Annotated[Path | None, typer.Option(help="Write here instead of standard output.")] = None,
+    root: Root = Path(),
+) -> None:
+    """Print what the network is, as JSON, without training it."""
+    from grader import session
+
+    raise typer.Exit(_guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root)))
+
+
+def _guarded(work: Work) -> int:
+    """Run a command and turn what can go wrong into a message on standard error and an exit code."""
+    from grader.submission import UsageError
+
+    try:
+        return work()
+    except UsageError as error:
+        print(f"Usage: {error}", file=sys.stderr)  # noqa: T201 - standard error is where messages go
+        return 2
+    except GraderError as error:
+        print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return 3
+    except KeyboardInterrupt:
+        print("Interrupted. Finished reports are kept.", file=sys.stderr)  # noqa: T201 - as above
+        return 130
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m grader")

@@ -1,0 +1,51 @@
+"""A node's kind and arguments, as its entry in `grader.ops` names them.
+
+In: a Node. Out: its Kind, its arguments by name, and the names of what it reads. Reads data only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grader.ops import OPERATORS, Kind, Operator
+from grader.program import Node, Ref
+
+
+def operator(node: Node) -> Operator | None:
+    """The node's entry in `grader.ops`; None for inputs, weights, and operators that are not listed."""
+    return OPERATORS.get(node.op)
+
+
+def kind(node: Node) -> Kind | None:
+    """How the node moves information; None for inputs, weights, and operators that are not listed."""
+    found = OPERATORS.get(node.op)
+    return found.kind if found else None
+
+
+def base(node: Node) -> str:
+    """The operator's plain name: "relu" for "aten.relu_.default"."""
+    parts = node.op.split(".")
+    return (parts[1] if len(parts) > 1 else parts[0]).rstrip("_")
+
+
+def arguments(node: Node) -> dict[str, Any]:
+    """Every argument of an accepted operator by its name, defaults filled in."""
+    return OPERATORS[node.op].bind(node.arguments, node.keywords)
+
+
+def first(node: Node) -> str | None:
+    """The node that the first argument names: what an in-place operator writes, what a view looks at."""
+    for value in (*node.arguments, *node.keywords.values()):
+        return value.node if isinstance(value, Ref) else None
+    return None
+
+
+def several(value: Any, count: int) -> tuple[Any, ...]:
+    """A setting for `count` dimensions: PyTorch writes 3, (3,) or (3, 3) for the same window."""
+    items = tuple(value) if isinstance(value, list | tuple) else (value,)
+    return items * count if len(items) == 1 else items
+
+
+def dimension(index: int, rank: int) -> int:
+    """The dimension that a possibly negative index means."""
+    return index + rank if index < 0 else index

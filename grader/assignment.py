@@ -1,0 +1,293 @@
+"""What an assignment asks for, read from its `assignment.toml`.
+
+In: a folder that an instructor wrote (trusted, but people mistype). Out: a frozen `Assignment`, or a GraderError that
+names the file, the key, what was found there and what would be accepted. No torch here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from inspect import isclass
+from math import isfinite
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from grader.errors import GraderError
+
+FILE = "assignment.toml"
+
+CheckName = Literal[
+    "parameter_limit",
+    "batch_norm",
+    "dropout",
+    "gap_or_fc",
+    "gap",
+    "receptive_field",
+    "output",
+    "independent_samples",
+    "same_network",
+    "untrained",
+    "epochs",
+    "accuracy",
+    "time_budget",
+]
+"""The checks that exist: each is the function `test_<name>` in grader/checks."""
+
+Protocol = Literal["best", "last", "mean_last_3"]
+"""Which accuracy counts: the best epoch's, the last one's, or the mean of the last three."""
+
+OptimizerName = Literal["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad"]
+SchedulerName = Literal["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR"]
+TransformName = Literal[
+    "ToTensor",
+    "Normalize",
+    "RandomRotation",
+    "RandomAffine",
+    "RandomPerspective",
+    "RandomErasing",
+    "RandomCrop",
+    "Pad",
+    "ColorJitter",
+    "GaussianBlur",
+]
+
+
+def _setting(value: object) -> object:
+    items = value if isinstance(value, list) else [value]
+    if isinstance(value, str) or all(isinstance(item, int | float) and isfinite(item) for item in items):
+        return tuple(value) if isinstance(value, list) else value
+    raise ValueError("a setting is a number, true, false, a string or a list of numbers")
+
+
+Setting = Annotated[bool | int | float | str | tuple[int | float, ...], BeforeValidator(_setting)]
+
+DATASETS = {"mnist": ((1, 28, 28), 10)}
+"""Each data set's image shape (channels, rows, columns) and its number of classes."""
+
+
+class Table(BaseModel):
+    """One table of the file. Frozen; unknown keys, NaN and infinities are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Bound(Table):
+    """A limit written as the brief writes it: "< 20,000" or "<= 8,000"."""
+
+    number: int = Field(ge=1)
+    inclusive: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        match = re.fullmatch(r"(<=?) *([0-9]+(?:[_,][0-9]{3})*)", value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError('write it as "< 20,000" (fewer than) or "<= 8,000" (at most)')
+        return {"number": int(re.sub("[_,]", "", match[2])), "inclusive": match[1] == "<="}
+
+    def allows(self, count: int) -> bool:
+        """Whether that many are within the limit."""
+        return count <= self.number if self.inclusive else count < self.number
+
+    def __str__(self) -> str:
+        return f"{'<=' if self.inclusive else '<'} {self.number:,}"
+
+
+def _fraction(value: float) -> float:
+    if not 0 < value <= 1:
+        raise ValueError("write it as a fraction between 0 and 1: 0.994 is 99.4 %")
+    return value
+
+
+class Limits(Table):
+    """What a submission is measured against, and how much of it the grader is willing to run.
+
+    `parameters` counts trainable ones; `receptive_field` is the least number of pixels across, at the last feature map;
+    `accuracy` (0 to 1) the least on the test images; `seconds` the time budget of one training run.
+
+    The others protect the grader: what is beyond them is refused before it runs. `nodes` operators in a graph,
+    `weights` numbers in all tensors of the model, `multiply_adds` per image, `steps` of the optimizer in one run.
+    """
+
+    parameters: Bound
+    epochs: int = Field(ge=1, le=1_000)
+    receptive_field: int = Field(ge=1)
+    accuracy: Annotated[float, AfterValidator(_fraction)]
+    seconds: float = Field(gt=0)
+    nodes: int = Field(default=5_000, ge=1)
+    weights: int = Field(default=50_000_000, ge=1)
+    multiply_adds: int = Field(default=1_000_000_000, ge=1)
+    steps: int = Field(default=300_000, ge=1)
+
+
+class Check(Table):
+    """How a check counts: whether a submission must pass it, and the points that it earns."""
+
+    required: bool
+    points: float = Field(ge=0)
+
+
+class OptimizerChoice(Table):
+    """A class of torch.optim, and its arguments but the parameters."""
+
+    name: OptimizerName
+    settings: dict[str, Setting] = {}
+
+
+class SchedulerChoice(Table):
+    """A class of torch.optim.lr_scheduler, its arguments, and how often it steps.
+
+    OneCycleLR's `total_steps` and CosineAnnealingLR's `T_max`, where they are not given, are the number of times that
+    it steps in the whole training.
+    """
+
+    name: SchedulerName
+    settings: dict[str, Setting] = {}
+    interval: Literal["step", "epoch"] = "epoch"
+
+
+class TransformChoice(Table):
+    """A class of torchvision.transforms, and its arguments."""
+
+    name: TransformName
+    settings: dict[str, Setting] = {}
+
+
+class DefaultRecipe(Table):
+    """How a network is trained where the student's file does not say.
+
+    `criterion` "auto" is negative log-likelihood for a network that ends in log_softmax, else cross entropy.
+    """
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=60_000)
+    optimizer: OptimizerChoice
+    scheduler: SchedulerChoice | None = None
+    train_transform: tuple[TransformChoice, ...] = ()
+    criterion: Literal["auto", "cross_entropy", "nll"] = "auto"
+
+
+class Assignment(Table):
+    """One assignment. `checks` keeps the file's order, which is the scorecard's.
+
+    `input_shape` is (channels, rows, columns) of one image. `borderline_earns_points`: an accuracy that is too close to
+    the limit to call earns its points. `most_seeds`: the most training runs, each under another seed, that a grading
+    takes to be sure.
+    """
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
+    title: str = Field(min_length=1, max_length=100)
+    dataset: Literal["mnist"]
+    input_shape: tuple[int, int, int]
+    classes: int = Field(ge=2)
+    protocol: Protocol
+    borderline_earns_points: bool = True
+    most_seeds: int = Field(default=5, ge=1, le=100)
+    limits: Limits
+    checks: dict[CheckName, Check] = Field(min_length=1)
+    recipe: DefaultRecipe
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        shape, classes = DATASETS[self.dataset]
+        if (self.input_shape, self.classes) != (shape, classes):
+            raise ValueError(f"dataset {self.dataset!r} has input_shape = {list(shape)} and classes = {classes}")
+        if self.recipe.epochs > self.limits.epochs:
+            raise ValueError(
+                f"recipe.epochs is {self.recipe.epochs}, more than limits.epochs = {self.limits.epochs} allows"
+            )
+        return self
+
+    @property
+    def points(self) -> float:
+        """The most that a submission can earn."""
+        return sum(check.points for check in self.checks.values())
+
+
+def load_all(root: Path) -> dict[str, Assignment]:
+    """Every assignment of the project folder `root` by name, in alphabetical order. Raises GraderError."""
+    files = sorted((root / "assignments").glob(f"*/{FILE}"))
+    if not files:
+        raise GraderError(f"{root / 'assignments'} holds no assignment: each is a folder with an {FILE} in it.")
+    return {file.parent.name: load(file.parent) for file in files}
+
+
+def load(folder: Path) -> Assignment:
+    """The assignment in `folder`. Raises GraderError, naming every mistake in its file."""
+    file = folder / FILE
+    table = _read(file)
+    try:
+        # By way of JSON, where pydantic's strict mode takes a list for a tuple but still no "5" for a 5.
+        assignment = Assignment.model_validate_json(json.dumps(table, default=str), strict=True)
+    except ValidationError as error:
+        lines = [_explain(detail) for detail in error.errors(include_url=False)]
+        raise GraderError(f"{file} has {_count(lines)}:\n" + "\n".join(f"  {line}" for line in lines)) from error
+    if assignment.name != folder.name:
+        raise GraderError(f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: they must be equal.")
+    return assignment
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """` Did you mean "best"?` where one of the choices is much like the word, else nothing."""
+    folded = {choice.lower(): choice for choice in choices}
+    close = get_close_matches(word.lower(), folded, n=1)
+    return f' Did you mean "{folded[close[0]]}"?' if close else ""
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise GraderError(f"{file} cannot be read: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise GraderError(f"{file} is not valid TOML: {error}.") from error
+
+
+def _count(lines: list[str]) -> str:
+    return "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+
+
+def _explain(error: ErrorDetails) -> str:
+    """One mistake in a line: the key, what was found there, what would be accepted."""
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    key = ".".join(str(part) for part in path)
+    if error["type"] == "missing":
+        return f"{key} is missing."
+    if error["type"] == "extra_forbidden":
+        return _explain_unknown(key, str(path[-1]), _keys_at(path[:-1]))
+    choices = re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
+    if path != error["loc"] and choices:
+        return _explain_unknown(key, str(path[-1]), choices)
+    message = f"{error['msg'].removeprefix('Value error, ')}."
+    if choices:
+        message = f"known choices: {', '.join(choices)}.{did_you_mean(str(error['input']), choices)}"
+    return f"{key} = {json.dumps(error['input'], default=str)}; {message}" if path else message
+
+
+def _explain_unknown(key: str, word: str, known: list[str]) -> str:
+    return f"{key} is not a known key; known: {', '.join(known)}.{did_you_mean(word, known)}"
+
+
+def _keys_at(path: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at that place of the file may have."""
+    kind: Any = Assignment
+    for part in path:
+        kind = _inside(kind, part)
+    return list(kind.model_fields)
+
+
+def _inside(kind: Any, part: int | str) -> Any:
+    """The type of what a table (or an array or dictionary of tables) holds under that key."""
+    if isclass(kind) and issubclass(kind, Table):
+        kind = kind.model_fields[str(part)].annotation
+    else:
+        kind = get_args(kind)[0 if isinstance(part, int) else -1]
+    return get_args(kind)[0] if NoneType in get_args(kind) else kind

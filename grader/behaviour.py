@@ -1,0 +1,144 @@
+"""Watch an untrained network classify a few images: what no structure can prove.
+
+In: a Program, its initial weights, and some labelled images. Out: a `Behaviour`. Trusted code only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from grader import network as networks
+from grader.analysis import modes
+from grader.network import Network
+from grader.program import Program
+from grader.report import Hint
+
+SAME = 1e-3
+"""Share of the scores' spread that rounding may move them by: other batch sizes take other convolution algorithms."""
+CHANCE = 0.4
+"""No untrained network gets this share of the digits right; random features reach 0.1 to 0.25."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What was seen. `fixed_weights` are random-looking tensors that no seed changes; `accuracy` is 0 to 1."""
+
+    classes: int
+    finite: bool
+    independent: bool
+    repeatable: bool
+    difference: modes.Difference | None
+    fixed_weights: tuple[str, ...]
+    accuracy: float
+
+    @property
+    def output_text(self) -> str:
+        """What each image gets."""
+        return f"{self.classes} {'finite scores' if self.finite else 'scores, some NaN or infinite'}"
+
+    @property
+    def independence_text(self) -> str:
+        """One phrase on what an image's score depends on."""
+        if not self.repeatable:
+            return "another answer each time"
+        return "independent and repeatable" if self.independent else "depends on the batch"
+
+    @property
+    def independence_hints(self) -> tuple[Hint, ...]:
+        """What usually lies behind it."""
+        if not self.repeatable:
+            return (Hint(text="Something random or changing runs in eval mode, such as F.dropout without training=."),)
+        return (
+            Hint(
+                text="BatchNorm with track_running_stats=False, or in train mode inside forward(), uses the statistics "
+                "of the test batch; so does a mean over dimension 0."
+            ),
+        )
+
+    @property
+    def same_network(self) -> bool:
+        """Whether train and eval run the same operators."""
+        return self.difference is None
+
+    @property
+    def same_network_text(self) -> str:
+        """One phrase on the two graphs."""
+        return self.difference.text if self.difference else "the same layers"
+
+    @property
+    def same_network_hints(self) -> tuple[Hint, ...]:
+        """Where they part."""
+        if self.difference is None:
+            return ()
+        text = "Only Dropout and BatchNorm may depend on self.training; do everything else in both modes."
+        return (Hint(text=text, line=self.difference.line),)
+
+    @property
+    def starts_random(self) -> bool:
+        """Whether every tensor of random-looking numbers changes with the seed."""
+        return not self.fixed_weights
+
+    @property
+    def starts_at_chance(self) -> bool:
+        """Whether the untrained network knows no digits."""
+        return self.accuracy < CHANCE
+
+    @property
+    def untrained_text(self) -> str:
+        """What the untrained network gets right."""
+        fixed = f", {len(self.fixed_weights)} fixed tensors" if self.fixed_weights else ""
+        return f"{self.accuracy:.0%} correct{fixed}"
+
+    @property
+    def untrained_hints(self) -> tuple[Hint, ...]:
+        """Which tensors look brought along."""
+        names = ", ".join(self.fixed_weights[:5])
+        text = (
+            f"The same under every seed: {names}. Let PyTorch draw the initial weights; do not set a seed or load any."
+        )
+        return (Hint(text=text),) if names else ()
+
+
+def observe(program: Program, values: Mapping[int, bytes], images: Tensor, labels: Tensor) -> Behaviour:
+    """Watch the network on `images` (N, *input_shape), 0 to 1, with `labels` (N,). `values`: weights for each seed.
+
+    Raises SubmissionError when the weights do not fit the Program.
+    """
+    networks_by_seed = [networks.build(program, blob) for blob in values.values()]
+    network = networks_by_seed[0].eval()
+    with torch.inference_mode():
+        scores = network(images)
+        again = network(images)
+        parts = torch.cat([network(part) for part in (images[:1], images[1:3], *images[3:].chunk(3))])
+    return Behaviour(
+        classes=program.classes,
+        finite=bool(scores.isfinite().all()),
+        independent=_same(scores, parts),
+        repeatable=_same(scores, again),
+        difference=modes.difference(program),
+        fixed_weights=_fixed(networks_by_seed),
+        accuracy=float((scores.argmax(dim=1) == labels).float().mean()),
+    )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    if not one.isfinite().all():
+        return torch.equal(one.isfinite(), other.isfinite())
+    spread = float(one.std()) + 1e-6 * float(one.abs().max()) + 1e-12
+    return float((one - other).abs().max()) <= SAME * spread
+
+
+def _fixed(candidates: list[Network]) -> tuple[str, ...]:
+    """Trainable tensors that hold more than one value and are equal in two networks of different seeds."""
+    if len(candidates) < 2:
+        return ()
+    first, second = (candidate.parameters_by_name() for candidate in candidates[:2])
+    return tuple(
+        name
+        for name, tensor in first.items()
+        if tensor.numel() > 1 and torch.equal(tensor, second[name]) and not bool((tensor == tensor.flatten()[0]).all())
+    )

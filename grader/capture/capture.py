@@ -1,0 +1,92 @@
+"""From a student's source text to a Program and its initial weights.
+
+In: a request (source, input shape, seeds, the assignment's default recipe). Out: bytes. Runs in the child.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from grader.analysis.output import output_kind
+from grader.capture import explain, find, graph, load, modules, recipe
+from grader.errors import SubmissionError
+from grader.program import Graph, Program
+
+
+def capture(request: dict[str, Any]) -> list[bytes]:
+    """The Program as JSON, then for each seed the initial weights as safetensors. Raises SubmissionError."""
+    torch.set_num_threads(1)
+    filename, seeds = request["filename"], request["seeds"]
+    example = torch.rand((2, *request["input_shape"]), generator=torch.Generator().manual_seed(0))
+    definitions = load.load(request["source"], filename)
+    builder = find.find(definitions, example=example, classes=request["classes"], filename=filename)
+    with modules.recorded(filename) as lines:
+        model = _built(builder, seeds[0], example, request["classes"], filename)
+    constants = graph.Constants()
+    train, evaluation = _graphs(model, example, constants, filename)
+    weights, values = graph.declared_weights(model, constants)
+    program = Program(
+        model=builder.name,
+        line=builder.line,
+        seeds=seeds,
+        input_shape=request["input_shape"],
+        classes=request["classes"],
+        train=train,
+        eval=evaluation,
+        weights=weights,
+        modules=modules.declared(model, lines),
+        recipe=recipe.read(
+            definitions,
+            model,
+            default=request["default_recipe"],
+            train_images=request["train_images"],
+            most_steps=request["most_steps"],
+            natural_loss="nll" if output_kind(evaluation) == "log_probabilities" else "cross_entropy",
+        ),
+        left_out=definitions.left_out,
+        notes=definitions.notes,
+    )
+    blobs = [_blob(values)]
+    for seed in seeds[1:]:
+        other = _built(builder, seed, example, request["classes"], filename)
+        blobs.append(_blob(_values_like(program, other, constants)))
+    return [program.to_json().encode(), *blobs]
+
+
+def _built(builder: find.Builder, seed: int, example: torch.Tensor, classes: int, filename: str) -> nn.Module:
+    """A network under `seed`, run once so that lazy layers know their size; its running statistics stay untouched."""
+    model = builder.build(seed)
+    if any(isinstance(module, nn.modules.lazy.LazyModuleMixin) for module in model.modules()):
+        model.eval()(example.clone())
+    find.check_run(copy.deepcopy(model), example, classes=classes, filename=filename)
+    return model
+
+
+def _graphs(model: nn.Module, example: torch.Tensor, constants: graph.Constants, filename: str) -> tuple[Graph, Graph]:
+    try:
+        return (
+            graph.export(model, example, training=True, constants=constants, filename=filename),
+            graph.export(model, example, training=False, constants=constants, filename=filename),
+        )
+    except Exception as error:
+        raise explain.explained(error, filename) from error
+
+
+def _values_like(program: Program, model: nn.Module, constants: graph.Constants) -> dict[str, torch.Tensor]:
+    weights, values = graph.declared_weights(model, constants)
+    if weights != program.weights:
+        raise SubmissionError(
+            f"{program.model} builds another network when it is built again (its tensors have other names or shapes). "
+            "Draw only the weights at random, not the architecture.",
+            line=program.line,
+        )
+    return values
+
+
+def _blob(values: dict[str, torch.Tensor]) -> bytes:
+    return safetensors.torch.save({name: tensor.detach().clone().contiguous() for name, tensor in values.items()})

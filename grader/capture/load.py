@@ -1,0 +1,293 @@
+"""Load the definitions of a student's file without running what the file does.
+
+In: source text. Out: its names, and a list of the statements that were left out. Runs in the child.
+
+Most files train, download or parse arguments when imported. So only definitions run, and only those that the network
+or its recipe can reach: imports, classes, functions and assignments. A loop or a call at the top level never runs.
+What fails while it is defined (a package that is missing here, a data set that cannot be downloaded) becomes a stand-in
+that complains when, and only when, the network really uses it.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import linecache
+import re
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.errors import SubmissionError
+from grader.program import LeftOut
+
+FACTORIES = ("build_model", "create_model", "get_model")
+INSTANCES = ("model", "net", "network")
+SETTINGS = (
+    "MODEL",
+    "EPOCHS",
+    "BATCH_SIZE",
+    "train_transform",
+    "criterion",
+    "configure_optimizers",
+    "GRADIENT_CLIP_NORM",
+    "GRADIENT_CLIP_VALUE",
+    "STOP_AT_ACCURACY",
+)
+MODULE_NAME = "submission"
+
+
+@dataclass
+class Definitions:
+    """What a file defines. `classes` are its own, in order; `later` builds the named top-level instances on demand."""
+
+    names: dict[str, Any]
+    classes: dict[str, type]
+    lines: dict[str, int]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...] = ()
+    later: dict[str, types.CodeType] = field(default_factory=dict)
+
+
+class Missing:
+    """Stands in for something that could not be defined, and says why when it is used."""
+
+    why: str
+    line: int
+
+    def __init__(self, why: str, line: int) -> None:
+        self.__dict__["why"] = why
+        self.__dict__["line"] = line
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Missing(self.why, self.line)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        why, line = self.why, self.line
+
+        class MissingBase:
+            def __init__(self, *_: Any, **__: Any) -> None:
+                raise SubmissionError(why, line=line)
+
+        return (MissingBase,)
+
+    def _complain(self, *_: Any, **__: Any) -> Any:
+        raise SubmissionError(self.why, line=self.line)
+
+    __call__ = __iter__ = __len__ = __getitem__ = __bool__ = __int__ = __float__ = __index__ = _complain
+    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _complain
+    __lt__ = __gt__ = __le__ = __ge__ = __enter__ = _complain
+
+
+def load(source: str, filename: str) -> Definitions:
+    """Run the definitions in `source` that a network or a recipe can reach.
+
+    `filename` is the name shown in tracebacks. Raises SubmissionError for a syntax error.
+    """
+    source, magics = _without_magics(source)
+    tree = _parse(source, filename)
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    statements = [_Statement(node) for node in tree.body]
+    wanted = _reachable(statements)
+    module = types.ModuleType(MODULE_NAME)
+    module.__file__ = filename
+    sys.modules[MODULE_NAME] = module
+    notes: list[str] = []
+    for statement in statements:
+        if statement in wanted:
+            _run(statement, module.__dict__, filename, notes)
+    left_out = [
+        *magics,
+        *(_left_out(statement, source) for statement in statements if _worth_a_line(statement, wanted)),
+    ]
+    return Definitions(
+        names=module.__dict__,
+        classes={name: value for name, value in module.__dict__.items() if _is_own_class(name, value)},
+        lines={name: statement.node.lineno for statement in statements for name in statement.binds},
+        left_out=tuple(sorted(left_out, key=lambda item: item.line)),
+        notes=tuple(notes),
+        later=_instances(statements, filename),
+    )
+
+
+def _is_own_class(name: str, value: Any) -> bool:
+    return isinstance(value, type) and value.__module__ == MODULE_NAME and value.__name__ == name
+
+
+def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
+    """Blank out notebook lines (`!pip install`, `%matplotlib`), which are not Python, keeping the line numbers."""
+    lines, left_out = source.split("\n"), []
+    for index, line in enumerate(lines):
+        if re.match(r"\s*(!|%{1,2}[a-zA-Z])", line) and not _is_continuation(lines, index):
+            left_out.append(LeftOut(line=index + 1, text=line.strip()[:200], reason="a notebook command, not Python"))
+            lines[index] = ""
+    return "\n".join(lines), left_out
+
+
+def _is_continuation(lines: list[str], index: int) -> bool:
+    """A line that begins with `%` can also be the right side of a formatting or modulo expression."""
+    before = next((line.rstrip() for line in reversed(lines[:index]) if line.strip()), "")
+    return before.endswith(("\\", "(", ",", "["))
+
+
+def _parse(source: str, filename: str) -> ast.Module:
+    try:
+        return ast.parse(source, filename)
+    except SyntaxError as error:
+        raise SubmissionError(
+            f"The file is not valid Python: {error.msg}. Run `python {filename}` to see the place, and mend it first.",
+            line=error.lineno,
+        ) from error
+    except (ValueError, MemoryError, RecursionError) as error:
+        raise SubmissionError(
+            f"Python cannot read the file ({type(error).__name__}): expressions are nested too deeply, or it holds "
+            "bytes that are no text. Write the network as ordinary, readable code."
+        ) from error
+
+
+class _Statement:
+    """A top-level statement: what it binds, what it reads, and whether it defines or does something."""
+
+    def __init__(self, node: ast.stmt) -> None:
+        self.node = node
+        self.defines = _defines(node)
+        self.binds = frozenset(_bound(node))
+        self.reads = frozenset(
+            name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)
+        )
+
+
+def _defines(node: ast.stmt) -> bool:
+    if isinstance(node, ast.If):
+        return not _is_main_guard(node) and all(map(_defines, [*node.body, *node.orelse]))
+    if isinstance(node, ast.Try):
+        handlers = [statement for handler in node.handlers for statement in handler.body]
+        return all(_defines(item) or isinstance(item, ast.Pass) for item in [*node.body, *handlers, *node.orelse])
+    return isinstance(
+        node,
+        ast.Import
+        | ast.ImportFrom
+        | ast.ClassDef
+        | ast.FunctionDef
+        | ast.AsyncFunctionDef
+        | ast.Assign
+        | ast.AnnAssign
+        | ast.AugAssign
+        | ast.Pass,
+    )
+
+
+def _is_main_guard(node: ast.If) -> bool:
+    return any(isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test))
+
+
+def _bound(node: ast.AST) -> Iterator[str]:
+    """Names that a definition binds or changes: `config["lr"] = 1` changes config."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        for alias in node.names:
+            yield alias.asname or alias.name.partition(".")[0]
+    elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            yield from _target_names(target)
+    elif isinstance(node, ast.If | ast.Try | ast.ExceptHandler):
+        for child in ast.iter_child_nodes(node):
+            yield from _bound(child)
+
+
+def _target_names(target: ast.expr) -> Iterator[str]:
+    if isinstance(target, ast.Name):
+        yield target.id
+    elif isinstance(target, ast.Tuple | ast.List):
+        for item in target.elts:
+            yield from _target_names(item)
+    elif isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
+        yield from _target_names(target.value)
+
+
+def _reachable(statements: list[_Statement]) -> set[_Statement]:
+    """The definitions that a class, a factory or a recipe setting needs, directly or through another definition."""
+    wanted: set[_Statement] = set()
+    names = {*FACTORIES, *SETTINGS}
+    names |= {name for item in statements for name in item.binds if isinstance(item.node, ast.ClassDef)}
+    imported = {
+        name for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom) for name in item.binds
+    }
+    grew = True
+    while grew:
+        grew = False
+        for item in statements:
+            changes_import = isinstance(item.node, ast.Assign) and item.binds <= imported and not _rebinds(item.node)
+            is_star = isinstance(item.node, ast.ImportFrom) and item.node.names[0].name == "*"
+            if item not in wanted and item.defines and not changes_import and (item.binds & names or is_star):
+                wanted.add(item)
+                names |= item.reads
+                grew = True
+    return wanted
+
+
+def _rebinds(node: ast.Assign) -> bool:
+    return any(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
+
+
+def _instances(statements: list[_Statement], filename: str) -> dict[str, types.CodeType]:
+    """Code that makes a top-level `model = nn.Sequential(...)` anew, by name."""
+    return {
+        name: compile(ast.Module([item.node], []), filename, "exec")
+        for item in statements
+        if isinstance(item.node, ast.Assign)
+        for name in item.binds & set(INSTANCES)
+    }
+
+
+def _run(statement: _Statement, names: dict[str, Any], filename: str, notes: list[str]) -> None:
+    try:
+        exec(compile(ast.Module([statement.node], []), filename, "exec"), names)  # noqa: S102 - running the student's definitions is the job of this process
+    except Exception as error:
+        why = _why(statement, error)
+        notes.append(why)
+        for name in statement.binds:
+            if name not in names and name != "*":
+                names[name] = Missing(why, statement.node.lineno)
+
+
+def _why(statement: _Statement, error: Exception) -> str:
+    if isinstance(error, SubmissionError):
+        return error.message
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return missing_module(error.name)
+    what = ", ".join(sorted(statement.binds)) or "this line"
+    reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return f"{what} could not be defined: {reason}. The network needs it, so mend this line."
+
+
+def missing_module(name: str) -> str:
+    """What to tell a student whose network needs the module `name`."""
+    if name in sys.builtin_module_names or hasattr(builtins, name):
+        return f"{name} cannot be imported here."
+    return (
+        f"The network uses {name}, which is not installed here. If {name} is a file of yours, copy what you use into "
+        "the submission, which is one file; if it is a package, write that part with torch alone."
+    )
+
+
+def _worth_a_line(statement: _Statement, wanted: set[_Statement]) -> bool:
+    node = statement.node
+    if statement in wanted or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        return False
+    if not statement.defines:
+        return True
+    return isinstance(node, ast.Assign) and any(isinstance(item, ast.Call) for item in ast.walk(node))
+
+
+def _left_out(statement: _Statement, source: str) -> LeftOut:
+    text = (ast.get_source_segment(source, statement.node) or "").strip().splitlines()
+    reason = "not needed to build the network" if statement.defines else "it does something instead of defining it"
+    if isinstance(statement.node, ast.If) and _is_main_guard(statement.node):
+        reason = "runs only when the file is the program"
+    return LeftOut(line=statement.node.lineno, text=text[0][:200] if text else "", reason=reason)

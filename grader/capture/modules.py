@@ -1,0 +1,72 @@
+"""List the nn.Modules that a network declares, whether or not they run, and where the student's file makes each.
+
+In: a built model. Out: `Module` records. Runs in the child.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+from grader.program import Module
+
+SHOWN = (
+    *("p", "inplace", "num_features", "in_features", "out_features", "in_channels", "out_channels"),
+    *("kernel_size", "stride", "padding", "dilation", "groups", "output_size"),
+)
+
+
+@contextmanager
+def recorded(filename: str) -> Iterator[dict[int, int]]:
+    """Note, for every module made inside, the line of the file `filename` that made it: {id(module): line}."""
+    lines: dict[int, int] = {}
+    original = nn.Module.__init__
+
+    def noted(self: nn.Module, *arguments: Any, **keywords: Any) -> None:
+        if line := _line(filename):
+            lines.setdefault(id(self), line)
+        original(self, *arguments, **keywords)
+
+    nn.Module.__init__ = noted  # type: ignore[method-assign] # put back below; torch has no hook for construction
+    try:
+        yield lines
+    finally:
+        nn.Module.__init__ = original  # type: ignore[method-assign] # as above
+
+
+def _line(filename: str) -> int | None:
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename == filename:
+            return frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment] # None ends the loop
+    return None
+
+
+def declared(model: nn.Module, lines: dict[int, int]) -> tuple[Module, ...]:
+    """Every module of the model but the model itself, in order of declaration."""
+    return tuple(
+        Module(
+            path=path[:200], type=type(module).__name__[:200], settings=_settings(module), line=lines.get(id(module))
+        )
+        for path, module in model.named_modules()
+        if path
+    )
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    return {name: _plain(value) for name in SHOWN if _is_plain(value := getattr(module, name, None))}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(item is None or isinstance(item, int) for item in value)
+    return isinstance(value, (bool, int, float, str))
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

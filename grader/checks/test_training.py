@@ -1,0 +1,25 @@
+"""Whether the network learns what the assignment asks for; the first check to ask for `training` starts it."""
+
+
+def test_epochs(recipe, limits, show):
+    """Training takes no more epochs than allowed."""
+    show(measured=f"{recipe.epochs} epochs", limit=f"<= {limits.epochs}")
+    assert recipe.epochs <= limits.epochs, f"EPOCHS = {recipe.epochs}; at most {limits.epochs} are allowed"
+
+
+def test_accuracy(accuracy, show, skip, too_close_to_call):
+    """The network is accurate enough on the test images."""
+    show(measured=accuracy.measured, limit=accuracy.limit)
+    if accuracy.skipped:
+        skip(accuracy.skipped)
+    if accuracy.borderline:
+        too_close_to_call(accuracy.explanation)
+    assert accuracy.passed, accuracy.explanation
+
+
+def test_time_budget(training, limits, show):
+    """Training fits the time budget."""
+    show(measured=f"{training.seconds:.0f} s", limit=f"<= {limits.seconds:.0f} s")
+    assert training.seconds <= limits.seconds, (
+        f"one run takes {training.seconds:.0f} seconds on {training.device}; the budget is {limits.seconds:.0f}"
+    )

@@ -1,0 +1,231 @@
+"""Rebuild a Program as torch modules that trusted code can run and train.
+
+In: a validated Program and the values of its weights (safetensors bytes). Out: a `Network`. Student code is not needed:
+every call goes to an allowlisted operator of `grader.ops`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, fx, nn
+
+from grader import ops
+from grader.errors import SubmissionError
+from grader.program import BATCH, DTypeArgument, Graph, Node, Program, Ref, Shape
+
+if TYPE_CHECKING:
+    from grader.assignment import Limits
+
+LARGEST_TENSOR = 2**28
+"""Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
+
+
+def read_values(program: Program, values: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file that an untrusted child wrote, checked against the Program's weights.
+
+    Raises SubmissionError when the file is damaged or does not hold exactly the declared tensors.
+    """
+    try:
+        tensors = safetensors.torch.load(values)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise SubmissionError(f"The network's weights could not be read: {error}.") from error
+    expected = {weight.storage: weight for weight in reversed(program.weights) if weight.storage == weight.name}
+    if tensors.keys() != expected.keys():
+        odd = sorted(tensors.keys() ^ expected.keys())[0]
+        raise SubmissionError(f"The network's weights do not match its declaration, first at {odd!r}.")
+    for name, tensor in tensors.items():
+        weight = expected[name]
+        if tuple(tensor.shape) != weight.shape or tensor.dtype != getattr(torch, weight.dtype):
+            raise SubmissionError(f"The weight {name} has shape {tuple(tensor.shape)}, declared as {weight.shape}.")
+    return tensors
+
+
+class Network(nn.Module):
+    """A Program as a module: `network(images)` runs its train graph after `.train()`, its eval graph after `.eval()`.
+
+    Images are float32 of shape (N, *input_shape); the result is (N, classes). `weights` maps every name of the Program
+    to its tensor; names that share storage share the tensor, and both graphs share all of them.
+    """
+
+    def __init__(self, program: Program, values: Mapping[str, Tensor], device: torch.device | str = "cpu") -> None:
+        super().__init__()
+        self.device = torch.device(device)
+        self.weights = _place(program, values, self.device)
+        self.train_graph = build_graph(program.train, self.weights, self.device, gradient_blocks=True)
+        self.eval_graph = build_graph(program.eval, self.weights, self.device, gradient_blocks=False)
+        self.train()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores of shape (N, classes) for images of shape (N, *input_shape)."""
+        result: Tensor = (self.train_graph if self.training else self.eval_graph)(images)
+        return result
+
+    def parameters_by_name(self) -> dict[str, nn.Parameter]:
+        """The Program's parameters by name, shared ones under every name."""
+        return {name: tensor for name, tensor in self.weights.items() if isinstance(tensor, nn.Parameter)}
+
+
+def build(program: Program, values: bytes, device: torch.device | str = "cpu") -> Network:
+    """The Network of a Program, on `device`. Raises SubmissionError when the weights do not fit the Program."""
+    return Network(program, read_values(program, values), device)
+
+
+def _place(program: Program, values: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    placed: dict[str, Tensor] = {}
+    for weight in program.weights:
+        if weight.storage != weight.name:
+            continue
+        tensor = values[weight.name].detach().clone().to(device)
+        if weight.kind == "parameter":
+            tensor = nn.Parameter(tensor, requires_grad=weight.trainable)
+        placed[weight.name] = tensor
+    return {weight.name: placed[weight.storage] for weight in program.weights}
+
+
+def build_graph(
+    graph: Graph, weights: Mapping[str, Tensor], device: torch.device, *, gradient_blocks: bool
+) -> fx.GraphModule:
+    """One Graph as an fx module over `weights`. `gradient_blocks`: honour `torch.no_grad()` blocks inside it."""
+    root = nn.Module()
+    result = fx.Graph()
+    places: dict[str, fx.Node] = {}
+    gradient = True
+    for node in graph.nodes:
+        if node.op == "input":
+            places[node.name] = result.placeholder("images")
+        elif node.op == "weight":
+            places[node.name] = result.get_attr(_register(root, str(node.arguments[0]), weights))
+        else:
+            if gradient_blocks and node.gradient != gradient:
+                gradient = node.gradient
+                result.call_function(torch._C._set_grad_enabled, (gradient,))
+            places[node.name] = _call(result, node, places, device)
+    if not gradient:
+        result.call_function(torch._C._set_grad_enabled, (True,))
+    result.output(places[graph.output])
+    return fx.GraphModule(root, result)
+
+
+def _register(root: nn.Module, name: str, weights: Mapping[str, Tensor]) -> str:
+    attribute = f"weight_{list(weights).index(name)}"
+    if not hasattr(root, attribute):
+        tensor = weights[name]
+        if isinstance(tensor, nn.Parameter):
+            root.register_parameter(attribute, tensor)
+        else:
+            root.register_buffer(attribute, tensor)
+    return attribute
+
+
+def _call(graph: fx.Graph, node: Node, places: Mapping[str, fx.Node], device: torch.device) -> fx.Node:
+    arguments = tuple(_value(value, places) for value in node.arguments)
+    keywords = {name: _value(value, places) for name, value in node.keywords.items()}
+    if ops.find(node.op).kind is ops.Kind.CREATE and not node.op.endswith("_like.default"):
+        keywords["device"] = device
+    return graph.call_function(_target(node.op), arguments, keywords)
+
+
+def _value(value: Any, places: Mapping[str, fx.Node]) -> Any:
+    if isinstance(value, Ref):
+        return places[value.node]
+    if isinstance(value, DTypeArgument):
+        return getattr(torch, value.dtype)
+    if isinstance(value, tuple):
+        return [_value(item, places) for item in value]
+    return value
+
+
+def _target(name: str) -> Callable[..., Any]:
+    namespace, base, *overload = ops.find(name).name.split(".")
+    if namespace == "operator":
+        return getattr(operator, base)  # type: ignore[no-any-return] # the operator module is untyped per name
+    return getattr(getattr(torch.ops.aten, base), overload[0])  # type: ignore[no-any-return] # torch.ops is dynamic
+
+
+class _Recorder(fx.Interpreter):
+    """Runs a graph and hands every node's result to `see`."""
+
+    def __init__(self, module: fx.GraphModule, see: Callable[[fx.Node, Any], None]) -> None:
+        super().__init__(module)
+        self.see = see
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        self.see(n, result)
+        return result
+
+
+def trace(graph: Graph, weights: Mapping[str, Tensor], images: Tensor) -> Iterator[tuple[Node, Any]]:
+    """Run `graph` on `images` and yield every Node with its result, in execution order."""
+    module = build_graph(graph, weights, images.device, gradient_blocks=False)
+    results: list[Any] = []
+    skip = {"output"}
+    _Recorder(module, lambda node, result: None if node.op in skip else results.append(result)).run(images)
+    yield from zip(graph.nodes, results, strict=True)
+
+
+def check_size(program: Program, limits: Limits) -> None:
+    """Refuse a network that is larger than the assignment lets the grader run. Raises SubmissionError."""
+    nodes = max(len(program.train.nodes), len(program.eval.nodes))
+    weights = sum(weight.size for weight in program.weights if weight.storage == weight.name)
+    for what, found, most in (("operators", nodes, limits.nodes), ("numbers in its weights", weights, limits.weights)):
+        if found > most:
+            raise SubmissionError(
+                f"The network has {found:,} {what}; the grader runs at most {most:,}.", line=program.line
+            )
+
+
+def check_shapes(program: Program) -> None:
+    """Run both graphs without any data (on torch's meta device) and compare every shape with the Program's claim.
+
+    Allocates nothing. Raises SubmissionError for a shape that differs, an operator that refuses its arguments, or a
+    tensor of more than `LARGEST_TENSOR` elements.
+    """
+    meta = torch.device("meta")
+    weights = {
+        weight.name: torch.empty(weight.shape, dtype=getattr(torch, weight.dtype), device=meta)
+        for weight in program.weights
+    }
+    for graph in (program.train, program.eval):
+        for batch in (2, 3):
+            images = torch.empty((batch, *program.input_shape), device=meta)
+            try:
+                for node, result in trace(graph, weights, images):
+                    _compare(node, result, batch)
+            except (RuntimeError, TypeError, ValueError, IndexError, NotImplementedError) as error:
+                reason = str(error).splitlines()[0][:300]
+                raise SubmissionError(f"The captured network does not run by itself: {reason}") from error
+
+
+def _compare(node: Node, result: Any, batch: int) -> None:
+    if not isinstance(result, Tensor):
+        return
+    if node.shape is None or tuple(result.shape) != concrete(node.shape, batch):
+        raise SubmissionError(
+            f"The operator {node.op} gives a tensor of shape {tuple(result.shape)}, where the captured network claims "
+            f"{node.shape}. The forward pass must do the same at every call.",
+            line=node.line,
+        )
+    if result.numel() > LARGEST_TENSOR:
+        raise SubmissionError(
+            f"The operator {node.op} makes a tensor of {result.numel():,} numbers for {batch} images; the limit is "
+            f"{LARGEST_TENSOR:,}. Make the layer smaller.",
+            line=node.line,
+        )
+
+
+def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
+    """`shape` for a batch of that many images: ("4*N", 10) for 2 images is (8, 10)."""
+    return tuple(_size(size, batch) for size in shape)
+
+
+def _size(size: int | str, batch: int) -> int:
+    if isinstance(size, int):
+        return size
+    return int(size.removesuffix(BATCH).removesuffix("*") or 1) * batch

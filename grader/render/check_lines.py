@@ -1,0 +1,116 @@
+"""The checks as lines of the scorecard. In: a Report's checks. Out: one line each, with the reason where one failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.render import words
+from grader.render.escape import printable
+from grader.render.marks import MARKS, bullets, section
+from grader.report import CheckResult, Hint, Report, Verdict
+
+WIDEST_MEASURE = 18
+WIDEST_LIMIT = 14
+
+
+def check_lines(report: Report) -> RenderableType:
+    """One line per check in the report's order; what did not pass is followed by its reason and what to do."""
+    widths = _widths(report.checks)
+    parts: list[RenderableType] = [section("Checks"), _line(Text(), _names(), widths)]
+    for check in report.checks:
+        parts.append(_line(_symbol(check), _cells(check), widths))
+        parts.extend(_reasons(report, check))
+    return Group(*parts, _count(report.checks))
+
+
+def hint_lines(report: Report, hints: Sequence[Hint]) -> RenderableType:
+    """An arrow, the place in the student's file, and what to do there."""
+    return bullets("→", (_hint(report, hint) for hint in hints))
+
+
+def _hint(report: Report, hint: Hint) -> Text:
+    text = Text(words.place(report, hint.line), style="cyan")
+    text.append("  " if hint.line is not None else "")
+    return text.append(printable(hint.text, 600, lines=True), style="default")
+
+
+Cells = tuple[Text, Text, Text, Text]
+
+
+def _names() -> Cells:
+    return Text(style="dim"), Text("measured", "dim"), Text("limit", "dim"), Text("points", "dim")
+
+
+def _cells(check: CheckResult) -> Cells:
+    title = Text(printable(check.title.rstrip("."), 120), style="dim" if check.verdict is Verdict.SKIPPED else "")
+    if not check.required:
+        title.append(" · advisory", style="dim italic")
+    return title, Text(_measure(check), style=MARKS[check.verdict].style), Text(_limit(check), "dim"), _points(check)
+
+
+def _symbol(check: CheckResult) -> Text:
+    mark = MARKS[check.verdict]
+    return Text(mark.symbol, style=f"bold {mark.style}")
+
+
+def _measure(check: CheckResult) -> str:
+    return printable(check.measured, 60)
+
+
+def _limit(check: CheckResult) -> str:
+    return printable(check.limit, 60)
+
+
+def _points(check: CheckResult) -> Text:
+    if not check.max_points:
+        return Text("–", style="dim")
+    return Text(f"{words.points(check.points)} / {words.points(check.max_points)}")
+
+
+def _widths(checks: Sequence[CheckResult]) -> tuple[int, int, int]:
+    measures = max((Text(_measure(check)).cell_len for check in checks), default=0)
+    limits = max((Text(_limit(check)).cell_len for check in checks), default=0)
+    scores = max((_points(check).cell_len for check in checks), default=0)
+    return min(max(measures, 8), WIDEST_MEASURE), min(max(limits, 5), WIDEST_LIMIT), max(scores, 6)
+
+
+def _line(symbol: Text, cells: Cells, widths: tuple[int, int, int]) -> RenderableType:
+    measured, limit, points = widths
+    grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    grid.add_column(width=1)
+    grid.add_column(ratio=1)
+    grid.add_column(width=measured, justify="right", overflow="fold")
+    grid.add_column(width=limit, overflow="fold")
+    grid.add_column(width=points, justify="right", no_wrap=True)
+    grid.add_row(symbol, *cells)
+    return Padding(grid, (0, 0, 0, 1))
+
+
+def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
+    if check.verdict is Verdict.PASSED:
+        return []
+    reasons: list[RenderableType] = []
+    if check.detail:
+        quiet = check.verdict is Verdict.SKIPPED
+        reasons.append(Text(printable(check.detail, 1200, lines=True), style="dim" if quiet else ""))
+    if check.hints:
+        reasons.append(hint_lines(report, check.hints))
+    return [Padding(Group(*reasons), (0, 0, 0, 4))] if reasons else []
+
+
+def _count(checks: Sequence[CheckResult]) -> Text:
+    """How many came out how, under the lines: "8 passed, 1 failed (advisory)"."""
+    counted = Counter((check.verdict, check.required or check.verdict is Verdict.PASSED) for check in checks)
+    line = Text("    ")
+    for verdict in Verdict:
+        for required in (True, False):
+            if number := counted[verdict, required]:
+                line.append(", " if len(line) > 4 else "", style="dim")
+                line.append(f"{number} {verdict}{'' if required else ' (advisory)'}", style=MARKS[verdict].style)
+    return line

@@ -1,0 +1,55 @@
+"""How a verdict looks: a symbol, a word, a colour. Never a colour alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from grader.report import Verdict
+
+
+class Mark(NamedTuple):
+    """A verdict for the eye: `symbol` of one cell, `words` for a headline, `style` in rich's language."""
+
+    symbol: str
+    words: str
+    style: str
+
+
+MARKS = {
+    Verdict.PASSED: Mark("✓", "passed", "green"),
+    Verdict.FAILED: Mark("✗", "failed", "red"),
+    Verdict.BORDERLINE: Mark("≈", "too close to call", "yellow"),
+    Verdict.SKIPPED: Mark("–", "not graded", "dim"),
+    Verdict.BROKEN: Mark("!", "the grader broke", "magenta"),
+}
+
+
+def headline(verdict: Verdict) -> Text:
+    """Symbol and word: "✗ failed"."""
+    mark = MARKS[verdict]
+    return Text(f"{mark.symbol} {mark.words}", style=f"bold {mark.style}")
+
+
+def label(verdict: Verdict) -> Text:
+    """Symbol and the verdict's own name, for a table: "≈ borderline"."""
+    return Text(f"{MARKS[verdict].symbol} {verdict}", style=MARKS[verdict].style)
+
+
+def section(title: str) -> Rule:
+    """The line that opens a part of the scorecard."""
+    return Rule(Text(title, style="bold"), align="left", style="bright_black")
+
+
+def bullets(symbol: str, lines: Iterable[Text], style: str = "") -> Table:
+    """Each line behind `symbol`, its continuation indented under its text."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(style=style)
+    grid.add_column(style=style, overflow="fold")
+    for line in lines:
+        grid.add_row(symbol, line)
+    return grid

@@ -1,0 +1,165 @@
+"""What happens while a submission is graded, live on stderr. In: the pipeline's announcements. Out: a few calm lines.
+
+On a terminal one block is redrawn in place and vanishes at the end, because the scorecard shows it all; elsewhere each
+epoch is one plain line. Nothing runs in a thread: the display moves when it is told something.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from grader.render import words
+from grader.render.escape import printable
+
+SECONDS_BETWEEN_FRAMES = 0.125
+EPOCHS_SHOWN = 6
+
+
+class TrainingProgress:
+    """Shows stages, then training: `with TrainingProgress("alice") as progress: progress.stage("Reading the network")`.
+
+    `console` writes to stderr unless given; `quiet` shows nothing; `clock` returns seconds. Seeds are told apart by
+    epochs that begin again at 1.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        console: Console | None = None,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = printable(name, 40)
+        self._console = console or Console(stderr=True)
+        self._quiet = quiet
+        self._clock = clock
+        self._live: Live | None = None
+        self._stage = ""
+        self._seeds = self._epochs = self._steps = 0
+        self._seed = self._epoch = 1
+        self._step = self._finished = 0
+        self._loss: float | None = None
+        self._learning_rate = 0.0
+        self._rows: list[tuple[str, ...]] = []
+        self._began = self._drawn = 0.0
+
+    def __enter__(self) -> Self:
+        if not self._quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
+            # stdout belongs to --json alone: it is never redirected.
+            self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def stage(self, text: str) -> None:
+        """Say what begins now: "Reading the network"."""
+        self._stage = printable(text, 120)
+        self._seeds = 0
+        self._plain(self._stage)
+        self._draw()
+
+    def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
+        """Training begins: `seeds` runs of `epochs` epochs of `steps_per_epoch` batches."""
+        self._seeds, self._epochs, self._steps = seeds, epochs, steps_per_epoch
+        self._seed, self._epoch, self._step, self._finished = 1, 1, 0, 0
+        self._loss, self._rows = None, []
+        self._began = self._clock()
+        self._draw()
+
+    def step(self, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+        """`step` batches (from 1) of `epoch` (from 1) are done. Cheap: it draws a few times per second at most."""
+        self._turn_to(epoch)
+        self._step, self._loss, self._learning_rate = step, loss, learning_rate
+        if self._clock() - self._drawn >= SECONDS_BETWEEN_FRAMES:
+            self._draw()
+
+    def epoch(
+        self, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
+    ) -> None:
+        """`epoch` is done and read `correct` of `total` test images; it took `seconds`."""
+        self._turn_to(epoch)
+        self._step, self._loss, self._learning_rate, self._finished = self._steps, loss, learning_rate, epoch
+        accuracy, took = words.percent(correct / total), words.duration(seconds)
+        self._rows.append((str(epoch), accuracy, _loss(loss), f"{learning_rate:.3g}", took))
+        seed = f"seed {self._seed}/{self._seeds}  " if self._seeds > 1 else ""
+        rate = f"lr {learning_rate:.3g}"
+        self._plain(f"{seed}epoch {epoch:>2}/{self._epochs}  {accuracy}  loss {_loss(loss)}  {rate}  {took}")
+        self._draw()
+
+    def seconds_left(self) -> float | None:
+        """How long training still takes at the pace so far; None before the first step."""
+        done = self._done()
+        if done == 0:
+            return None
+        pace = (self._clock() - self._began) / done
+        return max(0.0, pace * (self._all() - done))
+
+    def _done(self) -> int:
+        return ((self._seed - 1) * self._epochs + self._epoch - 1) * self._steps + self._step
+
+    def _all(self) -> int:
+        return self._seeds * self._epochs * self._steps
+
+    def _turn_to(self, epoch: int) -> None:
+        if epoch <= self._finished:  # a new seed starts again at epoch 1
+            self._seed, self._finished, self._rows = self._seed + 1, 0, []
+            self._seeds = max(self._seeds, self._seed)  # a close call is given more seeds than were announced
+        self._epoch = epoch
+
+    def _plain(self, text: str) -> None:
+        if self._quiet or self._live is not None:
+            return
+        name = f"{self._name}: " if self._name else ""
+        self._console.print(Text(name + text), soft_wrap=True)
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._live.update(self._frame(), refresh=True)
+        self._drawn = self._clock()
+
+    def _frame(self) -> RenderableType:
+        name = Text.assemble((self._name, "bold"), "  " if self._name else "")
+        if not self._seeds:
+            return name.append(f"{self._stage} …")
+        return Group(name.append(self._place()), self._bar(), self._table())
+
+    def _place(self) -> str:
+        seed = f", seed {self._seed} of {self._seeds}" if self._seeds > 1 else ""
+        return f"Training: epoch {self._epoch} of {self._epochs}{seed}"
+
+    def _bar(self) -> RenderableType:
+        left = self.seconds_left()
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        bar = ProgressBar(total=self._all(), completed=self._done(), width=28)
+        facts = f"loss {_loss(self._loss)}  learning rate {self._learning_rate:.3g}"
+        grid.add_row(bar, Text(facts), Text("" if left is None else f"{words.duration(left)} left", style="dim"))
+        return grid
+
+    def _table(self) -> RenderableType:
+        table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
+        for name in ("epoch", "accuracy", "loss", "learning rate", "time"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in self._rows[-EPOCHS_SHOWN:]:
+            table.add_row(*row)
+        return table if self._rows else Text()
+
+
+def _loss(loss: float | None) -> str:
+    """Four digits; a diverged loss is said to be none."""
+    return "none" if loss is None or loss != loss else f"{loss:.4f}"

@@ -1,0 +1,179 @@
+"""The scorecard that a student sees, and the table that a class makes. In: Reports. Out: rich renderables.
+
+Everything a submission chose (names, kinds, messages) passes `escape.printable` and is never read as markup.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from grader.render import words
+from grader.render.accuracy import accuracy
+from grader.render.check_lines import check_lines, hint_lines
+from grader.render.escape import printable
+from grader.render.layer_table import layer_table
+from grader.render.marks import MARKS, bullets, headline, label, section
+from grader.report import Problem, Report, Verdict
+
+WIDEST = 100
+"""Longer lines are harder to read than they are worth."""
+
+PRACTICE = (
+    "MNIST was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
+    "Grade again where MNIST can be downloaded, or name its folder with --data."
+)
+OURS = "This is the grader's own fault: it costs no points. Please show this report to your instructor."
+
+
+def scorecard(report: Report) -> RenderableType:
+    """The whole report of one submission, 80 to 100 columns wide."""
+    parts: list[RenderableType] = [_header(report), *_banners(report)]
+    if report.problem is not None:
+        parts.append(_problem(report, report.problem))
+    if report.checks:
+        parts.append(check_lines(report))
+    if report.layers:
+        parts.append(layer_table(report))
+    if report.training is not None:
+        parts.append(accuracy(report.training))
+    parts += _notes(report)
+    return Constrain(Group(*_spaced([*parts, _colophon(report)])), WIDEST)
+
+
+def summary(reports: Sequence[Report]) -> RenderableType:
+    """One line per submission: verdict, points, parameters, accuracy, and what to look at first."""
+    parts: list[RenderableType] = []
+    for assignment in dict.fromkeys(report.assignment for report in reports):
+        group = [report for report in reports if report.assignment == assignment]
+        parts += [section(printable(group[0].assignment_title, 60)), _class_table(group), Text()]
+    return Constrain(Group(*parts, _tally(reports)), WIDEST)
+
+
+def _spaced(parts: Sequence[RenderableType]) -> list[RenderableType]:
+    return [line for part in parts for line in (part, Text())][:-1]
+
+
+def _header(report: Report) -> RenderableType:
+    grid = Table.grid(expand=True, padding=(0, 1))
+    grid.add_column(ratio=1, overflow="fold")
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_row(Text(printable(report.submission, 80), style="bold"), headline(report.verdict))
+    total = f"{words.points(report.points)} of {words.points(report.max_points)} points"
+    grid.add_row(Text(printable(report.path, 200), style="dim"), Text(total, style="bold"))
+    title = Text(printable(report.assignment_title, 60), style="bold")
+    return Panel(grid, title=title, title_align="left", border_style=MARKS[report.verdict].style, padding=(0, 1))
+
+
+def _banners(report: Report) -> list[RenderableType]:
+    banners: list[RenderableType] = []
+    if report.training is not None and report.training.practice:
+        banners.append(_banner("PRACTICE: not graded on MNIST", PRACTICE))
+    if report.interrupted:
+        banners.append(
+            _banner("INTERRUPTED: a partial report", "Training was ended with Ctrl-C; no accuracy is final.")
+        )
+    if report.quick_look:
+        banners.append(_banner("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
+    return banners
+
+
+def _banner(title: str, text: str) -> RenderableType:
+    body = Text(justify="center").append(title, style="bold yellow").append(f"\n{text}")
+    return Panel(body, box=box.HEAVY, border_style="yellow", padding=(0, 2))
+
+
+def _problem(report: Report, problem: Problem) -> RenderableType:
+    ours = problem.fault == "grader"
+    parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
+    if problem.line is not None:
+        parts.append(Text.assemble(("at ", "dim"), (words.place(report, problem.line), "cyan")))
+    parts += [Text(), Text(OURS if ours else "Nothing was trained. Change the file and grade it again.", style="dim")]
+    title = "The grader could not grade this submission" if ours else "This submission cannot be graded yet"
+    style = "magenta" if ours else "red"
+    return Panel(Group(*parts), title=Text(title, style="bold"), title_align="left", border_style=style)
+
+
+def _notes(report: Report) -> list[RenderableType]:
+    notes: list[RenderableType] = []
+    if report.left_out:
+        body = Group(
+            Text("Definitions are loaded, a script is not run:", style="dim"), hint_lines(report, report.left_out)
+        )
+        notes.append(Group(section("Not executed"), Padding(body, (0, 0, 0, 1))))
+    if report.flags:
+        lines = bullets("⚑", (Text(printable(flag)) for flag in report.flags), style="yellow")
+        notes.append(Group(section("For the instructor to look at"), Padding(lines, (0, 0, 0, 1))))
+    return notes
+
+
+def _colophon(report: Report) -> RenderableType:
+    """Time, machine and versions: what a lab note needs, in a quiet voice."""
+    where = report.environment
+    stages = (f"{printable(stage, 20)} {words.duration(seconds)}" for stage, seconds in report.seconds.items())
+    machine = (where.device, f"{where.processor}, {where.cores} cores", where.platform, f"isolation {where.isolation}")
+    versions = (f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python"))
+    grid = Table.grid(padding=(0, 2, 0, 1))
+    for name, facts in (("time", stages), ("machine", machine), ("versions", versions), ("started", [report.started])):
+        line = " · ".join(printable(fact, 100) for fact in facts)
+        if line:
+            grid.add_row(Text(name, style="dim"), Text(line, style="dim"))
+    return grid
+
+
+def _class_table(group: Sequence[Report]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("submission", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for name in ("points", "parameters", "accuracy"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("look at", overflow="fold")
+    for report in group:
+        table.add_row(*_summary_cells(report))
+    return table
+
+
+def _summary_cells(report: Report) -> tuple[Text, ...]:
+    parameters = (report.analysis or {}).get("total_parameters")
+    return (
+        Text(printable(report.submission, 40)),
+        label(report.verdict),
+        Text(f"{words.points(report.points)} / {words.points(report.max_points)}"),
+        Text(f"{parameters:,}" if isinstance(parameters, int) else "–"),
+        _summary_accuracy(report),
+        Text(_look_at(report), style="dim"),
+    )
+
+
+def _summary_accuracy(report: Report) -> Text:
+    if report.training is None:
+        return Text("–")
+    if report.training.practice:
+        return Text("practice", style="yellow")
+    return Text(words.percent(report.training.score, threshold=report.training.threshold))
+
+
+def _look_at(report: Report) -> str:
+    """The problem's first line, else the names of the required checks that did not pass."""
+    if report.problem is not None:
+        return printable(report.problem.message.split("\n", 1)[0], 40)
+    open_checks = [check for check in report.checks if check.required and check.verdict is not Verdict.PASSED]
+    return ", ".join(printable(check.name.replace("_", " "), 40) for check in open_checks)
+
+
+def _tally(reports: Sequence[Report]) -> Text:
+    counted = Counter(report.verdict for report in reports)
+    line = Text(f"{len(reports)} submissions: ", style="bold")
+    for verdict in Verdict:
+        if number := counted[verdict]:
+            line.append("" if line.plain.endswith(": ") else ", ")
+            line.append(f"{number} {verdict}", style=MARKS[verdict].style)
+    return line

@@ -1,0 +1,73 @@
+"""How a number is written for people: with its unit, and never rounded across a threshold."""
+
+from __future__ import annotations
+
+import re
+
+from grader.render.escape import printable
+from grader.report import Report
+
+
+def percent(accuracy: float | None, *, threshold: float | None = None) -> str:
+    """An accuracy (0 to 1) as "99.42 %", with more digits where two would round it across `threshold`."""
+    if accuracy is None:
+        return "–"
+    for digits in range(2, 8):
+        text = f"{100 * accuracy:.{digits}f}"
+        shown = round(float(text) / 100, 12)  # 99.4 / 100 is not 0.994 in binary
+        if threshold is None or (shown >= threshold) == (accuracy >= threshold):
+            break
+    return f"{text} %"
+
+
+def share(part: float) -> str:
+    """A share (0 to 1) of a whole: "12.3 %", "< 0.1 %", and nothing for nothing."""
+    if part == 0:
+        return ""
+    return f"{100 * part:.1f} %" if part >= 0.0005 else "< 0.1 %"
+
+
+def large(number: int) -> str:
+    """A number of operations to three digits: 144, "113 k", "2.31 M"."""
+    scaled = float(number)
+    for unit in ("", " k", " M", " G"):
+        if abs(scaled) < 999.5:
+            return f"{scaled:.0f}{unit}" if unit == "" or abs(scaled) >= 99.95 else f"{scaled:.3g}{unit}"
+        scaled /= 1000
+    return f"{scaled:,.3g} T"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "0.4 s", "3 min 32 s", "1 h 05 min"."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def points(value: float) -> str:
+    """Points without idle zeros: "20", "12.5"."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """An output's shape without the batch: "16×7×7"."""
+    return "×".join(str(size) for size in sizes)
+
+
+def pair(axes: tuple[int, int] | tuple[str, str] | None) -> str:
+    """(rows, columns), written once where they agree: "28", "28×14"; nothing for None."""
+    if axes is None:
+        return ""
+    rows, columns = axes
+    return str(rows) if rows == columns else f"{rows}×{columns}"
+
+
+def file_name(report: Report) -> str:
+    """The submission's file without its folders, harmless to print."""
+    return printable(re.split(r"[\\/]", report.path)[-1] or report.submission, 60)
+
+
+def place(report: Report, line: int | None) -> str:
+    """`file:line` as an editor's terminal links it; nothing where no line is known."""
+    return "" if line is None else f"{file_name(report)}:{line}"

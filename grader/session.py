@@ -1,0 +1,107 @@
+"""One run of the command line: find the submissions, grade each, show and keep the results.
+
+In: what the user asked for. Out: an exit code. Progress goes to standard error, results to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from grader import assignment as assignments
+from grader import grades, submission
+from grader.errors import SubmissionError
+from grader.render import terminal
+from grader.render.escape import printable
+from grader.render.progress import TrainingProgress
+from grader.report import Report
+
+Work = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The arguments of `grade`, parsed."""
+
+    paths: tuple[Path, ...]
+    assignment: str | None
+    dataset: Literal["auto", "mnist", "practice"]
+    data: Path | None
+    device: str
+    static: bool
+    epochs: int | None
+    seeds: int | None
+    train_anyway: bool
+    output: Path
+    as_json: bool
+    quiet: bool
+    root: Path
+
+
+def grade(wanted: Wanted) -> int:
+    """Grade every submission that was asked for. Raises UsageError and GraderError."""
+    known = assignments.load_all(wanted.root)
+    found = submission.discover(wanted.paths, known, root=wanted.root, assignment=wanted.assignment)
+    from grader import pipeline  # torch takes seconds: only when there is something to grade
+    from grader.training import data, device
+
+    device.choose(wanted.device)
+    messages = Console(stderr=True)
+    images = data.resolve(wanted.dataset, wanted.data, say=lambda text: messages.print(text, style="dim"))
+    if images.note:
+        messages.print(images.note, style="yellow")
+    options = pipeline.Options(wanted.device, wanted.static, wanted.epochs, wanted.seeds, wanted.train_anyway)
+    reports = []
+    for item in found:
+        with TrainingProgress(item.name, console=messages, quiet=wanted.quiet) as progress:
+            report = pipeline.grade(item, known[item.assignment], images, options, progress)
+        grades.write(report, wanted.output)
+        reports.append(report)
+        _show(report, wanted)
+        if report.interrupted:
+            messages.print(f"Interrupted. The reports so far are in {wanted.output}.")
+            return 130
+    _conclude(reports, wanted)
+    return pipeline.exit_code(reports, known)
+
+
+def _show(report: Report, wanted: Wanted) -> None:
+    if not (wanted.as_json or wanted.quiet):
+        Console().print(terminal.scorecard(report))
+
+
+def _conclude(reports: list[Report], wanted: Wanted) -> None:
+    if wanted.as_json:
+        texts = [report.model_dump_json(indent=2) for report in reports]
+        sys.stdout.write(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
+        sys.stdout.write("\n")
+    elif len(reports) > 1 or wanted.quiet:
+        Console().print(terminal.summary(reports))
+
+
+def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Path) -> int:
+    """Write the JSON analysis of one submission; 1 when it cannot be captured. Raises UsageError and GraderError."""
+    known = assignments.load_all(root)
+    found = submission.discover([path], known, root=root, assignment=assignment)
+    if len(found) != 1:
+        raise submission.UsageError(f"{path} holds {len(found)} submissions; analyse takes one file.")
+    from grader import pipeline  # as above
+
+    try:
+        analysis = pipeline.analyse(found[0], known[found[0].assignment])
+    except SubmissionError as error:
+        where = f"{found[0].display}:{error.line}: " if error.line else f"{found[0].display}: "
+        Console(stderr=True).print(printable(where + error.message, 4000), markup=False, highlight=False)
+        return 1
+    text = json.dumps(analysis, indent=2) + "\n"
+    if output:
+        grades.write_whole(output, text)
+    else:
+        sys.stdout.write(text)
+    return 0

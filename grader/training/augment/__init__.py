@@ -1,0 +1,8 @@
+"""Augment a batch on its device, as torchvision augments one image at a time: same meaning, separate draws.
+
+In: augmentations as data, and uint8 images. Out: float32 images. Runs trusted code on a student's settings.
+"""
+
+from grader.training.augment.pipeline import Pipeline, build, evaluation
+
+__all__ = ["Pipeline", "build", "evaluation"]

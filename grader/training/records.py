@@ -1,0 +1,90 @@
+"""What training hands out: steps, epochs, a whole run; and the two numbers that it may be told.
+
+Frozen data. Logits leave training here; labels of test images never enter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the judge tells training after an epoch: accuracy (0 to 1) and mean loss of the test images."""
+
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """Where training is, for a progress display; epochs and steps count from 1.
+
+    `learning_rate` is this step's, of the first parameter group. `loss` is the batch's, still on the device: asking for
+    its value waits for the device, so a display should not ask at every step.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    learning_rate: float
+    loss: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Epoch:
+    """One epoch, counted from 1.
+
+    `train_loss` and `train_accuracy` (0 to 1) are means over the `images` of the epoch, augmented, while the network
+    learns from them. `learning_rate` and `momentum` (or beta1) are those of the first parameter group at the last step.
+    `seconds` is training alone, `evaluation_seconds` the test images; the device had finished when the clock was read.
+    `logits` float32 (test images, classes), on the CPU.
+    """
+
+    epoch: int
+    images: int
+    train_loss: float
+    train_accuracy: float
+    learning_rate: float
+    momentum: float | None
+    seconds: float
+    evaluation_seconds: float
+    logits: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How training ended: `finished`, or why not. A finished one may name the recipe's own early stop as its reason."""
+
+    finished: bool
+    stopped_because: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingRun:
+    """One seed's training, as far as it came.
+
+    `parameters_moved`: some trainable parameter is no longer what it was before the first step. `peak_memory_bytes` is
+    the GPU's, or on a CPU that of this whole process since its start; None where it cannot be measured.
+    """
+
+    seed: int
+    device: str
+    epochs: tuple[Epoch, ...]
+    ending: Ending
+    parameters_moved: bool
+    peak_memory_bytes: int | None
+
+    @property
+    def seconds(self) -> float:
+        """Training and evaluation of all epochs, without loading and preparing."""
+        return sum(epoch.seconds + epoch.evaluation_seconds for epoch in self.epochs)
+
+    @property
+    def images_per_second(self) -> float:
+        """Training images per second of training; 0 without an epoch."""
+        seconds = sum(epoch.seconds for epoch in self.epochs)
+        return sum(epoch.images for epoch in self.epochs) / seconds if seconds else 0.0

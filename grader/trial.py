@@ -1,0 +1,277 @@
+"""Train a submission under one or more seeds and judge every epoch.
+
+In: a captured Program, images, and a Judge (the only one here who knows the test labels). Out: a `Trial` for the checks
+and the report. After each seed the judge says whether another one could change the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from grader import judge as judging
+from grader import report
+from grader.judge import Judge, Judgement
+from grader.report import Verdict
+from grader.training.data import TrainingData
+from grader.training.records import Epoch, Feedback, Step, TrainingRun
+from grader.training.run import run as train
+
+if TYPE_CHECKING:
+    from grader.assignment import Assignment
+    from grader.program import Recipe
+    from grader.sandbox.capture import Captured
+
+STEPS_BETWEEN_LOSSES = 20
+"""Reading a loss waits for the device, so the display reads one in so many."""
+
+
+class Progress(Protocol):
+    """What a trial tells a display: see `grader.render.progress.TrainingProgress`."""
+
+    def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
+        """Training begins."""
+
+    def step(self, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+        """A batch is done."""
+
+    def epoch(
+        self, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
+    ) -> None:
+        """An epoch is done and judged."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All runs and the judgement on them, as the checks and the report need it."""
+
+    runs: tuple[TrainingRun, ...]
+    correct: tuple[tuple[int, ...], ...]
+    judgement: Judgement
+    training: report.Training
+    interrupted: bool
+    quick_look: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Mean seconds of one run."""
+        return sum(run.seconds for run in self.runs) / max(1, len(self.runs))
+
+    @property
+    def device(self) -> str:
+        """Where it ran, in words."""
+        return self.runs[0].device if self.runs else ""
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """The line of the scorecard about accuracy."""
+        return Accuracy(self)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What the accuracy check asks for."""
+
+    trial: Trial
+
+    @property
+    def measured(self) -> str:
+        """The score by the assignment's protocol, and what it is."""
+        score, runs = self.trial.judgement.score, len(self.trial.runs)
+        if score is None:
+            return "no score"
+        of = f", mean of {runs} runs" if runs > 1 else ""
+        return f"{100 * float(score):.2f} % ({PROTOCOLS[self.trial.training.protocol]}{of})"
+
+    @property
+    def limit(self) -> str:
+        """The threshold."""
+        return f">= {100 * self.trial.training.threshold:.2f} %"
+
+    @property
+    def skipped(self) -> str:
+        """Why there is no verdict on accuracy, or nothing."""
+        if self.trial.training.practice:
+            return "practice images: accuracy is graded on MNIST only"
+        if self.trial.quick_look:
+            return f"quick look, {self.trial.quick_look}: not graded"
+        return "training was interrupted" if self.trial.interrupted else ""
+
+    @property
+    def borderline(self) -> bool:
+        """Whether chance alone could decide."""
+        return self.trial.judgement.verdict is Verdict.BORDERLINE
+
+    @property
+    def passed(self) -> bool:
+        """Whether the score is above the threshold by more than chance."""
+        return self.trial.judgement.verdict is Verdict.PASSED
+
+    @property
+    def explanation(self) -> str:
+        """The judgement in words, and why a run ended early where one did."""
+        early = {run.ending.stopped_because for run in self.trial.runs if not run.ending.finished}
+        return " ".join([self.trial.judgement.words, *sorted(f"A run stopped: {reason}." for reason in early)])
+
+
+PROTOCOLS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of the last 3 epochs"}
+
+
+@dataclass
+class _Runner:
+    """The state of one trial while it goes on."""
+
+    captured: Captured
+    assignment: Assignment
+    data: TrainingData
+    judge: Judge
+    device: torch.device
+    epochs: int | None
+    progress: Progress
+    runs: list[TrainingRun] = field(default_factory=list)
+    correct: list[list[int]] = field(default_factory=list)
+
+    def one(self, seed: int) -> TrainingRun:
+        """Train from the seed's initial weights."""
+        self.correct.append([])
+        run = train(
+            self.captured.program,
+            self.captured.values[seed],
+            self.data,
+            seed=seed,
+            device=self.device,
+            epochs=self.epochs,
+            after_epoch=self.after_epoch,
+            on_step=self.on_step,
+        )
+        self.runs.append(run)
+        return run
+
+    def after_epoch(self, epoch: Epoch) -> Feedback:
+        """Judge the epoch, show it, and answer with two numbers."""
+        correct = self.judge.correct(epoch.logits)
+        self.correct[-1].append(correct)
+        seconds = epoch.seconds + epoch.evaluation_seconds
+        self.progress.epoch(
+            epoch.epoch, correct, self.judge.total, _number(epoch.train_loss), epoch.learning_rate, seconds
+        )
+        loss = self.judge.loss(epoch.logits, self.captured.program.recipe.loss.name)
+        return Feedback(accuracy=correct / self.judge.total, loss=loss)
+
+    def on_step(self, step: Step) -> None:
+        """Show every so many steps."""
+        if step.step % STEPS_BETWEEN_LOSSES == 0:
+            self.progress.step(step.epoch, step.step, float(step.loss), step.learning_rate)
+
+    def scores(self) -> list[Fraction]:
+        """The score of every run that finished an epoch."""
+        return [
+            judging.score(correct, self.judge.total, self.assignment.protocol) for correct in self.correct if correct
+        ]
+
+
+def run(
+    captured: Captured,
+    assignment: Assignment,
+    data: TrainingData,
+    judge: Judge,
+    *,
+    device: torch.device,
+    seeds: int | None,
+    epochs: int | None = None,
+    progress: Progress,
+) -> Trial:
+    """Train under `seeds` seeds, or with None under as many as it takes to be sure (at most the assignment's).
+
+    `epochs` shortens training for a quick look, which is never graded. Raises SubmissionError when training cannot run.
+    """
+    recipe = captured.program.recipe
+    runner = _Runner(captured, assignment, data, judge, device, epochs, progress)
+    quick_look = f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
+    threshold = judging.exact(assignment.limits.accuracy)
+    most = 1 if (seeds is None and (data.practice or quick_look)) else seeds or assignment.most_seeds
+    progress.start(seeds or 1, min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch)
+    for seed in captured.program.seeds[:most]:
+        if not runner.one(seed).ending.finished:
+            break
+        if seeds is None and not judging.another_seed(runner.scores(), threshold, most_runs=most):
+            break
+    judgement = judging.verdict(runner.scores(), threshold, practice=data.practice)
+    return Trial(
+        runs=tuple(runner.runs),
+        correct=tuple(tuple(item) for item in runner.correct),
+        judgement=judgement,
+        training=_record(runner, judgement, threshold),
+        interrupted=any(item.ending.stopped_because == "interrupted" for item in runner.runs),
+        quick_look=quick_look,
+    )
+
+
+def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> report.Training:
+    judged = [correct for correct in runner.correct if correct]
+    last = next((run.epochs[-1] for run in reversed(runner.runs) if run.epochs), None)
+    peaks = [run.peak_memory_bytes for run in runner.runs if run.peak_memory_bytes is not None]
+    return report.Training(
+        dataset=runner.data.name,
+        practice=runner.data.practice,
+        train_images=len(runner.data.train_images),
+        test_images=runner.judge.total,
+        protocol=runner.assignment.protocol,
+        threshold=float(threshold),
+        runs=tuple(_run_row(runner, run, correct) for run, correct in zip(runner.runs, runner.correct, strict=True)),
+        best=_mean(judged, runner, "best"),
+        last=_mean(judged, runner, "last"),
+        last_3=_mean(judged, runner, "mean_last_3"),
+        score=None if judgement.score is None else float(judgement.score),
+        interval=judgement.interval,
+        confusion=runner.judge.confusion(last.logits) if last else (),
+        wrong=runner.judge.wrong(last.logits) if last else (),
+        device=runner.runs[0].device if runner.runs else "",
+        peak_memory_bytes=max(peaks, default=None),
+        feedback=_feedback(runner.captured.program.recipe),
+    )
+
+
+def _mean(judged: list[list[int]], runner: _Runner, protocol: judging.Protocol) -> float | None:
+    scores = [judging.score(correct, runner.judge.total, protocol) for correct in judged]
+    return float(judging.mean(scores)) if scores else None
+
+
+def _feedback(recipe: Recipe) -> str:
+    readers = ["the plateau rule"] if recipe.plateau else []
+    readers += ["the early stop"] if recipe.stop_at_accuracy else []
+    return (
+        f"{' and '.join(readers)} of the recipe read one number about the test set after each epoch" if readers else ""
+    )
+
+
+def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.RunRow:
+    return report.RunRow(
+        seed=run.seed,
+        epochs=tuple(
+            report.EpochRow(
+                epoch=epoch.epoch,
+                train_loss=_number(epoch.train_loss),
+                correct=count,
+                total=runner.judge.total,
+                learning_rate=epoch.learning_rate,
+                seconds=epoch.seconds + epoch.evaluation_seconds,
+                momentum=epoch.momentum,
+                train_accuracy=_number(epoch.train_accuracy),
+            )
+            for epoch, count in zip(run.epochs, correct, strict=True)
+        ),
+        seconds=run.seconds,
+        images_per_second=run.images_per_second,
+        finished=run.ending.finished,
+        stopped_because=run.ending.stopped_because,
+        parameters_moved=run.parameters_moved,
+    )
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity: a diverged loss is None."""
+    return value if abs(value) < float("inf") else None

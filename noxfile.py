@@ -1,0 +1,64 @@
+"""Everything that one does with this project, as a list: `nox -s grade`, `nox -s tests`, ...
+
+Each session makes its own environment with uv, which takes torch and torchvision from one index. The versions that were
+tested are in constraints.txt; `NOX_CONSTRAINTS=` (empty) takes the newest ones instead.
+"""
+
+import os
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the grader and its dependency groups in the session's environment."""
+    constraints = os.environ.get("NOX_CONSTRAINTS", "constraints.txt")
+    pins = ["--constraint", constraints] if constraints else []
+    session.install("--quiet", "--editable", ".", *(f"--group={group}" for group in groups), *pins)
+
+
+@nox.session
+def grade(session: nox.Session) -> None:
+    """Grade submissions: all of them, or those named: `nox -s grade -- path/to/model.py`."""
+    install(session)
+    session.run("python", "-m", "grader", "grade", *session.posargs)
+
+
+@nox.session
+def analyse(session: nox.Session) -> None:
+    """Print the JSON analysis of one submission: `nox -s analyse -- path/to/model.py`."""
+    install(session)
+    session.run("python", "-m", "grader", "analyse", *session.posargs)
+
+
+@nox.session
+def reference(session: nox.Session) -> None:
+    """Grade the published models on MNIST and write reference/RESULTS.md: claims beside measurements."""
+    install(session)
+    session.run("python", "-m", "reference", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; `-- --thorough` runs the long ones too."""
+    install(session, "tests")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session, "tests", "types")
+    session.run("mypy")

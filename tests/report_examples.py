@@ -1,0 +1,215 @@
+"""Reports that look like real ones: invented numbers, real shapes. Helpers for the tests of every output."""
+
+from __future__ import annotations
+
+from grader.report import (
+    CheckResult,
+    Environment,
+    EpochRow,
+    Hint,
+    LayerRow,
+    Problem,
+    Report,
+    RunRow,
+    Training,
+    Verdict,
+)
+
+HERE = Environment(
+    grader="0.1.0",
+    python="3.12.4",
+    torch="2.11.0",
+    torchvision="0.26.0",
+    platform="Linux x86_64",
+    processor="AMD EPYC 7B13",
+    cores=2,
+    device="cpu",
+    isolation="2 self-locked",
+)
+
+CLIMB = (9731, 9838, 9866, 9889, 9871, 9902, 9911, 9908, 9921, 9925, 9934, 9931, 9942, 9940, 9944)
+"""Correct of 10,000 after each epoch: crosses 99.4 % at epoch 13; the last three have the mean 99.42 %."""
+
+LAYERS = (
+    LayerRow(module="conv1", kind="Conv2d", output_shape=(8, 28, 28), parameters=80, share=80 / 6260,
+             receptive_field=(3, 3), jump=("1", "1"), multiply_adds=62_720, line=14),
+    LayerRow(module="bn1", kind="BatchNorm2d", output_shape=(8, 28, 28), parameters=16, share=16 / 6260,
+             receptive_field=(3, 3), jump=("1", "1"), multiply_adds=0, line=15),
+    LayerRow(module="conv2", kind="Conv2d", output_shape=(10, 28, 28), parameters=730, share=730 / 6260,
+             receptive_field=(5, 5), jump=("1", "1"), multiply_adds=572_320, line=16),
+    LayerRow(module="pool1", kind="MaxPool2d", output_shape=(10, 14, 14), parameters=0, share=0,
+             receptive_field=(6, 6), jump=("2", "2"), line=18),
+    LayerRow(module="blocks.2.depthwise_separable.conv", kind="Conv2d", output_shape=(12, 14, 14), parameters=1092,
+             share=1092 / 6260, receptive_field=(10, 10), jump=("2", "2"), multiply_adds=214_032, line=19),
+    LayerRow(module="conv5", kind="Conv2d", output_shape=(16, 7, 7), parameters=2320, share=2320 / 6260,
+             receptive_field=(28, 28), jump=("4", "4"), multiply_adds=113_680, line=26),
+    LayerRow(module="gap", kind="AdaptiveAvgPool2d", output_shape=(10, 1, 1), parameters=0, share=0, line=30),
+    LayerRow(module="forward", kind="log_softmax", output_shape=(10,), parameters=0, share=0, line=44),
+)  # fmt: skip
+
+ANALYSIS = {"schema_version": 1, "total_parameters": 6260, "multiply_adds": 962_752, "head": ["gap", "conv"]}
+
+
+def check(name: str, title: str, verdict: Verdict = Verdict.PASSED, **more: object) -> CheckResult:
+    facts = {"required": True, "points": 10 if verdict is Verdict.PASSED else 0, "max_points": 10, **more}
+    return CheckResult(name=name, title=title, verdict=verdict, **facts)
+
+
+STATIC = (
+    check(
+        "parameter_limit", "The model is small enough.", measured="6,260", limit="<= 8,000", points=20, max_points=20
+    ),
+    check("batch_normalization", "The model normalises its activations.", measured="5 layers", limit="at least 1"),
+    check("global_average_pooling", "The head averages each feature map.", measured="GAP", limit="GAP"),
+    check("receptive_field", "The last feature map sees the whole image.", measured="28", limit=">= 28"),
+    check("samples_independent", "Each image is judged on its own.", measured="difference 0", limit="<= 1e-5"),
+)
+
+
+def run(correct: tuple[int, ...] = CLIMB, *, seed: int = 1, total: int = 10_000, finished: bool = True) -> RunRow:
+    epochs = tuple(
+        EpochRow(epoch=number, train_loss=0.4 / number, correct=right, total=total, learning_rate=0.05 / number,
+                 seconds=13.5, momentum=0.9)
+        for number, right in enumerate(correct, 1)
+    )  # fmt: skip
+    stopped = "" if finished else "Ctrl-C"
+    return RunRow(seed=seed, epochs=epochs, seconds=13.5 * len(correct), images_per_second=4444.4, finished=finished,
+                  stopped_because=stopped)  # fmt: skip
+
+
+def training(*runs: RunRow, practice: bool = False, protocol: str = "mean_last_3", **more: object) -> Training:
+    runs = runs or (run(),)
+    rates = [[row.correct / row.total for row in one.epochs] for one in runs]
+    means = {
+        "best": sum(max(rate) for rate in rates) / len(rates),
+        "last": sum(rate[-1] for rate in rates) / len(rates),
+        "mean_last_3": sum(sum(rate[-3:]) / 3 for rate in rates) / len(rates),
+    }
+    facts = {
+        "dataset": "practice digits" if practice else "MNIST",
+        "practice": practice,
+        "train_images": 1437 if practice else 60_000,
+        "test_images": 360 if practice else 10_000,
+        "protocol": protocol,
+        "threshold": 0.994,
+        "runs": runs,
+        "score": means.get(protocol),
+        "interval": (0.99362, 0.99478),
+        "device": "cpu",
+        "best": means["best"],
+        "last": means["last"],
+        "last_3": means["mean_last_3"],
+        **more,
+    }
+    return Training(**facts)
+
+
+def report(**more: object) -> Report:
+    facts = {
+        "submission": "alice",
+        "path": "assignments/mnist_8k/submissions/alice.py",
+        "sha256": "0" * 64,
+        "assignment": "mnist_8k",
+        "assignment_title": "MNIST under 8,000 parameters",
+        "verdict": Verdict.PASSED,
+        "points": 100,
+        "max_points": 100,
+        "checks": STATIC,
+        "environment": HERE,
+        "seconds": {"capture": 4.12, "analysis": 0.21, "loading": 1.3},
+        "started": "2026-01-15T10:42:07+00:00",
+        **more,
+    }
+    return Report(**facts)
+
+
+def passed() -> Report:
+    dropout = check("dropout", "Dropout is active while training, and only then.", Verdict.FAILED, required=False,
+                    points=0, max_points=0, measured="none", limit="p > 0",
+                    detail="Not required here; the published model found dropout harmful.")  # fmt: skip
+    accuracy = check("accuracy", "The model reads enough digits.", measured="99.42 %", limit=">= 99.40 %",
+                     points=40, max_points=40)  # fmt: skip
+    return report(
+        checks=(*STATIC, dropout, accuracy),
+        layers=LAYERS,
+        analysis=ANALYSIS,
+        training=training(),
+        seconds={"capture": 4.12, "analysis": 0.21, "loading": 1.3, "training": 202.5},
+        left_out=(Hint(text="for epoch in range(EPOCHS): train(...)", line=61), Hint(text="plt.show()", line=70)),
+    )
+
+
+def failed() -> Report:
+    too_large = check("parameter_limit", "The model is small enough.", Verdict.FAILED, measured="26,202",
+                      limit="< 20,000", max_points=20,
+                      detail="26,202 trainable parameters; the limit is 20,000.\nThe convolutions 3 to 5 hold 88 %.",
+                      hints=(Hint(text="conv4 alone has 9,248: try 24 channels in place of 32.", line=21),
+                             Hint(text="A 1×1 convolution between them narrows the channels cheaply.")))  # fmt: skip
+    dropout = check("dropout", "Dropout is active while training, and only then.", Verdict.FAILED,
+                    measured="declared, never called", limit="p > 0",
+                    detail="self.drop is built in __init__, but forward() never calls it.",
+                    hints=(Hint(text="Call it: x = self.drop(x).", line=12),))  # fmt: skip
+    behaviour = check("same_network", "Evaluation runs the network that was trained.", Verdict.BROKEN,
+                      detail="The check itself raised KeyError: 'bn4'.")  # fmt: skip
+    skipped = check("accuracy", "The model reads enough digits.", Verdict.SKIPPED, limit=">= 99.40 %", max_points=40,
+                    detail="Not trained, because a required check failed (--train-anyway trains it).")  # fmt: skip
+    return report(
+        submission="model_a",
+        path="assignments/mnist_20k/submissions/model_a.py",
+        assignment="mnist_20k",
+        assignment_title="MNIST under 20,000 parameters",
+        verdict=Verdict.FAILED,
+        points=30,
+        checks=(too_large, *STATIC[1:4], dropout, behaviour, skipped),
+        layers=LAYERS,
+        analysis={**ANALYSIS, "total_parameters": 26_202},
+        flags=("The weights before training are not random: accuracy before training is 97.1 %.",),
+    )
+
+
+def uncaptured() -> Report:
+    message = (
+        "model.py defines Encoder and Decoder, and both could be the network to grade.\n"
+        "The grader builds one network per file. Write MODEL = Encoder (or Decoder) at the top level of the file."
+    )
+    return report(submission="bob", path="assignments/mnist_8k/submissions/bob.py", verdict=Verdict.FAILED, points=0,
+                  checks=(), problem=Problem(fault="submission", message=message, line=40))  # fmt: skip
+
+
+def broken() -> Report:
+    problem = Problem(fault="grader", message="The capture process could not start: no memory limit can be set here.")
+    return report(submission="carol", verdict=Verdict.BROKEN, points=0, checks=(), problem=problem)
+
+
+def practice() -> Report:
+    skipped = check("accuracy", "The model reads enough digits.", Verdict.SKIPPED, limit=">= 99.40 %", max_points=40,
+                    detail="Practice digits are not MNIST.")  # fmt: skip
+    digits = run((201, 290, 322, 331, 340, 347, 344, 350, 351, 352), total=360)
+    return report(
+        verdict=Verdict.SKIPPED,
+        points=60,
+        checks=(*STATIC, skipped),
+        layers=LAYERS,
+        analysis=ANALYSIS,
+        training=training(digits, practice=True, interval=None),
+        quick_look="10 epochs in place of the recipe's 15 (--epochs 10).",
+    )
+
+
+def borderline() -> Report:
+    accuracy = check("accuracy", "The model reads enough digits.", Verdict.BORDERLINE, measured="99.40 % ± 0.06",
+                     limit=">= 99.40 %", max_points=40,
+                     detail="Three seeds do not tell on which side of 99.40 % this recipe lies.",
+                     hints=(Hint(text="More seeds narrow the interval: --seeds 10."),))  # fmt: skip
+    runs = (run(), run(tuple(right - 7 for right in CLIMB), seed=2), run(tuple(right - 2 for right in CLIMB), seed=3))
+    return report(
+        verdict=Verdict.BORDERLINE,
+        points=60,
+        checks=(*STATIC, accuracy),
+        layers=LAYERS,
+        analysis=ANALYSIS,
+        training=training(*runs),
+    )
+
+
+ALL = (passed, failed, uncaptured, broken, practice, borderline)

@@ -1,0 +1,127 @@
+"""The JSON is the report: it comes back as it went, and its schema says what is in it."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from grader import report as reports
+from grader.report import (
+    CheckResult,
+    Environment,
+    EpochRow,
+    Hint,
+    LayerRow,
+    Problem,
+    Report,
+    RunRow,
+    Training,
+    Verdict,
+)
+from tests import report_examples as examples
+
+SCHEMA_FILE = Path(__file__).parent.parent / "schema" / "report.schema.json"
+
+text = st.text(max_size=12)
+count = st.integers(0, 10**12)
+number = st.floats(allow_nan=False, allow_infinity=False)
+line = st.none() | st.integers(1, 9999)
+accuracy = st.none() | st.floats(0, 1)
+json_value = st.recursive(st.none() | st.booleans() | count | number | text, lambda inner: st.lists(inner, max_size=3)
+                          | st.dictionaries(text, inner, max_size=3), max_leaves=5)  # fmt: skip
+
+
+def several(record, most=3):
+    return st.lists(record, max_size=most).map(tuple)
+
+
+hints = st.builds(Hint, text=text, line=line)
+checks = st.builds(CheckResult, name=text, title=text, verdict=st.sampled_from(Verdict), required=st.booleans(),
+                   points=number, max_points=number, measured=text, limit=text, detail=text,
+                   hints=several(hints))  # fmt: skip
+layers = st.builds(LayerRow, module=text, kind=text, output_shape=several(count), parameters=count, share=number,
+                   receptive_field=st.none() | st.tuples(count, count), jump=st.none() | st.tuples(text, text),
+                   multiply_adds=count, line=line)  # fmt: skip
+epochs = st.builds(EpochRow, epoch=count, train_loss=st.none() | number, correct=count, total=count,
+                   learning_rate=number, seconds=number, momentum=st.none() | number,
+                   train_accuracy=accuracy)  # fmt: skip
+runs = st.builds(RunRow, seed=count, epochs=several(epochs, 2), seconds=number, images_per_second=number,
+                 finished=st.booleans(), stopped_because=text, parameters_moved=st.booleans())  # fmt: skip
+trainings = st.builds(Training, dataset=text, practice=st.booleans(), train_images=count, test_images=count,
+                      protocol=text, threshold=number, runs=several(runs, 2), best=accuracy, last=accuracy,
+                      last_3=accuracy, score=accuracy, interval=st.none() | st.tuples(number, number),
+                      confusion=several(several(count)), wrong=several(count), device=text, feedback=text,
+                      peak_memory_bytes=st.none() | count)  # fmt: skip
+environments = st.builds(Environment, **dict.fromkeys(
+    ("grader", "python", "torch", "torchvision", "platform", "processor", "device", "isolation"), text),
+    cores=count)  # fmt: skip
+problems = st.builds(Problem, fault=st.sampled_from(["submission", "grader"]), message=text, line=line)
+graded = st.builds(Report, submission=text, path=text, sha256=text, assignment=text, assignment_title=text,
+                   verdict=st.sampled_from(Verdict), points=number, max_points=number, checks=several(checks, 2),
+                   problem=st.none() | problems, layers=several(layers, 2),
+                   analysis=st.none() | st.dictionaries(text, json_value, max_size=3),
+                   training=st.none() | trainings, left_out=several(hints, 2), flags=several(text), quick_look=text,
+                   interrupted=st.booleans(),
+                   environment=environments, seconds=st.dictionaries(text, number, max_size=3),
+                   started=text)  # fmt: skip
+
+
+@given(graded)
+@settings(max_examples=50)
+def test_a_report_comes_back_from_its_json_unchanged(one):
+    assert reports.read(one.model_dump_json()) == one
+
+
+@given(graded)
+@settings(max_examples=50)
+def test_every_report_is_valid_under_the_schema(one):
+    jsonschema.Draft202012Validator(reports.schema()).validate(json.loads(one.model_dump_json()))
+
+
+@pytest.mark.parametrize("example", examples.ALL)
+def test_a_realistic_report_is_valid_under_the_schema_file(example):
+    schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads(example().model_dump_json()), schema, jsonschema.Draft202012Validator)
+
+
+def test_the_schema_file_is_the_one_that_the_code_writes(tmp_path):
+    reports.write_schema(tmp_path / "schema" / "report.schema.json")
+    written = (tmp_path / "schema" / "report.schema.json").read_bytes()
+    assert SCHEMA_FILE.read_bytes() == written, (
+        'grader/report.py has changed: python -c "from pathlib import Path; from grader.report import write_schema; '
+        "write_schema(Path('schema/report.schema.json'))\""
+    )
+
+
+def test_the_schema_is_itself_a_valid_schema():
+    jsonschema.Draft202012Validator.check_schema(reports.schema())
+
+
+@pytest.mark.parametrize("broken", [{"verdict": "perfect"}, {"points": "many"}, {"surprise": 1}, {"checks": None}])
+def test_the_schema_refuses_what_reading_refuses(broken):
+    document = {**json.loads(examples.passed().model_dump_json()), **broken}
+    with pytest.raises(ValidationError):
+        reports.read(json.dumps(document))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, reports.schema(), jsonschema.Draft202012Validator)
+
+
+def test_a_report_of_another_version_is_refused():
+    document = {**json.loads(examples.passed().model_dump_json()), "schema_version": 2}
+    with pytest.raises(ValidationError, match="schema_version"):
+        reports.read(json.dumps(document))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_cannot_write_is_refused(value):
+    with pytest.raises(ValidationError):
+        examples.report(points=value)
+
+
+def test_a_report_cannot_be_changed():
+    with pytest.raises(ValidationError, match="frozen"):
+        examples.passed().points = 100

@@ -1,0 +1,206 @@
+"""The decision rule against simulation, and the intervals against numbers worked by hand."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics as standard
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.training.statistics import Decision, Rule, claim_tolerance, decide, interval, spread, unseen_digits
+
+THRESHOLD = Fraction("0.994")
+accuracies = st.integers(9800, 10_000).map(lambda correct: Fraction(correct, 10_000))
+
+
+def points(percent: str) -> Fraction:
+    return Fraction(percent) / 100
+
+
+def test_a_single_run_far_above_passes_at_once():
+    assert decide([points("99.52")], THRESHOLD, most_runs=5) is Decision.PASSED
+
+
+def test_a_single_run_far_below_fails_at_once():
+    assert decide([points("99.20")], THRESHOLD, most_runs=5) is Decision.FAILED
+
+
+def test_one_run_settles_from_nine_hundredths_of_a_point_on():
+    # log(19) * 0.055^2 / (2 * 0.05) = 0.0891 points
+    assert decide([points("99.49")], THRESHOLD, most_runs=5) is Decision.PASSED
+    assert decide([points("99.48")], THRESHOLD, most_runs=5) is Decision.ANOTHER_SEED
+    assert decide([points("99.32")], THRESHOLD, most_runs=5) is Decision.ANOTHER_SEED
+    assert decide([points("99.31")], THRESHOLD, most_runs=5) is Decision.FAILED
+
+
+def test_one_run_just_above_the_threshold_asks_for_another_seed():
+    assert decide([points("99.41")], THRESHOLD, most_runs=5) is Decision.ANOTHER_SEED
+
+
+def test_runs_that_stay_just_above_the_threshold_end_as_borderline():
+    assert decide([points("99.41")] * 4, THRESHOLD, most_runs=5) is Decision.ANOTHER_SEED
+    assert decide([points("99.41")] * 5, THRESHOLD, most_runs=5) is Decision.BORDERLINE
+
+
+def test_with_one_run_allowed_a_near_miss_is_borderline():
+    assert decide([points("99.41")], THRESHOLD, most_runs=1) is Decision.BORDERLINE
+
+
+def test_evidence_adds_up_over_runs():
+    # each run is 0.04 points above; three make 0.12 > 0.0891, two make 0.08
+    assert decide([points("99.44")] * 2, THRESHOLD, most_runs=5) is Decision.ANOTHER_SEED
+    assert decide([points("99.44")] * 3, THRESHOLD, most_runs=5) is Decision.PASSED
+
+
+def test_a_decision_without_a_score_is_refused():
+    with pytest.raises(ValueError, match="at least one run"):
+        decide([], THRESHOLD, most_runs=5)
+
+
+@given(st.lists(accuracies, min_size=1, max_size=6), st.integers(1, 6))
+def test_a_better_run_never_turns_a_pass_into_less(scores, most_runs):
+    better = [*scores[:-1], scores[-1] + Fraction(1, 10_000)]
+    order = [Decision.FAILED, Decision.ANOTHER_SEED, Decision.BORDERLINE, Decision.PASSED]
+    before, after = (order.index(decide(runs, THRESHOLD, most_runs=most_runs)) for runs in (scores, better))
+    assert before <= after
+
+
+@given(st.lists(accuracies, min_size=1, max_size=8))
+def test_the_rule_is_walds_ratio_of_normal_likelihoods(scores):
+    low, high = standard.NormalDist(0.9935, 0.00055), standard.NormalDist(0.9945, 0.00055)
+
+    def log_density(normal: standard.NormalDist, value: float) -> float:
+        return -(((value - normal.mean) / normal.stdev) ** 2) / 2
+
+    ratio = sum(log_density(high, float(score)) - log_density(low, float(score)) for score in scores)
+    assert Rule().evidence(scores, THRESHOLD) == pytest.approx(ratio, abs=1e-6)
+
+
+def test_the_bounds_are_walds():
+    assert Rule().enough_to_pass == pytest.approx(math.log(0.95 / 0.05))
+    assert Rule(false_pass=0.01, false_fail=0.2).enough_to_fail == pytest.approx(math.log(0.2 / 0.99))
+
+
+def simulate(true_mean: float, *, sigma: float, most_runs: int, rule: Rule, simulations: int) -> dict[str, float]:
+    """Shares of decisions and the mean number of runs; accuracies in points, counted in images of 10,000."""
+    draws = np.random.default_rng(0).normal(true_mean * 100, sigma * 100, (simulations, most_runs)).round().astype(int)
+    counts = dict.fromkeys(Decision, 0)
+    runs = 0
+    known: dict[tuple[int, int], Decision] = {}
+    for row in draws.tolist():
+        for made, total in enumerate(itertools.accumulate(row), start=1):
+            if (made, total) not in known:  # the rule looks at the sum alone: the test above says so
+                scores = [Fraction(total, 10_000 * made)] * made
+                known[made, total] = decide(scores, THRESHOLD, most_runs=most_runs, rule=rule)
+            if known[made, total] is not Decision.ANOTHER_SEED:
+                break
+        counts[known[made, total]] += 1
+        runs += made
+    shares = {decision.value: count / simulations for decision, count in counts.items()}
+    return {**shares, "runs": runs / simulations}
+
+
+@pytest.mark.parametrize(
+    ("true_mean", "passed", "runs"),
+    [(99.30, 0.001, 1.7), (99.35, 0.02, 2.9), (99.40, 0.50, 4.7), (99.45, 0.98, 2.9), (99.50, 1.0, 1.7)],
+)
+def test_with_eight_runs_and_sigma_6_the_rule_does_what_the_design_table_says(true_mean, passed, runs):
+    """That table has no borderline: whoever is left after eight runs passes or fails by the mean, half and half."""
+    shares = simulate(true_mean, sigma=0.06, most_runs=8, rule=Rule(sigma=0.0006), simulations=20_000)
+    assert shares["passed"] + shares["borderline"] / 2 == pytest.approx(passed, abs=0.012)
+    assert shares["runs"] == pytest.approx(runs, abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("true_mean", "passed", "failed", "borderline", "runs"),
+    [
+        (99.30, 0.001, 0.998, 0.001, 1.47),
+        (99.35, 0.020, 0.929, 0.051, 2.41),
+        (99.40, 0.349, 0.346, 0.305, 3.48),
+        (99.45, 0.929, 0.020, 0.051, 2.41),
+        (99.50, 0.998, 0.001, 0.001, 1.47),
+    ],
+)
+def test_as_graded_the_rule_has_the_error_rates_of_the_documentation(true_mean, passed, failed, borderline, runs):
+    shares = simulate(true_mean, sigma=0.055, most_runs=5, rule=Rule(), simulations=20_000)
+    assert shares["passed"] == pytest.approx(passed, abs=0.012)
+    assert shares["failed"] == pytest.approx(failed, abs=0.012)
+    assert shares["borderline"] == pytest.approx(borderline, abs=0.012)
+    assert shares["runs"] == pytest.approx(runs, abs=0.05)
+
+
+def test_one_run_has_an_interval_of_the_pooled_sigma():
+    low, high = interval([points("99.40")])
+    assert (low, high) == pytest.approx((0.994 - 1.96 * 0.00055, 0.994 + 1.96 * 0.00055), abs=1e-6)
+
+
+def test_four_runs_halve_the_interval():
+    low, high = interval([points("99.40")] * 4)
+    assert high - low == pytest.approx(2 * 1.96 * 0.00055 / 2, abs=1e-6)
+
+
+def test_runs_that_scatter_more_than_the_pooled_sigma_get_their_own_spread():
+    low, high = interval([points("99.0"), points("99.2")])
+    # standard deviation 0.1 * sqrt(2) points; divided by sqrt(2) for two runs
+    assert (low, high) == pytest.approx((0.991 - 0.00196, 0.991 + 0.00196), abs=1e-6)
+
+
+def test_an_interval_does_not_leave_zero_to_one():
+    assert interval([Fraction(1)])[1] == 1
+    assert interval([Fraction(0)])[0] == 0
+
+
+def test_an_interval_without_a_score_is_refused():
+    with pytest.raises(ValueError, match="at least one run"):
+        interval([])
+
+
+def test_intervals_hold_the_true_mean_in_95_of_100_cases():
+    draws = np.random.default_rng(1).normal(99.40, 0.055, (2_000, 3)).round(2)
+    ends = [interval([Fraction(round(value * 100), 10_000) for value in row]) for row in draws]
+    assert 0.94 < np.mean([low <= 0.994 <= high for low, high in ends]) < 0.985
+
+
+def test_a_single_run_shows_no_spread():
+    assert spread([points("99.4")]) == 0
+    assert spread([points("99.3"), points("99.5")]) == pytest.approx(0.002 / math.sqrt(2))
+
+
+def test_wilsons_interval_of_9940_correct_images():
+    # z = 1.96: centre (0.994 + 0.000192) / 1.000384 = 0.993810, margin 0.001525
+    assert unseen_digits(9_940, 10_000) == pytest.approx((0.992286, 0.995335), abs=2e-6)
+
+
+def test_wilsons_interval_is_not_empty_for_a_perfect_network():
+    low, high = unseen_digits(10, 10)
+    assert (low, high) == pytest.approx((0.7225, 1.0), abs=1e-4)  # Wilson 1927; 1 / (1 + z^2 / n)
+
+
+@given(st.integers(1, 10_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
+def test_wilsons_ends_are_where_the_normal_test_rejects(count):
+    correct, total = count
+    z = standard.NormalDist().inv_cdf(0.975)
+    for end in unseen_digits(correct, total):
+        if 1e-9 < end < 1 - 1e-9:
+            assert abs(correct / total - end) == pytest.approx(z * math.sqrt(end * (1 - end) / total), abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [(-1, 10), (11, 10), (0, 0)])
+def test_an_impossible_count_is_refused(count):
+    with pytest.raises(ValueError, match="no count"):
+        unseen_digits(*count)
+
+
+def test_a_claim_may_be_fourteen_hundredths_of_a_point_from_three_runs():
+    assert claim_tolerance(3) == pytest.approx(1.96 * 0.00055 * math.sqrt(4 / 3) + 0.0002, abs=1e-7)
+    assert round(100 * claim_tolerance(3), 2) == 0.14
+
+
+def test_a_claim_is_not_compared_with_nothing():
+    with pytest.raises(ValueError, match="at least one run"):
+        claim_tolerance(0)

@@ -1,0 +1,318 @@
+"""Finding files: what is found, what it is called, and that no odd file stops the others or the grader."""
+
+import hashlib
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grader.submission import MOST_BYTES, Submission, UsageError, _named, discover, printable
+
+NAMES = ["mnist_20k", "mnist_8k"]
+SOURCE = b"import torch\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with two assignments and no submissions."""
+    for name in NAMES:
+        folder = tmp_path / "assignments" / name / "submissions"
+        folder.mkdir(parents=True)
+        (folder.parent / "assignment.toml").touch()
+        (folder.parent / "starter.py").write_bytes(SOURCE)
+    return tmp_path
+
+
+def hand_in(root: Path, name: str, source: bytes = SOURCE, assignment: str = "mnist_8k") -> Path:
+    file = root / "assignments" / assignment / "submissions" / name
+    file.write_bytes(source)
+    return file
+
+
+def find(root: Path, *paths: Path, assignment: str | None = None) -> list[Submission]:
+    return discover(paths, NAMES, root=root, assignment=assignment)
+
+
+def problem_with(root: Path, path: Path) -> str:
+    """What is said of the one file at `path`."""
+    (submission,) = find(root, path, assignment="mnist_8k")
+    assert submission.problem is not None
+    return submission.problem.message
+
+
+def test_a_submission_carries_its_bytes_hash_and_assignment(root):
+    file = hand_in(root, "anna.py")
+    (submission,) = find(root)
+    assert submission == Submission(
+        path=file,
+        name="anna",
+        display="assignments/mnist_8k/submissions/anna.py",
+        assignment="mnist_8k",
+        source=SOURCE,
+        sha256=hashlib.sha256(SOURCE).hexdigest(),
+    )
+
+
+def test_without_paths_every_submission_of_every_assignment_is_found(root):
+    hand_in(root, "zoe.py", assignment="mnist_20k")
+    hand_in(root, "ben.py")
+    hand_in(root, "anna.py")
+    assert [(one.assignment, one.name) for one in find(root)] == [
+        ("mnist_20k", "zoe"),
+        ("mnist_8k", "anna"),
+        ("mnist_8k", "ben"),
+    ]
+
+
+def test_without_paths_but_with_an_assignment_only_its_submissions_are_found(root):
+    hand_in(root, "zoe.py", assignment="mnist_20k")
+    hand_in(root, "ben.py")
+    assert [one.name for one in find(root, assignment="mnist_20k")] == ["zoe"]
+
+
+def test_a_folder_means_the_python_files_in_it_but_not_helpers(root):
+    folder = hand_in(root, "anna.py").parent
+    for name in ("_draft.py", ".hidden.py", "conftest.py", "notes.md", "__init__.py"):
+        hand_in(root, name)
+    assert [one.name for one in find(root, folder)] == ["anna"]
+
+
+def test_an_assignments_folder_means_its_submissions_not_its_starter(root):
+    hand_in(root, "anna.py")
+    assert [one.name for one in find(root, root / "assignments" / "mnist_8k")] == ["anna"]
+
+
+def test_the_starter_can_be_graded_by_name(root):
+    (submission,) = find(root, root / "assignments" / "mnist_8k" / "starter.py")
+    assert (submission.name, submission.assignment) == ("starter", "mnist_8k")
+
+
+def test_a_reference_belongs_to_the_assignment_of_its_folder(root):
+    (root / "reference" / "mnist_20k").mkdir(parents=True)
+    file = root / "reference" / "mnist_20k" / "model_b.py"
+    file.write_bytes(SOURCE)
+    assert find(root, file)[0].assignment == "mnist_20k"
+
+
+def test_a_file_named_twice_is_graded_once(root):
+    file = hand_in(root, "anna.py")
+    assert len(find(root, file, file.parent, file.parent / ".." / "submissions" / "anna.py")) == 1
+
+
+def test_a_relative_path_starts_at_the_current_folder(root, monkeypatch):
+    monkeypatch.chdir(hand_in(root, "anna.py").parent)
+    assert find(root, Path("anna.py"))[0].assignment == "mnist_8k"
+
+
+def test_a_file_anywhere_needs_its_assignment_named(root, tmp_path):
+    file = tmp_path / "model.py"
+    file.write_bytes(SOURCE)
+    with pytest.raises(UsageError, match=r"Which assignment is .*model\.py for\? .* mnist_20k, mnist_8k"):
+        find(root, file)
+    assert find(root, file, assignment="mnist_20k")[0].assignment == "mnist_20k"
+
+
+def test_a_file_far_from_the_project_needs_its_assignment_named(root):
+    with pytest.raises(UsageError, match="Which assignment"):
+        find(root, Path("/dev/null"))
+
+
+def test_the_named_assignment_wins_over_the_folder(root):
+    assert find(root, hand_in(root, "anna.py"), assignment="mnist_20k")[0].assignment == "mnist_20k"
+
+
+def test_an_unknown_assignment_is_answered_with_the_known_ones(root):
+    with pytest.raises(UsageError, match=r"known: mnist_20k, mnist_8k\. Did you mean \"mnist_8k\"\?"):
+        find(root, assignment="mnist8k")
+
+
+def test_a_missing_path_is_a_usage_error(root):
+    with pytest.raises(UsageError, match=r"There is no file or folder .*nobody\.py"):
+        find(root, root / "nobody.py")
+
+
+def test_nothing_to_grade_is_a_usage_error_that_says_how_to_begin(root):
+    with pytest.raises(UsageError, match=r"Copy an assignment's starter\.py"):
+        find(root)
+
+
+def test_one_bad_file_does_not_stop_the_class(root):
+    hand_in(root, "anna.py")
+    hand_in(root, "ben.py", b"")
+    hand_in(root, "carl.py")
+    assert [(one.name, one.problem is None) for one in find(root)] == [("anna", True), ("ben", False), ("carl", True)]
+
+
+def test_a_symbolic_link_is_refused_also_when_named(root, tmp_path):
+    (tmp_path / "answer.py").write_bytes(SOURCE)
+    link = root / "assignments" / "mnist_8k" / "submissions" / "anna.py"
+    link.symlink_to(tmp_path / "answer.py")
+    assert problem_with(root, link) == "anna.py is a symbolic link, not a file. Hand in the Python file itself."
+    assert find(root)[0].source == b""
+
+
+def test_a_symbolic_link_to_nowhere_is_refused_not_missing(root):
+    link = root / "assignments" / "mnist_8k" / "submissions" / "anna.py"
+    link.symlink_to("nowhere.py")
+    assert "symbolic link" in problem_with(root, link)
+
+
+def test_a_submissions_folder_that_is_a_symbolic_link_is_not_followed(root, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "anna.py").write_bytes(SOURCE)
+    folder = root / "assignments" / "mnist_8k" / "submissions"
+    folder.rmdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    (submission,) = find(root)
+    assert "symbolic link" in submission.problem.message
+
+
+@pytest.mark.timeout(20)
+def test_a_named_pipe_is_refused_without_waiting_for_a_writer(root):
+    pipe = root / "assignments" / "mnist_8k" / "submissions" / "anna.py"
+    os.mkfifo(pipe)
+    assert "a named pipe" in problem_with(root, pipe)
+
+
+def test_a_socket_is_refused(root, monkeypatch):
+    monkeypatch.chdir(root)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s.py")
+        assert "a socket" in problem_with(root, root / "s.py")
+
+
+def test_a_device_is_refused(root):
+    assert "null is a device" in problem_with(root, Path("/dev/null"))
+
+
+def test_a_folder_with_the_name_of_a_file_is_refused(root):
+    (hand_in(root, "anna.py").parent / "ben.py").mkdir()
+    messages = [one.problem and one.problem.message for one in find(root)]
+    assert messages == [None, "ben.py is a folder, not a file. Hand in the Python file itself."]
+
+
+def test_a_file_of_256_kib_is_read_and_one_byte_more_is_refused(root):
+    assert find(root, hand_in(root, "anna.py", b"#" * MOST_BYTES))[0].problem is None
+    assert "larger than 256 KiB" in problem_with(root, hand_in(root, "anna.py", b"#" * (MOST_BYTES + 1)))
+
+
+@pytest.mark.parametrize("source", [b"", b" \n\t\n"])
+def test_an_empty_file_is_refused(root, source):
+    assert problem_with(root, hand_in(root, "anna.py", source)).startswith("anna.py is empty. Copy")
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_line(root):
+    file = hand_in(root, "anna.py", b"import torch\n# na\xefve\n")
+    assert problem_with(root, file) == "anna.py is not UTF-8 text: byte 0xef in line 2. Save it as UTF-8."
+    assert find(root, file)[0].problem.line == 2
+
+
+def test_a_nul_byte_is_refused_with_the_line(root):
+    file = hand_in(root, "anna.py", b"import torch\n\n\0")
+    assert "NUL byte in line 3" in problem_with(root, file)
+
+
+def test_a_notebook_is_answered_with_how_to_export_it(root):
+    assert "a notebook can be exported" in problem_with(root, hand_in(root, "anna.ipynb", b"{}"))
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything is readable here")
+def test_an_unreadable_file_is_refused(root):
+    file = hand_in(root, "anna.py")
+    file.chmod(0)
+    assert "cannot be read: Permission denied" in problem_with(root, file)
+
+
+def test_a_file_exchanged_for_a_link_after_the_look_is_still_refused(root, monkeypatch):
+    file = hand_in(root, "anna.py")
+    before = file.lstat()
+    file.unlink()
+    file.symlink_to("/etc/hosts")
+    real = Path.lstat
+    monkeypatch.setattr(Path, "lstat", lambda path: before if path == file else real(path))
+    assert problem_with(root, file) == (
+        "anna.py cannot be read: it is a symbolic link. Hand in a plain, readable file."
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "start"),
+    [
+        ("a\nb.py", "a-b-"),
+        ("-rf.py", "rf-"),
+        ("\u202egnp.py", "gnp-"),
+        ("x" * 252 + ".py", "x" * 40 + "-"),
+        ("naïve model.py", "na-ve-model-"),
+        ("模型.py", "submission-"),
+        ("a.b.py", "a-b-"),
+        ("anna-0123456789ab.py", "anna-0123456789ab-"),
+        (os.fsdecode(b"\xff.py"), "submission-"),
+    ],
+)
+def test_an_odd_name_becomes_a_plain_one_with_a_hash(root, file, start):
+    hand_in(root, file)
+    (submission,) = find(root)
+    assert re.fullmatch(re.escape(start) + "[0-9a-f]{12}", submission.name)
+
+
+def test_case_twins_get_names_that_differ_without_case(root):
+    hand_in(root, "anna.py")
+    if hand_in(root, "Anna.py").samefile(root / "assignments/mnist_8k/submissions/anna.py"):
+        pytest.skip("this file system knows no case")
+    names = [one.name.casefold() for one in find(root)]
+    assert len(set(names)) == 2
+    assert all(re.fullmatch("anna-[0-9a-f]{12}", name) for name in names)
+
+
+def test_files_of_one_name_in_two_folders_get_two_names(root, tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.py").write_bytes(SOURCE)
+    found = find(root, tmp_path / "one", tmp_path / "two", assignment="mnist_8k")
+    assert len({one.name for one in found}) == 2
+
+
+def test_files_of_one_name_for_two_assignments_keep_it(root):
+    for assignment in NAMES:
+        hand_in(root, "anna.py", assignment=assignment)
+    assert [one.name for one in find(root)] == ["anna", "anna"]
+
+
+def test_a_name_does_not_depend_on_where_the_project_lies(root, tmp_path_factory):
+    hand_in(root, "naïve.py")
+    other = tmp_path_factory.mktemp("clone")
+    (other / "assignments" / "mnist_8k" / "submissions").mkdir(parents=True)
+    hand_in(other, "naïve.py")
+    assert find(root)[0].name == find(other)[0].name
+
+
+def test_display_escapes_what_does_not_print(root):
+    hand_in(root, "a\n\u202eb\x1b.py")
+    assert find(root)[0].display == r"assignments/mnist_8k/submissions/a\n\u202eb\x1b.py"
+
+
+# Any text that UTF-8 can write, and any bytes: a file system takes both.
+FILE_NAMES = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=60),
+    st.binary(min_size=1, max_size=60).map(lambda name: os.fsdecode(name.translate(None, b"/\0") or b"x")),
+)
+
+
+@given(FILE_NAMES)
+def test_a_displayed_path_prints_and_can_be_told_back(name):
+    shown = printable(Path("folder") / name)
+    assert shown.isprintable()
+    undone = re.sub(r"\\(\\|n|r|t|x..|u....|U.{8})", lambda match: eval(f'"{match[0]}"'), shown)
+    assert undone == (Path("folder") / name).as_posix()
+
+
+@given(st.lists(FILE_NAMES, min_size=1, unique=True))
+def test_names_are_plain_and_unique_whatever_the_files_are_called(stems):
+    found = [Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", b"", "") for stem in stems]
+    names = [one.name.casefold() for one in _named(found, Path("/p"))]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name) for name in names)
