@@ -6,6 +6,7 @@ Exit codes: 0 every required check passed, 1 some failed, 2 wrong usage, 3 the g
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +18,9 @@ from grader.errors import GraderError
 
 if TYPE_CHECKING:
     from grader.session import Work
+
+# Threads that wait by spinning make training ten times slower as soon as anything else runs on the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Grade small PyTorch networks.", rich_markup_mode=None

@@ -5,6 +5,7 @@ In: what the user asked for. Out: an exit code. Progress goes to standard error,
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -46,6 +47,7 @@ class Wanted:
 
 def grade(wanted: Wanted) -> int:
     """Grade every submission that was asked for. Raises UsageError and GraderError."""
+    _speak_any_encoding()
     known = assignments.load_all(wanted.root)
     found = submission.discover(wanted.paths, known, root=wanted.root, assignment=wanted.assignment)
     from grader import pipeline  # torch takes seconds: only when there is something to grade
@@ -69,6 +71,13 @@ def grade(wanted: Wanted) -> int:
             return 130
     _conclude(reports, wanted)
     return pipeline.exit_code(reports, known)
+
+
+def _speak_any_encoding() -> None:
+    """A scorecard on a terminal or in a log that knows no ✓ shows its code instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _show(report: Report, wanted: Wanted) -> None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 STEPS_BETWEEN_LOSSES = 20
 """Reading a loss waits for the device, so the display reads one in so many."""
+PATIENCE = 2
+"""A run is stopped after so many times the assignment's time budget; to exceed the budget is a check's matter."""
 
 
 class Progress(Protocol):
@@ -144,6 +146,7 @@ class _Runner:
             seed=seed,
             device=self.device,
             epochs=self.epochs,
+            budget_seconds=PATIENCE * self.assignment.limits.seconds,
             after_epoch=self.after_epoch,
             on_step=self.on_step,
         )
@@ -262,7 +265,7 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
                 momentum=epoch.momentum,
                 train_accuracy=_number(epoch.train_accuracy),
             )
-            for epoch, count in zip(run.epochs, correct, strict=True)
+            for epoch, count in zip(run.epochs, correct, strict=False)  # Ctrl-C may come before the last is judged
         ),
         seconds=run.seconds,
         images_per_second=run.images_per_second,

@@ -19,6 +19,8 @@ from rich.text import Text
 
 from grader.render import words
 from grader.render.escape import printable
+from grader.render.marks import MARKS
+from grader.report import CheckResult
 
 SECONDS_BETWEEN_FRAMES = 0.125
 EPOCHS_SHOWN = 6
@@ -73,6 +75,16 @@ class TrainingProgress:
         self._seeds = 0
         self._plain(self._stage)
         self._draw()
+
+    def check(self, result: CheckResult) -> None:
+        """A check is done: one line, which stays. Static checks are seen long before training ends."""
+        if self._quiet:
+            return
+        mark = MARKS[result.verdict]
+        line = Text.assemble((mark.symbol, f"bold {mark.style}"), " ", printable(result.title.rstrip("."), 80))
+        if result.measured:
+            line.append(f"  {printable(result.measured, 60)}", style="dim")
+        self._console.print(line, soft_wrap=True)
 
     def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
         """Training begins: `seeds` runs of `epochs` epochs of `steps_per_epoch` batches."""

@@ -135,7 +135,8 @@ class RandomAutocontrast(Sometimes):
         values = images.double() if frame.kind == "pil" else images.float()
         low, high = values.amin(dim=(2, 3), keepdim=True), values.amax(dim=(2, 3), keepdim=True)
         flat = high == low
-        scale = frame.white / torch.where(flat, 1, high - low)
+        # A number divided by a tensor would be rounded twice.
+        scale = torch.full_like(high, frame.white) / torch.where(flat, 1, high - low)
         stretched = values * scale - low * scale if frame.kind == "pil" else (values - low) * scale
         stretched = torch.where(flat, values, stretched).clamp(0, frame.white)
         return stretched if frame.kind == "float" else to_bytes(stretched)

@@ -135,7 +135,8 @@ def inverse_affine(values: dict[str, Tensor], center: tuple[float, float]) -> Te
     b = -a * torch.tan(shear_x) - torch.sin(turn)
     c = torch.sin(turn - shear_y) / torch.cos(shear_y)
     d = -c * torch.tan(shear_x) + torch.cos(turn)
-    xx, xy, yx, yy = d / scale, -b / scale, -c / scale, a / scale
+    # PIL rounds so, and by it a right angle moves whole pixels to whole pixels.
+    xx, xy, yx, yy = (value.round(decimals=15) for value in (d / scale, -b / scale, -c / scale, a / scale))
     back_x, back_y = -center[0] - x, -center[1] - y
     start_x = xx * back_x + xy * back_y + center[0]
     start_y = yx * back_x + yy * back_y + center[1]

@@ -1,7 +1,8 @@
 """Change the number of pixels: Resize and RandomResizedCrop.
 
 A resize is two products with matrices of weights, one for rows and one for columns, which Pillow computes in whole
-numbers of 2^-22 and rounds to bytes after each. Source: Pillow, Resample.c; torch.nn.functional.interpolate.
+numbers of 2^-22 and rounds to bytes after each: first along the rows, then along the columns. (Pillow 13 swaps the two
+where an image loses much more height than width; some bytes then differ by rounding.) Source: Pillow, Resample.c.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ class Resize(Operation):
 
     def after(self, frame: Frame) -> Frame:
         """The new size. Raises SubmissionError where `max_size` contradicts `size`."""
+        if frame.kind == "bytes" and not self.antialias and self.interpolation in ("bilinear", "bicubic"):
+            raise _no_antialias(self)
         if len(self.size) == 2:
             return frame.resized(*self.size)
         short, long = sorted((frame.height, frame.width))
@@ -55,7 +58,7 @@ class Resize(Operation):
         new = self.after(frame)
         if new == frame:
             return images
-        if frame.kind != "pil":
+        if frame.kind == "float" or (frame.kind == "bytes" and self.interpolation.startswith("nearest")):
             return self._interpolate(images, new)
         box = {name: torch.zeros(1, device=images.device) for name in ("top", "left")}
         box["height"], box["width"] = box["top"] + frame.height, box["left"] + frame.width
@@ -70,7 +73,7 @@ class Resize(Operation):
             align_corners=False if smooth else None,
             antialias=bool(self.antialias) and smooth,
         )
-        return resized if new.kind == "float" else resized.round().clamp(0, 255).to(torch.uint8)
+        return resized.to(images.dtype)
 
 
 class RandomResizedCrop(Operation):
@@ -87,10 +90,7 @@ class RandomResizedCrop(Operation):
         if self.scale[0] > self.scale[1]:
             raise SubmissionError(f"train_transform: RandomResizedCrop.scale = {self.scale} is not (smaller, larger).")
         if frame.kind != "pil" and not self.antialias:
-            raise SubmissionError(
-                "train_transform uses RandomResizedCrop(antialias=False) on tensors, which the grader does not have: "
-                "use antialias=True, torchvision's default."
-            )
+            raise _no_antialias(self)
         return frame.resized(*self.size)
 
     def draw(self, frame: Frame, batch: int, generator: torch.Generator | None) -> Drawn:
@@ -110,11 +110,10 @@ class RandomResizedCrop(Operation):
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         """Cut and resized in one step, with the pixels of the part only."""
         new = self.after(frame)
-        if frame.kind == "pil":
+        if frame.kind != "float":
             return pil_resize(images, drawn.values, new, interpolation=self.interpolation)
         rows, columns = _weights(drawn.values, frame, new, interpolation=self.interpolation)
-        resized = rows.float() @ images.float() @ columns.float().mT
-        return resized if frame.kind == "float" else resized.round().clamp(0, 255).to(torch.uint8)
+        return rows.float() @ images @ columns.float().mT
 
     def _middle(self, frame: Frame) -> tuple[int, int]:
         shape = frame.width / frame.height
@@ -185,6 +184,13 @@ def _whole(taps: Tensor) -> Tensor:
 
 def _rounded(total: Tensor) -> Tensor:
     return ((total + 2**21) / 2**22).floor().clamp(0, 255)
+
+
+def _no_antialias(operation: Operation) -> SubmissionError:
+    return SubmissionError(
+        f"train_transform uses {type(operation).__name__}(antialias=False) on tensors, which the grader does not have: "
+        "use antialias=True, torchvision's default."
+    )
 
 
 def _sides(frame: Frame) -> tuple[int, int]:

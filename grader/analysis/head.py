@@ -1,0 +1,221 @@
+"""How a network gets from its final feature map to the scores: global pooling, fully connected layers, and their kin.
+
+In: the eval Graph and its receptive field. Out: the parts of the head, in order. Only what is behind the final feature
+map counts: the squeeze of a squeeze-and-excitation block is no head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from grader.analysis.arguments import arguments, base, kind, several
+from grader.analysis.dataflow import trace
+from grader.analysis.receptive_field import ReceptiveField
+from grader.analysis.sight import AXES, AxisName, Sight
+from grader.ops import Kind
+from grader.program import Graph, Node, Ref
+from grader.report import Hint
+
+HeadKind = Literal[
+    "global average pooling",
+    "global max pooling",
+    "global sum pooling",
+    "global Lp pooling",
+    "global pooling",
+    "full-kernel convolution",
+    "fully connected",
+]
+
+_MIXES = {Kind.LINEAR, Kind.CONVOLUTION, Kind.MATMUL}
+_POOLS = {
+    "mean": "average",
+    "sum": "sum",
+    "amax": "max",
+    "max": "max",
+    "linalg_vector_norm": "Lp",
+    "norm": "Lp",
+    "einsum": "sum",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadItem:
+    """One step of the head. `spelled` is how the student wrote it; features are None where they do not apply."""
+
+    kind: HeadKind
+    name: str
+    type: str
+    spelled: str
+    line: int | None
+    in_features: int | None = None
+    out_features: int | None = None
+
+
+def describe(items: Iterable[HeadItem]) -> str:
+    """The head in one line."""
+    return " → ".join(f"{item.kind} ({item.spelled})" for item in items) or "no pooling and no fully connected layer"
+
+
+def head(graph: Graph, field: ReceptiveField) -> tuple[HeadItem, ...]:
+    """The parts of the head, in execution order."""
+    behind = _behind(graph, field)
+    items: list[HeadItem] = []
+    pending: list[str] = []
+    for node in graph.nodes:
+        if node.name in behind and node.name in field.live:
+            items.extend(_items(graph, field, node, pending))
+    return tuple(items)
+
+
+def _behind(graph: Graph, field: ReceptiveField) -> set[str]:
+    """The nodes that depend on a final feature map."""
+    behind = set(field.ends)
+    reads = trace(graph).reads
+    for node in graph.nodes:
+        if any(source in behind for source in reads[node.name]):
+            behind.add(node.name)
+    return behind - set(field.ends)
+
+
+def _items(graph: Graph, field: ReceptiveField, node: Node, pending: list[str]) -> Iterator[HeadItem]:
+    lost = _lost(field, node)
+    if kind(node) in _MIXES and _learned(graph, field, node):
+        if not lost and _positions(field, node):
+            return
+        full = kind(node) is Kind.CONVOLUTION and bool(lost)
+        inputs, outputs = _features(graph, node)
+        word: HeadKind = "full-kernel convolution" if full else "fully connected"
+        yield _item(node, word, inputs, outputs)
+    elif lost:
+        pending.extend([_pool(graph, node)] * len(lost))
+        if len(pending) >= len(AXES):
+            ways = set(pending)
+            pending.clear()
+            yield _item(node, _NAMES[ways.pop()] if len(ways) == 1 else "global pooling")
+
+
+_NAMES: dict[str, HeadKind] = {
+    "average": "global average pooling",
+    "max": "global max pooling",
+    "sum": "global sum pooling",
+    "Lp": "global Lp pooling",
+    "": "global pooling",
+}
+
+
+def _item(node: Node, word: HeadKind, inputs: int | None = None, outputs: int | None = None) -> HeadItem:
+    named = bool(node.module) and node.module_type not in ("", "Sequential")
+    return HeadItem(
+        word,
+        node.module or node.name,
+        node.module_type if named else node.op,
+        _spelled(node),
+        node.line,
+        inputs,
+        outputs,
+    )
+
+
+def _spelled(node: Node) -> str:
+    """What the student will recognise: the module's class, or the function's name."""
+    name = base(node)
+    return node.module_type if name.replace("_", "") in node.module_type.lower() and node.module_type else name
+
+
+def _placed(field: ReceptiveField, name: str) -> set[AxisName]:
+    answer = field.answers[name]
+    if not isinstance(answer, Sight):
+        return set()
+    return {axis for axis in AXES for part in answer.parts if part.axis == axis and part.size > 1}
+
+
+def _sources(field: ReceptiveField, node: Node) -> list[str]:
+    return [name for name in node.references() if isinstance(field.answers[name], Sight)]
+
+
+def _positions(field: ReceptiveField, node: Node) -> set[AxisName]:
+    """The axes along which what the node reads has positions."""
+    return {axis for name in _sources(field, node) for axis in _placed(field, name)}
+
+
+def _lost(field: ReceptiveField, node: Node) -> set[AxisName]:
+    """The axes that the node ends: its input has positions along them, its result has none."""
+    if kind(node) in {Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.SIZE, Kind.CREATE, None}:
+        return set()
+    return _positions(field, node) - _placed(field, node.name) if field.answers[node.name] is not None else set()
+
+
+def _learned(graph: Graph, field: ReceptiveField, node: Node) -> bool:
+    """One factor comes from the image, the other from weights."""
+    if kind(node) is not Kind.MATMUL:
+        return True
+    factors = list(node.references())
+    return len(_sources(field, node)) == 1 and len(factors) > 1
+
+
+def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
+    if kind(node) is Kind.MATMUL:
+        return None, _last(node)
+    weight = arguments(node)["weight"]
+    shape = graph[weight.node].shape if isinstance(weight, Ref) else None
+    if not shape:
+        return None, None
+    inputs = 1
+    for size in shape[1:]:
+        inputs *= int(size)
+    return inputs, int(shape[0])
+
+
+def _last(node: Node) -> int | None:
+    return int(node.shape[-1]) if node.shape and isinstance(node.shape[-1], int) else None
+
+
+def _pool(graph: Graph, node: Node) -> str:
+    """How the node sums up an axis: "average", "max", "sum", "Lp", or "" for anything else."""
+    name = base(node)
+    if kind(node) in {Kind.POOLING, Kind.ADAPTIVE_POOLING}:
+        way = "max" if "max" in name else "average"
+    else:
+        way = _POOLS.get(name, "")
+    before = next(iter(node.references()), None)
+    return "Lp" if way == "average" and before and base(graph[before]) in {"pow", "square"} else way
+
+
+def head_hints(graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...]) -> tuple[Hint, ...]:
+    """What looks like global average pooling and is none, and what to write instead."""
+    if any(item.kind == "global average pooling" for item in items):
+        return ()
+    hints = [hint for node in graph.nodes if node.name in field.live for hint in _near_miss(field, node)]
+    if not hints:
+        hints = [Hint(text="nn.AdaptiveAvgPool2d(1) behind the last convolution is global average pooling.")]
+    return tuple(hints)
+
+
+def _near_miss(field: ReceptiveField, node: Node) -> Iterator[Hint]:
+    name = base(node)
+    if "avg_pool" not in name and name != "mean":
+        return
+    if "avg_pool2d" in name and kind(node) is Kind.POOLING and set(several(arguments(node)["kernel_size"], 2)) == {1}:
+        yield Hint(
+            text="This pools windows of one pixel, which changes nothing: it is no global pooling.", line=node.line
+        )
+    elif _lost(field, node) and not _before_end(field, node):
+        return
+    elif _lost(field, node):
+        yield Hint(
+            text="This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.",
+            line=node.line,
+        )
+    elif _placed(field, node.name) and "adaptive" in name:
+        yield Hint(
+            text="This pools to a map that still has several positions: for global pooling ask for size 1.",
+            line=node.line,
+        )
+
+
+def _before_end(field: ReceptiveField, node: Node) -> bool:
+    """The node ran before the final feature map was made."""
+    order = list(field.answers)
+    return order.index(node.name) < order.index(field.final)

@@ -1,0 +1,131 @@
+"""The layer table: one row per layer in execution order, as torchinfo shows it, joined with how far each layer sees.
+
+In: a Program and its other analyses. Out: `LayerRow`s. Activations have no row of their own: they change neither shape,
+parameters nor receptive field. Every operator that reads a weight has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from grader.analysis.arguments import arguments, base, kind, operator, several
+from grader.analysis.cost import Cost
+from grader.analysis.receptive_field import Reach, ReceptiveField
+from grader.analysis.reshape import sizes
+from grader.analysis.sight import AXES, Sight
+from grader.ops import Kind
+from grader.program import Graph, Node, Program, Ref
+from grader.report import LayerRow
+
+_LAYERS = {
+    Kind.CONVOLUTION,
+    Kind.TRANSPOSED_CONVOLUTION,
+    Kind.POOLING,
+    Kind.ADAPTIVE_POOLING,
+    Kind.BATCH_NORM,
+    Kind.NORM,
+    Kind.DROPOUT,
+    Kind.LINEAR,
+    Kind.MATMUL,
+    Kind.ATTENTION,
+    Kind.REDUCE,
+    Kind.UPSAMPLE,
+    Kind.UNFOLD,
+    Kind.PIXEL_SHUFFLE,
+    Kind.PIXEL_UNSHUFFLE,
+    Kind.CONCATENATE,
+    Kind.STACK,
+}
+_JOINS = {"add": "add", "mul": "multiply", "sub": "subtract", "maximum": "maximum", "minimum": "minimum"}
+
+
+def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> tuple[LayerRow, ...]:
+    """The rows of a Program's eval graph. `total` is the number of parameters that shares are of."""
+    graph = program.eval
+    owners = {weight.name: weight.storage for weight in program.weights}
+    numbers = {weight.name: weight.size for weight in program.weights if weight.kind == "parameter"}
+    seen: set[str] = set()
+    rows = []
+    for node in graph.nodes:
+        if node.name not in field.live or node.op in ("input", "weight"):
+            continue
+        own = {owners[name] for name in _weights(graph, node)} & numbers.keys() - seen
+        seen |= own
+        parameters = sum(numbers[name] for name in own)
+        if parameters or kind(node) in _LAYERS or _joins(field, node):
+            rows.append(_row(graph, node, field, cost, parameters, total))
+    return tuple(rows)
+
+
+def _weights(graph: Graph, node: Node) -> Iterable[str]:
+    return (str(graph[name].arguments[0]) for name in node.references() if graph[name].op == "weight")
+
+
+def _joins(field: ReceptiveField, node: Node) -> bool:
+    """Two branches of the network meet here."""
+    sources = {name for name in node.references() if isinstance(field.answers[name], Sight)}
+    return base(node) in _JOINS and len(sources) > 1
+
+
+def _row(graph: Graph, node: Node, field: ReceptiveField, cost: Cost, parameters: int, total: int) -> LayerRow:
+    rows, columns = (field.reach(node.name, axis) for axis in AXES)
+    placed = rows is not None and columns is not None and not (rows.everywhere or columns.everywhere)
+    return LayerRow(
+        module=node.module or node.name,
+        kind=kind_text(graph, node),
+        output_shape=tuple(size.count for size in sizes(node.shape or ())[1:]),
+        parameters=parameters,
+        share=parameters / total if total else 0.0,
+        receptive_field=(rows.pixels, columns.pixels) if placed and rows and columns else None,
+        jump=(_jump(rows), _jump(columns)) if placed and rows and columns else None,
+        multiply_adds=cost.multiply_adds.get(node.name, 0),
+        line=node.line,
+    )
+
+
+def _jump(reach: Reach) -> str:
+    return str(reach.jump)
+
+
+def kind_text(graph: Graph, node: Node) -> str:
+    """The layer for people: "Conv2d 3×3", "max pooling 2×2", "add"."""
+    words = [_name(node)]
+    window = _window(graph, node)
+    if window:
+        words.append("×".join(map(str, window)))
+    given = arguments(node)
+    stride, dilation = (_setting(given, name, len(window)) for name in ("stride", "dilation"))
+    if set(stride) - {1} and kind(node) not in {Kind.POOLING}:
+        words.append(f"/{max(stride)}")
+    if set(dilation) - {1}:
+        words.append(f"dilation {max(dilation)}")
+    return " ".join(words)
+
+
+def _name(node: Node) -> str:
+    if base(node) in _JOINS:
+        return _JOINS[base(node)]
+    name = base(node).replace("_", "")
+    entry = operator(node)
+    # A layer's own module is named like its operator: conv2d in Conv2d, batch_norm in BatchNorm2d.
+    if name in node.module_type.lower() or (name == "dropout" and "Dropout" in node.module_type):
+        return node.module_type
+    return entry.label if entry else node.op
+
+
+def _window(graph: Graph, node: Node) -> tuple[int, ...]:
+    given = arguments(node)
+    if kind(node) in {Kind.CONVOLUTION, Kind.TRANSPOSED_CONVOLUTION}:
+        shape = graph[given["weight"].node].shape or ()
+        return tuple(int(size) for size in shape[2:])
+    if "kernel_size" in given:
+        return tuple(several(given["kernel_size"], 1 if "1d" in node.op else 2))
+    return ()
+
+
+def _setting(given: dict[str, Any], name: str, count: int) -> tuple[int, ...]:
+    value = given.get(name)
+    if value is None or value == () or isinstance(value, Ref):
+        return ()
+    return several(value, count)

@@ -1,0 +1,170 @@
+"""How many numbers does the network bring along? A ledger by storage: nothing is counted twice, nothing is hidden.
+
+In: a Program. Out: a `Parameters`. The students' figure is `trainable`: what an optimizer can change. The limit applies
+to `counted`: trainable and frozen parameters, and every other number that the forward pass reads as a weight (buffers,
+loose tensors, constants). For an honest model both are equal. BatchNorm's running statistics are in neither, as in
+PyTorch's own count; Keras adds them to its total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grader.analysis.arguments import arguments, kind
+from grader.analysis.dataflow import Dataflow, trace
+from grader.ops import Kind
+from grader.program import Graph, Node, Program, Ref, Weight
+from grader.report import Hint
+
+_STATISTICS = ("running_mean", "running_var")
+_BOOKKEEPING = "num_batches_tracked"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Numbers, each storage counted once.
+
+    `trainable` and `frozen` are nn.Parameters with and without requires_grad; `buffers` registered buffers that the
+    forward pass reads as weights; `constants` loose tensors that it reads; `running_statistics` those of BatchNorm.
+    `unused` are trainable ones that the output does not depend on (they count in `trainable`). `shared` lists the names
+    of each tensor that has several; `other_types` those that are not float32.
+    """
+
+    trainable: int
+    frozen: int
+    buffers: int
+    constants: int
+    running_statistics: int
+    unused: int
+    unused_names: tuple[str, ...]
+    shared: tuple[tuple[str, ...], ...]
+    other_types: tuple[str, ...]
+    hints: tuple[Hint, ...]
+
+    @property
+    def counted(self) -> int:
+        """What the limit applies to."""
+        return self.trainable + self.frozen + self.buffers + self.constants
+
+    @property
+    def with_statistics(self) -> int:
+        """The total that Keras shows."""
+        return self.counted + self.running_statistics
+
+
+def parameters(program: Program, flow: Dataflow | None = None) -> Parameters:
+    """The ledger of a Program. `flow` is its train graph's dataflow."""
+    flow = flow or trace(program.train)
+    ledger = _Ledger(program)
+    used = _read(program.train, flow) | _read(program.eval, trace(program.eval))
+    owned = [weight for weight in program.weights if weight.storage == weight.name]
+    learned = [weight for weight in owned if weight.kind == "parameter"]
+    unused = [weight for weight in learned if weight.trainable and not ledger.names(weight) & used]
+    constants = [weight for weight in owned if weight.kind == "constant" and ledger.names(weight) & used]
+    buffers = [
+        weight
+        for weight in owned
+        if weight.kind == "buffer" and ledger.names(weight) & used and weight.name not in ledger.statistics
+    ]
+    return Parameters(
+        trainable=_count(weight for weight in learned if weight.trainable),
+        frozen=_count(weight for weight in learned if not weight.trainable),
+        buffers=_count(buffers),
+        constants=_count(constants),
+        running_statistics=_count(weight for weight in owned if weight.name in ledger.statistics),
+        unused=_count(unused),
+        unused_names=tuple(weight.name for weight in unused),
+        shared=ledger.shared,
+        other_types=tuple(w.name for w in (*learned, *buffers, *constants) if w.dtype != "float32"),
+        hints=tuple(_hints(learned, unused, buffers, constants)),
+    )
+
+
+class _Ledger:
+    """Which names belong to one storage, and which storages hold running statistics."""
+
+    def __init__(self, program: Program) -> None:
+        self._names: dict[str, set[str]] = {}
+        for weight in program.weights:
+            self._names.setdefault(weight.storage, set()).add(weight.name)
+        declared = {weight.name for weight in program.weights if weight.kind == "buffer"}
+        self.statistics = {name for graph in (program.train, program.eval) for name in _statistics(graph)} & declared
+        normalising = {module.path for module in program.modules if "Norm" in module.type}
+        for name in declared:
+            owner, _, last = name.rpartition(".")
+            if last in _STATISTICS and owner in normalising and not self._read_otherwise(program, name):
+                self.statistics.add(name)
+        self.statistics -= {name for name in self.statistics if self._read_otherwise(program, name)}
+
+    def names(self, weight: Weight) -> set[str]:
+        """Every name of the weight's storage."""
+        return self._names[weight.storage]
+
+    @property
+    def shared(self) -> tuple[tuple[str, ...], ...]:
+        """The names of each storage that has several."""
+        return tuple(tuple(sorted(names)) for names in self._names.values() if len(names) > 1)
+
+    @staticmethod
+    def _read_otherwise(program: Program, name: str) -> bool:
+        """Something else than a normalisation reads the tensor: then it is a weight in disguise."""
+        return any(
+            name in _weights_of(graph, node.references()) and name not in _statistics_of(graph, node)
+            for graph in (program.train, program.eval)
+            for node in graph.nodes
+        )
+
+
+def _statistics(graph: Graph) -> Iterable[str]:
+    for node in graph.nodes:
+        yield from _statistics_of(graph, node)
+
+
+def _statistics_of(graph: Graph, node: Node) -> list[str]:
+    """The weights that a normalisation reads as its running statistics."""
+    if kind(node) not in {Kind.BATCH_NORM, Kind.NORM}:
+        return []
+    given = arguments(node)
+    return _weights_of(graph, [value.node for name in _STATISTICS if isinstance(value := given.get(name), Ref)])
+
+
+def _weights_of(graph: Graph, names: Iterable[str]) -> list[str]:
+    return [str(graph[name].arguments[0]) for name in names if graph[name].op == "weight"]
+
+
+def _read(graph: Graph, flow: Dataflow) -> set[str]:
+    """The weights that the output depends on."""
+    return set(_weights_of(graph, flow.live))
+
+
+def _count(weights: Iterable[Weight]) -> int:
+    return sum(weight.size for weight in weights)
+
+
+def _hints(
+    learned: list[Weight], unused: list[Weight], buffers: list[Weight], constants: list[Weight]
+) -> Iterable[Hint]:
+    loose = [weight for weight in constants if weight.trainable or weight.size > 1]
+    if loose:
+        yield Hint(
+            text=f"{_named(loose)}: {_count(loose):,} numbers in plain tensors. They count, but no optimizer finds them: "
+            "keep weights in nn.Parameter or nn.ParameterList, layers in nn.ModuleList, not in a Python list."
+        )
+    frozen = [weight for weight in learned if not weight.trainable]
+    if frozen:
+        yield Hint(text=f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit.")
+    if buffers:
+        yield Hint(
+            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as weights; they count."
+        )
+    if unused:
+        yield Hint(
+            text=f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend on. They count; "
+            "delete the layers that forward() does not use."
+        )
+
+
+def _named(weights: list[Weight]) -> str:
+    names = [weight.name for weight in weights]
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

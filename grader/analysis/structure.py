@@ -1,0 +1,175 @@
+"""Which BatchNorm and Dropout layers really run, and which only look as if they did.
+
+In: a Program. Out: a `Structure`. A layer counts when the network's output depends on it; a module that is declared and
+has no effect is named with the reason and its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from grader.analysis.arguments import arguments, kind
+from grader.analysis.dataflow import Dataflow, trace
+from grader.analysis.head import HeadItem, describe, head, head_hints
+from grader.analysis.receptive_field import ReceptiveField, receptive_field
+from grader.ops import Kind
+from grader.program import Graph, Module, Node, Program
+from grader.report import Hint
+
+_BATCH_NORMS = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LazyBatchNorm1d", "LazyBatchNorm2d"}
+_DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that has an effect. `name` is the module path, or the operator's where forward() calls it directly.
+
+    `settings` holds what students' tools show: num_features of a BatchNorm, p of a Dropout.
+    """
+
+    name: str
+    type: str
+    line: int | None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The layers of one sort that have an effect, and hints for those that have none.
+
+    `active_in_eval`: they (Dropout) still act when the network is evaluated.
+    """
+
+    layers: tuple[Layer, ...]
+    hints: tuple[Hint, ...] = ()
+    active_in_eval: bool = False
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the network is made of, as far as an assignment asks. `head` is everything behind the final feature map."""
+
+    batch_norm: Found
+    dropout: Found
+    head: tuple[HeadItem, ...]
+    head_hints: tuple[Hint, ...]
+
+    @cached_property
+    def has_gap(self) -> bool:
+        """Global average pooling is in the head."""
+        return any(item.kind == "global average pooling" for item in self.head)
+
+    @cached_property
+    def has_fc(self) -> bool:
+        """A fully connected layer is in the head."""
+        return any(item.kind == "fully connected" for item in self.head)
+
+    @cached_property
+    def head_text(self) -> str:
+        """The head in order, for people."""
+        return describe(self.head)
+
+
+def structure(program: Program, field: ReceptiveField | None = None, flow: Dataflow | None = None) -> Structure:
+    """The structure of a Program. `field` is its eval graph's receptive field, `flow` its train graph's dataflow."""
+    field = field or receptive_field(program.eval)
+    flow = flow or trace(program.train)
+    items = head(program.eval, field)
+    return Structure(
+        batch_norm=_batch_norm(program, flow),
+        dropout=_dropout(program, flow, field.live),
+        head=items,
+        head_hints=head_hints(program.eval, field, items),
+    )
+
+
+def _batch_norm(program: Program, flow: Dataflow) -> Found:
+    nodes = _live(program.train, flow, Kind.BATCH_NORM)
+    layers = _layers(program, [node for node in nodes if arguments(node)["training"]], "BatchNorm", ("num_features",))
+    why = {node.module: "it runs in eval mode during training" for node in nodes if not arguments(node)["training"]}
+    return Found(layers, tuple(_dead(program, flow, _BATCH_NORMS, layers, why)))
+
+
+def _dropout(program: Program, flow: Dataflow, live_in_eval: frozenset[str]) -> Found:
+    nodes = _live(program.train, flow, Kind.DROPOUT)
+    working = [node for node in nodes if arguments(node)["train"] and arguments(node)["p"] > 0]
+    why = {node.module: _switched_off(node) for node in nodes if node not in working}
+    left_on = [
+        node for node in program.eval.nodes if node.name in live_in_eval and kind(node) is Kind.DROPOUT and _drops(node)
+    ]
+    layers = _layers(program, working, "Dropout", ("p",))
+    hints = [*_dead(program, flow, _DROPOUTS, layers, why), *_functional(nodes, working), *map(_still_on, left_on)]
+    return Found(layers, tuple(hints), bool(left_on))
+
+
+def _drops(node: Node) -> bool:
+    return bool(arguments(node)["train"]) and arguments(node)["p"] > 0
+
+
+def _switched_off(node: Node) -> str:
+    return "its p is 0" if not arguments(node)["p"] else "it is switched off in training too"
+
+
+def _functional(nodes: Iterable[Node], working: list[Node]) -> Iterable[Hint]:
+    for node in nodes:
+        if node not in working and "Dropout" not in node.module_type:
+            yield Hint(text=f"This dropout has no effect: {_switched_off(node)}.", line=node.line)
+
+
+def _still_on(node: Node) -> Hint:
+    return Hint(
+        text="This dropout still acts in evaluation, so predictions are random: write "
+        "F.dropout(x, p, training=self.training), or use nn.Dropout.",
+        line=node.line,
+    )
+
+
+def _live(graph: Graph, flow: Dataflow, wanted: Kind) -> list[Node]:
+    return [node for node in graph.nodes if node.name in flow.live and kind(node) is wanted]
+
+
+def _layers(program: Program, nodes: Iterable[Node], word: str, shown: tuple[str, ...]) -> tuple[Layer, ...]:
+    """One Layer per module that runs, or per call where no module of that sort does."""
+    modules = {module.path: module for module in program.modules}
+    layers: dict[str, Layer] = {}
+    for node in nodes:
+        own = word in node.module_type
+        name = node.module if own else node.name
+        settings = modules[name].settings if name in modules else {}
+        values = {key: settings.get(key, _setting(node, key)) for key in shown}
+        layers.setdefault(name, Layer(name, node.module_type if own else node.op, node.line, values))
+    return tuple(layers.values())
+
+
+def _setting(node: Node, name: str) -> Any:
+    if name == "num_features":
+        return node.shape[1] if node.shape and len(node.shape) > 1 else None
+    return arguments(node).get(name)
+
+
+def _dead(
+    program: Program, flow: Dataflow, types: set[str], layers: tuple[Layer, ...], why: dict[str, str]
+) -> Iterable[Hint]:
+    """Why each declared module of `types` that has no effect has none."""
+    alive = {layer.name for layer in layers}
+    for module in program.modules:
+        if module.type in types and module.path not in alive:
+            reason = why.get(module.path) or unused(module, program.train, flow)
+            yield Hint(text=f"{module.path} ({module.type}) has no effect: {reason}.", line=module.line)
+
+
+def unused(module: Module, graph: Graph, flow: Dataflow) -> str:
+    """Why a declared module has no part in the output."""
+    nodes = [node for node in graph.nodes if node.module == module.path]
+    if not nodes:
+        return "forward() never calls it"
+    inside = {node.name for node in nodes}
+    read = any(reader not in inside for name in inside for reader in flow.readers[name])
+    line = next((node.line for node in nodes if node.line), None)
+    where = f" in line {line}" if line else ""
+    if read:
+        return f"what forward() makes of its result{where} never reaches the output"
+    return f"forward() calls it{where} and throws the result away"

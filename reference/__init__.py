@@ -1,0 +1,1 @@
+"""The published models, as submissions, and what the grader measures of them."""

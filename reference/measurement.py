@@ -1,0 +1,217 @@
+"""What was measured of the published models, and how it compares with what their authors claim.
+
+In: claims.toml (facts) and measured.json (lab notes, one entry a model). Out: RESULTS.md. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, RootModel
+
+from grader.report import Environment, Report, RunRow
+from grader.training.statistics import claim_tolerance
+
+HERE = Path(__file__).parent
+CLAIMS = HERE / "claims.toml"
+MEASURED = HERE / "measured.json"
+RESULTS = HERE / "RESULTS.md"
+
+WORDS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of the last 3"}
+
+
+class SeedResult(BaseModel):
+    """One training run: accuracies as fractions, seconds of training and evaluation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    seed: int
+    epochs: int
+    best: float
+    last: float
+    mean_last_3: float
+    seconds: float
+
+
+class Measurement(BaseModel):
+    """What the grader measured of one model: static facts, and one result for each seed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    parameters: int
+    keras_parameters: int
+    receptive_field: tuple[int, int]
+    failed_checks: tuple[str, ...]
+    runs: tuple[SeedResult, ...]
+    environment: Environment
+    date: str
+
+
+class Measurements(RootModel[dict[str, Measurement]]):
+    """All measurements, by "assignment/file"."""
+
+
+def read_claims() -> dict[str, dict[str, Any]]:
+    """Each claim by "assignment/file"."""
+    tables = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))
+    return {f"{assignment}/{name}": claim for assignment, models in tables.items() for name, claim in models.items()}
+
+
+def read_measurements(file: Path = MEASURED) -> dict[str, Measurement]:
+    """The measurements so far; none where the file is missing."""
+    return Measurements.model_validate_json(file.read_text(encoding="utf-8")).root if file.exists() else {}
+
+
+def of_report(report: Report) -> Measurement:
+    """The measurement in a report. Raises ValueError when it holds no training on MNIST."""
+    if report.training is None or report.training.practice or report.analysis is None or report.quick_look:
+        reason = report.problem.message if report.problem else "it was not trained in full on MNIST"
+        raise ValueError(f"{report.submission} cannot be compared with its claim: {reason}")
+    parameters = report.analysis["parameters"]
+    field = report.analysis["receptive_field"]
+    return Measurement(
+        parameters=parameters["trainable"],
+        keras_parameters=parameters["trainable"] + parameters["running_statistics"],
+        receptive_field=(field["rows"], field["columns"]),
+        failed_checks=tuple(
+            check.name for check in report.checks if check.required and check.verdict in ("failed", "borderline")
+        ),
+        runs=tuple(_seed_result(run) for run in report.training.runs if run.epochs),
+        environment=report.environment,
+        date=report.started[:10],
+    )
+
+
+def _seed_result(run: RunRow) -> SeedResult:
+    accuracies = [epoch.correct / epoch.total for epoch in run.epochs]
+    return SeedResult(
+        seed=run.seed,
+        epochs=len(accuracies),
+        best=max(accuracies),
+        last=accuracies[-1],
+        mean_last_3=statistics.fmean(accuracies[-3:]),
+        seconds=round(run.seconds, 1),
+    )
+
+
+Answer = Literal["within noise", "not reproduced", "exceeded", "other data", "not measured"]
+
+
+def answer(claim: Mapping[str, Any], measured: Measurement | None) -> Answer:
+    """Whether the claimed accuracy holds: within the noise of one run against our mean, below it, or above it."""
+    if measured is None or not measured.runs:
+        return "not measured"
+    if claim["accuracy_on"] != "test":
+        return "other data"
+    difference = claim["accuracy_claimed"] - mean(measured, claim["accuracy_is"])
+    tolerance = claim_tolerance(len(measured.runs))
+    if abs(difference) <= tolerance:
+        return "within noise"
+    return "not reproduced" if difference > 0 else "exceeded"
+
+
+def mean(measured: Measurement, which: str) -> float:
+    """Mean over the seeds of one accuracy: "best", "last" or "mean_last_3"."""
+    return statistics.fmean(getattr(run, which) for run in measured.runs)
+
+
+INTRODUCTION = """\
+# Published claims, measured
+
+Written by `nox -s reference`; do not edit. Every number comes from the grader, run on the files in this folder, on
+MNIST's 60,000 training and 10,000 test images. Accuracy is in percent: the mean over n training runs, ± their standard
+deviation where n > 1. One run of one seed is ± 0.055 points of luck, whoever ran it.
+"""
+COLUMNS = (
+    "model",
+    "parameters claimed → counted",
+    "receptive field",
+    "epochs",
+    "accuracy claimed",
+    "best",
+    "last",
+    "mean of last 3",
+    "n",
+    "seconds a run",
+    "the claim is",
+)
+
+
+def results(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]) -> str:
+    """RESULTS.md."""
+    return "\n".join(_lines(claims, measured)) + "\n"
+
+
+def _lines(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]) -> Iterator[str]:
+    yield INTRODUCTION
+    yield "| " + " | ".join(COLUMNS) + " |"
+    yield "| --- " * len(COLUMNS) + "|"
+    for name, claim in claims.items():
+        yield _row(name, claim, measured.get(name))
+    yield from _notes(claims, measured)
+
+
+def _row(name: str, claim: Mapping[str, Any], found: Measurement | None) -> str:
+    claimed = " / ".join(f"{number:,}" for number in claim["parameters_claimed"])
+    cells = [f"[{claim['title']}]({name}.py)"]
+    said = f"{100 * claim['accuracy_claimed']:.2f} ({WORDS[claim['accuracy_is']]})"
+    if found is None:
+        cells += [f"{claimed} → –", "–", str(claim["epochs"]), said, "–", "–", "–", "0", "–", "not measured"]
+        return f"| {' | '.join(cells)} |"
+    epochs = sorted({run.epochs for run in found.runs})
+    cells += [
+        f"{claimed} → {found.parameters:,}",
+        " × ".join(str(side) for side in found.receptive_field),
+        "–".join(str(item) for item in dict.fromkeys((epochs[0], epochs[-1]))),
+        said,
+        *(_spread(found, which) for which in ("best", "last", "mean_last_3")),
+        str(len(found.runs)),
+        f"{statistics.fmean(run.seconds for run in found.runs):.0f}",
+        f"**{answer(claim, found)}**",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(found: Measurement, which: str) -> str:
+    values = [100 * getattr(run, which) for run in found.runs]
+    text = f"{statistics.fmean(values):.2f}"
+    return f"{text} ± {statistics.stdev(values):.2f}" if len(values) > 1 else text
+
+
+def _notes(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]) -> Iterator[str]:
+    yield ""
+    yield '"Within noise": the claim, one run, lies within 1.96 · 0.055 · √(1 + 1/n) + 0.02 points of our mean.'
+    yield '"Other data": the claim was not measured on the test images. See docs/fairness.md.'
+    yield ""
+    yield "## What the write-ups say, and what is so"
+    for name, claim in claims.items():
+        yield ""
+        yield f"**{claim['title']}** (`{name}.py`)"
+        yield ""
+        if found := measured.get(name):
+            failed = ", ".join(found.failed_checks) or "none"
+            yield f"- Required checks that it does not pass: {failed}."
+            keras = f"with running statistics, as Keras counts, {found.keras_parameters:,}"
+            yield f"- {found.parameters:,} trainable parameters; {keras}."
+        yield from (f"- {text}" for text in claim["corrections"])
+        yield from (f"- Assumed: {text}" for text in claim["assumptions"])
+    yield ""
+    yield "## Lab notes"
+    yield ""
+    for name, found in measured.items():
+        yield f"- `{name}` {_lab_note(found)}"
+
+
+def _lab_note(found: Measurement) -> str:
+    place = found.environment
+    runs = "; ".join(
+        f"seed {run.seed}: best {100 * run.best:.2f}, last {100 * run.last:.2f}, last 3 {100 * run.mean_last_3:.2f}, "
+        f"{run.epochs} epochs, {run.seconds:.0f} s"
+        for run in found.runs
+    )
+    return (
+        f"{found.date}, {place.processor}, {place.cores} cores, {place.device}, torch {place.torch}, "
+        f"Python {place.python}, grader {place.grader}. {runs}."
+    )
