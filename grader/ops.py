@@ -52,7 +52,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument of an operator: its name, default, and whether it must be given by keyword."""
+    """One argument of an operator: its name, and its default where it need not be given."""
 
     name: str
     default: Any = None
@@ -63,7 +63,7 @@ class Parameter:
 class Operator:
     """One accepted operator.
 
-    `writes`: it changes its first argument in place. `views`: its result may share its first argument's memory.
+    `writes`: it changes its first argument in place. `views`: its result is another look at its first argument's memory.
     `loses_nan`: NaN in the input may not reach the output, so a NaN probe proves nothing behind it.
     `label` is the word for people ("max pooling").
     """
@@ -75,7 +75,6 @@ class Operator:
     writes: bool = False
     views: bool = False
     loses_nan: bool = False
-    variadic: bool = False
 
     def bind(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
         """Every argument by name, defaults filled in. Raises ValueError when the call does not fit the operator."""
@@ -84,7 +83,7 @@ class Operator:
         bound = {parameter.name: value for parameter, value in zip(self.parameters, arguments, strict=False)}
         names = {parameter.name for parameter in self.parameters}
         for name, value in keywords.items():
-            if name not in names and name not in IGNORED_KEYWORDS:
+            if name not in names:
                 raise ValueError(f"{self.name} has no argument {name}")
             if name in bound:
                 raise ValueError(f"{self.name} is given {name} twice")
@@ -94,10 +93,13 @@ class Operator:
                 if parameter.required:
                     raise ValueError(f"{self.name} lacks its argument {parameter.name}")
                 bound[parameter.name] = parameter.default
+        for name in PLACEMENT & bound.keys():
+            if bound[name] is not None:
+                raise ValueError(f"{self.name} is given a {name}, which is decided by the grader")
         return bound
 
 
-IGNORED_KEYWORDS = frozenset({"dtype", "layout", "device", "pin_memory", "memory_format"})
+PLACEMENT = frozenset({"layout", "device", "pin_memory", "memory_format"})
 """Where a tensor lives and how it is laid out: decided by the grader, not by the submission."""
 
 _WORDS: dict[str, Any] = {"None": None, "True": True, "False": False, "[]": ()}
@@ -312,7 +314,7 @@ OPERATORS: dict[str, Operator] = {
         swapdims: self dim0 dim1 ; transpose
         """,
         views=True,
-        writes=False,  # unsqueeze_ and its like change the shape, not the values
+        writes=False,  # transpose_ changes the shape, not the values
     ),
     **_table(
         Kind.EXPAND,

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from grader.assignment import Assignment, Check
-from grader.errors import SubmissionError
+from grader.errors import GraderError, SubmissionError
 from grader.report import CheckResult, Hint, Verdict
 
 CHECKS = Path(__file__).parent / "checks"
@@ -213,11 +213,13 @@ def run(findings: Findings, on_result: Callable[[CheckResult], None] = lambda re
     checker = Checker(findings, on_result)
     arguments = [str(CHECKS), "-c", os.devnull, f"--rootdir={CHECKS}", "--noconftest", "-p", "no:cacheprovider"]
     arguments += ["-p", "no:terminal", "-p", "no:logging", "-p", "no:faulthandler", "-p", "no:warnings"]
-    arguments += ["--assert=plain", "--capture=no", "--import-mode=importlib", "-q"]
+    arguments += ["--assert=plain", "--capture=no", "--import-mode=importlib"]
     with _environment(), contextlib.redirect_stdout(io.StringIO()):
         status = pytest.main(arguments, plugins=[checker])
     if status == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
+    if status in (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.INTERNAL_ERROR):
+        raise GraderError(f"pytest could not run the checks (exit status {status}); its message is above.")
     return tuple(checker.results.values()) + tuple(_never_ran(checker))
 
 

@@ -12,7 +12,7 @@ from grader.analysis.arguments import arguments, base, first, operator
 from grader.ops import Kind
 from grader.program import Graph, Node
 
-_MAY_RETURN_ITS_INPUT = {"detach", "alias", "contiguous", "to", "type_as", "lift_fresh"}
+_MAY_RETURN_ITS_INPUT = {"detach", "alias", "contiguous", "to", "type_as", "lift_fresh", "positive"}
 
 
 @dataclass(frozen=True, slots=True)

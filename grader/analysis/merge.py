@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -72,7 +73,7 @@ def _aligned(sights: Sequence[Sight]) -> list[Sight]:
 def _refined(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
     """The coarsest factors that both can be split into; () where there are none."""
     ends = sorted({prod(factors[at:]) for factors in (one, other) for at in range(len(factors) + 1)}, reverse=True)
-    steps = list(zip(ends, ends[1:], strict=False))
+    steps = list(pairwise(ends))
     return tuple(big // small for big, small in steps) if all(big % small == 0 for big, small in steps) else ()
 
 
@@ -125,7 +126,7 @@ def _merged(sights: Sequence[Sight], parts: Sequence[Part], axis: AxisName, gate
     windows = [_moved(sight, parts, axis) for sight in inside]
     fields = [sight.field(axis) for sight in inside]
     flags = frozenset[str]().union(*(sight.field(axis).flags for sight in sights))
-    if len({low + high for low, high in windows}) > 1 or _jumps_differ(inside, axis):
+    if gate and (len({low + high for low, high in windows}) > 1 or _jumps_differ(inside, axis)):
         flags |= {"misaligned"}
     seen = reduce(np.bitwise_or, (field.seen for field in fields))
     shared = reduce(np.bitwise_or, (field.shared for field in fields))
@@ -142,7 +143,7 @@ def _runs_along(sight: Sight, axis: AxisName) -> bool:
 
 
 def _jumps_differ(sights: Sequence[Sight], axis: AxisName) -> bool:
-    jumps = {tuple(part.along(axis) for part in sight.parts if part.size > 1) for sight in sights}
+    jumps = {tuple(part.along(axis) for part in sight.parts if part.along(axis)) for sight in sights}
     return len(jumps) > 1
 
 
@@ -248,7 +249,7 @@ def _stacked(pieces: Sequence[Bits | None], lengths: Sequence[int], at: int) -> 
             return known[0]
     elif not any(piece.any() for piece in known):
         return known[0][tuple(slice(0, 1) for _ in range(rank - 1))]
-    shape = np.broadcast_shapes(*(piece.shape[:at] + (1,) + piece.shape[at + 1 :] for piece in known))
+    shape = np.broadcast_shapes(*((*piece.shape[:at], 1, *piece.shape[at + 1 :]) for piece in known))
     full = []
     for piece, length in zip(pieces, lengths, strict=True):
         wide = (*shape[:at], length, *shape[at + 1 :])

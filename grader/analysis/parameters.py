@@ -148,8 +148,8 @@ def _hints(
     loose = [weight for weight in constants if weight.trainable or weight.size > 1]
     if loose:
         yield Hint(
-            text=f"{_named(loose)}: {_count(loose):,} numbers in plain tensors. They count, but no optimizer finds them: "
-            "keep weights in nn.Parameter or nn.ParameterList, layers in nn.ModuleList, not in a Python list."
+            text=f"{_named(loose)}: {_count(loose):,} numbers in plain tensors. They count, but no optimizer finds "
+            "them: keep weights in nn.Parameter or nn.ParameterList, layers in nn.ModuleList, not in a Python list."
         )
     frozen = [weight for weight in learned if not weight.trainable]
     if frozen:

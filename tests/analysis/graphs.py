@@ -1,28 +1,69 @@
-"""Graphs for the tests: from torch modules through the real capture, and measured through the real network."""
+"""What the tests analyse: torch modules, taken through the real capture and measured in the real network."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import nn
 
+from grader.capture import modules
 from grader.capture.graph import Constants, declared_weights, export
-from grader.program import Graph
+from grader.program import Graph, Loss, Optimizer, OptimizerGroup, Program, Recipe, Run, Schedule
+
+MNIST = (1, 28, 28)
 
 
-def graph_of(model: nn.Module, shape: tuple[int, ...] = (1, 28, 28), *, training: bool = False) -> Graph:
+def graph_of(model: nn.Module, shape: tuple[int, ...] = MNIST, *, training: bool = False) -> Graph:
     """The graph of `model` for images of `shape` (channels, rows, columns)."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.export's own
-        return export(model, torch.zeros(3, *shape), training=training)
+    return _export(model, shape, training=training, constants=Constants())
 
 
-def measured(model: nn.Module, shape: tuple[int, ...] = (1, 28, 28)):
+def measurable(model: nn.Module, shape: tuple[int, ...] = MNIST) -> tuple[Graph, dict[str, torch.Tensor]]:
     """The eval graph of `model`, and its weights by name."""
     constants = Constants()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        graph = export(model, torch.zeros(3, *shape), training=False, constants=constants)
+    graph = _export(model, shape, training=False, constants=constants)
     rows, values = declared_weights(model, constants)
     return graph, {row.name: values[row.storage] for row in rows}
+
+
+def program_of(build: Callable[[], nn.Module], shape: tuple[int, ...] = MNIST) -> Program:
+    """The Program of the model that `build` makes; lines are those of the file that defines `build`."""
+    filename = inspect.getsourcefile(build) or ""
+    constants = Constants()
+    with modules.recorded(filename) as lines:
+        model = build()
+    train = _export(model, shape, training=True, constants=constants, filename=filename)
+    evaluation = _export(model, shape, training=False, constants=constants, filename=filename)
+    weights, _ = declared_weights(model, constants)
+    return Program(
+        model=type(model).__name__,
+        seeds=(0,),
+        input_shape=shape,
+        classes=10,
+        train=train,
+        eval=evaluation,
+        weights=weights,
+        modules=modules.declared(model, lines),
+        recipe=RECIPE,
+    )
+
+
+RECIPE = Recipe(
+    epochs=1,
+    batch_size=64,
+    steps_per_epoch=1,
+    optimizer=Optimizer(name="SGD", groups=(OptimizerGroup(parameters=(), settings={}),)),
+    schedule=Schedule(learning_rate=((Run(value=0.1, steps=1),),)),
+    loss=Loss(name="cross_entropy"),
+)
+
+
+def _export(
+    model: nn.Module, shape: tuple[int, ...], *, training: bool, constants: Constants, filename: str = ""
+) -> Graph:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch.export's own
+        return export(model, torch.rand(3, *shape), training=training, constants=constants, filename=filename)

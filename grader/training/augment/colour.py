@@ -22,6 +22,7 @@ from grader.training.augment.operation import (
     PositiveRange,
     Range,
     Sometimes,
+    ordered,
     per_image,
     to_bytes,
     uniform,
@@ -30,19 +31,13 @@ from grader.training.augment.operation import (
 Factor = Annotated[float, Field(ge=0, le=1000)]
 
 
-def _increasing(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError(f"the range goes from {pair[0]} to {pair[1]}: write the smaller number first")
-    return pair
-
-
 def _odd(size: int) -> int:
     if size % 2 == 0:
         raise ValueError(f"{size} is even, and a blur needs a middle pixel")
     return size
 
 
-Factors = Annotated[tuple[Factor, Factor], AfterValidator(_increasing)]
+Factors = Annotated[tuple[Factor, Factor], AfterValidator(ordered)]
 Taps = Annotated[int, Field(ge=1, le=101), AfterValidator(_odd)]
 
 

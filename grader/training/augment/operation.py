@@ -23,7 +23,8 @@ LARGEST_SIDE = 512
 Kind = Literal["pil", "bytes", "float"]
 
 
-def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+def ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    """The pair itself. Raises ValueError, which pydantic reports, where the first number is the larger."""
     if pair[0] > pair[1]:
         raise ValueError(f"the range goes from {pair[0]} to {pair[1]}: write the smaller number first")
     return pair
@@ -41,10 +42,10 @@ Number = Annotated[float, Field(ge=-1e4, le=1e4)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
 Size = tuple[Side, Side]
-Range = Annotated[tuple[Number, Number], AfterValidator(_ordered)]
-Fraction = Annotated[tuple[Probability, Probability], AfterValidator(_ordered)]
+Range = Annotated[tuple[Number, Number], AfterValidator(ordered)]
+Fraction = Annotated[tuple[Probability, Probability], AfterValidator(ordered)]
 Positive = Annotated[float, Field(ge=0.01, le=100)]
-PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
+PositiveRange = Annotated[tuple[Positive, Positive], AfterValidator(ordered)]
 Fill = Annotated[Annotated[float, Field(ge=-1e4, le=1e4)] | None, BeforeValidator(_one_value)]
 
 

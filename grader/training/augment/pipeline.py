@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
@@ -198,7 +198,7 @@ class _Apply(Data):
 
 
 class _Choose(Data):
-    p: tuple[float, ...]
+    p: tuple[Annotated[float, Field(ge=0, le=1e6)], ...]
 
 
 def _operation(item: Augmentation) -> Operation:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
 from grader.errors import SubmissionError
@@ -23,6 +23,7 @@ from grader.training.augment.operation import (
     PositiveRange,
     Side,
     Size,
+    ordered,
     whole,
 )
 from grader.training.augment.sampling import pick
@@ -80,15 +81,13 @@ class RandomResizedCrop(Operation):
     """A random part of the image, of `scale` of its area and width / height in `ratio`, resized to `size`."""
 
     size: Size
-    scale: tuple[Share, Share]
+    scale: Annotated[tuple[Share, Share], AfterValidator(ordered)]
     ratio: PositiveRange
     interpolation: Literal["bilinear", "bicubic"]
     antialias: bool | None
 
     def after(self, frame: Frame) -> Frame:
         """That size. Raises SubmissionError for what only torch's interpolate could do."""
-        if self.scale[0] > self.scale[1]:
-            raise SubmissionError(f"train_transform: RandomResizedCrop.scale = {self.scale} is not (smaller, larger).")
         if frame.kind != "pil" and not self.antialias:
             raise _no_antialias(self)
         return frame.resized(*self.size)
@@ -132,7 +131,7 @@ def pil_resize(images: Tensor, box: dict[str, Tensor], new: Frame, *, interpolat
         return pick(images, rows[:, :, None], _nearest(box["left"], box["width"], new.width)[:, None, :])
     rows, columns = _weights(box, old, new, interpolation=interpolation)
     wide = _rounded(images.double() @ _whole(columns).mT)
-    return _rounded(_whole(rows) @ wide).to(torch.uint8)
+    return _rounded((wide.mT @ _whole(rows).mT).mT).to(torch.uint8)
 
 
 def _nearest(start: Tensor, length: Tensor, count: int) -> Tensor:
@@ -145,7 +144,8 @@ def _nearest(start: Tensor, length: Tensor, count: int) -> Tensor:
 def _weights(box: dict[str, Tensor], old: Frame, new: Frame, *, interpolation: Filter) -> tuple[Tensor, Tensor]:
     rows = weights(box["top"], box["height"], old.height, new.height, interpolation=interpolation)
     columns = weights(box["left"], box["width"], old.width, new.width, interpolation=interpolation)
-    return rows[:, None], columns[:, None]
+    # One matrix for all images makes one large product; one for each image makes a product for each.
+    return (rows[0], columns[0]) if len(rows) == 1 else (rows[:, None], columns[:, None])
 
 
 def weights(start: Tensor, length: Tensor, pixels: int, count: int, *, interpolation: Filter) -> Tensor:
@@ -161,14 +161,14 @@ def weights(start: Tensor, length: Tensor, pixels: int, count: int, *, interpola
     first = (centre - reach + 0.5).trunc().clamp(min=0)
     last = torch.minimum((centre + reach + 0.5).trunc(), length)
     position = torch.arange(pixels, device=start.device, dtype=torch.float64) - start
-    distance = ((position - centre + 0.5) / spread).abs()
+    distance = (position - centre).add_(0.5).div_(spread).abs_()
     taps = _triangle(distance) if interpolation == "bilinear" else _cubic(distance)
-    taps = taps * ((position >= first) & (position < last))
-    return taps / taps.sum(dim=2, keepdim=True)
+    taps = taps.mul_((position >= first).logical_and_(position < last))
+    return taps.div_(taps.sum(dim=2, keepdim=True))
 
 
 def _triangle(distance: Tensor) -> Tensor:
-    return (1 - distance).clamp(min=0)
+    return (1 - distance).clamp_(min=0)
 
 
 def _cubic(x: Tensor) -> Tensor:
@@ -178,12 +178,11 @@ def _cubic(x: Tensor) -> Tensor:
 
 
 def _whole(taps: Tensor) -> Tensor:
-    scaled = taps * 2**22
-    return (scaled + 0.5 * scaled.sign()).trunc()
+    return (taps * 2**22).round_()
 
 
 def _rounded(total: Tensor) -> Tensor:
-    return ((total + 2**21) / 2**22).floor().clamp(0, 255)
+    return total.add_(2**21).div_(2**22).floor_().clamp_(0, 255)
 
 
 def _no_antialias(operation: Operation) -> SubmissionError:

@@ -12,13 +12,11 @@ from torch import Tensor
 
 
 def pick(images: Tensor, rows: Tensor, columns: Tensor, *, fill: float = 0) -> Tensor:
-    """Pixels (B, C, h, w) at whole-numbered `rows` and `columns` (each broadcasts to (B, h, w)); outside: `fill`."""
+    """Pixels (B, C, h, w) at whole-numbered `rows` and `columns` (which broadcast to (B, h, w)); outside: `fill`."""
     height, width = images.shape[-2:]
-    padded = F.pad(images, (1, 1, 1, 1), value=fill).flatten(2)
-    index = (rows.clamp(-1, height) + 1) * (width + 2) + columns.clamp(-1, width).add(1)
+    index = rows.clamp(-1, height).add_(1).mul_(width + 2) + columns.clamp(-1, width).add_(1)
     index = index.expand(len(images), *index.shape[1:])
-    picked = padded.gather(2, index.flatten(1)[:, None].expand(-1, padded.shape[1], -1))
-    return picked.view(len(images), padded.shape[1], *index.shape[1:])
+    return _at(F.pad(images, (1, 1, 1, 1), value=fill), index.long())
 
 
 def pil_fill(fill: float | None) -> int:
@@ -29,8 +27,8 @@ def pil_fill(fill: float | None) -> int:
 def pil_affine(images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None, straight: bool) -> Tensor:
     """PIL's `Image.transform(size, AFFINE, matrix)` of uint8 images. `straight`: no image is turned or sheared."""
     if interpolation == "nearest":
-        # PIL counts in 1/65536 of a pixel, but for a matrix without rotation in doubles.
-        rows, columns = _fixed_point(images, matrix, bits=40 if straight else 16)
+        # PIL counts in 1/65536 of a pixel, but in doubles where rows stay rows.
+        rows, columns = _straight(images, matrix) if straight else _fixed_point(images, matrix)
         return pick(images, rows, columns, fill=pil_fill(fill))
     x, y = _centres(images)
     a, b, c, d, e, f = matrix[:, :, None, None].unbind(1)
@@ -68,19 +66,38 @@ def tensor_perspective(images: Tensor, coefficients: Tensor, *, interpolation: s
     theta = _per_half_size(coefficients[:, :6].reshape(-1, 2, 3).float(), width, height)
     depth = torch.cat([coefficients[:, 6:], torch.ones_like(coefficients[:, :1])], dim=1).float()
     grid = torch.bmm(plane, theta) / torch.bmm(plane, depth[:, :, None]) - 1
+    # A degenerate perspective divides by zero: such pixels lie outside.
+    grid = grid.nan_to_num(2, 2, -2)
     return _grid_sample(images, grid.view(-1, height, width, 2), interpolation=interpolation, fill=fill)
 
 
-def _fixed_point(images: Tensor, matrix: Tensor, *, bits: int) -> tuple[Tensor, Tensor]:
+def _straight(images: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+    x, y = _centres(images)
+    a, _, c, _, e, f = matrix[:, :, None, None].unbind(1)
+    return _whole(e * y + f), _whole(a * x + c)
+
+
+def _fixed_point(images: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
     height, width = images.shape[-2:]
     a, b, c, d, e, f = matrix.unbind(1)
     start = torch.stack([c + a * 0.5 + b * 0.5, f + d * 0.5 + e * 0.5, a, d, b, e])
-    x0, y0, xx, yx, xy, yy = (start * 2**bits + 0.5).floor().long()[:, :, None].unbind()
+    x0, y0, xx, yx, xy, yy = (start * 2**16 + 0.5).floor_()[:, :, None].unbind()
     along = torch.arange(width, device=images.device)
     down = torch.arange(height, device=images.device)
-    columns = (x0 + xx * along)[:, None, :] + (xy * down)[:, :, None]
-    rows = (y0 + yx * along)[:, None, :] + (yy * down)[:, :, None]
-    return rows.bitwise_right_shift_(bits), columns.bitwise_right_shift_(bits)
+    columns = _half_range(x0 + xx * along)[:, None, :] + _half_range(xy * down)[:, :, None]
+    rows = _half_range(y0 + yx * along)[:, None, :] + _half_range(yy * down)[:, :, None]
+    return rows.bitwise_right_shift_(16), columns.bitwise_right_shift_(16)
+
+
+def _half_range(position: Tensor) -> Tensor:
+    # Two of them add up within int32; 2**14 pixels away is outside in any case.
+    return position.clamp_(1 - 2**30, 2**30 - 1).int()
+
+
+def _at(padded: Tensor, index: Tensor) -> Tensor:
+    channels = padded.shape[1]
+    picked = padded.flatten(2).gather(2, index.flatten(1)[:, None].expand(-1, channels, -1))
+    return picked.view(len(padded), channels, *index.shape[1:])
 
 
 def _centres(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,19 +115,19 @@ def _whole(source: Tensor) -> Tensor:
 def _pil_bilinear(images: Tensor, x: Tensor, y: Tensor, *, fill: int) -> Tensor:
     height, width = images.shape[-2:]
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    x, y = (torch.where(inside, source, 0.5) - 0.5 for source in (x, y))
+    x, y = (torch.where(inside, source, 0.5).sub_(0.5) for source in (x, y))
     left, top = x.floor(), y.floor()
-    right_share, bottom_share = (x - left)[:, None], (y - top)[:, None]
-    rows = [(top.long() + step).clamp(0, height - 1) for step in (0, 1)]
-    columns = [(left.long() + step).clamp(0, width - 1) for step in (0, 1)]
-    upper, lower = (_between(pick(images, row, columns[0]), pick(images, row, columns[1]), right_share) for row in rows)
-    blended = (upper + (lower - upper) * bottom_share).to(torch.uint8)
-    return torch.where(inside[:, None], blended, fill)
+    right_share, bottom_share = x.sub_(left)[:, None], y.sub_(top)[:, None]
+    edged = F.pad(images.double(), (1, 1, 1, 1), mode="replicate")
+    index = top.add_(1).mul_(width + 2).add_(left).add_(1).long()
+    upper = _between(_at(edged, index), _at(edged, index + 1), right_share)
+    index += width + 2
+    lower = _between(_at(edged, index), _at(edged, index + 1), right_share)
+    return torch.where(inside[:, None], _between(upper, lower, bottom_share).to(torch.uint8), fill)
 
 
 def _between(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    first = first.double()
-    return first + (second.double() - first) * share
+    return second.sub_(first).mul_(share).add_(first)
 
 
 def _plane(x: Tensor, y: Tensor, batch: int) -> Tensor:

@@ -1,0 +1,205 @@
+"""Everything that is known of a network before it is trained, computed once, and the JSON that students know.
+
+In: a Program, and the measurement that proves its receptive field. Out: an `Analysis`, and its JSON: the keys of
+`model_analysis_results.json` with their usual meanings, and more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from grader.analysis.cost import Cost, cost
+from grader.analysis.dataflow import trace
+from grader.analysis.fingerprint import Fingerprint, fingerprint
+from grader.analysis.head import HeadItem
+from grader.analysis.layers import layers
+from grader.analysis.output import OutputKind, output_kind
+from grader.analysis.parameters import Parameters, parameters
+from grader.analysis.receptive_field import Coverage, ReceptiveField, receptive_field
+from grader.analysis.structure import Found, Structure, structure
+from grader.program import Program
+from grader.report import LayerRow
+
+if TYPE_CHECKING:
+    from grader.analysis.proof import Proof
+    from grader.assignment import Assignment
+
+ANALYSIS_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All analyses of one Program. `proof` is None where nothing was measured."""
+
+    program: Program
+    parameters: Parameters
+    structure: Structure
+    receptive_field: ReceptiveField
+    cost: Cost
+    layers: tuple[LayerRow, ...]
+    fingerprint: Fingerprint
+    output: OutputKind
+    proof: Proof | None = None
+
+    @cached_property
+    def flags(self) -> tuple[str, ...]:
+        """What a reader should know beside the verdict."""
+        found = [_FLAGS[flag] for flag in self.receptive_field.flags]
+        if self.proof and self.proof.disagreement:
+            found.append(f"receptive field: {self.proof.text}")
+        if self.parameters.with_statistics != self.parameters.counted:
+            found.append(
+                f"{self.parameters.counted:,} parameters count; Keras would also count the "
+                f"{self.parameters.running_statistics:,} running statistics of BatchNorm: "
+                f"{self.parameters.with_statistics:,}"
+            )
+        if self.parameters.counted != self.parameters.trainable:
+            found.append(f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are trainable")
+        if self.parameters.shared:
+            found.append(
+                "shared weights, counted once: " + "; ".join(" = ".join(names) for names in self.parameters.shared)
+            )
+        return tuple(found)
+
+
+_FLAGS = {
+    "gate": "receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole image; not counted",
+    "context": "receptive field: a value from the whole image is added everywhere; not counted",
+    "statistics": "receptive field: a normalisation over positions adds a view of the whole image; not counted",
+    "misaligned": "receptive field: branches meet that do not see the same centre; the window covers both",
+}
+
+
+def analyse(program: Program, proof: Proof | None = None) -> Analysis:
+    """Everything about a Program. `proof` is the measurement of `grader.analysis.proof`."""
+    flow = trace(program.train)
+    field = receptive_field(program.eval)
+    work = cost(program.eval, field.live)
+    count = parameters(program, flow)
+    return Analysis(
+        program=program,
+        parameters=count,
+        structure=structure(program, field, flow),
+        receptive_field=field,
+        cost=work,
+        layers=layers(program, field, work, count.trainable + count.frozen),
+        fingerprint=fingerprint(program.eval),
+        output=output_kind(program.eval),
+        proof=proof,
+    )
+
+
+def to_json(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
+    """The analysis as JSON values, measured against an assignment's limits."""
+    return _known_keys(analysis, assignment) | {
+        "schema_version": ANALYSIS_VERSION,
+        "parameters": _parameters(analysis.parameters),
+        "receptive_field": _receptive_field(analysis),
+        "head": [_head_item(item) for item in analysis.structure.head],
+        "output": analysis.output,
+        "multiply_adds": analysis.cost.total,
+        "activation_bytes": analysis.cost.memory,
+        "layers": [row.model_dump(mode="json") for row in analysis.layers],
+        "recipe": analysis.program.recipe.model_dump(mode="json"),
+        "left_out": [item.model_dump(mode="json") for item in analysis.program.left_out],
+        "fingerprint": analysis.fingerprint.digest,
+    }
+
+
+def _known_keys(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
+    """The keys of `model_analysis_results.json`."""
+    found = analysis.structure
+    batch_norm, dropout = _layers(found.batch_norm), _layers(found.dropout)
+    gap = [item for item in found.head if item.kind == "global average pooling"]
+    fully_connected = [item for item in found.head if item.kind == "fully connected"]
+    limit = assignment.limits.parameters
+    return {
+        "total_parameters": analysis.parameters.trainable,
+        "batch_normalization": batch_norm,
+        "dropout": dropout,
+        "gap_or_fc": {
+            "gap_found": found.has_gap,
+            "fc_found": found.has_fc,
+            "gap_layers": [{"name": item.name, "type": item.type, "output_size": 1} for item in gap],
+            "fc_layers": [
+                {
+                    "name": item.name,
+                    "type": item.type,
+                    "in_features": item.in_features,
+                    "out_features": item.out_features,
+                }
+                for item in fully_connected
+            ],
+        },
+        "requirements_met": {
+            "parameter_count": {
+                "requirement": str(limit),
+                "actual": analysis.parameters.counted,
+                "passed": limit.allows(analysis.parameters.counted),
+            },
+            "batch_normalization": _requirement("Must use Batch Normalization", batch_norm),
+            "dropout": _requirement("Must use Dropout", dropout),
+            "gap_or_fc": {
+                "requirement": "Must use GAP or a fully connected layer",
+                "gap_found": found.has_gap,
+                "fc_found": found.has_fc,
+                "passed": found.has_gap or found.has_fc,
+            },
+        },
+    }
+
+
+def _layers(found: Found) -> dict[str, Any]:
+    rows = [{"name": layer.name, "type": layer.type, **layer.settings} for layer in found.layers]
+    return {"found": bool(rows), "layers": rows, "count": len(rows)}
+
+
+def _requirement(text: str, found: dict[str, Any]) -> dict[str, Any]:
+    return {"requirement": text, "found": found["found"], "count": found["count"], "passed": found["found"]}
+
+
+def _parameters(ledger: Parameters) -> dict[str, Any]:
+    return {
+        "trainable": ledger.trainable,
+        "frozen": ledger.frozen,
+        "buffers": ledger.buffers,
+        "running_statistics": ledger.running_statistics,
+        "constants": ledger.constants,
+        "shared": [list(names) for names in ledger.shared],
+        "unused": list(ledger.unused_names),
+        "counted": ledger.counted,
+        "with_statistics": ledger.with_statistics,
+        "not_float32": list(ledger.other_types),
+    }
+
+
+def _receptive_field(analysis: Analysis) -> dict[str, Any]:
+    field = analysis.receptive_field
+    rows, columns = field.at_end
+    return {
+        "rows": field.rows,
+        "columns": field.columns,
+        "seen_rows": list(rows.span or ()),
+        "seen_columns": list(columns.span or ()),
+        "coverage": _coverage(field.coverage),
+        "coverage_of_centre_unit": _coverage(field.centre_coverage),
+        "proven": field.proven,
+        "reason": field.reason,
+        "measurement": analysis.proof.text if analysis.proof else "not measured",
+        "flags": list(field.flags),
+        "line": field.line,
+        "layers": [
+            {"module": row.module, "kind": row.kind, "pixels": row.receptive_field, "jump": row.jump}
+            for row in analysis.layers
+        ],
+    }
+
+
+def _coverage(share: Coverage) -> dict[str, float]:
+    return {"rows": share.rows, "columns": share.columns, "pixels": share.pixels}
+
+
+def _head_item(item: HeadItem) -> dict[str, Any]:
+    return {"kind": item.kind, "name": item.name, "type": item.type, "spelled": item.spelled, "line": item.line}

@@ -1,0 +1,189 @@
+"""A rebuilt network is the student's network: the same numbers, the same training, and no other exception."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from grader import network
+from grader.assignment import Bound, Limits
+from grader.errors import SubmissionError
+from grader.ops import OPERATORS
+from grader.program import Program, read
+from tests.networks import CLASSES, SHAPE, Beside, Frozen, Functional, Gate, Residual, Tied, Whole, images, networks, program_of
+
+STEPS = 20
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def fit(model: nn.Module, parameters: list[nn.Parameter]) -> list[float]:
+    """The losses of `STEPS` steps of SGD, dropout drawn under seed 0."""
+    torch.manual_seed(0)
+    optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
+    labels = torch.arange(4)
+    losses = []
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model.train()(images(seed=step)), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def scores(model: nn.Module) -> Tensor:
+    with torch.no_grad():
+        return model.eval()(images(7))
+
+
+@SLOW
+@given(networks())
+def test_a_rebuilt_network_computes_and_trains_bit_for_bit_like_the_original(original):
+    program, values = program_of(original)
+    assert read(program.to_json()) == program
+    network.check_shapes(program)
+    rebuilt = network.build(read(program.to_json()), values)
+    assert torch.equal(scores(rebuilt), scores(original))
+    parameters = list(dict.fromkeys(rebuilt.parameters_by_name().values()))
+    assert fit(rebuilt, parameters) == fit(original, list(original.parameters()))
+    assert torch.equal(scores(rebuilt), scores(original))
+    for name, tensor in original.state_dict().items():
+        assert torch.equal(rebuilt.weights[name], tensor), name
+
+
+def habits() -> Whole:
+    """A network with every habit of `tests.networks` in it."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, 3, stride=2, padding=1), Functional(4, 0.1), Gate(4), Frozen(4), Tied(4)]
+    layers += [Residual(nn.BatchNorm2d(4), in_place=True), Beside(nn.MaxPool2d(3, 1, 1)), nn.Dropout(0.1)]
+    return Whole(layers, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)), True)
+
+
+@cache
+def captured() -> tuple[str, bytes]:
+    program, values = program_of(habits())
+    return program.to_json(), values
+
+
+def parsed() -> dict[str, Any]:
+    """The Program of `habits` as JSON values, to be changed."""
+    return json.loads(captured()[0])
+
+
+def accept(data: dict[str, Any]) -> network.Network:
+    """All that the grader does with a captured network before it runs it."""
+    program = read(json.dumps(data))
+    network.check_shapes(program)
+    return network.build(program, captured()[1])
+
+
+def refusal(data: dict[str, Any]) -> str:
+    with pytest.raises(SubmissionError) as caught:
+        accept(data)
+    return caught.value.message
+
+
+def operators(data: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [node for node in data["train"]["nodes"] if node["op"] == name]
+
+
+def test_the_program_of_a_network_with_every_habit_is_accepted():
+    assert accept(parsed())(images()).shape == (4, CLASSES)
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_a_changed_shape_is_always_refused(data):
+    changed = parsed()
+    nodes = changed[data.draw(st.sampled_from(["train", "eval"]))]["nodes"]
+    node = data.draw(st.sampled_from([node for node in nodes if node["shape"]]))
+    axis = data.draw(st.integers(0, len(node["shape"]) - 1))
+    other = data.draw(st.sampled_from([0, 5, 77, 2**31 - 1, "N", "2*N", "77*N"]))
+    if other == node["shape"][axis]:
+        other = 1234
+    node["shape"][axis] = other
+    assert refusal(changed)
+
+
+def mutations(node: dict[str, Any]) -> st.SearchStrategy[tuple[str, Any]]:
+    """A field of a node, and something else to put there."""
+    names = st.sampled_from([node["name"], "n0_x", "nowhere"]).map(lambda name: {"node": name})
+    numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 9), st.floats(-1e9, 1e9), st.booleans())
+    item = st.one_of(numbers, names, st.none(), st.sampled_from(["", "constant", "a" * 200, {"dtype": "bool"}]))
+    arguments = st.lists(st.one_of(item, st.lists(item, max_size=4)), max_size=9)
+    kept = st.integers(0, 8).flatmap(
+        lambda at: item.map(lambda new: [new if index == at else old for index, old in enumerate(node["arguments"])])
+    )
+    return st.one_of(
+        st.tuples(st.just("op"), st.sampled_from([*OPERATORS, "input", "weight", "aten.from_file.default", "x"])),
+        st.tuples(st.just("arguments"), st.one_of(arguments, kept, kept)),
+        st.tuples(st.just("keywords"), st.dictionaries(st.sampled_from(["dim", "dtype", "p", "device"]), item)),
+        st.tuples(st.just("gradient"), st.booleans()),
+    )
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_forged_graph_is_accepted_or_refused_and_never_ends_in_another_exception(data):
+    forged = parsed()
+    node = data.draw(st.sampled_from(forged["train"]["nodes"]))
+    field, value = data.draw(mutations(node))
+    node[field] = value
+    try:
+        accept(forged)
+    except SubmissionError as error:
+        assert error.message
+
+
+@pytest.mark.parametrize("op", ["aten.from_file.default", "aten.as_strided.default", "aten.set_.source_Tensor", "x"])
+def test_an_operator_that_is_not_listed_is_refused_by_name(op):
+    changed = parsed()
+    operators(changed, "aten.relu.default")[0]["op"] = op
+    assert f"the operator {op} is not one that the grader accepts" in refusal(changed)
+
+
+def test_a_tensor_that_would_not_fit_in_memory_is_refused_before_anything_is_allocated():
+    changed = parsed()
+    node = operators(changed, "aten.relu.default")[0]
+    node.update(op="aten.expand.default", arguments=[{"node": node["arguments"][0]["node"]}, [2**31 - 1, 2**20, 6, 6]])
+    assert refusal(changed)
+
+
+def number(name: str, op: str, *arguments: Any) -> dict[str, Any]:
+    return {"name": name, "op": f"operator.{op}", "arguments": list(arguments)}
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [number("bomb", "mul", "a" * 200, 2**40)],
+        [number("bomb", "mul", [1, 2, 3], 2**40)],
+        [number("bomb", "mul", 2**62, 2**62)],
+        [number("half", "floordiv", 1, 0)],
+        [number("text", "add", "a", "b")],
+        [number("item", "getitem", "text", 0)],
+    ],
+)
+def test_arithmetic_on_sizes_takes_whole_numbers_of_a_bounded_size(nodes):
+    changed = parsed()
+    changed["train"]["nodes"] += nodes
+    assert "does not run by itself" in refusal(changed)
+
+
+def test_a_tensor_cannot_be_cut_into_more_pieces_than_memory_holds():
+    changed = parsed()
+    changed["train"]["nodes"] += [
+        {"name": "line", "op": "aten.zeros.default", "arguments": [[2**27]], "shape": [2**27], "dtype": "float32"},
+        {"name": "dust", "op": "aten.unbind.int", "arguments": [{"node": "line"}]},
+    ]
+    assert "pieces" in refusal(changed)
