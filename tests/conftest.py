@@ -1,0 +1,29 @@
+"""Options of the test run: `--thorough`, and MNIST where GRADER_DATA says it is."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A shared machine can be slow for a moment: no deadline, and the same examples every time.
+settings.register_profile("normal", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def pytest_addoption(parser):
+    parser.addoption("--thorough", action="store_true", help="run many more examples, and the long tests")
+
+
+def pytest_configure(config):
+    settings.load_profile("normal")
+    os.environ["GRADER_THOROUGH"] = "1" if config.getoption("--thorough") else ""
+
+
+def pytest_collection_modifyitems(config, items):
+    without = {
+        "thorough": None if config.getoption("--thorough") else "long: run with --thorough",
+        "mnist": None if os.environ.get("GRADER_DATA") else "needs MNIST: set GRADER_DATA",
+    }
+    for item in items:
+        for name, reason in without.items():
+            if reason and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
