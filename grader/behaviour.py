@@ -38,14 +38,14 @@ class Behaviour:
     @property
     def output_text(self) -> str:
         """What each image gets."""
-        return f"{self.classes} {'finite scores' if self.finite else 'scores, some NaN or infinite'}"
+        return f"{self.classes} scores" if self.finite else "NaN or infinite scores"
 
     @property
     def independence_text(self) -> str:
         """One phrase on what an image's score depends on."""
         if not self.repeatable:
-            return "another answer each time"
-        return "independent and repeatable" if self.independent else "depends on the batch"
+            return "differs each time"
+        return "by itself" if self.independent else "by its batch"
 
     @property
     def independence_hints(self) -> tuple[Hint, ...]:
@@ -67,7 +67,7 @@ class Behaviour:
     @property
     def same_network_text(self) -> str:
         """One phrase on the two graphs."""
-        return self.difference.text if self.difference else "the same layers"
+        return "another one" if self.difference else "the same"
 
     @property
     def same_network_hints(self) -> tuple[Hint, ...]:

@@ -44,7 +44,10 @@ def read_values(program: Program, values: bytes) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         weight = expected[name]
         if tuple(tensor.shape) != weight.shape or tensor.dtype != getattr(torch, weight.dtype):
-            raise SubmissionError(f"The weight {name} has shape {tuple(tensor.shape)}, declared as {weight.shape}.")
+            raise SubmissionError(
+                f"The weight {name} has the shape {tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}, "
+                f"declared as {weight.shape} of {weight.dtype}."
+            )
     return tensors
 
 

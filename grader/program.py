@@ -307,8 +307,7 @@ class Program(Data):
         if len(weights) != len(self.weights):
             raise ValueError("two weights have the same name")
         for weight in self.weights:
-            if weight.storage not in weights:
-                raise ValueError(f"{weight.name} shares the memory of {weight.storage}, which is no weight")
+            _check_weight(weight, weights)
         for graph in (self.train, self.eval):
             _check_graph(graph, weights, self.input_shape, self.classes)
         _check_recipe(self.recipe, weights)
@@ -324,6 +323,18 @@ class Program(Data):
     def to_json(self) -> str:
         """The JSON that `read` reads back."""
         return self.model_dump_json()
+
+
+def _check_weight(weight: Weight, weights: dict[str, Weight]) -> None:
+    owner = weights.get(weight.storage)
+    if owner is None:
+        raise ValueError(f"{weight.name} shares the memory of {weight.storage}, which is no weight")
+    if owner.storage != owner.name:
+        raise ValueError(f"{weight.name} shares the memory of {owner.name}, which shares another's")
+    if (weight.shape, weight.dtype) != (owner.shape, owner.dtype):
+        raise ValueError(f"{weight.name} shares the memory of {owner.name} under another shape or type")
+    if weight.trainable and "float" not in weight.dtype:
+        raise ValueError(f"{weight.name} is trainable but holds {weight.dtype} numbers")
 
 
 def _check_graph(graph: Graph, weights: dict[str, Weight], input_shape: tuple[int, ...], classes: int) -> None:
@@ -348,6 +359,8 @@ def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
         for name in group.parameters:
             if name not in weights or weights[name].kind != "parameter":
                 raise ValueError(f"the optimizer names {name}, which is no parameter of the model")
+    if recipe.plateau and len(recipe.plateau.min_lr) != len(recipe.optimizer.groups):
+        raise ValueError("min_lr has another number of parameter groups than the optimizer")
     for curves in (recipe.schedule.learning_rate, recipe.schedule.momentum):
         if curves and len(curves) != len(recipe.optimizer.groups):
             raise ValueError("the schedule has another number of parameter groups than the optimizer")
@@ -361,8 +374,14 @@ def read(text: str | bytes) -> Program:
     try:
         return Program.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "program"
-        raise SubmissionError(
-            f"The network was captured, but the result is not one that the grader accepts: {where}: {first['msg']}."
-        ) from error
+        raise refusal(error) from error
+
+
+def refusal(error: ValidationError) -> SubmissionError:
+    """What to tell the student whose Program is not valid: the first thing that is wrong, and where."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or error.title.lower()
+    reason = first["msg"].removeprefix("Value error, ")
+    return SubmissionError(
+        f"The network was captured, but the result is not one that the grader accepts: {where}: {reason}."
+    )

@@ -18,15 +18,13 @@ from grader.judge import Judge, Judgement
 from grader.report import Verdict
 from grader.training.data import TrainingData
 from grader.training.records import Epoch, Feedback, Step, TrainingRun
-from grader.training.run import run as train
+from grader.training.remote import Worker
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
     from grader.program import Recipe
     from grader.sandbox.capture import Captured
 
-STEPS_BETWEEN_LOSSES = 20
-"""Reading a loss waits for the device, so the display reads one in so many."""
 PATIENCE = 2
 """A run is stopped after so many times the assignment's time budget; to exceed the budget is a check's matter."""
 
@@ -133,13 +131,14 @@ class _Runner:
     device: torch.device
     epochs: int | None
     progress: Progress
+    worker: Worker
     runs: list[TrainingRun] = field(default_factory=list)
     correct: list[list[int]] = field(default_factory=list)
 
     def one(self, seed: int) -> TrainingRun:
         """Train from the seed's initial weights."""
         self.correct.append([])
-        run = train(
+        run = self.worker.run(
             self.captured.program,
             self.captured.values[seed],
             self.data,
@@ -165,9 +164,8 @@ class _Runner:
         return Feedback(accuracy=correct / self.judge.total, loss=loss)
 
     def on_step(self, step: Step) -> None:
-        """Show every so many steps."""
-        if step.step % STEPS_BETWEEN_LOSSES == 0:
-            self.progress.step(step.epoch, step.step, float(step.loss), step.learning_rate)
+        """Show a step; the worker sends one in so many."""
+        self.progress.step(step.epoch, step.step, float(step.loss), step.learning_rate)
 
     def scores(self) -> list[Fraction]:
         """The score of every run that finished an epoch."""
@@ -192,16 +190,18 @@ def run(
     `epochs` shortens training for a quick look, which is never graded. Raises SubmissionError when training cannot run.
     """
     recipe = captured.program.recipe
-    runner = _Runner(captured, assignment, data, judge, device, epochs, progress)
+    worker = Worker()
+    runner = _Runner(captured, assignment, data, judge, device, epochs, progress, worker)
     quick_look = f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
     threshold = judging.exact(assignment.limits.accuracy)
     most = 1 if (seeds is None and (data.practice or quick_look)) else seeds or assignment.most_seeds
     progress.start(seeds or 1, min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch)
-    for seed in captured.program.seeds[:most]:
-        if not runner.one(seed).ending.finished:
-            break
-        if seeds is None and not judging.another_seed(runner.scores(), threshold, most_runs=most):
-            break
+    with worker:
+        for seed in captured.program.seeds[:most]:
+            if not runner.one(seed).ending.finished:
+                break
+            if seeds is None and not judging.another_seed(runner.scores(), threshold, most_runs=most):
+                break
     judgement = judging.verdict(runner.scores(), threshold, practice=data.practice)
     return Trial(
         runs=tuple(runner.runs),

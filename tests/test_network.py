@@ -187,3 +187,130 @@ def test_a_tensor_cannot_be_cut_into_more_pieces_than_memory_holds():
         {"name": "dust", "op": "aten.unbind.int", "arguments": [{"node": "line"}]},
     ]
     assert "pieces" in refusal(changed)
+
+
+def test_a_network_runs_its_train_graph_in_train_mode_and_its_eval_graph_after_eval():
+    built = accept(parsed())
+    assert not torch.equal(built.train()(images()), built.train()(images()))  # dropout
+    assert torch.equal(built.eval()(images()), built.eval()(images()))
+
+
+def test_both_graphs_share_one_set_of_weights():
+    built = accept(parsed())
+    before = scores(built)
+    built.train()(images())  # BatchNorm's running statistics move
+    assert not torch.equal(scores(built), before)
+
+
+def test_shared_weights_are_one_parameter_under_two_names():
+    weights = accept(parsed()).parameters_by_name()
+    assert weights["layers.4.first.weight"] is weights["layers.4.second.weight"]
+
+
+def test_no_gradient_passes_a_no_grad_block():
+    built = accept(parsed())
+    built.train()(images()).sum().backward()
+    weights = built.parameters_by_name()
+    assert weights["layers.3.fixed.weight"].grad is None
+    assert weights["layers.3.free.weight"].grad is not None
+    assert torch.is_grad_enabled()
+
+
+def test_a_parameter_that_the_student_froze_stays_frozen():
+    model = habits()
+    model.head[2].bias.requires_grad_(False)
+    program, values = program_of(model)
+    weights = network.build(program, values).parameters_by_name()
+    assert not weights["head.2.bias"].requires_grad
+    assert weights["head.2.weight"].requires_grad
+
+
+def test_tracing_names_every_node_with_its_result():
+    program, values = read(captured()[0]), captured()[1]
+    built = network.build(program, values)
+    seen = list(network.trace(program.eval, built.weights, images()))
+    assert [node for node, _ in seen] == list(program.eval.nodes)
+    assert torch.equal(seen[-1][1], built.eval()(images()))
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch", "sizes"), [(("N", 3), 2, (2, 3)), (("4*N", 10), 2, (8, 10)), ((), 5, ()), ((0, "N"), 7, (0, 7))]
+)
+def test_a_shape_becomes_numbers_for_a_number_of_images(shape, batch, sizes):
+    assert network.concrete(shape, batch) == sizes
+
+
+LIMITS = Limits(
+    parameters=Bound.model_validate("< 20,000"), epochs=1, receptive_field=1, accuracy=0.9, seconds=1, nodes=10_000
+)
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"), [({"nodes": 3}, "operators; the grader runs at most 3"), ({"weights": 7}, "at most 7")]
+)
+def test_a_network_of_too_many_operators_or_weights_is_refused(limit, message):
+    program = read(captured()[0])
+    network.check_size(program, LIMITS)
+    with pytest.raises(SubmissionError, match=message):
+        network.check_size(program, LIMITS.model_copy(update=limit))
+
+
+def tensors() -> dict[str, Tensor]:
+    return safetensors.torch.load(captured()[1])
+
+
+def read_back(values: bytes | dict[str, Tensor]) -> dict[str, Tensor]:
+    if isinstance(values, dict):
+        values = safetensors.torch.save(values)
+    return network.read_values(read(captured()[0]), values)
+
+
+def test_values_are_read_back_as_they_were():
+    assert all(torch.equal(tensor, tensors()[name]) for name, tensor in read_back(captured()[1]).items())
+
+
+def test_a_missing_tensor_is_named():
+    with pytest.raises(SubmissionError, match="first at 'head.2.bias'"):
+        read_back({name: tensor for name, tensor in tensors().items() if name != "head.2.bias"})
+
+
+def test_a_tensor_too_many_is_named():
+    with pytest.raises(SubmissionError, match="first at 'extra'"):
+        read_back(tensors() | {"extra": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("other", [torch.zeros(11), torch.zeros(10, dtype=torch.float64)])
+def test_a_tensor_of_another_shape_or_type_is_named_with_both(other):
+    with pytest.raises(SubmissionError, match=r"The weight head\.2\.bias has .*float.*, declared as .*float32"):
+        read_back(tensors() | {"head.2.bias": other})
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_damaged_values_are_refused_and_never_end_in_another_exception(data):
+    values = bytearray(captured()[1])
+    header = int.from_bytes(values[:8], "little")
+    for _ in range(data.draw(st.integers(1, 5))):
+        values[data.draw(st.integers(0, header + 7))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.sampled_from([None, 0, 3, 100]))
+    try:
+        read_back(bytes(values[:cut]))
+    except SubmissionError as error:
+        assert error.message
+
+
+def test_a_network_on_another_device_has_all_its_tensors_there():
+    class Made(nn.Module):
+        def forward(self, x):
+            return torch.zeros(x.size(0), CLASSES) + x.new_ones(x.size(0), 1) + torch.arange(CLASSES)
+
+    program, values = program_of(Made())
+    built = network.build(program, values, "meta")
+    assert built.eval()(images().to("meta")).device.type == "meta"
+
+
+def test_copies_of_a_network_train_apart():
+    one = accept(parsed())
+    other = copy.deepcopy(one)
+    fit(other, list(dict.fromkeys(other.parameters_by_name().values())))
+    assert torch.equal(scores(one), scores(accept(parsed())))

@@ -41,10 +41,14 @@ _JOINS = {"add": "add", "mul": "multiply", "sub": "subtract", "maximum": "maximu
 
 
 def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> tuple[LayerRow, ...]:
-    """The rows of a Program's eval graph. `total` is the number of parameters that shares are of."""
+    """The rows of a Program's eval graph. `total` is the number of parameters that shares are of.
+
+    A row's line is where the student's file makes the layer, or calls the function.
+    """
     graph = program.eval
     owners = {weight.name: weight.storage for weight in program.weights}
     numbers = {weight.name: weight.size for weight in program.weights if weight.kind == "parameter"}
+    lines = {module.path: module.line for module in program.modules}
     seen: set[str] = set()
     rows = []
     for node in graph.nodes:
@@ -54,7 +58,10 @@ def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> t
         seen |= own
         parameters = sum(numbers[name] for name in own)
         if parameters or kind(node) in _LAYERS or _joins(field, node):
-            rows.append(_row(graph, node, field, cost, parameters, total))
+            row = _row(graph, node, field, cost)
+            line = lines.get(node.module) or node.line
+            share = parameters / total if total else 0.0
+            rows.append(row.model_copy(update={"parameters": parameters, "share": share, "line": line}))
     return tuple(rows)
 
 
@@ -68,19 +75,18 @@ def _joins(field: ReceptiveField, node: Node) -> bool:
     return base(node) in _JOINS and len(sources) > 1
 
 
-def _row(graph: Graph, node: Node, field: ReceptiveField, cost: Cost, parameters: int, total: int) -> LayerRow:
+def _row(graph: Graph, node: Node, field: ReceptiveField, cost: Cost) -> LayerRow:
     rows, columns = (field.reach(node.name, axis) for axis in AXES)
     placed = rows is not None and columns is not None and not (rows.everywhere or columns.everywhere)
     return LayerRow(
-        module=node.module or node.name,
+        module=node.module or base(node),
         kind=kind_text(graph, node),
         output_shape=tuple(size.count for size in sizes(node.shape or ())[1:]),
-        parameters=parameters,
-        share=parameters / total if total else 0.0,
+        parameters=0,
+        share=0.0,
         receptive_field=(rows.pixels, columns.pixels) if placed and rows and columns else None,
         jump=(_jump(rows), _jump(columns)) if placed and rows and columns else None,
         multiply_adds=cost.multiply_adds.get(node.name, 0),
-        line=node.line,
     )
 
 

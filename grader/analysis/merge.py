@@ -14,8 +14,9 @@ from math import prod
 
 import numpy as np
 
+from grader.analysis.bits import Bits, NotProven
 from grader.analysis.reshape import Size, reshape, sizes
-from grader.analysis.sight import AXES, AxisName, Bits, Dims, Field, NotProven, Part, Sight, forget, isolate
+from grader.analysis.sight import AXES, AxisName, Dims, Field, Part, Sight, forget, isolate
 from grader.program import Shape
 
 

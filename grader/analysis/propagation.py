@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from grader.analysis.arguments import arguments, dimension, first, kind, operator
+from grader.analysis.bits import NotProven
 from grader.analysis.dataflow import may_alias
 from grader.analysis.merge import concatenate
 from grader.analysis.reshape import reshape
-from grader.analysis.rules import Result, apply
-from grader.analysis.sight import NotProven, Sight, image, read
+from grader.analysis.rules import apply
+from grader.analysis.rules.call import Result
+from grader.analysis.sight import Sight, image, read
 from grader.analysis.windows import piece
 from grader.ops import Kind
 from grader.program import Graph, Node, Ref

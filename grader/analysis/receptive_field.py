@@ -17,9 +17,10 @@ from functools import cached_property
 
 import numpy as np
 
+from grader.analysis.bits import Bits, any_of
 from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.propagation import Answer, Unknown, propagate
-from grader.analysis.sight import AXES, AxisName, Bits, Sight, any_of
+from grader.analysis.sight import AXES, AxisName, Sight
 from grader.program import Graph
 from grader.report import Hint
 
@@ -218,10 +219,17 @@ def _unfolded(name: str, flow: Dataflow, answers: Mapping[str, Answer], maps: se
     """The map that a flattened one was made from; ReLU and Dropout may come after flattening too."""
     while _folded(answers[name]):
         sources = [source for source in flow.reads[name] if source in maps]
-        if len(sources) != 1:
+        if len(sources) != 1 or _window(answers[sources[0]]) != _window(answers[name]):
             break
         name = sources[0]
     return name
+
+
+def _window(answer: Answer) -> tuple[Fraction, ...]:
+    """First and last row and column of the window at position 0."""
+    if not isinstance(answer, Sight):
+        return ()
+    return answer.rows.low, answer.rows.high, answer.columns.low, answer.columns.high
 
 
 def _folded(answer: Answer) -> bool:

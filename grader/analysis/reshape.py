@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-from grader.analysis.sight import Bits, NotProven, Part, Sight, joined
+from grader.analysis.bits import Bits, NotProven
+from grader.analysis.sight import Part, Sight, joined
 from grader.program import BATCH, Shape
 
 

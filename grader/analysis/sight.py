@@ -15,20 +15,12 @@ from math import prod
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from grader.analysis.bits import Bits, NotProven, any_of, gather, identity, join
 from grader.analysis.windows import Reads
 
 AxisName = Literal["rows", "columns"]
 AXES: tuple[AxisName, AxisName] = ("rows", "columns")
-Bits = NDArray[np.uint64]
-"""One axis per Part (its size, or 1 where all are equal), and a last axis of 64-bit words: a bit per image row."""
-
-MOST_CELLS = 50_000_000
-
-
-class NotProven(Exception):  # noqa: N818 - it is an answer, not an error
-    """The receptive field cannot be told behind this operator; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +124,6 @@ def image(shape: Sequence[int]) -> Sight:
     )
 
 
-def identity(size: int) -> Bits:
-    """Bit i in row i, in 64-bit words: shape (size, words)."""
-    bits = np.zeros((size, -(-size // 64)), np.uint64)
-    places = np.arange(size)
-    bits[places, places // 64] = np.uint64(1) << (places % 64).astype(np.uint64)
-    return bits
-
-
 def read(sight: Sight, dim: int, reads: Reads) -> Sight:
     """Along dimension `dim`, let every output position see what its input positions see."""
     if reads.identical:
@@ -157,31 +141,6 @@ def read(sight: Sight, dim: int, reads: Reads) -> Sight:
     return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
 
 
-def gather(bits: Bits, at: int, reads: Reads) -> Bits:
-    """The union, for each output position along array axis `at`, of the bits that it reads."""
-    if bits.shape[at] == 1:
-        sees = reads.sees
-        if sees.all():
-            return bits
-        mask = sees.reshape((-1,) + (1,) * (bits.ndim - at - 1))
-        return np.where(mask, bits, np.uint64(0))
-    if reads.takes_all:
-        return any_of(bits, (at,))
-    _check_cells(bits.size // bits.shape[at] * reads.index.size)
-    nothing = np.zeros((*bits.shape[:at], 1, *bits.shape[at + 1 :]), np.uint64)
-    found: Bits = np.concatenate((bits, nothing), axis=at).take(reads.index, axis=at)
-    union: Bits = np.bitwise_or.reduce(found, axis=at + 1)
-    return union
-
-
-def any_of(bits: Bits, axes: Iterable[int]) -> Bits:
-    """The union over array axes, each kept with size 1."""
-    for axis in axes:
-        if bits.shape[axis] > 1:
-            bits = np.bitwise_or.reduce(bits, axis=axis, keepdims=True)
-    return bits
-
-
 def mix(sight: Sight, dims: Iterable[int], *, keep: bool = True) -> Sight:
     """Every element sees all along `dims`, which become size 1 (or are removed): sum, mean, linear layers."""
     mixed = sorted(set(dims))
@@ -195,7 +154,7 @@ def _mixed(sight: Sight, dim: int) -> Sight:
     ones = [1] * len(parts)
 
     def change(axis: AxisName, field: Field) -> Field:
-        return field.bits(lambda bits: _join(any_of(bits, axes), axes, ones)).widen(*_spread(parts, axis))
+        return field.bits(lambda bits: join(any_of(bits, axes), axes, ones)).widen(*_spread(parts, axis))
 
     return sight.change((*sight.dims[:dim], (Part(1),), *sight.dims[dim + 1 :]), change)
 
@@ -254,21 +213,9 @@ def joined(sight: Sight, dim: int, made: Part) -> Sight:
         for at, part in enumerate(parts):
             step = part.along(axis) - made.along(axis) * prod(sizes[at + 1 :])
             moves.append(replace(part, axis=axis, jump=step))
-        return field.bits(lambda bits: _join(bits, axes, sizes)).widen(*_spread(moves, axis))
+        return field.bits(lambda bits: join(bits, axes, sizes)).widen(*_spread(moves, axis))
 
     return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
-
-
-def _join(bits: Bits, axes: range, sizes: Sequence[int]) -> Bits:
-    if not axes:
-        return np.expand_dims(bits, axes.start)
-    shape = bits.shape
-    inside = shape[axes.start : axes.stop]
-    if all(size == 1 for size in inside):
-        return bits.reshape(*shape[: axes.start], 1, *shape[axes.stop :])
-    _check_cells(bits.size // prod(inside) * prod(sizes))
-    full = np.broadcast_to(bits, (*shape[: axes.start], *sizes, *shape[axes.stop :]))
-    return full.reshape(*shape[: axes.start], -1, *shape[axes.stop :])
 
 
 def forget(sight: Sight, dim: int) -> Sight:
@@ -279,6 +226,18 @@ def forget(sight: Sight, dim: int) -> Sight:
     return joined(sight, dim, Part(prod(part.size for part in parts)))
 
 
-def _check_cells(cells: int) -> None:
-    if cells > MOST_CELLS:
-        raise NotProven("the dependency table would be too large")
+def sized(sight: Sight, dim: int, size: int) -> Sight:
+    """Dimension `dim` as plain features, `size` of them; all alike unless the bits already say otherwise."""
+    return Sight((*sight.dims[:dim], (Part(size),), *sight.dims[dim + 1 :]), sight.rows, sight.columns)
+
+
+def length(sight: Sight, dim: int) -> int:
+    """Size of a tensor dimension, the number of images left out."""
+    return prod(part.size for part in sight.dims[dim])
+
+
+def inserted(sight: Sight, dim: int) -> Sight:
+    """The sight with a new dimension of size 1."""
+    at = sight.axes(dim - 1).stop if dim else 0
+    dims = (*sight.dims[:dim], (Part(1),), *sight.dims[dim:])
+    return sight.bits(dims, lambda bits: np.expand_dims(bits, at))

@@ -23,6 +23,9 @@ _BATCH_NORMS = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "L
 _DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
 
 
+_SHORT = {"global average pooling": "GAP", "fully connected": "FC", "full-kernel convolution": "full kernel"}
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """A layer that has an effect. `name` is the module path, or the operator's where forward() calls it directly.
@@ -47,6 +50,11 @@ class Found:
     hints: tuple[Hint, ...] = ()
     active_in_eval: bool = False
 
+    @property
+    def count(self) -> str:
+        """How many, in words."""
+        return f"{len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}"
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -66,6 +74,11 @@ class Structure:
     def has_fc(self) -> bool:
         """A fully connected layer is in the head."""
         return any(item.kind == "fully connected" for item in self.head)
+
+    @cached_property
+    def head_short(self) -> str:
+        """The head in a few letters: "GAP → FC"."""
+        return " → ".join(_SHORT.get(item.kind, item.kind) for item in self.head) or "neither"
 
     @cached_property
     def head_text(self) -> str:

@@ -49,7 +49,7 @@ def capture(request: dict[str, Any]) -> list[bytes]:
             natural_loss="nll" if output_kind(evaluation) == "log_probabilities" else "cross_entropy",
         ),
         left_out=definitions.left_out,
-        notes=definitions.notes,
+        notes=tuple(definitions.notes),
     )
     blobs = [_blob(values)]
     for seed in seeds[1:]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from grader.capture import explain
-from grader.capture.load import FACTORIES, Definitions, Missing
+from grader.capture.load import FACTORIES, INSTANCES, Definitions, Missing
 from grader.errors import SubmissionError
 
 
@@ -64,10 +64,10 @@ def find(definitions: Definitions, *, example: Tensor, classes: int, filename: s
         factory = definitions.names.get(name)
         if callable(factory):
             return _factory(definitions, name, factory)
-    builders = _constructible(definitions)
-    if builders:
-        return _choose([_try(builder, example, classes, filename) for builder in builders])
-    return _instance(definitions)
+    tried = [_try(builder, example, classes, filename) for builder in _builders(definitions)]
+    if definitions.instances and not any(item.problem is None for item in tried):
+        return _instance(definitions)
+    return _choose(tried) if tried else _nothing(definitions)
 
 
 def _factory(definitions: Definitions, name: str, factory: Callable[..., Any]) -> Builder:
@@ -80,10 +80,13 @@ def _factory(definitions: Definitions, name: str, factory: Callable[..., Any]) -
 
 
 def _named(definitions: Definitions, named: Any) -> Builder:
+    if isinstance(named, Missing):
+        raise SubmissionError(named.why, line=named.line)
     name = named if isinstance(named, str) else getattr(named, "__name__", "")
     if definitions.names.get(name) is None or not callable(definitions.names[name]):
+        found = f'"{named}"' if isinstance(named, str) else f"a {type(named).__name__}"
         raise SubmissionError(
-            f"MODEL is {named!r}, which is no class of this file. Write MODEL = Name with one of: "
+            f"MODEL is {found}, which is no class of this file. Write MODEL = Name with one of: "
             f"{', '.join(_modules(definitions)) or 'no nn.Module class found'}.",
             line=definitions.lines.get("MODEL"),
         )
@@ -103,29 +106,27 @@ def _required(call: Callable[..., Any]) -> list[str]:
     return [item.name for item in parameters if item.default is item.empty and item.kind not in kinds]
 
 
-def _constructible(definitions: Definitions) -> list[Builder]:
-    modules = _modules(definitions)
-    builders = [
-        Builder(name, definitions.lines.get(name), kind) for name, kind in modules.items() if not _required(kind)
-    ]
-    if modules and not builders:
-        name, kind = list(modules.items())[-1]
-        raise SubmissionError(
-            f"{name} needs the argument {_required(kind)[0]} to be built. The grader builds your network by calling "
-            f"{name}(): give every argument a default, or add a function build_model() that returns the network.",
-            line=definitions.lines.get(name),
-        )
-    return builders
+def _builders(definitions: Definitions) -> list[Builder]:
+    return [Builder(name, definitions.lines.get(name), kind) for name, kind in _modules(definitions).items()]
 
 
 def _try(builder: Builder, example: Tensor, classes: int, filename: str) -> _Tried:
     parts: frozenset[type] = frozenset()
+    if needed := _required(builder.call):
+        problem = SubmissionError(
+            f"{builder.name} needs the argument {needed[0]} to be built. The grader builds your network by calling "
+            f"{builder.name}(): give every argument a default, or add a function build_model() that returns the "
+            "network.",
+            line=builder.line,
+        )
+        return _Tried(builder, parts, problem)
     try:
         model = builder.build(0)
         parts = frozenset(type(module) for module in model.modules() if module is not model)
         check_run(model, example, classes=classes, filename=filename)
     except Exception as error:
-        return _Tried(builder, parts, explain.explained(error, filename))
+        problem = explain.explained(error, filename)
+        return _Tried(builder, parts, SubmissionError(problem.message, line=problem.line or builder.line))
     return _Tried(builder, parts, None)
 
 
@@ -142,27 +143,25 @@ def _choose(tried: list[_Tried]) -> Builder:
             f"MODEL = {fitting[-1].builder.name}.",
             line=fitting[0].builder.line,
         )
-    if len(whole) == 1 and (problem := whole[0].problem):
-        raise problem
+    if len(whole) == 1 and whole[0].problem:
+        raise whole[0].problem
     reasons = "; ".join(f"{item.builder.name}: {item.problem}" for item in whole)
     raise SubmissionError(f"None of the networks in the file can be graded. {reasons}", line=whole[0].builder.line)
 
 
 def _instance(definitions: Definitions) -> Builder:
-    for name, code in definitions.later.items():
-        return Builder(name, definitions.lines.get(name), lambda code=code, name=name: _again(definitions, code, name))  # type: ignore[misc] # bound at once
-    missing = [value for value in definitions.names.values() if isinstance(value, Missing)]
-    if missing:
-        raise SubmissionError(missing[0].why, line=missing[0].line)
+    name = next(name for name in INSTANCES if name in definitions.instances)
+    return Builder(name, definitions.lines.get(name), lambda: definitions.instance(name))
+
+
+def _nothing(definitions: Definitions) -> Builder:
+    for value in definitions.names.values():
+        if isinstance(value, Missing):
+            raise SubmissionError(value.why, line=value.line)
     raise SubmissionError(
         "The file defines no nn.Module that can be built without arguments. The grader builds your network by calling "
         "it: write a class that inherits from nn.Module, or add a function build_model() that returns the network."
     )
-
-
-def _again(definitions: Definitions, code: Any, name: str) -> Any:
-    exec(code, definitions.names)  # noqa: S102 - the student's own `model = ...`, run again for this seed
-    return definitions.names[name]
 
 
 def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str) -> None:

@@ -3,7 +3,8 @@
 In: source text. Out: its names, and a list of the statements that were left out. Runs in the child.
 
 Most files train, download or parse arguments when imported. So only definitions run, and only those that the network
-or its recipe can reach: imports, classes, functions and assignments. A loop or a call at the top level never runs.
+or its recipe can reach: imports, classes, functions, assignments, and calls that fill a list or a dictionary. A loop
+or any other call at the top level never runs.
 What fails while it is defined (a package that is missing here, a data set that cannot be downloaded) becomes a stand-in
 that complains when, and only when, the network really uses it.
 """
@@ -16,8 +17,7 @@ import linecache
 import re
 import sys
 import types
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from grader.errors import SubmissionError
@@ -36,19 +36,9 @@ SETTINGS = (
     "GRADIENT_CLIP_VALUE",
     "STOP_AT_ACCURACY",
 )
+FILLING = ("append", "extend", "insert", "add", "update", "setdefault", "add_argument")
+"""Methods that go on defining what they are called on: `config.update(...)`, `parser.add_argument(...)`."""
 MODULE_NAME = "submission"
-
-
-@dataclass
-class Definitions:
-    """What a file defines. `classes` are its own, in order; `later` builds the named top-level instances on demand."""
-
-    names: dict[str, Any]
-    classes: dict[str, type]
-    lines: dict[str, int]
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...] = ()
-    later: dict[str, types.CodeType] = field(default_factory=dict)
 
 
 class Missing:
@@ -83,35 +73,96 @@ class Missing:
     __lt__ = __gt__ = __le__ = __ge__ = __enter__ = _complain
 
 
+class Definitions:
+    """What a file defines: `names`, and what could not be defined as `notes`."""
+
+    def __init__(self, source: str, filename: str) -> None:
+        self._source, self._magics = _without_magics(source)
+        self._statements = [_Statement(node) for node in _parse(self._source, filename).body]
+        self._filename = filename
+        self._ran: set[_Statement] = set()
+        module = types.ModuleType(MODULE_NAME)
+        module.__file__ = filename
+        sys.modules[MODULE_NAME] = module
+        self.names: dict[str, Any] = module.__dict__
+        self.notes: list[str] = []
+
+    def define(self, names: Iterable[str]) -> None:
+        """Run the definitions of `names` and of everything that they need, in the file's order, each once."""
+        for statement in self._statements:
+            if statement in _reachable(self._statements, set(names)) - self._ran:
+                self._ran.add(statement)
+                self._run(statement)
+
+    @property
+    def own_classes(self) -> set[str]:
+        """Names of the classes that the file writes."""
+        return {name for item in self._statements if isinstance(item.node, ast.ClassDef) for name in item.binds}
+
+    @property
+    def classes(self) -> dict[str, type]:
+        """The file's own classes, in order."""
+        return {name: value for name, value in self.names.items() if _is_own_class(name, value)}
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """Where the file binds each name."""
+        return {name: item.node.lineno for item in self._statements if not item.changes for name in item.binds}
+
+    @property
+    def instances(self) -> dict[str, ast.Assign]:
+        """Where the file makes a network at its top level: `model = nn.Sequential(...)`.
+
+        `model = model.to(device)` or `model = train(model)` make none.
+        """
+        return {
+            name: item.node
+            for item in self._statements
+            for name in item.binds & set(INSTANCES) - item.reads
+            if isinstance(item.node, ast.Assign) and not item.changes
+        }
+
+    def instance(self, name: str) -> Any:
+        """A new one of the file's `instances`."""
+        node = self.instances[name]
+        self.define(_Statement(node).reads)
+        exec(self._compiled(node), self.names)  # noqa: S102 - as in _run
+        return self.names[name]
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What of the file has not been run, and why."""
+        skipped = (item for item in self._statements if item not in self._ran and _worth_a_line(item))
+        found = [*self._magics, *(_left_out(item, self._source) for item in skipped)]
+        return tuple(sorted(found, key=lambda item: item.line))
+
+    def _compiled(self, node: ast.stmt) -> types.CodeType:
+        return compile(ast.Module([node], []), self._filename, "exec")
+
+    def _run(self, statement: _Statement) -> None:
+        try:
+            exec(self._compiled(statement.node), self.names)  # noqa: S102 - running the student's definitions is the job of this process
+        except (Exception, SystemExit) as error:  # argparse ends the program when it misses an argument
+            why = _why(statement, error)
+            self.notes.append(why)
+            for name in self._unbound() if "*" in statement.binds else statement.binds:
+                self.names.setdefault(name, Missing(why, statement.node.lineno))
+
+    def _unbound(self) -> set[str]:
+        """What the file reads and nowhere binds: it must come from `from utils import *`."""
+        bound = {name for item in self._statements for name in item.binds} | vars(builtins).keys()
+        return {name for item in self._statements for name in item.reads} - bound
+
+
 def load(source: str, filename: str) -> Definitions:
     """Run the definitions in `source` that a network or a recipe can reach.
 
     `filename` is the name shown in tracebacks. Raises SubmissionError for a syntax error.
     """
-    source, magics = _without_magics(source)
-    tree = _parse(source, filename)
+    definitions = Definitions(source, filename)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    statements = [_Statement(node) for node in tree.body]
-    wanted = _reachable(statements)
-    module = types.ModuleType(MODULE_NAME)
-    module.__file__ = filename
-    sys.modules[MODULE_NAME] = module
-    notes: list[str] = []
-    for statement in statements:
-        if statement in wanted:
-            _run(statement, module.__dict__, filename, notes)
-    left_out = [
-        *magics,
-        *(_left_out(statement, source) for statement in statements if _worth_a_line(statement, wanted)),
-    ]
-    return Definitions(
-        names=module.__dict__,
-        classes={name: value for name, value in module.__dict__.items() if _is_own_class(name, value)},
-        lines={name: statement.node.lineno for statement in statements for name in statement.binds},
-        left_out=tuple(sorted(left_out, key=lambda item: item.line)),
-        notes=tuple(notes),
-        later=_instances(statements, filename),
-    )
+    definitions.define({*FACTORIES, *SETTINGS, *definitions.own_classes})
+    return definitions
 
 
 def _is_own_class(name: str, value: Any) -> bool:
@@ -150,12 +201,16 @@ def _parse(source: str, filename: str) -> ast.Module:
 
 
 class _Statement:
-    """A top-level statement: what it binds, what it reads, and whether it defines or does something."""
+    """A top-level statement: what it binds, what it reads, and whether it defines or does something.
+
+    `changes`: it adds to what a name is bound to already, as `config["width"] = 16` does.
+    """
 
     def __init__(self, node: ast.stmt) -> None:
         self.node = node
         self.defines = _defines(node)
         self.binds = frozenset(_bound(node))
+        self.changes = _changes(node)
         self.reads = frozenset(
             name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)
         )
@@ -166,8 +221,8 @@ def _defines(node: ast.stmt) -> bool:
         return not _is_main_guard(node) and all(map(_defines, [*node.body, *node.orelse]))
     if isinstance(node, ast.Try):
         handlers = [statement for handler in node.handlers for statement in handler.body]
-        return all(_defines(item) or isinstance(item, ast.Pass) for item in [*node.body, *handlers, *node.orelse])
-    return isinstance(
+        return all(map(_defines, [*node.body, *handlers, *node.orelse, *node.finalbody]))
+    return _filled(node) is not None or isinstance(
         node,
         ast.Import
         | ast.ImportFrom
@@ -179,6 +234,19 @@ def _defines(node: ast.stmt) -> bool:
         | ast.AugAssign
         | ast.Pass,
     )
+
+
+def _filled(node: ast.stmt) -> ast.expr | None:
+    """What `layers.append(...)` or the like is called on."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+        return node.value.func.value if node.value.func.attr in FILLING else None
+    return None
+
+
+def _changes(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign):
+        return not any(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in node.targets)
+    return isinstance(node, ast.AugAssign) or _filled(node) is not None
 
 
 def _is_main_guard(node: ast.If) -> bool:
@@ -195,6 +263,8 @@ def _bound(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             yield from _target_names(target)
+    elif isinstance(node, ast.Expr) and (target := _filled(node)) is not None:
+        yield from _target_names(target)
     elif isinstance(node, ast.If | ast.Try | ast.ExceptHandler):
         for child in ast.iter_child_nodes(node):
             yield from _bound(child)
@@ -210,11 +280,9 @@ def _target_names(target: ast.expr) -> Iterator[str]:
         yield from _target_names(target.value)
 
 
-def _reachable(statements: list[_Statement]) -> set[_Statement]:
-    """The definitions that a class, a factory or a recipe setting needs, directly or through another definition."""
+def _reachable(statements: list[_Statement], names: set[str]) -> set[_Statement]:
+    """The definitions of `names`, and those that they need, directly or through another definition."""
     wanted: set[_Statement] = set()
-    names = {*FACTORIES, *SETTINGS}
-    names |= {name for item in statements for name in item.binds if isinstance(item.node, ast.ClassDef)}
     imported = {
         name for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom) for name in item.binds
     }
@@ -222,7 +290,7 @@ def _reachable(statements: list[_Statement]) -> set[_Statement]:
     while grew:
         grew = False
         for item in statements:
-            changes_import = isinstance(item.node, ast.Assign) and item.binds <= imported and not _rebinds(item.node)
+            changes_import = item.changes and item.binds <= imported
             is_star = isinstance(item.node, ast.ImportFrom) and item.node.names[0].name == "*"
             if item not in wanted and item.defines and not changes_import and (item.binds & names or is_star):
                 wanted.add(item)
@@ -231,36 +299,14 @@ def _reachable(statements: list[_Statement]) -> set[_Statement]:
     return wanted
 
 
-def _rebinds(node: ast.Assign) -> bool:
-    return any(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
-
-
-def _instances(statements: list[_Statement], filename: str) -> dict[str, types.CodeType]:
-    """Code that makes a top-level `model = nn.Sequential(...)` anew, by name."""
-    return {
-        name: compile(ast.Module([item.node], []), filename, "exec")
-        for item in statements
-        if isinstance(item.node, ast.Assign)
-        for name in item.binds & set(INSTANCES)
-    }
-
-
-def _run(statement: _Statement, names: dict[str, Any], filename: str, notes: list[str]) -> None:
-    try:
-        exec(compile(ast.Module([statement.node], []), filename, "exec"), names)  # noqa: S102 - running the student's definitions is the job of this process
-    except Exception as error:
-        why = _why(statement, error)
-        notes.append(why)
-        for name in statement.binds:
-            if name not in names and name != "*":
-                names[name] = Missing(why, statement.node.lineno)
-
-
-def _why(statement: _Statement, error: Exception) -> str:
+def _why(statement: _Statement, error: BaseException) -> str:
+    node = statement.node
     if isinstance(error, SubmissionError):
         return error.message
     if isinstance(error, ModuleNotFoundError) and error.name:
         return missing_module(error.name)
+    if isinstance(node, ast.ImportFrom) and node.level:
+        return missing_module("." * node.level + (node.module or ""))
     what = ", ".join(sorted(statement.binds)) or "this line"
     reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     return f"{what} could not be defined: {reason}. The network needs it, so mend this line."
@@ -276,9 +322,9 @@ def missing_module(name: str) -> str:
     )
 
 
-def _worth_a_line(statement: _Statement, wanted: set[_Statement]) -> bool:
+def _worth_a_line(statement: _Statement) -> bool:
     node = statement.node
-    if statement in wanted or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return False
     if not statement.defines:
         return True

@@ -3,28 +3,28 @@
 
 def test_output(behaviour, show):
     """Every image gets one finite score per class."""
-    show(measured=behaviour.output_text, limit=f"{behaviour.classes} finite scores")
+    show(measured=behaviour.output_text, limit="finite")
     assert behaviour.finite, "the scores of an untrained network are already NaN or infinite"
 
 
 def test_independent_samples(behaviour, show):
-    """In evaluation, an image's score does not depend on the other images, and asking twice gives the same answer."""
-    show(measured=behaviour.independence_text, limit="independent and repeatable", hints=behaviour.independence_hints)
+    """Every image is scored by itself, and the same way each time."""
+    show(measured=behaviour.independence_text, limit="by itself", hints=behaviour.independence_hints)
     assert behaviour.repeatable, "the same images get other scores when they are asked again"
     assert behaviour.independent, "an image's scores change with the other images of its batch"
 
 
 def test_same_network(behaviour, show):
     """The network that is evaluated is the one that was trained."""
-    show(measured=behaviour.same_network_text, limit="the same layers", hints=behaviour.same_network_hints)
-    assert behaviour.same_network, "forward() does something else in eval mode than in train mode"
+    show(measured=behaviour.same_network_text, limit="the same", hints=behaviour.same_network_hints)
+    assert behaviour.same_network, f"forward() depends on the mode: {behaviour.difference.text}"
 
 
 def test_untrained(behaviour, show):
     """The network starts untrained."""
     show(
         measured=behaviour.untrained_text,
-        limit="chance, and new weights for each seed",
+        limit="chance",
         hints=behaviour.untrained_hints,
     )
     assert behaviour.starts_random, "weights that should be random are the same under every seed"

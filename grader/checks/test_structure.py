@@ -4,21 +4,21 @@
 def test_batch_norm(structure, show):
     """Batch normalisation is used."""
     found = structure.batch_norm
-    show(measured=f"{len(found.layers)} layers", limit="at least 1", hints=found.hints)
+    show(measured=found.count, limit="1 layer", hints=found.hints)
     assert found.layers, "no BatchNorm layer has an effect on the output"
 
 
 def test_dropout(structure, show):
     """Dropout is used in training and off in evaluation."""
     found = structure.dropout
-    show(measured=f"{len(found.layers)} layers", limit="at least 1", hints=found.hints)
+    show(measured=found.count, limit="1 layer", hints=found.hints)
     assert found.layers, "no Dropout layer with p > 0 has an effect on the output"
     assert not found.active_in_eval, "dropout is still active in evaluation, so predictions are random"
 
 
 def test_gap_or_fc(structure, show):
     """Global average pooling or a fully connected layer ends the network."""
-    show(measured=structure.head_text, limit="GAP or FC", hints=structure.head_hints)
+    show(measured=structure.head_short, limit="GAP or FC", hints=structure.head_hints)
     assert structure.has_gap or structure.has_fc, (
         f"the network ends in {structure.head_text}: neither global average pooling nor a fully connected layer"
     )
@@ -26,5 +26,5 @@ def test_gap_or_fc(structure, show):
 
 def test_gap(structure, show):
     """Global average pooling ends the network."""
-    show(measured=structure.head_text, limit="GAP", hints=structure.head_hints)
+    show(measured=structure.head_short, limit="GAP", hints=structure.head_hints)
     assert structure.has_gap, f"the network ends in {structure.head_text}: the last map is not averaged as a whole"

@@ -1,16 +1,23 @@
 """The rules are measured: on networks of every kind, and on random ones."""
 
+import os
+from math import ceil, floor
+
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 from torch import nn
 
-from grader.analysis import proof, rules
+from grader.analysis import proof
+from grader.analysis.rules import windowed
+from grader.analysis.receptive_field import receptive_field
+from grader.analysis.sight import AXES
 from grader.analysis.windows import convolution
-from tests.analysis.graphs import measurable
+from grader.program import Node
+from tests.analysis.graphs import graph_of, measurable
 from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
+from tests.analysis.random_networks import SHAPE, networks
 
 
 def tail(channels: int) -> list[nn.Module]:
@@ -128,76 +135,28 @@ def test_a_wrong_rule_is_found_and_named(monkeypatch):
     )
 
 
-@st.composite
-def layers(draw, channels: int) -> nn.Module:
-    """One layer that keeps the number of channels."""
-    kernel = (draw(st.integers(1, 4)), draw(st.integers(1, 4)))
-    padding = tuple(draw(st.integers(0, size // 2)) for size in kernel)
-    stride = draw(st.sampled_from([1, 1, 1, 2, (1, 2)]))
-    dilation = draw(st.sampled_from([1, 1, 2, (2, 1)]))
-    choice = draw(
-        st.sampled_from(["conv", "conv", "depthwise", "max", "average", "norm", "relu", "same", "transposed", "up"])
-    )
-    if choice in ("conv", "depthwise"):
-        groups = channels if choice == "depthwise" else 1
-        return nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups)
-    if choice == "same":
-        return nn.Conv2d(channels, channels, kernel, padding="same", dilation=dilation)
-    if choice == "transposed":
-        return nn.ConvTranspose2d(channels, channels, kernel, stride=stride)
-    if choice == "max":
-        return nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=draw(st.booleans()))
-    if choice == "average":
-        return nn.AvgPool2d(kernel, stride, padding, ceil_mode=draw(st.booleans()))
-    return {"norm": nn.BatchNorm2d(channels), "relu": nn.ReLU(), "up": nn.Upsample(scale_factor=2)}[choice]
-
-
-class RandomNetwork(nn.Module):
-    """Layers in a row; now and then the result of an earlier one joins again by add, concatenation, or as a gate."""
-
-    def __init__(self, layers: list[nn.Module], joins: list[str], channels: int) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(1, channels, 1)
-        self.layers = nn.ModuleList(layers)
-        self.joins = joins
-        self.after_cat = nn.Conv2d(2 * channels, channels, 1)
-        self.classify = nn.Linear(channels, 10)
-
-    def forward(self, x):
-        x = before = self.stem(x)
-        for layer, join in zip(self.layers, self.joins, strict=True):
-            x = layer(x)
-            x, before = self.joined(x, before, join), x
-        return self.classify(x.mean((2, 3)))
-
-    def joined(self, x, before, join):
-        height, width = min(x.shape[2], before.shape[2]), min(x.shape[3], before.shape[3])
-        here, there = x[:, :, :height, :width], before[:, :, -height:, -width:]
-        if join == "add":
-            return here + there
-        if join == "cat":
-            return self.after_cat(torch.cat([here, there], dim=1))
-        if join == "rows":
-            return torch.cat([here, there], dim=2)
-        if join == "gate":
-            return x * before.mean((2, 3), keepdim=True).sigmoid()
-        if join == "split":
-            one, two = x.split(2, dim=1)
-            return torch.cat([two, one.relu()], dim=1)
-        return x
-
-
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_random_networks_are_proven_at_every_operator(data):
-    chain = data.draw(st.lists(layers(4), min_size=1, max_size=5))
-    kinds = st.sampled_from(["", "", "add", "cat", "rows", "gate", "split"])
-    joins = data.draw(st.lists(kinds, min_size=len(chain), max_size=len(chain)))
-    model = RandomNetwork(chain, joins, 4).eval()
-    try:
-        with torch.no_grad():
-            model(torch.zeros(2, 1, 17, 14))
-    except RuntimeError:
-        return  # the map became smaller than a kernel
-    found = proof_of(model, (1, 17, 14))
+@settings(max_examples=1000 if os.environ.get("GRADER_THOROUGH") else 50)
+@given(networks())
+def test_random_networks_are_proven_at_every_operator(model):
+    found = proof_of(model, SHAPE)
     assert found.proven, found.text
+
+
+@settings(max_examples=1000 if os.environ.get("GRADER_THOROUGH") else 50)
+@given(networks())
+def test_what_a_unit_of_a_random_network_sees_lies_in_its_window(model):
+    graph = graph_of(model, SHAPE)
+    if any(_moves_borders(node) for node in graph.nodes):
+        return  # borders that are mirrored or wrapped lie outside the window, as the rule says
+    field = receptive_field(graph)
+    for name, answer in field.answers.items():
+        for axis in AXES if answer is not None else ():
+            reach = field.reach(name, axis)
+            for position, seen in enumerate(reach.seen):
+                low = max(0, ceil(reach.low + (reach.jump or 0) * position))
+                high = min(reach.size - 1, floor(reach.high + (reach.jump or 0) * position))
+                assert seen & ~(((1 << max(high - low + 1, 0)) - 1) << low) == 0, (name, axis, position)
+
+
+def _moves_borders(node: Node) -> bool:
+    return "roll" in node.op or any(isinstance(value, str) and value != "constant" for value in node.arguments)

@@ -174,8 +174,13 @@ def test_concatenated_channels_can_be_taken_apart_again():
 
 
 def test_a_channel_shuffle_moves_no_rows():
-    field = field_of(nn.Sequential(conv(1, 6, groups=1), nn.ChannelShuffle(3), conv(6, 6, groups=3), *tail(6)))
-    assert field.rows == 5
+    def run(x, first, second):
+        x = first(x)
+        x = x.view(x.shape[0], 2, 5, 26, 26).transpose(1, 2).flatten(1, 2)
+        return second(x).mean((2, 3))
+
+    field = field_of(Net(run, conv(1, 10), conv(10, 10, groups=5)))
+    assert (field.rows, field.proven) == (5, True)
 
 
 def test_space_to_depth_by_view_and_permute_is_a_window_of_two():

@@ -1,0 +1,104 @@
+"""The ledger, with numbers worked by hand."""
+
+import torch
+import torchvision
+from torch import nn
+
+from grader.analysis.parameters import Parameters, parameters
+from tests.analysis.graphs import program_of
+from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
+
+
+def ledger(build) -> Parameters:
+    return parameters(program_of(build))
+
+
+def hints(found: Parameters) -> str:
+    return " ".join(hint.text for hint in found.hints)
+
+
+def test_reference_models():
+    assert ledger(sub_8k).counted == 6_260
+    assert ledger(DsconvSe).counted == 17_682
+    assert ledger(model_a).counted == 26_202
+    assert ledger(lambda: model_a(24)).counted == 16_834
+
+
+def test_keras_counts_the_running_statistics_too():
+    found = ledger(model_a)
+    assert found.running_statistics == 256
+    assert found.with_statistics == 26_458
+
+
+def test_an_honest_model_counts_what_it_trains():
+    found = ledger(model_a)
+    assert (found.counted, found.frozen, found.buffers, found.constants) == (found.trainable, 0, 0, 0)
+    assert found.hints == ()
+
+
+def test_tied_weights_count_once():
+    def build():
+        model = Net(lambda x, a, b: (a(x) + b(x)).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3))
+        model.layers[1].weight = model.layers[0].weight
+        return model
+
+    found = ledger(build)
+    assert found.trainable == 90 + 10 + 10
+    assert found.shared == (("layers.0.weight", "layers.1.weight"),)
+
+
+def test_frozen_parameters_count():
+    def build():
+        model = Net(lambda x, a: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3))
+        model.layers[0].weight.requires_grad = False
+        return model
+
+    found = ledger(build)
+    assert (found.trainable, found.frozen, found.counted) == (10, 90, 100)
+    assert "layers.0.weight: 90 frozen" in hints(found)
+
+
+class Loose(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.filters = [torch.rand(10, 1, 3, 3, requires_grad=True)]
+        self.register_buffer("offset", torch.rand(10))
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.filters[0]).mean((2, 3)) + self.offset
+
+
+def test_weights_in_a_list_and_in_a_buffer_count():
+    found = ledger(Loose)
+    assert (found.trainable, found.constants, found.buffers, found.counted) == (0, 90, 10, 100)
+    assert "nn.ParameterList" in hints(found)
+    assert "offset: 10 numbers in buffers" in hints(found)
+
+
+def test_a_running_mean_that_is_read_as_a_weight_counts():
+    def run(x, a, b):
+        return b(a(x)).mean((2, 3)) * b.running_var
+
+    found = ledger(lambda: Net(run, nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10)))
+    assert (found.buffers, found.running_statistics) == (10, 10)
+
+
+def test_declared_and_unused_layers_are_named():
+    found = ledger(lambda: Net(lambda x, a, b: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Linear(5, 5)))
+    assert (found.trainable, found.unused) == (130, 30)
+    assert found.unused_names == ("layers.1.weight", "layers.1.bias")
+    assert "does not depend on" in hints(found)
+
+
+def test_half_precision_weights_are_named():
+    def run(x, a):
+        return a(x.half()).float().mean((2, 3))
+
+    assert ledger(lambda: Net(run, nn.Conv2d(1, 10, 3).half())).other_types == ("layers.0.weight", "layers.0.bias")
+
+
+def test_torchvision_agrees():
+    def build():
+        return torchvision.models.resnet18(num_classes=10)
+
+    assert parameters(program_of(build, (3, 64, 64))).counted == 11_181_642

@@ -1,0 +1,323 @@
+"""Training in a process of its own gives the same bits, and its death is one submission's error and nobody else's."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import sys
+import time
+from dataclasses import asdict
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grader.errors import GraderError, SubmissionError
+from grader.program import Program, read
+from grader.training import remote
+from grader.training.process import Process
+from grader.training.records import Ending, Epoch, Feedback, TrainingRun
+from grader.training.remote import Limits, Worker
+from grader.training.run import INTERRUPTED, run
+from grader.training.wire import Message, send
+from tests.test_loop import PLATEAU, images, program, values
+
+IMAGES = images()
+ROTATION = {"degrees": [-7.0, 7.0], "interpolation": "nearest", "expand": False, "center": None, "fill": 0}
+PROGRAM = program(
+    dropout=0.3,
+    plateau=PLATEAU,
+    augmentations=[{"name": "RandomRotation", "settings": ROTATION}, {"name": "ToTensor"}],
+)
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+def judged(epoch: Epoch) -> Feedback:
+    return Feedback(accuracy=0.5, loss=float(epoch.logits.mean()) + 1)
+
+
+def trained(worker: Worker, wanted: Program = PROGRAM, *, seed: int = 3, **arguments: Any) -> TrainingRun:
+    return worker.run(wanted, values(), IMAGES, seed=seed, **{"after_epoch": judged, **arguments})
+
+
+def without_times(done: TrainingRun) -> list[Any]:
+    timed = {"logits", "seconds", "evaluation_seconds"}
+    return [{key: value for key, value in asdict(epoch).items() if key not in timed} for epoch in done.epochs]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One process for the tests that leave it alive."""
+    with Worker() as worker:
+        yield worker
+
+
+def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared):
+    pids = set()
+    for seed in (3, 4):
+        here = run(PROGRAM, values(), IMAGES, seed=seed, after_epoch=judged)
+        there = trained(shared, seed=seed)
+        pids.add(shared.pid)
+        assert without_times(there) == without_times(here)
+        assert len(there.epochs) == 3
+        for one, other in zip(there.epochs, here.epochs, strict=True):
+            assert torch.equal(one.logits, other.logits)
+        assert (there.seed, there.device, there.ending) == (seed, here.device, here.ending)
+        assert there.parameters_moved
+        assert there.peak_memory_bytes > 1_000_000
+    assert len(pids) == 1
+
+
+def test_epochs_and_the_time_budget_reach_the_process(shared):
+    assert len(trained(shared, epochs=1).epochs) == 1
+    assert trained(shared, budget_seconds=0).ending == Ending(False, "the time budget of 0 s ended in epoch 1")
+
+
+def test_what_is_sent_holds_the_training_images_and_no_label_of_a_test_image():
+    message = remote._preparation(PROGRAM, IMAGES, "cpu", Limits())
+    text, *arrays = (bytes(blob) for blob in message.blobs)
+    assert read(text) == PROGRAM
+    sent = (IMAGES.train_images, IMAGES.train_labels, IMAGES.test_images)
+    assert arrays == [array.tobytes() for array in sent]
+    assert message.facts.keys() == {
+        *("name", "practice", "train_shape", "test_shape", "device", "threads", "memory_bytes")
+    }
+
+
+def test_every_twentieth_step_is_shown():
+    from tests.test_loop import BATCH
+
+    many = images(count=41 * BATCH)
+    wanted = program(steps_per_epoch=41, schedule={"learning_rate": [[{"value": 0.1, "steps": 123}]]})
+    seen = []
+    with Worker() as worker:
+        worker.run(wanted, values(), many, seed=3, epochs=2, on_step=seen.append)
+    assert [(step.epoch, step.step) for step in seen] == [(1, 20), (1, 40), (2, 20), (2, 40)]
+    assert all(step.steps == 41 and step.epochs == 2 and float(step.loss) > 0 for step in seen)
+
+
+@needs_signals
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
+def test_a_killed_process_is_this_runs_error_and_the_next_run_has_a_fresh_one(number):
+    with Worker() as worker:
+
+        def kill(epoch: Epoch) -> Feedback:
+            if epoch.epoch == 2:
+                os.kill(worker.pid, number)
+            return judged(epoch)
+
+        with pytest.raises(SubmissionError, match=rf"was ended by {number.name} \("):
+            trained(worker, after_epoch=kill)
+        assert worker.pid is None
+        if number == signal.SIGKILL:
+            assert trained(worker).ending.finished
+
+
+@needs_signals
+def test_a_silent_process_is_stopped(shared):
+    with Worker(Limits(silence_seconds=1)) as worker:
+
+        def stop(epoch: Epoch) -> Feedback:
+            stopped.append(worker.pid)
+            os.kill(worker.pid, signal.SIGSTOP)
+            return judged(epoch)
+
+        stopped: list[int] = []
+        with pytest.raises(SubmissionError, match="did nothing for 1 s and was stopped"):
+            trained(worker, after_epoch=stop)
+        assert not alive(stopped[0])
+
+
+def enlarged() -> Program:
+    """A network whose activations take 2 TB."""
+    return _with_node("aten.repeat.default", [1, 1, 2**11, 2**8], ["N", 4, 2**14, 2**11])
+
+
+def refused() -> Program:
+    """A network with an operator that torch refuses when it runs."""
+    return _with_node("aten.transpose.int", 9, 9, ["N", 4, 8, 8])
+
+
+def _with_node(op: str, *arguments: Any) -> Program:
+    document = json.loads(program().to_json())
+    *given, shape = arguments
+    for graph in (document["train"], document["eval"]):
+        at = next(place for place, node in enumerate(graph["nodes"]) if node["name"] == "b") + 1
+        for node in graph["nodes"][at:]:
+            node["shape"] = shape if node["shape"] == ["N", 4, 8, 8] else node["shape"]
+        added = {"name": "r", "op": op, "arguments": [{"node": "b"}, *given], "shape": shape, "dtype": "float32"}
+        graph["nodes"].insert(at, added)
+        graph["nodes"][at + 1]["arguments"][0] = {"node": "r"}
+    return read(json.dumps(document))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
+def test_a_network_that_needs_more_memory_than_it_may_use_is_told_so():
+    with Worker(Limits(memory_bytes=2 * 2**30)) as worker, pytest.raises(SubmissionError, match="ran out of memory"):
+        trained(worker, enlarged())
+
+
+def test_what_torch_refuses_while_it_trains_is_told_in_its_words():
+    with Worker() as worker, pytest.raises(SubmissionError, match="stopped with an error: Dimension out of range"):
+        trained(worker, refused())
+
+
+def test_what_training_refuses_is_told_as_training_says_it():
+    with Worker() as worker, pytest.raises(SubmissionError, match="output depends on no trainable parameter"):
+        trained(worker, program(trainable=False))
+
+
+def test_ctrl_c_stops_the_process_and_keeps_the_epochs_that_were_finished():
+    pids = []
+    with Worker() as worker:
+
+        def interrupt(epoch: Epoch) -> Feedback:
+            pids.append(worker.pid)
+            if epoch.epoch == 2:
+                raise KeyboardInterrupt
+            return judged(epoch)
+
+        done = trained(worker, after_epoch=interrupt)
+        assert [epoch.epoch for epoch in done.epochs] == [1, 2]
+        assert done.ending == INTERRUPTED
+        assert done.device.startswith("cpu (")
+        assert done.peak_memory_bytes > 1_000_000
+        assert not alive(pids[0])
+
+
+def test_the_process_ends_when_the_grader_is_gone():
+    process = Process()
+    process.say(remote._preparation(PROGRAM, IMAGES, "cpu", Limits()))
+    process.wait_until_ready(300)
+    process.say(Message("run", {"seed": 3, "epochs": None, "budget_seconds": 100.0}, (values(),)))
+    process.hear(100)
+    process._stdin.close()  # as the system does for a grader that was killed
+    assert process._process.wait(timeout=10) == 0
+    process.end()
+
+
+@cache
+def conversation() -> list[bytes]:
+    """What a process says in a run of three epochs."""
+    here = run(PROGRAM, values(), IMAGES, seed=3, after_epoch=judged)
+    said = [Message("ready"), Message("began", {"device": "cpu (1 threads)"})]
+    for epoch in here.epochs:
+        facts = {key: getattr(epoch, key) for key in epoch.__dataclass_fields__ if key != "logits"}
+        said.append(Message("epoch", {**facts, "peak_memory_bytes": 5}, (epoch.logits.numpy().tobytes(),)))
+    said.append(Message("done", {"ending": asdict(here.ending), "parameters_moved": True, "peak_memory_bytes": 5}))
+    return [_bytes(message) for message in said]
+
+
+def _bytes(message: Message) -> bytes:
+    stream = io.BytesIO()
+    send(stream, message)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def actor(tmp_path, monkeypatch):
+    """A process that says given bytes, and then runs a line of Python."""
+
+    def play(said: bytes, then: str) -> Worker:
+        (tmp_path / "said").write_bytes(said)
+        script = tmp_path / "actor.py"
+        script.write_text(
+            "import os, signal, sys, time\n"
+            f"os.write(1, open({str(tmp_path / 'said')!r}, 'rb').read())\n"
+            f"{then}\n"
+        )
+        monkeypatch.setattr(remote, "Process", partial(Process, script))
+        return Worker(Limits(start_seconds=20, silence_seconds=20))
+
+    return play
+
+
+def test_the_actors_whole_conversation_is_a_run(actor):
+    with actor(b"".join(conversation()), "time.sleep(100)") as worker:
+        assert trained(worker).ending.finished
+
+
+@needs_signals
+def test_killed_at_any_moment_the_run_ends_with_a_clear_error(actor):
+    parts = conversation()
+    whole, ready = b"".join(parts), len(parts[0])
+    for cut in np.linspace(ready, len(whole) - 1, 20).astype(int):
+        with actor(whole[:cut], "os.kill(os.getpid(), signal.SIGKILL)") as worker:
+            with pytest.raises(SubmissionError, match="was ended by SIGKILL"):
+                trained(worker)
+            assert worker.pid is None
+
+
+def test_a_process_that_does_not_start_is_the_graders_fault(actor):
+    with actor(b"", "sys.exit('no torch here')") as worker:
+        with pytest.raises(GraderError, match=r"did not start: it ended early \(status 1\): no torch here"):
+            trained(worker)
+    with actor(b"", "time.sleep(100)") as worker:
+        worker._limits = Limits(start_seconds=0.1)
+        with pytest.raises(GraderError, match="did not start within 0 s"):
+            trained(worker)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"\xff\xff\xff\xff",
+        _bytes(Message("hello")),
+        _bytes(Message("epoch", {"epoch": 1})),
+        _bytes(Message("step", {"loss": "high"})),
+        _bytes(Message("done", {})),
+    ],
+)
+def test_nonsense_from_the_process_is_this_submissions_error(actor, nonsense):
+    with actor(_bytes(Message("ready")) + nonsense, "time.sleep(100)") as worker:
+        worker._limits = Limits(start_seconds=20, silence_seconds=0.5)
+        with pytest.raises(SubmissionError, match="nonsense"):
+            trained(worker)
+
+
+def test_logits_of_another_size_are_nonsense(actor):
+    ready, began, epoch, *_ = conversation()
+    assert b'"sizes": [480]' in epoch  # 12 images, 10 classes, 4 bytes
+    with actor(ready + began + epoch.replace(b"[480]", b"[476]"), "time.sleep(100)") as worker:
+        with pytest.raises(SubmissionError, match="nonsense"):
+            trained(worker)
+
+
+def test_twice_the_budget_is_the_end_though_the_process_shows_life(actor):
+    say = f"while True: os.write(1, {_bytes(Message('alive'))!r}); time.sleep(0.05)"
+    with actor(_bytes(Message("ready")), say) as worker:
+        worker._limits = Limits(start_seconds=1)
+        with pytest.raises(SubmissionError, match="twice its time budget"):
+            trained(worker, budget_seconds=0)
+
+
+def test_what_the_process_prints_last_is_part_of_the_error(actor):
+    then = "print('CUDA error: device-side assert triggered', file=sys.stderr); sys.stderr.flush(); os.abort()"
+    with actor(_bytes(Message("ready")), then) as worker:
+        with pytest.raises(SubmissionError, match="device-side assert"):
+            trained(worker)
+
+
+def test_an_error_of_the_graders_own_in_the_process_is_not_the_students(actor):
+    said = _bytes(Message("ready")) + _bytes(Message("error", {"fault": "grader", "message": "no", "line": None}))
+    with actor(said, "time.sleep(100)") as worker:
+        with pytest.raises(GraderError, match="The training process failed: no"):
+            trained(worker)
+
+
+def test_the_program_file_is_beside_the_code_that_starts_it():
+    assert Path(remote.__file__).with_name("worker.py").exists()
