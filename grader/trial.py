@@ -117,7 +117,7 @@ class Accuracy:
         return " ".join([self.trial.judgement.words, *sorted(f"A run stopped: {reason}." for reason in early)])
 
 
-PROTOCOLS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of the last 3 epochs"}
+PROTOCOLS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of last 3"}
 
 
 @dataclass

@@ -1,6 +1,9 @@
-"""The child's program: one request in (JSON on standard input), one framed reply out (on what was standard output).
+"""The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
-Started by `grader.sandbox` with `python -I`; nobody imports it. Student code runs below `capture()` and nowhere else.
+Started by `grader.sandbox` with `python -I`, in one of three ways:
+    (nothing)   one request (JSON on standard input), one framed reply (on what was standard output): level 1
+    probes      the same, but what is tried is the level itself
+    zygote      a socket as standard input: imports torch, captures once to warm up, then forks a child per request
 """
 
 from __future__ import annotations
@@ -8,55 +11,113 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # `python -I` leaves the grader's own folder out
 
-from grader.sandbox import reply
+from grader.sandbox import lock, reply
 
 
-def main() -> None:
-    """Read the request, capture, write the reply. What the student's file prints goes to standard error."""
+def main(way: str = "") -> None:
+    """Serve one of the three ways."""
+    if way == "zygote":
+        zygote()
+    else:
+        single(way or "capture")
+
+
+def single(kind: str) -> None:
+    """Read the request, work, write the reply. What the student's file prints goes to standard error."""
+    end = os._exit  # held here: a student's file may replace os._exit
+    if sys.platform.startswith("linux"):
+        _supervise()
     request = json.loads(sys.stdin.buffer.read())
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _limit(request["memory_bytes"], request["cpu_seconds"])
-    sys.argv = [request["filename"]]
+    lock.limit(request["memory_bytes"], request["cpu_seconds"])
     with pipe:
-        pipe.write(reply.pack(_answer(request), bytes.fromhex(request["nonce"])))
+        pipe.write(reply.pack(work(kind, request), bytes.fromhex(request["nonce"])))
+    end(0)  # a student's atexit hooks and threads have no say in how this ends
 
 
-def _limit(memory_bytes: int, cpu_seconds: int) -> None:
-    """Hard limits on this process, where the system has them."""
-    try:
-        import resource
-    except ImportError:  # Windows: the parent's wall clock is the only limit
+def _supervise() -> None:
+    """Go on in a fork; the original waits, and takes what the fork leaves behind with it when it ends."""
+    from grader.sandbox import kernel, nursery
+
+    kernel.prctl(nursery.PR_SET_CHILD_SUBREAPER, 1)
+    kernel.prctl(lock.PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda *_: (nursery.end_descendants(), os._exit(0)))
+    process = os.fork()
+    if process == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         return
-    limits = {
-        resource.RLIMIT_AS: memory_bytes,
-        resource.RLIMIT_CPU: cpu_seconds,
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 64 * 2**20,
-        resource.RLIMIT_NOFILE: 256,
-    }
-    for limit, most in limits.items():
-        _, hard = resource.getrlimit(limit)
-        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        with contextlib.suppress(ValueError, OSError):  # macOS refuses some of them
-            resource.setrlimit(limit, (value, value))
+    os.close(1)
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    nursery.end_descendants()
+    if status < 0:
+        lock.limit(2**40, 60)  # no second core dump
+        signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
+        os.kill(os.getpid(), -status)
+    os._exit(status)
 
 
-def _answer(request: dict[str, Any]) -> list[bytes]:
+def zygote() -> None:
+    """Fork a child per request, until the grader closes the socket."""
+    from grader.sandbox import nursery
+
+    control = socket.socket(fileno=os.dup(0))
+    control.set_inheritable(False)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    settings, _ = nursery.receive(control)
+    if settings is None:
+        return
+    _warm_up()
+    nursery.Nursery(control, Path(os.environ["TMPDIR"]), work, prepare, frozenset(settings["without"])).serve()
+
+
+def _warm_up() -> None:
+    """Import and run everything that a capture needs, once, on a network of our own."""
+    import gc
+
+    from grader.capture import capture, warm
+
+    capture.capture(warm.REQUEST)
+    gc.collect()
+    gc.freeze()  # the children's garbage collectors need not look at torch
+
+
+def prepare(package: str) -> None:
+    """Import a package that many submissions use, before the fork: it is ours, and each child would need seconds."""
+    if package == "torchvision":
+        with contextlib.suppress(Exception):  # one that does not fit its torch is the student's to hear of
+            import torchvision.transforms
+            import torchvision.transforms.v2
+
+
+def work(kind: str, request: dict[str, Any]) -> list[bytes]:
+    """The parts of the answer: a header, and behind it what was asked for."""
+    if kind == "probes":
+        from grader.sandbox import probes
+
+        return [b'{"captured": true}', probes.run(request)]
+    return _captured(request)
+
+
+def _captured(request: dict[str, Any]) -> list[bytes]:
     from grader.capture import capture, explain
 
+    sys.argv = [request["filename"]]
     try:
         return [b'{"captured": true}', *capture.capture(request)]
     except BaseException as error:  # sys.exit() and KeyboardInterrupt in a student's file are theirs to explain
         problem = explain.explained(error, request["filename"])
-        return [json.dumps({"captured": False, "message": problem.message, "line": problem.line}).encode()]
+        header = {"captured": False, "message": problem.message, "line": problem.line}
+        return [json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")]
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

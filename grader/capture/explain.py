@@ -8,10 +8,21 @@ from __future__ import annotations
 import re
 import traceback
 
-from grader.capture.load import missing_module
+from pydantic import ValidationError
+
+from grader import program
+from grader.capture.load import Missing, missing_module
 from grader.errors import SubmissionError
 
 LONGEST = 400
+DATA_DEPENDENT = (
+    "The forward pass decides by the values of a tensor (an `if`, `while`, `.item()` or int() on it). The grader needs "
+    "one network that is the same for every image: use torch.where, or decide by shapes."
+)
+ONE_BATCH_SIZE = (
+    "The network works for one batch size only: a number of images is written into it. Use x.size(0), x.flatten(1) or "
+    "view(x.size(0), -1) instead of a fixed number."
+)
 
 
 def explained(error: BaseException, filename: str) -> SubmissionError:
@@ -23,6 +34,8 @@ def explained(error: BaseException, filename: str) -> SubmissionError:
 
 def _message(error: BaseException) -> str:
     name, text = type(error).__name__, _text(error)
+    if isinstance(error, ValidationError):
+        return program.refusal(error).message
     if isinstance(error, ModuleNotFoundError) and error.name:
         return missing_module(error.name)
     if isinstance(error, NotImplementedError):
@@ -32,27 +45,52 @@ def _message(error: BaseException) -> str:
             f"{text}. The grader runs definitions only, so a name that a loop or a call at the top level makes is not "
             "there: define it where the class can see it."
         )
-    if "DataDependent" in name or "data-dependent" in text:
-        return (
-            "The forward pass decides by the values of a tensor (an `if`, `while`, `.item()` or int() on it). The "
-            "grader needs one network that is the same for every image: use torch.where, or decide by shapes."
-        )
-    if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
-        return (
-            "The network works for one batch size only: a number of images is written into it. Use x.size(0), "
-            "x.flatten(1) or view(x.size(0), -1) instead of a fixed number."
-        )
     if isinstance(error, SystemExit):
         return 'The file ends the program (exit() or sys.exit()). Move that under `if __name__ == "__main__":`.'
-    if isinstance(error, MemoryError) or "alloc" in text:
-        return f"The network needs more memory than the grader gives it: {text}"
     if isinstance(error, RecursionError):
         return "The network calls itself without end: check forward() and __init__ for recursion."
+    if "Missing" in text and (stand_in := _stand_in(error)):
+        return stand_in.why
+    return _torch_message(error, text) or (f"{name}: {text}" if text else f"The network raises {name}.")
+
+
+def _torch_message(error: BaseException, text: str) -> str | None:
+    """What PyTorch's own words mean for a student."""
+    if "DataDependent" in type(error).__name__ or "data-dependent" in text:
+        if _passes(error, "batchnorm.py"):
+            return "BatchNorm with momentum=None cannot be captured: give it a momentum, such as 0.1 (the default)."
+        return DATA_DEPENDENT
+    if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
+        return ONE_BATCH_SIZE
+    if "is invalid for input of size" in text:
+        return f"A view or reshape does not fit: {text}. If its first number is a batch size: {ONE_BATCH_SIZE}"
+    if found := re.search(r"you tried to allocate (\d+) bytes", text):
+        return f"This needs {int(found[1]) / 1e9:,.0f} GB of memory, more than the grader gives it: make it smaller."
+    if isinstance(error, MemoryError) or "alloc" in text:
+        return f"The network needs more memory than the grader gives it: {text or 'make it smaller'}."
+    if "NVIDIA" in text or "not compiled with CUDA" in text:
+        return (
+            "The network asks for a GPU, and it is read where there is none. Leave out .cuda() and .to('cuda'), or "
+            "write x.device: the grader moves the network to its device."
+        )
     if "shapes cannot be multiplied" in text or "size mismatch" in text:
         return f"Two layers do not fit together: {text}. Check the number of features that this layer expects."
     if "expected input" in text and "channels" in text:
         return f"Two layers do not fit together: {text}. Check in_channels and out_channels."
-    return f"{name}: {text}" if text else f"The network raises {name}."
+    return None
+
+
+def _passes(error: BaseException, file: str) -> bool:
+    return any(frame.filename.endswith(file) for frame in traceback.extract_tb(error.__traceback__))
+
+
+def _stand_in(error: BaseException) -> Missing | None:
+    """What could not be defined, and was handed to the call that complains."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for value in frame.f_locals.values():
+            if isinstance(value, Missing):
+                return value
+    return None
 
 
 def _text(error: BaseException) -> str:

@@ -145,7 +145,7 @@ def _choose(tried: list[_Tried]) -> Builder:
         )
     if len(whole) == 1 and whole[0].problem:
         raise whole[0].problem
-    reasons = "; ".join(f"{item.builder.name}: {item.problem}" for item in whole)
+    reasons = " ".join(f"{item.builder.name}: {item.problem}" for item in whole)
     raise SubmissionError(f"None of the networks in the file can be graded. {reasons}", line=whole[0].builder.line)
 
 

@@ -20,6 +20,7 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from grader import ops
+from grader.capture import explain
 from grader.errors import SubmissionError
 from grader.program import BATCH, Argument, DTypeArgument, Graph, Node, Ref, Weight
 
@@ -70,6 +71,11 @@ def export(
     return _Reader(exported, constants or Constants(), filename).graph()
 
 
+def plain_name(name: str) -> str:
+    """The name of a weight as a Program writes it: other letters than A to Z, and blanks, become their numbers."""
+    return re.sub(r"[^A-Za-z0-9_.\-]", lambda match: f"-{ord(match[0]):x}-", name)
+
+
 def declared_weights(model: nn.Module, constants: Constants) -> tuple[tuple[Weight, ...], dict[str, Tensor]]:
     """Every tensor of the model, used or not, and the values of those that are not a second name for another.
 
@@ -84,7 +90,8 @@ def declared_weights(model: nn.Module, constants: Constants) -> tuple[tuple[Weig
         ("constant", constants.tensors.items()),
     )
     for kind, tensors in kinds:
-        for name, tensor in tensors:
+        for own_name, tensor in tensors:
+            name = plain_name(own_name)
             storage = owners.setdefault(tensor.untyped_storage().data_ptr() or id(tensor), name)
             _refuse_overlap(name, tensor, storage, values)
             if storage == name:
@@ -106,11 +113,15 @@ def _refuse_overlap(name: str, tensor: Tensor, storage: str, values: dict[str, T
     if name == storage:
         return
     owner = values[storage]
-    if tensor.shape != owner.shape or tensor.stride() != owner.stride() or tensor.data_ptr() != owner.data_ptr():
+    if (tensor.data_ptr(), *_layout(tensor)) != (owner.data_ptr(), *_layout(owner)):
         raise SubmissionError(
             f"{name} and {storage} share part of their memory. The grader can train weights that are shared as a "
             "whole, not overlapping ones: assign the same nn.Parameter to both, or make a copy with .clone()."
         )
+
+
+def _layout(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _dtype(dtype: torch.dtype) -> Any:
@@ -147,7 +158,7 @@ class _Reader:
             self.batch = node.meta["val"].shape[0]
             self._add(node, "input", (), {}, gradient=True)
         elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
-            self._add(node, "weight", (spec.target,), {}, gradient=True)
+            self._add(node, "weight", (plain_name(spec.target),), {}, gradient=True)
         elif spec.kind is InputKind.CONSTANT_TENSOR:
             name = self.constants.name(self.exported.constants[spec.target])
             self._add(node, "weight", (name,), {}, gradient=True)
@@ -187,6 +198,8 @@ class _Reader:
 
     def _operator(self, node: fx.Node, *, gradient: bool) -> None:
         op = _operator_name(node.target)
+        if op == "aten.item.default":
+            raise SubmissionError(explain.DATA_DEPENDENT, line=self._line(node))
         arguments = [self._argument(value) for value in node.args]
         keywords = {
             name: self._argument(value)

@@ -89,8 +89,9 @@ class Definitions:
 
     def define(self, names: Iterable[str]) -> None:
         """Run the definitions of `names` and of everything that they need, in the file's order, each once."""
+        wanted = _reachable(self._statements, set(names)) - self._ran
         for statement in self._statements:
-            if statement in _reachable(self._statements, set(names)) - self._ran:
+            if statement in wanted:
                 self._ran.add(statement)
                 self._run(statement)
 
@@ -110,13 +111,13 @@ class Definitions:
         return {name: item.node.lineno for item in self._statements if not item.changes for name in item.binds}
 
     @property
-    def instances(self) -> dict[str, ast.Assign]:
+    def instances(self) -> dict[str, _Statement]:
         """Where the file makes a network at its top level: `model = nn.Sequential(...)`.
 
         `model = model.to(device)` or `model = train(model)` make none.
         """
         return {
-            name: item.node
+            name: item
             for item in self._statements
             for name in item.binds & set(INSTANCES) - item.reads
             if isinstance(item.node, ast.Assign) and not item.changes
@@ -124,9 +125,10 @@ class Definitions:
 
     def instance(self, name: str) -> Any:
         """A new one of the file's `instances`."""
-        node = self.instances[name]
-        self.define(_Statement(node).reads)
-        exec(self._compiled(node), self.names)  # noqa: S102 - as in _run
+        statement = self.instances[name]
+        self.define(statement.reads)
+        self._ran.add(statement)
+        exec(self._compiled(statement), self.names)  # noqa: S102 - as in _run
         return self.names[name]
 
     @property
@@ -136,12 +138,12 @@ class Definitions:
         found = [*self._magics, *(_left_out(item, self._source) for item in skipped)]
         return tuple(sorted(found, key=lambda item: item.line))
 
-    def _compiled(self, node: ast.stmt) -> types.CodeType:
-        return compile(ast.Module([node], []), self._filename, "exec")
+    def _compiled(self, statement: _Statement) -> types.CodeType:
+        return compile(ast.Module([statement.node], []), self._filename, "exec")
 
     def _run(self, statement: _Statement) -> None:
         try:
-            exec(self._compiled(statement.node), self.names)  # noqa: S102 - running the student's definitions is the job of this process
+            exec(self._compiled(statement), self.names)  # noqa: S102 - running the student's definitions is the job of this process
         except (Exception, SystemExit) as error:  # argparse ends the program when it misses an argument
             why = _why(statement, error)
             self.notes.append(why)
@@ -263,8 +265,8 @@ def _bound(node: ast.AST) -> Iterator[str]:
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
             yield from _target_names(target)
-    elif isinstance(node, ast.Expr) and (target := _filled(node)) is not None:
-        yield from _target_names(target)
+    elif isinstance(node, ast.Expr) and (filled := _filled(node)) is not None:
+        yield from _target_names(filled)
     elif isinstance(node, ast.If | ast.Try | ast.ExceptHandler):
         for child in ast.iter_child_nodes(node):
             yield from _bound(child)

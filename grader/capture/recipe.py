@@ -20,6 +20,7 @@ from torch import nn
 from torch.nn import functional
 from torch.optim import lr_scheduler
 
+from grader.capture.graph import plain_name
 from grader.capture.load import Definitions, Missing
 from grader.errors import SubmissionError
 from grader.program import Augmentation, Loss, Optimizer, OptimizerGroup, Plateau, Recipe, Run, Schedule
@@ -218,7 +219,7 @@ def _default_plan(default: Mapping[str, Any], model: nn.Module, steps: int, epoc
 
 
 def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, line: int | None) -> tuple[OptimizerGroup, ...]:
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    names = {id(parameter): plain_name(name) for name, parameter in model.named_parameters()}
     known = inspect.signature(type(optimizer)).parameters.keys() - _NOT_SETTINGS
     groups = []
     for group in optimizer.param_groups:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from grader.sandbox import kernel, landlock, places, seccomp
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _SIGKILL = 9
 
@@ -54,7 +54,7 @@ def single_thread(_: Room | None = None) -> None:
 def own_session(_: Room) -> None:
     """No terminal, its own process group, and an end when whoever forked it ends."""
     os.setsid()
-    kernel.prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+    kernel.prctl(PR_SET_PDEATHSIG, _SIGKILL)
 
 
 def close_descriptors(room: Room) -> None:

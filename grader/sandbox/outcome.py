@@ -6,7 +6,6 @@ the student's words. Believes nothing.
 
 from __future__ import annotations
 
-import re
 import signal
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +58,7 @@ def _problem(header: Any) -> SubmissionError | None:
     """What the child says went wrong. Raises ValueError where it says nothing that can be understood."""
     if header == {"captured": True} and header["captured"] is True:
         return None
-    if not isinstance(header, dict) or header.keys() != {"captured", "message", "line"} or header["captured"] is not False:
+    if not isinstance(header, dict) or header.keys() != {"captured", "message", "line"} or header["captured"]:
         raise ValueError("the reply has no header")
     message, line = header["message"], header["line"]
     if not isinstance(message, str):
@@ -92,7 +91,8 @@ _STOPPED = {
 def _ending(outcome: Outcome, error: ValueError) -> str:
     status, last = outcome.status or 0, _last_line(outcome.printed)
     if status < 0:
-        return f"The file ended the Python process with {_signal(-status)}: {_CAUSES.get(-status, _CRASH)}. {last}".strip()
+        cause = _CAUSES.get(-status, _CRASH)
+        return f"The file ended the Python process with {_signal(-status)}: {cause}. {last}".strip()
     if status != 0:
         return (
             f"The file ended the Python process (status {status}) before it could be captured: remove calls of "
@@ -111,9 +111,9 @@ _CAUSES = {
 
 
 def _signal(number: int) -> str:
-    return signal.Signals(number).name if number in signal.valid_signals() and number in set(signal.Signals) else str(number)
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _last_line(printed: bytes) -> str:
     lines = printed.decode("utf-8", "replace").strip().splitlines()
-    return re.sub(r"[^ -~]+", " ", lines[-1])[:300].strip() if lines else ""
+    return "".join(letter if letter.isprintable() else " " for letter in lines[-1][:300]).strip() if lines else ""

@@ -81,8 +81,10 @@ class Process:
                 f"Training did nothing for {seconds:,.0f} s and was stopped: not one step, or one look at the test "
                 "images, was done in that time. Make the network or its batches smaller."
             ) from None
-        except (EOFError, ValueError):
+        except EOFError:
             raise self._death() from None
+        except ValueError as error:
+            raise SubmissionError(f"The training process answered nonsense and was stopped ({error}).") from error
         if message.kind == "error":
             raise _reported(message)
         return message
@@ -109,7 +111,7 @@ class Process:
         try:
             status = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
-            return "wrote nonsense"
+            return "closed its pipe"
         last = self._tail.last_line()
         said = f": {last}" if last else ""
         if status >= 0:

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -19,18 +19,21 @@ import torch
 
 from grader.errors import GraderError, SubmissionError
 from grader.program import Program, read
-from grader.training import remote
+from grader.training import remote, worker
 from grader.training.process import Process
 from grader.training.records import Ending, Epoch, Feedback, TrainingRun
 from grader.training.remote import Limits, Worker
 from grader.training.run import INTERRUPTED, run
-from grader.training.wire import Message, send
+from grader.training.wire import Inbox, Message, receive, send
 from tests.test_loop import PLATEAU, images, program, values
 
 IMAGES = images()
 ROTATION = {"degrees": [-7.0, 7.0], "interpolation": "nearest", "expand": False, "center": None, "fill": 0}
 PROGRAM = program(
     dropout=0.3,
+    batch_size=2,
+    steps_per_epoch=20,
+    schedule={"learning_rate": [[{"value": 0.1, "steps": 60}]]},
     plateau=PLATEAU,
     augmentations=[{"name": "RandomRotation", "settings": ROTATION}, {"name": "ToTensor"}],
 )
@@ -42,8 +45,8 @@ def judged(epoch: Epoch) -> Feedback:
     return Feedback(accuracy=0.5, loss=float(epoch.logits.mean()) + 1)
 
 
-def trained(worker: Worker, wanted: Program = PROGRAM, *, seed: int = 3, **arguments: Any) -> TrainingRun:
-    return worker.run(wanted, values(), IMAGES, seed=seed, **{"after_epoch": judged, **arguments})
+def trained(one: Worker, wanted: Program = PROGRAM, *, seed: int = 3, **arguments: Any) -> TrainingRun:
+    return one.run(wanted, values(), IMAGES, seed=seed, **{"after_epoch": judged, **arguments})
 
 
 def without_times(done: TrainingRun) -> list[Any]:
@@ -62,15 +65,15 @@ def alive(pid: int) -> bool:
 @pytest.fixture(scope="module")
 def shared():
     """One process for the tests that leave it alive."""
-    with Worker() as worker:
-        yield worker
+    with Worker() as one:
+        yield one
 
 
 def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared):
-    pids = set()
+    pids, seen = set(), []
     for seed in (3, 4):
         here = run(PROGRAM, values(), IMAGES, seed=seed, after_epoch=judged)
-        there = trained(shared, seed=seed)
+        there = trained(shared, seed=seed, on_step=seen.append)
         pids.add(shared.pid)
         assert without_times(there) == without_times(here)
         assert len(there.epochs) == 3
@@ -80,6 +83,7 @@ def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared)
         assert there.parameters_moved
         assert there.peak_memory_bytes > 1_000_000
     assert len(pids) == 1
+    assert [(step.epoch, step.step, step.steps) for step in seen] == [(1, 20, 20), (2, 20, 20), (3, 20, 20)] * 2
 
 
 def test_epochs_and_the_time_budget_reach_the_process(shared):
@@ -98,48 +102,49 @@ def test_what_is_sent_holds_the_training_images_and_no_label_of_a_test_image():
     }
 
 
-def test_every_twentieth_step_is_shown():
-    from tests.test_loop import BATCH
+@needs_signals
+def test_a_killed_process_is_this_runs_error_and_the_next_run_has_a_fresh_one(shared):
+    def kill(epoch: Epoch) -> Feedback:
+        if epoch.epoch == 2:
+            os.kill(shared.pid, signal.SIGKILL)
+        return judged(epoch)
 
-    many = images(count=41 * BATCH)
-    wanted = program(steps_per_epoch=41, schedule={"learning_rate": [[{"value": 0.1, "steps": 123}]]})
-    seen = []
-    with Worker() as worker:
-        worker.run(wanted, values(), many, seed=3, epochs=2, on_step=seen.append)
-    assert [(step.epoch, step.step) for step in seen] == [(1, 20), (1, 40), (2, 20), (2, 40)]
-    assert all(step.steps == 41 and step.epochs == 2 and float(step.loss) > 0 for step in seen)
+    with pytest.raises(SubmissionError, match=r"was ended by SIGKILL \(most likely because the machine ran out"):
+        trained(shared, after_epoch=kill)
+    assert shared.pid is None
+    assert trained(shared).ending.finished
 
 
 @needs_signals
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGABRT])
-def test_a_killed_process_is_this_runs_error_and_the_next_run_has_a_fresh_one(number):
-    with Worker() as worker:
+def test_a_silent_process_is_stopped(shared, monkeypatch):
+    stopped = []
 
-        def kill(epoch: Epoch) -> Feedback:
-            if epoch.epoch == 2:
-                os.kill(worker.pid, number)
-            return judged(epoch)
+    def stop(epoch: Epoch) -> Feedback:
+        stopped.append(shared.pid)
+        os.kill(shared.pid, signal.SIGSTOP)
+        monkeypatch.setattr(shared, "_limits", Limits(silence_seconds=0.5))
+        return judged(epoch)
 
-        with pytest.raises(SubmissionError, match=rf"was ended by {number.name} \("):
-            trained(worker, after_epoch=kill)
-        assert worker.pid is None
-        if number == signal.SIGKILL:
-            assert trained(worker).ending.finished
+    with pytest.raises(SubmissionError, match="did nothing for 0 s and was stopped"):
+        trained(shared, after_epoch=stop)
+    assert not alive(stopped[0])
 
 
-@needs_signals
-def test_a_silent_process_is_stopped(shared):
-    with Worker(Limits(silence_seconds=1)) as worker:
+def test_ctrl_c_stops_the_process_and_keeps_the_epochs_that_were_finished(shared):
+    pids = []
 
-        def stop(epoch: Epoch) -> Feedback:
-            stopped.append(worker.pid)
-            os.kill(worker.pid, signal.SIGSTOP)
-            return judged(epoch)
+    def interrupt(epoch: Epoch) -> Feedback:
+        pids.append(shared.pid)
+        if epoch.epoch == 2:
+            raise KeyboardInterrupt
+        return judged(epoch)
 
-        stopped: list[int] = []
-        with pytest.raises(SubmissionError, match="did nothing for 1 s and was stopped"):
-            trained(worker, after_epoch=stop)
-        assert not alive(stopped[0])
+    done = trained(shared, after_epoch=interrupt)
+    assert [epoch.epoch for epoch in done.epochs] == [1, 2]
+    assert done.ending == INTERRUPTED
+    assert done.device.startswith("cpu (")
+    assert done.peak_memory_bytes > 1_000_000
+    assert not alive(pids[0])
 
 
 def enlarged() -> Program:
@@ -167,36 +172,57 @@ def _with_node(op: str, *arguments: Any) -> Program:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds a process's memory")
 def test_a_network_that_needs_more_memory_than_it_may_use_is_told_so():
-    with Worker(Limits(memory_bytes=2 * 2**30)) as worker, pytest.raises(SubmissionError, match="ran out of memory"):
-        trained(worker, enlarged())
+    with Worker(Limits(memory_bytes=2 * 2**30)) as one, pytest.raises(SubmissionError, match="ran out of memory"):
+        trained(one, enlarged())
 
 
-def test_what_torch_refuses_while_it_trains_is_told_in_its_words():
-    with Worker() as worker, pytest.raises(SubmissionError, match="stopped with an error: Dimension out of range"):
-        trained(worker, refused())
+@pytest.fixture
+def served(monkeypatch):
+    """What the worker says when asked to train a Program once; run here, without a process."""
+    monkeypatch.setattr(worker, "_limit_memory", lambda most: None)
+
+    def serve(wanted: Program) -> list[Message]:
+        asked = _bytes(remote._preparation(wanted, images(), "cpu", Limits()))
+        asked += _bytes(Message("run", {"seed": 3, "epochs": 1, "budget_seconds": 100.0}, (values(),)))
+        said = io.BytesIO()
+        with pytest.raises(EOFError):
+            worker._Worker(Inbox(io.BytesIO(asked)), said).serve()
+        said.seek(0)
+        return list(_messages(said))
+
+    return serve
 
 
-def test_what_training_refuses_is_told_as_training_says_it():
-    with Worker() as worker, pytest.raises(SubmissionError, match="output depends on no trainable parameter"):
-        trained(worker, program(trainable=False))
+def _messages(stream: io.BytesIO) -> Iterator[Message]:
+    while stream.tell() < len(stream.getvalue()):
+        yield receive(stream)
 
 
-def test_ctrl_c_stops_the_process_and_keeps_the_epochs_that_were_finished():
-    pids = []
-    with Worker() as worker:
+def test_what_torch_refuses_while_it_trains_is_told_in_its_words(served):
+    error = served(refused())[-1]
+    assert error.facts["fault"] == "submission"
+    assert "stopped with an error: Dimension out of range" in error.facts["message"]
 
-        def interrupt(epoch: Epoch) -> Feedback:
-            pids.append(worker.pid)
-            if epoch.epoch == 2:
-                raise KeyboardInterrupt
-            return judged(epoch)
 
-        done = trained(worker, after_epoch=interrupt)
-        assert [epoch.epoch for epoch in done.epochs] == [1, 2]
-        assert done.ending == INTERRUPTED
-        assert done.device.startswith("cpu (")
-        assert done.peak_memory_bytes > 1_000_000
-        assert not alive(pids[0])
+def test_what_training_refuses_is_told_as_training_says_it(served):
+    error = served(program(trainable=False))[-1]
+    assert error.facts["fault"] == "submission"
+    assert "output depends on no trainable parameter" in error.facts["message"]
+
+
+def test_a_recipe_for_other_images_is_the_graders_fault(served):
+    error = served(program(batch_size=40))[-1]
+    assert error.facts["fault"] == "grader"
+    assert "captured for 3 steps an epoch" in error.facts["message"]
+
+
+def test_an_error_that_nobody_foresaw_is_the_graders_fault():
+    assert worker._error(KeyError("weight")).facts == {"fault": "grader", "message": "KeyError: 'weight'", "line": None}
+
+
+def test_a_device_that_does_not_work_is_the_graders_fault():
+    with pytest.raises(GraderError, match="The xla device does not work"):
+        worker._try("xla")
 
 
 def test_the_process_ends_when_the_grader_is_gone():
@@ -236,9 +262,7 @@ def actor(tmp_path, monkeypatch):
         (tmp_path / "said").write_bytes(said)
         script = tmp_path / "actor.py"
         script.write_text(
-            "import os, signal, sys, time\n"
-            f"os.write(1, open({str(tmp_path / 'said')!r}, 'rb').read())\n"
-            f"{then}\n"
+            f"import os, signal, sys, time\nos.write(1, open({str(tmp_path / 'said')!r}, 'rb').read())\n{then}\n"
         )
         monkeypatch.setattr(remote, "Process", partial(Process, script))
         return Worker(Limits(start_seconds=20, silence_seconds=20))
@@ -247,8 +271,8 @@ def actor(tmp_path, monkeypatch):
 
 
 def test_the_actors_whole_conversation_is_a_run(actor):
-    with actor(b"".join(conversation()), "time.sleep(100)") as worker:
-        assert trained(worker).ending.finished
+    with actor(b"".join(conversation()), "time.sleep(100)") as one:
+        assert trained(one).ending.finished
 
 
 @needs_signals
@@ -256,20 +280,20 @@ def test_killed_at_any_moment_the_run_ends_with_a_clear_error(actor):
     parts = conversation()
     whole, ready = b"".join(parts), len(parts[0])
     for cut in np.linspace(ready, len(whole) - 1, 20).astype(int):
-        with actor(whole[:cut], "os.kill(os.getpid(), signal.SIGKILL)") as worker:
+        with actor(whole[:cut], "os.kill(os.getpid(), signal.SIGKILL)") as one:
             with pytest.raises(SubmissionError, match="was ended by SIGKILL"):
-                trained(worker)
-            assert worker.pid is None
+                trained(one)
+            assert one.pid is None
 
 
 def test_a_process_that_does_not_start_is_the_graders_fault(actor):
-    with actor(b"", "sys.exit('no torch here')") as worker:
-        with pytest.raises(GraderError, match=r"did not start: it ended early \(status 1\): no torch here"):
-            trained(worker)
-    with actor(b"", "time.sleep(100)") as worker:
-        worker._limits = Limits(start_seconds=0.1)
+    early = r"did not start: it ended early \(status 1\): no torch here"
+    with actor(b"", "sys.exit('no torch here')") as one, pytest.raises(GraderError, match=early):
+        trained(one)
+    with actor(b"", "time.sleep(100)") as one:
+        one._limits = Limits(start_seconds=0.1)
         with pytest.raises(GraderError, match="did not start within 0 s"):
-            trained(worker)
+            trained(one)
 
 
 @pytest.mark.parametrize(
@@ -283,40 +307,38 @@ def test_a_process_that_does_not_start_is_the_graders_fault(actor):
     ],
 )
 def test_nonsense_from_the_process_is_this_submissions_error(actor, nonsense):
-    with actor(_bytes(Message("ready")) + nonsense, "time.sleep(100)") as worker:
-        worker._limits = Limits(start_seconds=20, silence_seconds=0.5)
+    with actor(_bytes(Message("ready")) + nonsense, "time.sleep(100)") as one:
+        one._limits = Limits(start_seconds=20, silence_seconds=0.5)
         with pytest.raises(SubmissionError, match="nonsense"):
-            trained(worker)
+            trained(one)
 
 
 def test_logits_of_another_size_are_nonsense(actor):
     ready, began, epoch, *_ = conversation()
     assert b'"sizes": [480]' in epoch  # 12 images, 10 classes, 4 bytes
-    with actor(ready + began + epoch.replace(b"[480]", b"[476]"), "time.sleep(100)") as worker:
-        with pytest.raises(SubmissionError, match="nonsense"):
-            trained(worker)
+    said = ready + began + epoch.replace(b"[480]", b"[476]")
+    with actor(said, "time.sleep(100)") as one, pytest.raises(SubmissionError, match="nonsense"):
+        trained(one)
 
 
 def test_twice_the_budget_is_the_end_though_the_process_shows_life(actor):
     say = f"while True: os.write(1, {_bytes(Message('alive'))!r}); time.sleep(0.05)"
-    with actor(_bytes(Message("ready")), say) as worker:
-        worker._limits = Limits(start_seconds=1)
+    with actor(_bytes(Message("ready")), say) as one:
+        one._limits = Limits(start_seconds=1)
         with pytest.raises(SubmissionError, match="twice its time budget"):
-            trained(worker, budget_seconds=0)
+            trained(one, budget_seconds=0)
 
 
 def test_what_the_process_prints_last_is_part_of_the_error(actor):
     then = "print('CUDA error: device-side assert triggered', file=sys.stderr); sys.stderr.flush(); os.abort()"
-    with actor(_bytes(Message("ready")), then) as worker:
-        with pytest.raises(SubmissionError, match="device-side assert"):
-            trained(worker)
+    with actor(_bytes(Message("ready")), then) as one, pytest.raises(SubmissionError, match="device-side assert"):
+        trained(one)
 
 
 def test_an_error_of_the_graders_own_in_the_process_is_not_the_students(actor):
     said = _bytes(Message("ready")) + _bytes(Message("error", {"fault": "grader", "message": "no", "line": None}))
-    with actor(said, "time.sleep(100)") as worker:
-        with pytest.raises(GraderError, match="The training process failed: no"):
-            trained(worker)
+    with actor(said, "time.sleep(100)") as one, pytest.raises(GraderError, match="The training process failed: no"):
+        trained(one)
 
 
 def test_the_program_file_is_beside_the_code_that_starts_it():

@@ -1,0 +1,174 @@
+"""One trusted process for a whole grading session, which forks a locked child for each capture: levels 2 and 3.
+
+In: requests. Out: the parts of each reply, or a SubmissionError. Trusts the zygote, and nothing that a child wrote.
+The grader hands the zygote open descriptors, so that neither request nor reply pass through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from grader.errors import GraderError
+from grader.sandbox import box, child, listening, nursery, outcome, reply
+from grader.sandbox.outcome import Limits, Outcome
+
+START_SECONDS = 180.0
+_END_SECONDS = 5.0
+
+
+class Zygote:
+    """A context manager; `run` answers one request at a time.
+
+    `boxed`: inside bubblewrap, which ends with the thread that started it. `without` leaves guards out, for tests.
+    """
+
+    def __init__(self, *, boxed: bool = False, without: Iterable[str] = ()) -> None:
+        self.boxed = boxed
+        self.without = frozenset(without)
+        self.folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._ready = False
+
+    def __enter__(self) -> Self:
+        self.start()
+        self.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the zygote, and return while it still imports torch."""
+        self.close()
+        self.folder = Path(tempfile.mkdtemp(prefix="grader-"))
+        inside = self.folder / "zygote"
+        inside.mkdir()
+        environment = child.environment(inside)
+        command = [sys.executable, "-I", "-B", "-W", "ignore", str(child.PROGRAM), "zygote"]
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, (self.folder / "errors").open("wb") as errors:
+            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
+                box.command(command, environment) if self.boxed else command,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd=inside,
+                env=environment,
+                start_new_session=True,
+            )
+        self._control = ours
+        with contextlib.suppress(OSError):  # wait() says why it ended
+            nursery.send(ours, {"without": sorted(self.without)})
+
+    def wait(self) -> None:
+        """Wait until the zygote can fork. Raises GraderError when it cannot be had."""
+        if self._ready:
+            return
+        assert self._control is not None
+        if not select.select([self._control], [], [], START_SECONDS)[0]:
+            raise self._lost(f"it was not ready after {START_SECONDS:.0f} seconds")
+        message, _ = nursery.receive(self._control)
+        if message is None or message.get("ready") is not True:
+            raise self._lost("it ended while it started")
+        if message["threads"] != 1 and not self.without:
+            raise self._lost(f"it has {message['threads']} threads, and a fork needs one alone")
+        self._ready = True
+
+    def run(self, request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture") -> tuple[bytes, ...]:
+        """The parts that a locked child answers with. Raises SubmissionError, or GraderError when the zygote fails."""
+        limits = limits or Limits()
+        if not self._ready:
+            self.start()
+            self.wait()
+        nonce = secrets.token_bytes(reply.NONCE_BYTES)
+        packages = ["torchvision"] if "torchvision" in str(request.get("source", "")) else []
+        order = {
+            "kind": kind,
+            "nonce": nonce.hex(),
+            "seconds": limits.seconds,
+            "memory_bytes": limits.memory_bytes,
+            "prepare": packages,
+        }
+        try:
+            found = self._converse(order, json.dumps(request | {"nonce": nonce.hex()}).encode(), limits)
+        except BaseException:  # also Ctrl-C: a zygote in the middle of a request is of no further use
+            self.close()
+            raise
+        return outcome.parts(found, nonce, limits)
+
+    def _converse(self, order: dict[str, Any], request: bytes, limits: Limits) -> Outcome:
+        assert self._control is not None
+        said = _memory(request)
+        answer, answers = os.pipe()
+        printed, prints = os.pipe()
+        try:
+            try:
+                nursery.send(self._control, order, [said, answers, prints])
+            except OSError as error:
+                raise self._lost("it ended") from error
+            finally:
+                for descriptor in (said, answers, prints):
+                    os.close(descriptor)
+            return listening.listen(self._control, order["nonce"], answer, printed, limits)
+        except ConnectionError as error:
+            raise self._lost(str(error)) from error
+        finally:
+            os.close(answer)
+            os.close(printed)
+
+    def _lost(self, why: str) -> GraderError:
+        """The error for a zygote that cannot be used; closes what is left of it."""
+        last = ""
+        if self.folder:
+            with contextlib.suppress(OSError):
+                text = (self.folder / "errors").read_text("utf-8", "replace").strip()
+                last = f" Its last words: {text.splitlines()[-1][:300]}" if text else ""
+        self.close()
+        return GraderError(f"The process that captures submissions cannot be used: {why}.{last}")
+
+    def close(self) -> None:
+        """End the zygote and every child, and remove its folder."""
+        self._ready = False
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            _end(self._process)
+            self._process = None
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
+
+
+def _memory(data: bytes) -> int:
+    """A descriptor to read `data` from, without a file and without a writer that could be kept waiting."""
+    descriptor = os.memfd_create("request")
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let the zygote end itself, which it does when its socket closes; kill it when it does not."""
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,92 @@
+"""Grade a file without training and without a child process: the product's own pipeline, with its one process removed.
+
+What a submission in the tests needs is a verdict in a fraction of a second. These files are ours, so they may be
+captured right here; everything else is what `python -m grader grade --static` runs.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+from grader import assignment as assignments
+from grader import pipeline, program
+from grader.assignment import Assignment, Check
+from grader.capture import capture as in_child
+from grader.capture import explain
+from grader.render.progress import TrainingProgress
+from grader.report import Report
+from grader.sandbox.capture import Captured
+from grader.submission import Submission
+from grader.training.data import Data, Source
+
+ROOT = Path(__file__).parents[1]
+MNIST_TRAINING_IMAGES = 60_000
+
+
+@dataclass(frozen=True)
+class Images:
+    """The practice digits, read once, which say that they are as many as MNIST's."""
+
+    train_images: int = MNIST_TRAINING_IMAGES
+
+    def read(self) -> Data:
+        return _digits()
+
+
+@cache
+def _digits() -> Data:
+    return Source("practice", practice=True, train_images=0).read()
+
+
+@cache
+def every_check() -> Assignment:
+    """mnist_20k with both questions about the head: its own, and the stricter one of mnist_8k."""
+    asked = assignments.load(ROOT / "assignments" / "mnist_20k")
+    return asked.model_copy(update={"checks": asked.checks | {"gap": Check(required=True, points=10)}})
+
+
+def report(source: str, name: str = "net.py") -> Report:
+    """The report on a file of that text by all checks that need no training."""
+    content = source.encode()
+    submission = Submission(Path(name), name.removesuffix(".py"), name, every_check().name, content, "")
+    options = pipeline.Options(static=True)
+    with mock.patch.object(pipeline, "capture", _capture), _apart():
+        return pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True))
+
+
+def _capture(
+    source: bytes, filename: str, assignment: Assignment, *, train_images: int, seeds: Sequence[int], **_: Any
+) -> Captured:
+    request = {
+        "source": source.decode(),
+        "filename": filename,
+        "input_shape": assignment.input_shape,
+        "classes": assignment.classes,
+        "seeds": list(seeds)[:2],
+        "train_images": train_images,
+        "most_steps": assignment.limits.steps,
+        "default_recipe": assignment.recipe.model_dump(mode="json"),
+    }
+    try:
+        text, *blobs = in_child.capture(request)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise explain.explained(error, filename) from error
+    return Captured(program.read(text), dict(zip(request["seeds"], blobs, strict=True)), seconds=0.0)
+
+
+@contextmanager
+def _apart() -> Iterator[None]:
+    """As in a process of its own, which runs with `-W ignore`: no warnings, and random numbers that are nobody else's."""
+    with warnings.catch_warnings(action="ignore"), torch.random.fork_rng(devices=[]):
+        yield
