@@ -76,6 +76,9 @@ def grade(
     train_anyway: Annotated[
         bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
     ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Grade again what is unchanged since its report was written.")
+    ] = False,
     output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report alone, as JSON, on standard output.")
@@ -96,6 +99,7 @@ def grade(
         epochs=epochs,
         seeds=_seeds(seeds),
         train_anyway=train_anyway,
+        fresh=fresh,
         output=output,
         as_json=as_json,
         quiet=quiet,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from grader import network as networks
+from grader.analysis import images as dependence
 from grader.analysis import modes
 from grader.network import Network
 from grader.program import Program
@@ -25,7 +26,10 @@ CHANCE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What was seen. `fixed_weights` are random-looking tensors that no seed changes; `accuracy` is 0 to 1."""
+    """What was seen. `fixed_weights` are random-looking tensors that no seed changes; `accuracy` is 0 to 1.
+
+    `suspects` are the lines that make scores depend on chance, or on the batch, where that was seen.
+    """
 
     classes: int
     finite: bool
@@ -34,11 +38,21 @@ class Behaviour:
     difference: modes.Difference | None
     fixed_weights: tuple[str, ...]
     accuracy: float
+    suspects: tuple[Hint, ...] = ()
 
     @property
     def output_text(self) -> str:
         """What each image gets."""
         return f"{self.classes} scores" if self.finite else "NaN or infinite scores"
+
+    @property
+    def output_hints(self) -> tuple[Hint, ...]:
+        """What usually lies behind NaN."""
+        text = (
+            "Look in forward() for the logarithm, root or quotient of something that can be zero or negative, and for "
+            "exp() of large numbers. log_softmax is safe where log(softmax(x)) is not."
+        )
+        return () if self.finite else (Hint(text=text),)
 
     @property
     def independence_text(self) -> str:
@@ -49,15 +63,15 @@ class Behaviour:
 
     @property
     def independence_hints(self) -> tuple[Hint, ...]:
-        """What usually lies behind it."""
+        """What usually lies behind it, and the lines that do it here."""
         if not self.repeatable:
-            return (Hint(text="Something random or changing runs in eval mode, such as F.dropout without training=."),)
-        return (
-            Hint(
-                text="BatchNorm with track_running_stats=False, or in train mode inside forward(), uses the statistics "
-                "of the test batch; so does a mean over dimension 0."
-            ),
-        )
+            text = "Something random or changing runs in eval mode, such as F.dropout without training=."
+        else:
+            text = (
+                "Each image must be scored by itself. BatchNorm with track_running_stats=False, or in train mode "
+                "inside forward(), uses the statistics of the test batch; so does a mean over dimension 0."
+            )
+        return () if self.repeatable and self.independent else (Hint(text=text), *self.suspects)
 
     @property
     def same_network(self) -> bool:
@@ -90,15 +104,18 @@ class Behaviour:
     @property
     def untrained_text(self) -> str:
         """What the untrained network gets right."""
-        fixed = f", {len(self.fixed_weights)} fixed tensors" if self.fixed_weights else ""
+        count = len(self.fixed_weights)
+        fixed = f", {count} fixed tensor{'' if count == 1 else 's'}" if count else ""
         return f"{self.accuracy:.0%} correct{fixed}"
 
     @property
     def untrained_hints(self) -> tuple[Hint, ...]:
         """Which tensors look brought along."""
-        names = ", ".join(self.fixed_weights[:5])
+        names = ", ".join(self.fixed_weights[:4])
+        more = f" and {len(self.fixed_weights) - 4} more" if len(self.fixed_weights) > 4 else ""
         text = (
-            f"The same under every seed: {names}. Let PyTorch draw the initial weights; do not set a seed or load any."
+            f"The same under every seed: {names}{more}. Let PyTorch draw the initial weights: set no seed in "
+            "__init__, and copy no learned numbers in."
         )
         return (Hint(text=text),) if names else ()
 
@@ -114,15 +131,23 @@ def observe(program: Program, values: Mapping[int, bytes], images: Tensor, label
         scores = network(images)
         again = network(images)
         parts = torch.cat([network(part) for part in (images[:1], images[1:3], *images[3:].chunk(3))])
+    independent, repeatable = _same(scores, parts), _same(scores, again)
     return Behaviour(
         classes=program.classes,
         finite=bool(scores.isfinite().all()),
-        independent=_same(scores, parts),
-        repeatable=_same(scores, again),
+        independent=independent,
+        repeatable=repeatable,
         difference=modes.difference(program),
         fixed_weights=_fixed(networks_by_seed),
         accuracy=float((scores.argmax(dim=1) == labels).float().mean()),
+        suspects=_suspects(program, independent=independent, repeatable=repeatable),
     )
+
+
+def _suspects(program: Program, *, independent: bool, repeatable: bool) -> tuple[Hint, ...]:
+    if not repeatable:
+        return dependence.by_chance(program.eval)
+    return () if independent else dependence.across_images(program.eval)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -63,7 +63,7 @@ class Parameter:
 class Operator:
     """One accepted operator.
 
-    `writes`: it changes its first argument in place. `views`: its result is another look at its first argument's memory.
+    `writes`: it changes its first argument in place. `views`: its result looks at its first argument's memory.
     `loses_nan`: NaN in the input may not reach the output, so a NaN probe proves nothing behind it.
     `label` is the word for people ("max pooling").
     """
@@ -190,7 +190,7 @@ OPERATORS: dict[str, Operator] = {
         Kind.POINTWISE,
         """
         relu relu_ relu6 relu6_ sigmoid sigmoid_ tanh tanh_ silu silu_ mish mish_ hardswish hardswish_ hardsigmoid hardsigmoid_ selu selu_: self
-        abs abs_ neg neg_ exp exp_ log log_ log1p log1p_ log2 sqrt sqrt_ rsqrt rsqrt_ square square_ reciprocal reciprocal_ sin cos tan atan erf erf_ expm1 floor ceil round trunc sign log_sigmoid positive: self
+        abs abs_ neg neg_ exp exp_ log log_ log1p log1p_ log2 sqrt sqrt_ rsqrt rsqrt_ square square_ reciprocal reciprocal_ sin cos tan atan erf erf_ expm1 floor ceil round trunc log_sigmoid positive: self
         gelu gelu_: self approximate='none'
         elu elu_: self alpha=1 scale=1 input_scale=1
         celu celu_: self alpha=1.0
@@ -238,6 +238,7 @@ OPERATORS: dict[str, Operator] = {
         zero_: self
         copy_: self src non_blocking=False
         nan_to_num: self nan=None posinf=None neginf=None
+        sign: self
         """,
         loses_nan=True,
     ),

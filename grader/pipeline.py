@@ -109,15 +109,22 @@ def find(
     analysis = summary.analyse(program, proof.measure(program.eval, weights))
     data = cache(images.read)
     started: list[trial.Trial] = []
+    failed: list[SubmissionError | GraderError] = []
 
     @cache
     def train() -> trial.Trial:
+        if failed:
+            raise failed[0]  # every check that asks is told so: nothing is trained twice in vain
         progress.stage("Loading the images")
         judged = judge.Judge(data().test_labels, classes=program.classes)
         progress.stage("Training")
         device = devices.choose(options.device)
         run = partial(trial.run, captured, assignment, data().training, judged, device=device, progress=progress)
-        started.append(run(seeds=options.seeds, epochs=options.epochs))
+        try:
+            started.append(run(seeds=options.seeds, epochs=options.epochs))
+        except (SubmissionError, GraderError) as error:
+            failed.append(error)
+            raise
         return started[0]
 
     return Findings(analysis, watch(captured, data()), train, started, assignment, options)
@@ -181,6 +188,7 @@ def finished(
         training=done.training if done else None,
         left_out=tuple(Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out),
         flags=findings.analysis.flags,
+        notes=findings.analysis.notes,
         quick_look=done.quick_look if done else "",
         interrupted=done.interrupted if done else False,
         environment=environment.describe(device=done.device if done else "none", isolation=captured.isolation),

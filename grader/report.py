@@ -163,7 +163,8 @@ class Report(Record):
 
     `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where capture failed.
     `seconds` is by stage: capture, analysis, loading, training. `quick_look` names why this is not a graded run
-    (fewer epochs than the recipe's, say), or is empty. `interrupted`: Ctrl-C ended the training.
+    (fewer epochs than the recipe's, say), or is empty. `interrupted`: Ctrl-C ended the training. `key` says what was
+    graded, how, and that this grader wrote it (see `grader.key`); empty in a report that was not kept.
     """
 
     schema_version: Literal[1] = REPORT_VERSION
@@ -182,11 +183,13 @@ class Report(Record):
     training: Training | None = None
     left_out: tuple[Hint, ...] = ()
     flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     quick_look: str = ""
     interrupted: bool = False
     environment: Environment
     seconds: dict[str, float] = Field(default_factory=dict)
     started: str
+    key: str = ""
 
 
 def read(text: str | bytes) -> Report:

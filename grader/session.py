@@ -9,19 +9,26 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from grader import assignment as assignments
-from grader import grades, submission
+from grader import grades, key, submission
 from grader.errors import SubmissionError
 from grader.render import terminal
 from grader.render.escape import printable
 from grader.render.progress import TrainingProgress
 from grader.report import Report
+from grader.whole import write_whole
+
+if TYPE_CHECKING:
+    from grader.assignment import Assignment
+    from grader.pipeline import Options
+    from grader.submission import Submission
+    from grader.training.data import Source
 
 Work = Callable[[], int]
 
@@ -39,6 +46,7 @@ class Wanted:
     epochs: int | None
     seeds: int | None
     train_anyway: bool
+    fresh: bool
     output: Path
     as_json: bool
     quiet: bool
@@ -53,24 +61,63 @@ def grade(wanted: Wanted) -> int:
     from grader import pipeline  # torch takes seconds: only when there is something to grade
     from grader.training import data, device
 
-    device.choose(wanted.device)
+    place = device.choose(wanted.device)
+    grades.check_writable(wanted.output)
     messages = Console(stderr=True)
     images = data.resolve(wanted.dataset, wanted.data, say=lambda text: messages.print(text, style="dim"))
     if images.note:
         messages.print(images.note, style="yellow")
     options = pipeline.Options(wanted.device, wanted.static, wanted.epochs, wanted.seeds, wanted.train_anyway)
+    desk = _Desk(wanted, images, options, place.type, key.secret(), messages)
     reports = []
     for item in found:
-        with TrainingProgress(item.name, console=messages, quiet=wanted.quiet) as progress:
-            report = pipeline.grade(item, known[item.assignment], images, options, progress)
-        grades.write(report, wanted.output)
+        report = desk.report(item, known[item.assignment])
         reports.append(report)
-        _show(report, wanted)
         if report.interrupted:
             messages.print(f"Interrupted. The reports so far are in {wanted.output}.")
             return 130
     _conclude(reports, wanted)
     return pipeline.exit_code(reports, known)
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """Where one submission after the other is graded: all that is the same for each."""
+
+    wanted: Wanted
+    images: Source
+    options: Options
+    device: str
+    secret: bytes
+    messages: Console
+
+    def report(self, item: Submission, assignment: Assignment) -> Report:
+        """The report on one submission, shown and kept: an earlier run's where that still stands."""
+        choices = {**asdict(self.options), "device": self.device, "images": [self.images.name, self.images.practice]}
+        address = key.address(item, assignment, choices)
+        kept = None if self.wanted.fresh or item.problem else self._kept(item, address)
+        if kept:
+            _show(kept, self.wanted)
+            return kept
+        from grader import pipeline  # as above
+
+        with TrainingProgress(item.name, console=self.messages, quiet=self.wanted.quiet) as progress:
+            report = pipeline.grade(item, assignment, self.images, self.options, progress)
+        report = key.sealed(report, address, self.secret)
+        try:
+            grades.write(report, self.wanted.output, secret=self.secret)
+        finally:  # a full disk does not take the result from the screen
+            _show(report, self.wanted)
+        return report
+
+    def _kept(self, item: Submission, address: str) -> Report | None:
+        kept = grades.kept(item.name, item.assignment, self.wanted.output, address=address, secret=self.secret)
+        if kept is None:
+            return None
+        if not self.wanted.quiet:
+            since = f"{item.name}: unchanged since {kept.started}: kept (use --fresh to grade again)"
+            self.messages.print(since, style="dim", markup=False, highlight=False, soft_wrap=True)
+        return kept.model_copy(update={"path": item.display})  # the same file may have moved
 
 
 def _speak_any_encoding() -> None:
@@ -110,7 +157,7 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
         return 1
     text = json.dumps(analysis, indent=2) + "\n"
     if output:
-        grades.write_whole(output, text)
+        write_whole(output, text)
     else:
         sys.stdout.write(text)
     return 0

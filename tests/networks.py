@@ -232,20 +232,30 @@ def _head(channels: int, size: int) -> st.SearchStrategy[nn.Module]:
     )
 
 
+def habits() -> nn.Module:
+    """A network with every habit in it, under the seed of the moment."""
+    layers = [nn.Conv2d(1, 4, 3, stride=2, padding=1), Functional(4, 0.1), Gate(4), Frozen(4), Tied(4)]
+    layers += [Residual(nn.BatchNorm2d(4), in_place=True), Beside(nn.MaxPool2d(3, 1, 1)), nn.Dropout(0.1)]
+    return Whole(layers, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)), True)
+
+
 def images(count: int = 4, seed: int = 1) -> Tensor:
     """Noise, (count, *SHAPE)."""
     return torch.rand((count, *SHAPE), generator=torch.Generator().manual_seed(seed))
 
 
 def program_of(
-    model: nn.Module, shape: tuple[int, ...] = SHAPE, classes: int = CLASSES
+    model: nn.Module, shape: tuple[int, ...] = SHAPE, classes: int = CLASSES, filename: str = ""
 ) -> tuple[Program, bytes]:
     """The Program of `model` and its weights, as capture makes them, with a recipe of one step of plain SGD."""
     constants = graph.Constants()
     example = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own
-        train, evaluation = (graph.export(model, example, training=mode, constants=constants) for mode in (True, False))
+        train, evaluation = (
+            graph.export(model, example, training=mode, constants=constants, filename=filename)
+            for mode in (True, False)
+        )
     weights, values = graph.declared_weights(model, constants)
     program = Program(
         model=type(model).__name__,

@@ -63,7 +63,9 @@ def test_what_an_operator_writes_and_shares_is_what_pytorch_says(name):
 
 def test_only_the_first_argument_is_ever_written():
     for name in ATEN:
-        written = [bool(item.alias_info and item.alias_info.is_write) for item in getattr(schema(name), "arguments", ())]
+        written = [
+            bool(item.alias_info and item.alias_info.is_write) for item in getattr(schema(name), "arguments", ())
+        ]
         assert not any(written[1:]), name
 
 

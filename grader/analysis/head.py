@@ -189,7 +189,7 @@ def head_hints(graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...])
         return ()
     hints = [hint for node in graph.nodes if node.name in field.live for hint in _near_miss(field, node)]
     if not hints:
-        hints = [Hint(text="nn.AdaptiveAvgPool2d(1) behind the last convolution is global average pooling.")]
+        hints = [Hint(text="Average each channel of the last map as a whole: nn.AdaptiveAvgPool2d(1) does it.")]
     return tuple(hints)
 
 
@@ -199,7 +199,8 @@ def _near_miss(field: ReceptiveField, node: Node) -> Iterator[Hint]:
         return
     if "avg_pool2d" in name and kind(node) is Kind.POOLING and set(several(arguments(node)["kernel_size"], 2)) == {1}:
         yield Hint(
-            text="This pools windows of one pixel, which changes nothing: it is no global pooling.", line=node.line
+            text="This pools windows of one pixel, which changes nothing. nn.AdaptiveAvgPool2d(1) pools the whole map.",
+            line=node.line,
         )
     elif _lost(field, node) and not _before_end(field, node):
         return
@@ -208,9 +209,10 @@ def _near_miss(field: ReceptiveField, node: Node) -> Iterator[Hint]:
             text="This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.",
             line=node.line,
         )
-    elif _placed(field, node.name) and "adaptive" in name:
+    elif _placed(field, node.name) and ("adaptive" in name or node.name in field.ends):
+        size = " × ".join(str(size) for size in (node.shape or ())[-2:])
         yield Hint(
-            text="This pools to a map that still has several positions: for global pooling ask for size 1.",
+            text=f"This leaves a map of {size} positions: nn.AdaptiveAvgPool2d(1) pools the whole map to one.",
             line=node.line,
         )
 

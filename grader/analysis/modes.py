@@ -57,13 +57,15 @@ def _name(node: Node) -> str:
 def _steps(graph: Graph) -> Iterator[_Step]:
     live = dataflow.trace(graph).live
     position: dict[str, Any] = {}
+    count = 0
     for node in graph.nodes:
         if node.op == "weight":
             position[node.name] = ("weight", node.arguments[0])
         elif arguments.kind(node) is Kind.DROPOUT and (before := arguments.first(node)):
             position[node.name] = position[before]
         elif node.op == "input" or node.name in live:
-            position[node.name] = len(position)
+            position[node.name] = count
+            count += 1
             yield _Step(_content(node, position), node)
 
 

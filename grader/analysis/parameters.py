@@ -18,7 +18,6 @@ from grader.program import Graph, Node, Program, Ref, Weight
 from grader.report import Hint
 
 _STATISTICS = ("running_mean", "running_var")
-_BOOKKEEPING = "num_batches_tracked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,8 @@ class Parameters:
     `trainable` and `frozen` are nn.Parameters with and without requires_grad; `buffers` registered buffers that the
     forward pass reads as weights; `constants` loose tensors that it reads; `running_statistics` those of BatchNorm.
     `unused` are trainable ones that the output does not depend on (they count in `trainable`). `shared` lists the names
-    of each tensor that has several; `other_types` those that are not float32.
+    of each tensor that has several; `other_types` those that are not float32. `unregistered` counts those `constants`
+    that are nn.Parameters in a place where PyTorch does not look, such as a Python list: no optimizer finds them.
     """
 
     trainable: int
@@ -41,6 +41,7 @@ class Parameters:
     shared: tuple[tuple[str, ...], ...]
     other_types: tuple[str, ...]
     hints: tuple[Hint, ...]
+    unregistered: int = 0
 
     @property
     def counted(self) -> int:
@@ -77,25 +78,23 @@ def parameters(program: Program, flow: Dataflow | None = None) -> Parameters:
         unused_names=tuple(weight.name for weight in unused),
         shared=ledger.shared,
         other_types=tuple(w.name for w in (*learned, *buffers, *constants) if w.dtype != "float32"),
-        hints=tuple(_hints(learned, unused, buffers, constants)),
+        unregistered=_count(weight for weight in constants if weight.trainable),
+        hints=tuple(_hints(_Places(program), learned, unused, buffers, constants)),
     )
 
 
 class _Ledger:
-    """Which names belong to one storage, and which storages hold running statistics."""
+    """Which names belong to one storage, and which buffers are running statistics and nothing else."""
 
     def __init__(self, program: Program) -> None:
         self._names: dict[str, set[str]] = {}
         for weight in program.weights:
             self._names.setdefault(weight.storage, set()).add(weight.name)
-        declared = {weight.name for weight in program.weights if weight.kind == "buffer"}
-        self.statistics = {name for graph in (program.train, program.eval) for name in _statistics(graph)} & declared
-        normalising = {module.path for module in program.modules if "Norm" in module.type}
-        for name in declared:
-            owner, _, last = name.rpartition(".")
-            if last in _STATISTICS and owner in normalising and not self._read_otherwise(program, name):
-                self.statistics.add(name)
-        self.statistics -= {name for name in self.statistics if self._read_otherwise(program, name)}
+        graphs = (program.train, program.eval)
+        read = {name for graph in graphs for node in graph.nodes for name in _statistics_of(graph, node)}
+        otherwise = {name for graph in graphs for node in graph.nodes for name in _read_otherwise(graph, node)}
+        buffers = {weight.name for weight in program.weights if weight.kind == "buffer"}
+        self.statistics = (read | _declared(program)) & buffers - otherwise
 
     def names(self, weight: Weight) -> set[str]:
         """Every name of the weight's storage."""
@@ -106,19 +105,16 @@ class _Ledger:
         """The names of each storage that has several."""
         return tuple(tuple(sorted(names)) for names in self._names.values() if len(names) > 1)
 
-    @staticmethod
-    def _read_otherwise(program: Program, name: str) -> bool:
-        """Something else than a normalisation reads the tensor: then it is a weight in disguise."""
-        return any(
-            name in _weights_of(graph, node.references()) and name not in _statistics_of(graph, node)
-            for graph in (program.train, program.eval)
-            for node in graph.nodes
-        )
+
+def _declared(program: Program) -> set[str]:
+    """The names that running statistics have, also of normalisations that never run."""
+    return {f"{module.path}.{name}" for module in program.modules if "Norm" in module.type for name in _STATISTICS}
 
 
-def _statistics(graph: Graph) -> Iterable[str]:
-    for node in graph.nodes:
-        yield from _statistics_of(graph, node)
+def _read_otherwise(graph: Graph, node: Node) -> list[str]:
+    """The weights that a node reads as anything but running statistics."""
+    statistics = _statistics_of(graph, node)
+    return [name for name in _weights_of(graph, node.references()) if name not in statistics]
 
 
 def _statistics_of(graph: Graph, node: Node) -> list[str]:
@@ -142,26 +138,47 @@ def _count(weights: Iterable[Weight]) -> int:
     return sum(weight.size for weight in weights)
 
 
+class _Places:
+    """The lines of the student's file: where a module is made, and where a loose tensor is read."""
+
+    def __init__(self, program: Program) -> None:
+        self._modules = {module.path: module.line for module in program.modules}
+        self._reads: dict[str, int | None] = {}
+        for node in program.train.nodes:
+            for name in _weights_of(program.train, node.references()):
+                self._reads.setdefault(name, node.line)
+
+    def __call__(self, weights: list[Weight]) -> int | None:
+        """The line for the first of `weights`."""
+        name = weights[0].name
+        return self._modules.get(name.rpartition(".")[0]) or self._reads.get(name)
+
+
 def _hints(
-    learned: list[Weight], unused: list[Weight], buffers: list[Weight], constants: list[Weight]
+    place: _Places, learned: list[Weight], unused: list[Weight], buffers: list[Weight], constants: list[Weight]
 ) -> Iterable[Hint]:
     loose = [weight for weight in constants if weight.trainable or weight.size > 1]
     if loose:
         yield Hint(
-            text=f"{_named(loose)}: {_count(loose):,} numbers in plain tensors. They count, but no optimizer finds "
-            "them: keep weights in nn.Parameter or nn.ParameterList, layers in nn.ModuleList, not in a Python list."
+            text=f"{_count(loose):,} numbers are in tensors that PyTorch does not know of, first read here. They "
+            "count, but no optimizer finds them: keep layers in nn.ModuleList, weights in nn.Parameter or "
+            "nn.ParameterList, not in a Python list.",
+            line=place(loose),
         )
     frozen = [weight for weight in learned if not weight.trainable]
     if frozen:
-        yield Hint(text=f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit.")
+        text = f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit."
+        yield Hint(text=text, line=place(frozen))
     if buffers:
         yield Hint(
-            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as weights; they count."
+            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as weights; they count.",
+            line=place(buffers),
         )
     if unused:
         yield Hint(
             text=f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend on. They count; "
-            "delete the layers that forward() does not use."
+            "delete the layers that forward() does not use.",
+            line=place(unused),
         )
 
 

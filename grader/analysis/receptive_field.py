@@ -20,7 +20,7 @@ import numpy as np
 from grader.analysis.bits import Bits, any_of
 from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.propagation import Answer, Unknown, propagate
-from grader.analysis.sight import AXES, AxisName, Sight
+from grader.analysis.sight import AXES, AxisName, Sight, spread
 from grader.program import Graph
 from grader.report import Hint
 
@@ -186,9 +186,13 @@ def receptive_field(graph: Graph, flow: Dataflow | None = None) -> ReceptiveFiel
 
 
 def reach(sight: Sight, axis: AxisName, size: int) -> Reach:
-    """What a tensor's units see along one axis, by position; what its channels see is taken together."""
-    seen = sight.field(axis)
+    """What a tensor's units see along one axis, by position; what its channels see is taken together.
+
+    Where several parts run along the axis (channels that hold the rows in between), the outermost has the positions.
+    """
     at = next((place for place, part in enumerate(sight.parts) if part.axis == axis), None)
+    inner = [part for place, part in enumerate(sight.parts) if place != at]
+    seen = sight.field(axis).widen(*spread(inner, axis))
     jump = None if at is None else sight.parts[at].jump
     count = 1 if at is None else sight.parts[at].size
     window, shared = (_masks(bits, at, count) for bits in (seen.seen, seen.shared))

@@ -154,12 +154,12 @@ def _mixed(sight: Sight, dim: int) -> Sight:
     ones = [1] * len(parts)
 
     def change(axis: AxisName, field: Field) -> Field:
-        return field.bits(lambda bits: join(any_of(bits, axes), axes, ones)).widen(*_spread(parts, axis))
+        return field.bits(lambda bits: join(any_of(bits, axes), axes, ones)).widen(*spread(parts, axis))
 
     return sight.change((*sight.dims[:dim], (Part(1),), *sight.dims[dim + 1 :]), change)
 
 
-def _spread(parts: Iterable[Part], axis: AxisName) -> tuple[Fraction, Fraction]:
+def spread(parts: Iterable[Part], axis: AxisName) -> tuple[Fraction, Fraction]:
     """How far the window widens at its start and end when all of `parts` are seen together."""
     reach = [part.along(axis) * (part.size - 1) for part in parts]
     return sum((min(one, Fraction(0)) for one in reach), Fraction(0)), sum(
@@ -187,13 +187,16 @@ def isolate(sight: Sight, dim: int) -> Sight:
     """The same tensor with dimension `dim` as one part.
 
     Parts that belong together (14 steps of 2 pixels, 2 steps of 1) join exactly; rows x channels become finer rows.
-    Raises NotProven where rows and columns lie in one dimension.
+    Raises NotProven where all rows and columns lie in this one dimension.
     """
     parts = sight.dims[dim]
     if len(parts) == 1:
         return sight
     if len({part.axis for part in parts if part.axis}) > 1:
-        raise NotProven("rows and columns of the map lie in one dimension")
+        others = {part.axis for at, other in enumerate(sight.dims) if at != dim for part in other}
+        if not others >= set(AXES):
+            raise NotProven("rows and columns of the map lie in one dimension")
+        return forget(sight, dim)  # the taps of a window, laid out as channels
     inner = [prod(part.size for part in parts[at + 1 :]) for at in range(len(parts))]
     placed = next((at for at, part in enumerate(parts) if part.placed), None)
     size = prod(part.size for part in parts)
@@ -213,7 +216,7 @@ def joined(sight: Sight, dim: int, made: Part) -> Sight:
         for at, part in enumerate(parts):
             step = part.along(axis) - made.along(axis) * prod(sizes[at + 1 :])
             moves.append(replace(part, axis=axis, jump=step))
-        return field.bits(lambda bits: join(bits, axes, sizes)).widen(*_spread(moves, axis))
+        return field.bits(lambda bits: join(bits, axes, sizes)).widen(*spread(moves, axis))
 
     return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
 

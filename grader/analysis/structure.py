@@ -123,7 +123,7 @@ def _drops(node: Node) -> bool:
 
 
 def _switched_off(node: Node) -> str:
-    return "its p is 0" if not arguments(node)["p"] else "it is switched off in training too"
+    return "its p is 0" if not arguments(node)["p"] else "it is off in training too; write training=self.training"
 
 
 def _functional(nodes: Iterable[Node], working: list[Node]) -> Iterable[Hint]:
@@ -184,5 +184,5 @@ def unused(module: Module, graph: Graph, flow: Dataflow) -> str:
     line = next((node.line for node in nodes if node.line), None)
     where = f" in line {line}" if line else ""
     if read:
-        return f"what forward() makes of its result{where} never reaches the output"
+        return f"forward() calls it{where}, but what comes of the result never reaches the output"
     return f"forward() calls it{where} and throws the result away"

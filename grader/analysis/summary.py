@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from grader.analysis import gradients
 from grader.analysis.cost import Cost, cost
 from grader.analysis.dataflow import trace
 from grader.analysis.fingerprint import Fingerprint, fingerprint
@@ -45,26 +46,42 @@ class Analysis:
 
     @cached_property
     def flags(self) -> tuple[str, ...]:
-        """What a reader should know beside the verdict."""
-        found = [_FLAGS[flag] for flag in self.receptive_field.flags]
-        if self.proof and self.proof.disagreement:
-            found.append(f"receptive field: {self.proof.text}")
-        if self.parameters.with_statistics != self.parameters.counted:
+        """What an instructor should look at. An honest network raises none."""
+        found = [f"receptive field: {self.proof.text}"] if self.proof and self.proof.disagreement else []
+        if self.parameters.counted != self.parameters.trainable:
+            found.append(f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are trainable")
+        if self.parameters.other_types:
+            found.append(f"not float32: {_named(self.parameters.other_types)}")
+        if names := gradients.unreached(self.program):
+            found.append(f"never learned, cut off by no_grad() or detach(): {_named(names)}")
+        if names := gradients.left_out(self.program):
+            found.append(f"never learned, not given to the optimizer: {_named(names)}")
+        return tuple(found)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What helps to read the numbers."""
+        found = [_NOTES[flag] for flag in self.receptive_field.flags]
+        if self.parameters.running_statistics:
             found.append(
-                f"{self.parameters.counted:,} parameters count; Keras would also count the "
+                f"{self.parameters.counted:,} parameters count; Keras would add the "
                 f"{self.parameters.running_statistics:,} running statistics of BatchNorm: "
                 f"{self.parameters.with_statistics:,}"
             )
-        if self.parameters.counted != self.parameters.trainable:
-            found.append(f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are trainable")
-        if self.parameters.shared:
+        found += [f"shared weights, counted once: {' = '.join(names)}" for names in self.parameters.shared]
+        if self.output == "probabilities" and self.program.recipe.loss.name == "cross_entropy":
             found.append(
-                "shared weights, counted once: " + "; ".join(" = ".join(names) for names in self.parameters.shared)
+                "the network returns probabilities, and cross entropy takes a softmax of its own: it learns better "
+                "from logits, or from log_softmax"
             )
         return tuple(found)
 
 
-_FLAGS = {
+def _named(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+_NOTES = {
     "gate": "receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole image; not counted",
     "context": "receptive field: a value from the whole image is added everywhere; not counted",
     "statistics": "receptive field: a normalisation over positions adds a view of the whole image; not counted",
@@ -103,6 +120,8 @@ def to_json(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
         "activation_bytes": analysis.cost.memory,
         "layers": [row.model_dump(mode="json") for row in analysis.layers],
         "recipe": analysis.program.recipe.model_dump(mode="json"),
+        "flags": list(analysis.flags),
+        "notes": list(analysis.notes),
         "left_out": [item.model_dump(mode="json") for item in analysis.program.left_out],
         "fingerprint": analysis.fingerprint.digest,
     }

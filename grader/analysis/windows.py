@@ -131,24 +131,26 @@ def resized(size: int, outputs: int, *, taps: int, scale: float | None = None, a
     """Resizing by nearest (1 tap), linear (2 taps) or cubic (4 taps) interpolation.
 
     `scale` is outputs per input where the caller gave it. Neighbours of weight 0 count as read, as PyTorch multiplies
-    them too.
+    them too (but it copies where linear interpolation keeps the size).
     """
+    if taps == 2 and size == outputs:
+        return piece(size, 0, 1, size)
     ratio = Fraction(1 / scale).limit_denominator(10_000) if scale else Fraction(size, outputs)
     if align_corners and taps > 1:
         ratio = Fraction(size - 1, outputs - 1) if outputs > 1 else Fraction(0)
-    centres = [_centre(i, ratio, taps, align_corners=align_corners) for i in range(outputs)]
-    first = 0 if taps < 4 else -1
-    reads = [
-        sorted({min(max(floor(centre) + tap, 0), size - 1) for tap in range(first, first + taps)}) for centre in centres
-    ]
+    first = -1 if taps == 4 else 0
+    firsts = [floor(_centre(i, ratio, taps, align_corners=align_corners)) + first for i in range(outputs)]
+    reads = [sorted({min(max(start + tap, 0), size - 1) for tap in range(taps)}) for start in firsts]
     return listed(reads, size, ratio or Fraction(1))
 
 
-def _centre(position: int, ratio: Fraction, taps: int, *, align_corners: bool) -> Fraction:
+def _centre(position: int, ratio: Fraction, taps: int, *, align_corners: bool) -> float:
+    """Where an output position lies among the input positions, rounded as PyTorch does in single precision."""
+    step = np.float32(float(ratio))
     if taps == 1 or align_corners:
-        return position * ratio
-    centre = (position + Fraction(1, 2)) * ratio - Fraction(1, 2)
-    return centre if taps == 4 else max(centre, Fraction(0))
+        return float(step * np.float32(position))
+    centre = float(step * np.float32(position + 0.5) - np.float32(0.5))
+    return centre if taps == 4 else max(centre, 0.0)
 
 
 def listed(reads: Sequence[Sequence[int]], size: int, ratio: Fraction) -> Reads:

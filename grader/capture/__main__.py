@@ -1,14 +1,15 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
 Started by `grader.sandbox` with `python -I`, in one of three ways:
-    (nothing)   one request (JSON on standard input), one framed reply (on what was standard output): level 1
-    probes      the same, but what is tried is the level itself
+    capture     one request (JSON on standard input), one framed reply (on what was standard output): level 1
+    probes      the same, but what it answers is what this level blocks
     zygote      a socket as standard input: imports torch, captures once to warm up, then forks a child per request
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -50,7 +51,7 @@ def _supervise() -> None:
 
     kernel.prctl(nursery.PR_SET_CHILD_SUBREAPER, 1)
     kernel.prctl(lock.PR_SET_PDEATHSIG, signal.SIGTERM)
-    signal.signal(signal.SIGTERM, lambda *_: (nursery.end_descendants(), os._exit(0)))
+    signal.signal(signal.SIGTERM, _end_all)
     process = os.fork()
     if process == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -58,11 +59,20 @@ def _supervise() -> None:
     os.close(1)
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     nursery.end_descendants()
-    if status < 0:
-        lock.limit(2**40, 60)  # no second core dump
-        signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
+    if status < 0:  # end by the same signal, so that the grader sees it
+        lock.undumpable()
+        if -status not in (signal.SIGKILL, signal.SIGSTOP):
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(status)
+
+
+def _end_all(*_: object) -> None:
+    """Answer SIGTERM: end every descendant, then this process."""
+    from grader.sandbox import nursery
+
+    nursery.end_descendants()
+    os._exit(0)
 
 
 def zygote() -> None:
@@ -72,11 +82,9 @@ def zygote() -> None:
     control = socket.socket(fileno=os.dup(0))
     control.set_inheritable(False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    settings, _ = nursery.receive(control)
-    if settings is None:
-        return
     _warm_up()
-    nursery.Nursery(control, Path(os.environ["TMPDIR"]), work, prepare, frozenset(settings["without"])).serve()
+    nursery.Nursery(control, Path(os.environ["TMPDIR"]), work, prepare).serve()
+    os._exit(0)  # torch takes a second to tidy up, for nobody
 
 
 def _warm_up() -> None:
@@ -94,8 +102,7 @@ def prepare(package: str) -> None:
     """Import a package that many submissions use, before the fork: it is ours, and each child would need seconds."""
     if package == "torchvision":
         with contextlib.suppress(Exception):  # one that does not fit its torch is the student's to hear of
-            import torchvision.transforms
-            import torchvision.transforms.v2
+            importlib.import_module("torchvision.transforms.v2")
 
 
 def work(kind: str, request: dict[str, Any]) -> list[bytes]:
@@ -104,6 +111,10 @@ def work(kind: str, request: dict[str, Any]) -> list[bytes]:
         from grader.sandbox import probes
 
         return [b'{"captured": true}', probes.run(request)]
+    if kind == "warm":
+        from grader.capture import warm
+
+        return _captured(warm.REQUEST)
     return _captured(request)
 
 

@@ -33,7 +33,7 @@ def explained(error: BaseException, filename: str) -> SubmissionError:
 
 
 def _message(error: BaseException) -> str:
-    name, text = type(error).__name__, _text(error)
+    name, text = type(error).__name__, first_line(error)
     if isinstance(error, ValidationError):
         return program.refusal(error).message
     if isinstance(error, ModuleNotFoundError) and error.name:
@@ -63,7 +63,10 @@ def _torch_message(error: BaseException, text: str) -> str | None:
     if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
         return ONE_BATCH_SIZE
     if "is invalid for input of size" in text:
-        return f"A view or reshape does not fit: {text}. If its first number is a batch size: {ONE_BATCH_SIZE}"
+        return (
+            f"A view or reshape does not fit: {text}. Where its first number stands for the images, write x.size(0), "
+            "or use x.flatten(1): the grader runs any number of images, here two."
+        )
     if found := re.search(r"you tried to allocate (\d+) bytes", text):
         return f"This needs {int(found[1]) / 1e9:,.0f} GB of memory, more than the grader gives it: make it smaller."
     if isinstance(error, MemoryError) or "alloc" in text:
@@ -93,13 +96,14 @@ def _stand_in(error: BaseException) -> Missing | None:
     return None
 
 
-def _text(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """What the error says, in one line without its full stop."""
     try:
         text = str(error)
     except Exception:  # a hostile __str__ must not hide where the error is
         return ""
     first = next((line for line in text.splitlines() if line.strip()), "")
-    return re.sub(r"\s+", " ", first)[:LONGEST].rstrip(". ")
+    return re.sub(r"\s+", " ", first).strip()[:LONGEST].rstrip(". ")
 
 
 def _line(error: BaseException, filename: str) -> int | None:
@@ -118,5 +122,5 @@ def _line(error: BaseException, filename: str) -> int | None:
 def _whole(error: BaseException) -> str:
     try:
         return str(error)[:100_000]
-    except Exception:  # as in _text
+    except Exception:  # as in first_line
         return ""

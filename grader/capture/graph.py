@@ -206,6 +206,12 @@ class _Reader:
             for name, value in node.kwargs.items()
             if value is not None and not isinstance(value, _PLACEMENT) and name != "pin_memory"
         }
+        for value in (*arguments, *keywords.values()):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise SubmissionError(
+                    f"The forward pass uses {value} as a constant; use a large finite number such as 1e9.",
+                    line=self._line(node),
+                )
         if op in _PLACED:
             op, arguments, keywords = "aten.to.dtype", [arguments[0], _dtype_argument(node)], {}
         try:
@@ -227,10 +233,6 @@ class _Reader:
             return DTypeArgument(dtype=_dtype(value))
         if isinstance(value, _PLACEMENT):
             return None
-        if isinstance(value, float) and not math.isfinite(value):
-            raise SubmissionError(
-                f"The forward pass uses {value} as a constant; use a large finite number such as 1e9."
-            )
         return value
 
     def _add(

@@ -27,7 +27,7 @@ def recorded(filename: str) -> Iterator[dict[int, int]]:
     original = nn.Module.__init__
 
     def noted(self: nn.Module, *arguments: Any, **keywords: Any) -> None:
-        if line := _line(filename):
+        if line := _line(filename, self):
             lines.setdefault(id(self), line)
         original(self, *arguments, **keywords)
 
@@ -38,10 +38,15 @@ def recorded(filename: str) -> Iterator[dict[int, int]]:
         nn.Module.__init__ = original  # type: ignore[method-assign] # as above
 
 
-def _line(filename: str) -> int | None:
+def _line(filename: str, module: nn.Module) -> int | None:
+    """The innermost line of the file that is not in the module's own __init__."""
     frame = sys._getframe(2)
     while frame is not None:
-        if frame.f_code.co_filename == filename:
+        code = frame.f_code
+        if (
+            code.co_filename == filename
+            and frame.f_locals.get(code.co_varnames[0] if code.co_varnames else "") is not module
+        ):
             return frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment] # None ends the loop
     return None

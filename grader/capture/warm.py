@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-SOURCE = '''
+SOURCE = """
 import torch
 from torch import nn
 import torch.nn.functional as F
@@ -27,7 +27,7 @@ class Net(nn.Module):
         x = x + F.relu(F.pad(self.conv(x), (1, 1, 1, 1)))
         x = F.adaptive_avg_pool2d(x, 1).flatten(1)
         return F.log_softmax(self.head(x), dim=1)
-'''
+"""
 
 REQUEST: dict[str, Any] = {
     "source": SOURCE,

@@ -3,7 +3,7 @@
 
 def test_output(behaviour, show):
     """Every image gets one finite score per class."""
-    show(measured=behaviour.output_text, limit="finite")
+    show(measured=behaviour.output_text, limit="finite", hints=behaviour.output_hints)
     assert behaviour.finite, "the scores of an untrained network are already NaN or infinite"
 
 

@@ -8,3 +8,6 @@ def test_parameter_limit(parameters, limits, show):
         f"{parameters.counted:,} parameters; the limit is {limits.parameters}. Fewer channels, or 1×1 convolutions in "
         "place of 3×3 ones, save the most: the layer table shows where the parameters are"
     )
+    assert not parameters.unregistered, (
+        f"{parameters.unregistered:,} weights are hidden from PyTorch, so training does not change them"
+    )

@@ -112,6 +112,9 @@ def _notes(report: Report) -> list[RenderableType]:
     if report.flags:
         lines = bullets("⚑", (Text(printable(flag)) for flag in report.flags), style="yellow")
         notes.append(Group(section("For the instructor to look at"), Padding(lines, (0, 0, 0, 1))))
+    if report.notes:
+        lines = bullets("·", (Text(printable(note), "dim") for note in report.notes), style="dim")
+        notes.append(Group(section("To read the numbers"), Padding(lines, (0, 0, 0, 1))))
     return notes
 
 

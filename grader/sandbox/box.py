@@ -16,7 +16,14 @@ from grader.sandbox import places
 
 FOLDER_BYTES = 512 * 2**20
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/nix/store", "/sys/devices/system/cpu")
-_NAMESPACES = ("--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv")
+_NAMESPACES = (
+    "--unshare-all",
+    "--unshare-user",
+    "--disable-userns",
+    "--die-with-parent",
+    "--new-session",
+    "--clearenv",
+)
 
 
 def command(inside: Sequence[str], environment: Mapping[str, str]) -> list[str]:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from grader import program
 from grader.errors import SubmissionError
-from grader.sandbox import child
+from grader.sandbox import child, strict_json, weights_file
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
     from grader.program import Program
+    from grader.sandbox.isolation import Sandbox
+    from grader.sandbox.outcome import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +38,17 @@ def capture(
     *,
     train_images: int,
     seeds: Sequence[int],
-    limits: child.Limits | None = None,
+    limits: Limits | None = None,
+    sandbox: Sandbox | None = None,
 ) -> Captured:
     """Capture `source`, shown to the student as `filename`, for training on `train_images` images.
 
-    Raises SubmissionError when it cannot be captured.
+    `sandbox` is where it runs: one of `isolation.choose()` for all submissions, or a fresh process for this one alone.
+    Raises SubmissionError when it cannot be captured, GraderError when the sandbox fails.
     """
     started = time.perf_counter()
     request = {
-        "source": source.decode("utf-8"),
+        "source": _text(source),
         "filename": filename,
         "input_shape": assignment.input_shape,
         "classes": assignment.classes,
@@ -53,8 +57,32 @@ def capture(
         "most_steps": assignment.limits.steps,
         "default_recipe": assignment.recipe.model_dump(mode="json"),
     }
-    text, *blobs = child.run(request, limits)
-    found = program.read(text)
-    if found.seeds != tuple(seeds) or len(blobs) != len(seeds):
+    parts = sandbox.run(request, limits) if sandbox else child.run(request, limits)
+    found = _checked(parts, tuple(seeds))
+    if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
+        raise SubmissionError("The captured network does not belong to this assignment: it takes or gives other shapes.")
+    level = sandbox.isolation.name if sandbox else child.LEVEL
+    return Captured(found, dict(zip(seeds, parts[1:], strict=True)), time.perf_counter() - started, level)
+
+
+def _text(source: bytes) -> str:
+    try:
+        return source.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SubmissionError(f"The file is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+
+
+def _checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
+    """The Program in a reply, when the reply holds what was asked for. Raises SubmissionError."""
+    if len(parts) != 1 + len(seeds):
+        raise SubmissionError("The captured network does not belong to this run: it has weights for other seeds.")
+    try:
+        strict_json.read(parts[0])
+        for values in parts[1:]:
+            weights_file.check(values)
+    except ValueError as error:
+        raise SubmissionError(f"The network was captured, but the result cannot be accepted: {error}.") from error
+    found = program.read(parts[0])
+    if found.seeds != seeds:
         raise SubmissionError("The captured network does not belong to this run: it names other seeds.")
-    return Captured(found, dict(zip(seeds, blobs, strict=True)), time.perf_counter() - started)
+    return found

@@ -33,22 +33,22 @@ class Room:
     cpu_seconds: int
 
 
-class NotAlone(RuntimeError):
+class NotAloneError(RuntimeError):
     """The process has more threads than the one that would be locked."""
 
 
 def lock(room: Room, *, without: frozenset[str] = frozenset()) -> None:
-    """Lock this process, but for the guards named in `without`. Raises OSError or NotAlone when a guard fails."""
+    """Lock this process, but for the guards named in `without`. Raises OSError or NotAloneError when a guard fails."""
     for name, guard in GUARDS.items():
         if name not in without:
             guard(room)
 
 
 def single_thread(_: Room | None = None) -> None:
-    """Landlock and seccomp bind the calling thread, so it must be the only one. Raises NotAlone."""
+    """Landlock and seccomp bind the calling thread, so it must be the only one. Raises NotAloneError."""
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208 - pathlib's objects are too slow after a fork
     if threads != 1:
-        raise NotAlone(f"{threads} threads")
+        raise NotAloneError(f"{threads} threads")
 
 
 def own_session(_: Room) -> None:
@@ -73,7 +73,7 @@ def own_folder(room: Room) -> None:
     for name in ("HOME", "TMPDIR", "TMP", "TEMP"):
         os.environ[name] = str(room.folder)
     if "tempfile" in sys.modules:
-        sys.modules["tempfile"].tempdir = str(room.folder)
+        vars(sys.modules["tempfile"])["tempdir"] = str(room.folder)
 
 
 def first_to_die(_: Room) -> None:
@@ -172,4 +172,3 @@ def missing() -> str:
 
 def _system() -> str:
     return {"darwin": "macOS", "win32": "Windows"}.get(sys.platform, sys.platform)
-

@@ -17,6 +17,8 @@ PRINTED_BYTES = 64 * 2**10
 FLOOD_BYTES = 16 * 2**20
 FOLDER_BYTES = 256 * 2**20
 FOLDER_FILES = 1_000
+UNANSWERED = 70
+"""Exit status of a child that was locked but could not answer."""
 _LONGEST_MESSAGE = 4_000
 _LARGEST_HEADER = 2**16
 
@@ -79,7 +81,7 @@ _STOPPED = {
     ),
     "disk": (
         f"The file wrote more than {FOLDER_BYTES // 2**20} MiB or {FOLDER_FILES:,} files and was stopped. A network "
-        "needs no files: move downloads and checkpoints under `if __name__ == \"__main__\":`."
+        'needs no files: move downloads and checkpoints under `if __name__ == "__main__":`.'
     ),
     "reply": (
         f"The network and its weights take more than {reply.LARGEST // 2**20} MiB. Models in this course are far "
@@ -93,6 +95,8 @@ def _ending(outcome: Outcome, error: ValueError) -> str:
     if status < 0:
         cause = _CAUSES.get(-status, _CRASH)
         return f"The file ended the Python process with {_signal(-status)}: {cause}. {last}".strip()
+    if status == UNANSWERED:
+        return f"The network was built, but could not be handed over: {last}. Is it very large?"
     if status != 0:
         return (
             f"The file ended the Python process (status {status}) before it could be captured: remove calls of "

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 
 from grader.sandbox import kernel
-from grader.sandbox.syscalls import ALLOWED, AUDIT_ARCH, FILTERED, MACHINES, MISSING, NEWEST, Numbers
+from grader.sandbox.syscalls import ALLOWED, AUDIT_ARCH, FILTERED, MACHINES, MISSING, NEWEST
 
 ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from grader.errors import GraderError
 from grader.sandbox import box, child, listening, nursery, outcome, reply
+from grader.sandbox.level import Isolation
 from grader.sandbox.outcome import Limits, Outcome
 
 START_SECONDS = 180.0
@@ -32,19 +33,26 @@ _END_SECONDS = 5.0
 class Zygote:
     """A context manager; `run` answers one request at a time.
 
-    `boxed`: inside bubblewrap, which ends with the thread that started it. `without` leaves guards out, for tests.
+    `boxed`: inside bubblewrap, which ends with the thread that started it.
     """
 
-    def __init__(self, *, boxed: bool = False, without: Iterable[str] = ()) -> None:
+    def __init__(self, *, boxed: bool = False) -> None:
         self.boxed = boxed
-        self.without = frozenset(without)
+        self.isolation = Isolation()
         self.folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._ready = False
 
+    @property
+    def planted(self) -> Path:
+        """A file beside the children's folders, as they would see it: no child may read it."""
+        assert self.folder is not None
+        return Path("/tmp" if self.boxed else self.folder / "zygote", nursery.PLANTED)  # noqa: S108 - the box's own
+
     def __enter__(self) -> Self:
-        self.start()
+        if self._process is None:
+            self.start()
         self.wait()
         return self
 
@@ -73,8 +81,6 @@ class Zygote:
                 start_new_session=True,
             )
         self._control = ours
-        with contextlib.suppress(OSError):  # wait() says why it ended
-            nursery.send(ours, {"without": sorted(self.without)})
 
     def wait(self) -> None:
         """Wait until the zygote can fork. Raises GraderError when it cannot be had."""
@@ -86,12 +92,20 @@ class Zygote:
         message, _ = nursery.receive(self._control)
         if message is None or message.get("ready") is not True:
             raise self._lost("it ended while it started")
-        if message["threads"] != 1 and not self.without:
-            raise self._lost(f"it has {message['threads']} threads, and a fork needs one alone")
         self._ready = True
 
-    def run(self, request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture") -> tuple[bytes, ...]:
-        """The parts that a locked child answers with. Raises SubmissionError, or GraderError when the zygote fails."""
+    def run(
+        self,
+        request: dict[str, Any],
+        limits: Limits | None = None,
+        *,
+        kind: str = "capture",
+        without: Iterable[str] = (),
+    ) -> tuple[bytes, ...]:
+        """The parts that a locked child answers with. `without` leaves guards out of its lock: for tests.
+
+        Raises SubmissionError, and GraderError when the zygote fails; the next call then starts another.
+        """
         limits = limits or Limits()
         if not self._ready:
             self.start()
@@ -104,6 +118,7 @@ class Zygote:
             "seconds": limits.seconds,
             "memory_bytes": limits.memory_bytes,
             "prepare": packages,
+            "without": sorted(without),
         }
         try:
             found = self._converse(order, json.dumps(request | {"nonce": nonce.hex()}).encode(), limits)

@@ -28,7 +28,6 @@ class Process:
     """
 
     def __init__(self, program: Path = PROGRAM) -> None:
-        self._ready = False
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
             [sys.executable, "-I", "-B", "-W", "ignore", str(program)],
             stdin=subprocess.PIPE,
@@ -59,14 +58,11 @@ class Process:
             started = False
         if not started:
             raise GraderError(f"The training process did not start: it {self._ending()}.")
-        self._ready = True
 
     def say(self, message: Message) -> None:
-        """Send a message. Raises as `hear` when the process is gone."""
-        try:
+        """Send a message. That the process is gone is noticed by who waits for the answer."""
+        with contextlib.suppress(OSError):
             send(self._stdin, message)
-        except OSError:
-            raise self._death() from None
 
     def hear(self, seconds: float) -> Message:
         """The next message, within so many seconds.
@@ -98,9 +94,7 @@ class Process:
         with contextlib.suppress(OSError):  # what was still to be sent has no reader
             self._stdin.close()
 
-    def _death(self) -> SubmissionError | GraderError:
-        if not self._ready:
-            return GraderError(f"The training process did not start: it {self._ending()}.")
+    def _death(self) -> SubmissionError:
         return SubmissionError(
             f"The training process {self._ending()}. The grader trains one submission in one process; this one took it "
             "down: look for layers, batches or indices that are far too large."

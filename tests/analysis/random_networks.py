@@ -133,11 +133,20 @@ def join(draw, x: Tensor, y: Tensor):
         lambda x, y: torch.cat([x[:, :1, :, : y.shape[3]], y[:, :1, :, : x.shape[3]]], dim=2),
         lambda x, y: torch.cat([x[:, :1, : y.shape[2]], y[:, :1, : x.shape[2]]], dim=3),
         lambda x, y: x * y.mean((1, 2, 3), keepdim=True).sigmoid(),
-        lambda x, y: x + y.mean((1, 2), keepdim=True)[..., : x.shape[3]] if y.shape[3] >= x.shape[3] else x + x.mean(),
+        lambda x, y: (
+            x + y.mean((1, 2), keepdim=True)[..., : x.shape[3]]
+            if y.shape[3] >= x.shape[3]
+            else x + x.mean((2, 3), keepdim=True)
+        ),
         lambda x, y: torch.stack(_same_channels(x, y), dim=1).amax(1),
         lambda x, y: torch.maximum(*_same_channels(x, y)),
     ]
     return draw(st.sampled_from(choices)), 2
+
+
+def _column_means(x: Tensor, y: Tensor) -> Tensor:
+    """A row of means as wide as x."""
+    return (y if y.shape[3] >= x.shape[3] else x).mean((1, 2), keepdim=True)[..., : x.shape[3]]
 
 
 def _same_channels(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

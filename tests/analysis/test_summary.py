@@ -47,7 +47,7 @@ def test_it_is_json():
 
 
 def test_both_totals_are_flagged():
-    assert "26,458" in " ".join(analysis().flags)
+    assert "26,458" in " ".join(analysis().notes)
 
 
 def test_analysing_loads_no_torch():

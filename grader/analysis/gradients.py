@@ -1,0 +1,57 @@
+"""Which parameters training can change: those that a gradient reaches, and that the optimizer is given.
+
+In: a Program. Out: names of parameters that keep their initial values though the network uses them.
+"""
+
+from __future__ import annotations
+
+from grader.analysis.arguments import base
+from grader.analysis.dataflow import Dataflow, trace
+from grader.program import Graph, Program
+
+_STOPS = {"detach", "detach_", "argmax", "argmin"}
+
+
+def unreached(program: Program, flow: Dataflow | None = None) -> tuple[str, ...]:
+    """Trainable parameters in use that are cut off from the loss by `torch.no_grad()` or `detach()`.
+
+    `flow` is the train graph's dataflow.
+    """
+    flow = flow or trace(program.train)
+    owners = {weight.name: weight.storage for weight in program.weights}
+    reached = {owners[name] for name in _weights(program.train, _with_gradient(program.train, flow))}
+    used = {owners[name] for name in _weights(program.train, flow.live)}
+    return tuple(
+        weight.name
+        for weight in program.weights
+        if weight.kind == "parameter" and weight.trainable and weight.name in used - reached
+    )
+
+
+def left_out(program: Program) -> tuple[str, ...]:
+    """Trainable parameters that the optimizer is not given."""
+    given = {name for group in program.recipe.optimizer.groups for name in group.parameters}
+    owners = {weight.name: weight.storage for weight in program.weights}
+    trained = {owners[name] for name in given}
+    return tuple(
+        weight.name
+        for weight in program.weights
+        if weight.kind == "parameter" and weight.trainable and weight.name == weight.storage not in trained
+    )
+
+
+def _with_gradient(graph: Graph, flow: Dataflow) -> set[str]:
+    """The nodes on a path from the output along which gradients flow."""
+    found: set[str] = set()
+    waiting = [graph.output]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            if graph[name].gradient and base(graph[name]) not in _STOPS:
+                waiting.extend(flow.reads[name])
+    return found
+
+
+def _weights(graph: Graph, names: set[str] | frozenset[str]) -> set[str]:
+    return {str(graph[name].arguments[0]) for name in names if graph[name].op == "weight"}

@@ -1,0 +1,174 @@
+"""Call the student's configure_optimizers and understand its answer, in whatever form.
+
+In: the file's definitions, a built model, the length of the training. Out: a `Plan`: one optimizer, at most one
+scheduler, and how often that is stepped. Runs in the child.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from grader.capture.settings import Asker, short
+from grader.errors import SubmissionError
+
+OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad")
+_PER_STEP = (lr_scheduler.OneCycleLR, lr_scheduler.CyclicLR)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What configure_optimizers returned, in one form. `interval` is "step" or "epoch"."""
+
+    optimizer: torch.optim.Optimizer
+    scheduler: Any = None
+    interval: str = "epoch"
+    monitor: Literal["loss", "accuracy"] = "loss"
+
+
+def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
+    """How `model` is trained for `epochs` epochs of `steps` steps. Raises SubmissionError that says what to return."""
+    line = ask.line("configure_optimizers")
+    if not any(True for _ in model.parameters()):
+        raise SubmissionError(
+            "The network has no parameters to train. Layers in a plain list are not found: use nn.ModuleList or "
+            "nn.Sequential for layers, and nn.ParameterList for parameters."
+        )
+    configure = ask("configure_optimizers", "optimizer")
+    if configure is ask.default.get("optimizer"):
+        return _default_plan(ask.default, model, steps, epochs)
+    if not callable(configure):
+        raise SubmissionError(
+            f"configure_optimizers is {short(configure)}; it must be a function "
+            "configure_optimizers(model, steps_per_epoch, epochs) that returns the optimizer.",
+            line=line,
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        answer = _call(configure, model, steps, epochs, line)
+    found = _understood(answer, epochs, line)
+    if type(found.optimizer) not in [getattr(torch.optim, name) for name in OPTIMIZERS]:
+        raise SubmissionError(
+            f"configure_optimizers uses the optimizer {type(found.optimizer).__name__}. The grader trains with "
+            f"torch.optim's {', '.join(OPTIMIZERS)}: use one of these.",
+            line=line,
+        )
+    return found
+
+
+def _call(configure: Callable[..., Any], model: nn.Module, steps: int, epochs: int, line: int | None) -> Any:
+    """Call with as many of (model, steps_per_epoch, epochs) as the function takes: by name, else in this order."""
+    offered = {"model": model, "steps_per_epoch": steps, "epochs": epochs}
+    parameters = inspect.signature(configure).parameters
+    if parameters.keys() <= offered.keys():
+        return configure(**{name: offered[name] for name in parameters})
+    needed = [name for name, item in parameters.items() if item.default is item.empty]
+    if len(needed) > len(offered):
+        raise SubmissionError(
+            f"configure_optimizers needs {len(needed)} arguments ({', '.join(needed)}). The grader calls it with "
+            "(model, steps_per_epoch, epochs): give the others a default.",
+            line=line,
+        )
+    return configure(*list(offered.values())[: len(needed)])
+
+
+def _understood(answer: Any, epochs: int, line: int | None) -> Plan:
+    """Lightning's forms: an optimizer; (optimizer, scheduler); lists of one each; a dictionary."""
+    if isinstance(answer, dict):
+        optimizer, scheduler = answer.get("optimizer"), answer.get("lr_scheduler")
+    elif isinstance(answer, (tuple, list)) and 1 <= len(answer) <= 2:
+        optimizer, scheduler = (_single(item) for item in (*answer, None)[:2])
+    else:
+        optimizer, scheduler = answer, None
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise SubmissionError(
+            f"configure_optimizers returns {short(answer)}. Return one optimizer, (optimizer, scheduler), or "
+            '{"optimizer": ..., "lr_scheduler": {"scheduler": ..., "interval": "step"}}.',
+            line=line,
+        )
+    return _scheduled(optimizer, scheduler, epochs, line)
+
+
+def _single(item: Any) -> Any:
+    """The one element of a list, as Lightning allows it; lists of several stay, and are refused."""
+    if isinstance(item, (tuple, list)):
+        return item[0] if len(item) == 1 else item or None
+    return item
+
+
+def _scheduled(optimizer: torch.optim.Optimizer, scheduler: Any, epochs: int, line: int | None) -> Plan:
+    options: Mapping[str, Any] = scheduler if isinstance(scheduler, dict) else {"scheduler": scheduler}
+    inner = options.get("scheduler")
+    if inner is not None and not isinstance(inner, lr_scheduler.LRScheduler):
+        raise SubmissionError(
+            f"configure_optimizers returns {short(inner)} as its scheduler. Use one of torch.optim.lr_scheduler; "
+            "SequentialLR and ChainedScheduler make one of several.",
+            line=line,
+        )
+    if inner is not None and inner.optimizer is not optimizer:
+        raise SubmissionError(
+            "configure_optimizers returns a scheduler of another optimizer: make it with the one you return.",
+            line=line,
+        )
+    interval = options.get("interval") or _natural_interval(inner, epochs)
+    if interval not in ("step", "epoch"):
+        raise SubmissionError(
+            f'configure_optimizers gives the scheduler the interval {short(interval)}; write "step" or "epoch".',
+            line=line,
+        )
+    if options.get("frequency", 1) != 1:
+        raise SubmissionError(
+            f"configure_optimizers gives the scheduler the frequency {short(options['frequency'])}; the grader steps "
+            "it after every step or every epoch. Leave the frequency out.",
+            line=line,
+        )
+    if isinstance(inner, lr_scheduler.ReduceLROnPlateau):
+        return Plan(optimizer, inner, "epoch", _monitored(inner, interval, options.get("monitor"), line))
+    return Plan(optimizer, inner, interval)
+
+
+def _monitored(
+    scheduler: lr_scheduler.ReduceLROnPlateau, interval: str, monitor: Any, line: int | None
+) -> Literal["loss", "accuracy"]:
+    """What the plateau rule looks at; where nothing is said, a rule that waits for a maximum looks at accuracy."""
+    if interval != "epoch":
+        raise SubmissionError(
+            'ReduceLROnPlateau is stepped after every epoch here: write "interval": "epoch", or leave it out.',
+            line=line,
+        )
+    natural: Literal["loss", "accuracy"] = "accuracy" if scheduler.mode == "max" else "loss"
+    found = natural if monitor is None else "accuracy" if "acc" in str(monitor) else "loss"
+    if found != natural:
+        raise SubmissionError(
+            f"ReduceLROnPlateau waits for the {scheduler.mode}imum of {short(monitor)}: write mode='max' for an "
+            "accuracy and mode='min' for a loss.",
+            line=line,
+        )
+    return natural
+
+
+def _natural_interval(scheduler: Any, epochs: int) -> str:
+    """OneCycleLR and CyclicLR are made for steps, unless their length is the number of epochs; the rest for epochs."""
+    if not isinstance(scheduler, _PER_STEP):
+        return "epoch"
+    return "epoch" if getattr(scheduler, "total_steps", None) == epochs else "step"
+
+
+def _default_plan(default: Mapping[str, Any], model: nn.Module, steps: int, epochs: int) -> Plan:
+    kind = default["optimizer"]
+    optimizer = getattr(torch.optim, kind["name"])(model.parameters(), **kind["settings"])
+    wanted = default.get("scheduler")
+    if not wanted:
+        return Plan(optimizer)
+    length = epochs * steps if wanted["interval"] == "step" else epochs
+    lengths = {"OneCycleLR": {"total_steps": length}, "CosineAnnealingLR": {"T_max": length}}
+    settings = lengths.get(wanted["name"], {}) | wanted["settings"]
+    scheduler = getattr(lr_scheduler, wanted["name"])(optimizer, **settings)
+    return Plan(optimizer, scheduler, wanted["interval"])

@@ -1,0 +1,109 @@
+"""Step a student's scheduler through the whole training, and write down what each step of the optimizer would use.
+
+In: a `Plan`. Out: a `Schedule`, and a `Plateau` where the schedule depends on how training goes. Runs in the child.
+
+The schedule is not interpreted: OneCycleLR's momentum, warm-ups and lambdas are what they really are.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.optim import lr_scheduler
+
+from grader.capture import explain
+from grader.capture.plan import Plan
+from grader.errors import SubmissionError
+from grader.program import Plateau, Run, Schedule
+
+Curves = tuple[tuple[Run, ...], ...]
+
+
+def schedule(plan: Plan, *, epochs: int, steps: int, line: int | None) -> tuple[Schedule, Plateau | None]:
+    """What `plan` sets in every one of `epochs` times `steps` steps. Raises SubmissionError with `line`."""
+    if isinstance(plan.scheduler, lr_scheduler.ReduceLROnPlateau):
+        rates, momenta = _record(plan.optimizer, None, "epoch", epochs, steps, line)
+        return Schedule(scheduler="ReduceLROnPlateau", learning_rate=rates, momentum=momenta), _plateau(plan)
+    name = type(plan.scheduler).__name__ if plan.scheduler is not None else None
+    rates, momenta = _record(plan.optimizer, plan.scheduler, plan.interval, epochs, steps, line)
+    return Schedule(scheduler=name, learning_rate=rates, momentum=momenta), None
+
+
+def _record(
+    optimizer: torch.optim.Optimizer, scheduler: Any, interval: str, epochs: int, steps: int, line: int | None
+) -> tuple[Curves, Curves]:
+    """Step the scheduler through all of training and write down what each step would use."""
+    rates: list[list[float]] = [[] for _ in optimizer.param_groups]
+    momenta: list[list[float]] = [[] for _ in optimizer.param_groups]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no step of the optimizer is taken here, which schedulers warn about
+        for epoch in range(epochs):
+            for step in range(steps):
+                for group, rate, momentum in zip(optimizer.param_groups, rates, momenta, strict=True):
+                    rate.append(float(group["lr"]))
+                    momentum.append(_momentum(group))
+                last = epoch == epochs - 1 and step == steps - 1
+                if scheduler is not None and not last and (interval == "step" or step == steps - 1):
+                    _advance(scheduler, epoch * steps + step + 1, line)
+    _check_curves("learning rate", rates, line)
+    has_momentum = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
+    _check_curves("momentum (or beta1)", momenta if has_momentum else [], line)
+    return _runs(rates), _runs(momenta) if has_momentum else ()
+
+
+def _check_curves(what: str, curves: list[list[float]], line: int | None) -> None:
+    for curve in curves:
+        for step, value in enumerate(curve):
+            if not (math.isfinite(value) and value >= 0):
+                raise SubmissionError(
+                    f"The {what} is {value} in step {step + 1} of training; it must be a number of at least 0.",
+                    line=line,
+                )
+
+
+def _advance(scheduler: Any, step: int, line: int | None) -> None:
+    try:
+        scheduler.step()
+    except Exception as error:
+        raise SubmissionError(
+            f"The scheduler fails after step {step}: {explain.first_line(error) or type(error).__name__}. If it is too "
+            "short, make it as long as the training: steps_per_epoch * epochs steps, or set its interval.",
+            line=line,
+        ) from error
+
+
+def _momentum(group: Mapping[str, Any]) -> float:
+    if "betas" in group:
+        return float(group["betas"][0])
+    return float(group.get("momentum", math.nan))
+
+
+def _runs(curves: Iterable[list[float]]) -> Curves:
+    return tuple(tuple(_encode(curve)) for curve in curves)
+
+
+def _encode(curve: list[float]) -> Iterable[Run]:
+    start = 0
+    for index in range(1, len(curve) + 1):
+        if index == len(curve) or curve[index] != curve[start]:
+            yield Run(value=curve[start], steps=index - start)
+            start = index
+
+
+def _plateau(plan: Plan) -> Plateau:
+    scheduler = plan.scheduler
+    return Plateau(
+        monitor=plan.monitor,
+        mode=scheduler.mode,
+        factor=scheduler.factor,
+        patience=scheduler.patience,
+        threshold=scheduler.threshold,
+        threshold_mode=scheduler.threshold_mode,
+        cooldown=scheduler.cooldown,
+        min_lr=tuple(float(rate) for rate in scheduler.min_lrs),
+        eps=scheduler.eps,
+    )

@@ -1,0 +1,55 @@
+"""An attack before it is run: its name, what blocking it promises, and from which level of isolation on."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grader.sandbox import kernel
+
+REFUSALS = {errno.EPERM, errno.EACCES, errno.ENOSYS}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What to aim at: a file beside the child's folder, one of the grader's on the host, the user's home.
+
+    `descriptors` (from 0) is how many the child should hold, `environment` the names of variables that it should not.
+    """
+
+    planted: Path
+    host_file: Path
+    home: Path
+    descriptors: int
+    environment: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`run` returns normally when the attack works, and raises when it is blocked."""
+
+    name: str
+    promise: str
+    level: int
+    run: Callable[[Target], None]
+
+
+class Blocked(Exception):  # noqa: N818 - it is the good outcome
+    """The attack did not work."""
+
+
+def attack(level: int) -> Callable[[Callable[[Target], None]], Attempt]:
+    """Make an Attempt of a function: it goes by the function's name, and promises what the docstring says."""
+    return lambda function: Attempt(function.__name__.replace("_", " "), function.__doc__ or "", level, function)
+
+
+def asked(name: str, *arguments: Any) -> None:
+    """Make a system call with arguments that cannot succeed: blocked when it is refused before they are looked at."""
+    try:
+        kernel.call(name, *arguments)
+    except OSError as error:
+        if error.errno in REFUSALS:
+            raise Blocked from error

@@ -1,0 +1,26 @@
+"""Two BatchNorm layers are made, one is used: one is enough for the check, and the other one is named nowhere.
+
+✓ parameter_limit: 7,482 parameters
+✓ gap_or_fc: GAP
+✓ receptive_field: 32 × 32 pixels
+· 7,482 parameters count; Keras would also count the 48 running statistics of BatchNorm: 7,530
+"""
+
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, 5, padding=2)
+        self.norm1 = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 16, 5, padding=2)
+        self.norm2 = nn.BatchNorm2d(16)
+        self.drop = nn.Dropout(0.1)
+        self.conv3 = nn.Conv2d(16, 10, 5, padding=2)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.relu(self.norm1(self.conv1(x))), 2)
+        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
+        return self.conv3(self.drop(x)).mean((2, 3))

@@ -1,0 +1,177 @@
+"""Which level is chosen, what it is called, and why it is not a higher one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from grader.errors import GraderError
+from grader.sandbox import box, isolation, landlock, lock, probes
+from grader.sandbox.capture import capture
+from grader.sandbox.level import Isolation
+from tests.sandbox.hostile import network
+
+SOURCE = network().encode()
+
+
+@pytest.fixture
+def assignment():
+    from pathlib import Path
+
+    from grader import assignment
+
+    return assignment.load(Path(assignment.__file__).parents[1] / "assignments" / "mnist_20k")
+
+
+class _Zygote:
+    """A zygote whose probes say what a test wants."""
+
+    answers: ClassVar[dict[bool, set[str]]] = {}
+    honest = True
+
+    def __init__(self, *, boxed: bool = False) -> None:
+        self.boxed, self.isolation, self.closed = boxed, Isolation(), False
+        self.planted = "/nowhere"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+
+    def start(self):
+        pass
+
+    def run(self, request, limits=None, *, kind="capture", without=()):
+        import json
+
+        from grader.errors import SubmissionError
+
+        if kind == "probes":
+            leaks = self.answers.get(self.boxed, set())
+            return (json.dumps({item.name: item.name not in leaks for item in probes.attempts()}).encode(),)
+        if not self.honest:
+            raise SubmissionError("the export fails")
+        return (b"{}", b"")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine that has everything, without the seconds that real zygotes take."""
+    monkeypatch.setattr(isolation, "Zygote", _Zygote)
+    monkeypatch.setattr(isolation, "fresh", lambda reason="": isolation.Fresh(Isolation(1, reason)))
+    monkeypatch.setattr(lock, "missing", lambda: "")
+    monkeypatch.setattr(box, "missing", lambda: "")
+    monkeypatch.setattr(_Zygote, "answers", {})
+    monkeypatch.setattr(_Zygote, "honest", True)
+    return monkeypatch
+
+
+def test_the_strongest_level_is_chosen(machine):
+    with isolation.choose() as sandbox:
+        assert (sandbox.isolation.name, sandbox.isolation.reason) == ("3 boxed", "")
+
+
+def test_without_bubblewrap_the_child_locks_itself(machine):
+    machine.setattr(box, "missing", lambda: "bubblewrap (bwrap) is not installed")
+    found = isolation.choose().isolation
+    assert (found.name, found.reason) == ("2 self-locked", "bubblewrap (bwrap) is not installed")
+
+
+def test_without_landlock_only_a_process_is_left(machine):
+    machine.setattr(lock, "missing", lambda: "this kernel has no Landlock")
+    found = isolation.choose().isolation
+    assert (found.name, found.reason) == ("1 process", "this kernel has no Landlock")
+
+
+def test_an_open_probe_costs_the_level_and_is_named(machine):
+    machine.setattr(_Zygote, "answers", {True: {"fork"}})
+    found = isolation.choose().isolation
+    assert found.name == "2 self-locked"
+    assert found.reason == f"level 3 boxed: 1 of {len(probes.attempts())} probes were not blocked: fork"
+
+
+def test_a_probe_that_only_level_3_promises_does_not_cost_level_2(machine):
+    machine.setattr(_Zygote, "answers", {False: {"see that a file exists"}})
+    assert isolation.choose(most=2).isolation.name == "2 self-locked"
+
+
+def test_a_lock_in_which_honest_networks_fail_is_not_used(machine):
+    machine.setattr(_Zygote, "honest", False)
+    found = isolation.choose().isolation
+    assert found.name == "1 process"
+    assert "an honest network cannot be captured in it (the export fails)" in found.reason
+
+
+@pytest.mark.parametrize("require", [None, 1, 2, 3])
+def test_a_level_that_is_there_satisfies_every_requirement_up_to_it(machine, require):
+    assert isolation.choose(require).isolation.level == 3
+
+
+@pytest.mark.parametrize(("most", "require"), [(1, 2), (1, 3), (2, 3)])
+def test_nothing_is_graded_below_the_required_level(machine, most, require):
+    with pytest.raises(GraderError, match=f"cannot grade here: isolation level {require} .* is required"):
+        isolation.choose(require, most=most)
+
+
+def test_the_refusal_says_why_and_what_to_do(machine):
+    machine.setattr(lock, "missing", lambda: "macOS has neither Landlock nor seccomp")
+    with pytest.raises(GraderError, match=r"macOS has neither Landlock nor seccomp\. Grade on Linux"):
+        isolation.choose(2)
+
+
+def test_a_sandbox_that_was_begun_is_taken(machine):
+    begun = isolation.begin()
+    assert isolation.choose(begun=begun) is begun
+
+
+def test_a_begun_sandbox_of_a_level_that_fails_is_ended(machine):
+    machine.setattr(_Zygote, "answers", {True: {"fork"}})
+    begun = isolation.begin()
+    assert isolation.choose(begun=begun).isolation.level == 2
+    assert begun.closed
+
+
+def test_a_begun_sandbox_is_ended_when_its_level_is_not_wanted_after_all(machine):
+    begun = isolation.begin()
+    isolation.choose(most=2, begun=begun)
+    assert begun.closed
+
+
+def test_nothing_is_begun_where_nothing_can_be_locked(machine):
+    machine.setattr(lock, "missing", lambda: "macOS has neither Landlock nor seccomp")
+    assert isolation.begin() is None
+
+
+def test_old_landlock_with_too_few_rights_is_told_by_its_probes_not_by_its_number(machine):
+    machine.setattr(landlock, "version", lambda: 1)
+    assert isolation.choose().isolation.level == 3
+
+
+def test_the_level_goes_onto_what_was_captured(zygote, assignment):
+    zygote.isolation = Isolation(3 if zygote.boxed else 2)
+    captured = capture(SOURCE, "net.py", assignment, train_images=1000, seeds=(0,), sandbox=zygote)
+    assert captured.isolation == ("3 boxed" if zygote.boxed else "2 self-locked")
+
+
+def test_both_levels_capture_the_same_program_and_weights(locked, boxed, assignment):
+    ways = [capture(SOURCE, "net.py", assignment, train_images=1000, seeds=(0, 1), sandbox=s) for s in (locked, boxed)]
+    assert ways[0].program == ways[1].program
+    assert ways[0].values == ways[1].values
+
+
+def test_a_fresh_process_captures_what_a_zygote_captures(locked, assignment):
+    fresh = capture(SOURCE, "net.py", assignment, train_images=1000, seeds=(0,))
+    other = capture(SOURCE, "net.py", assignment, train_images=1000, seeds=(0,), sandbox=locked)
+    assert fresh.isolation == "1 process"
+    assert (fresh.program, fresh.values) == (other.program, other.values)
+
+
+@pytest.mark.usefixtures("linux")
+def test_this_machine_gives_the_level_that_its_locks_allow(request):
+    expected = 1 if lock.missing() else 2 if box.missing() else 3
+    with isolation.choose(expected) as sandbox:
+        assert sandbox.isolation.level == expected
+        assert sandbox.isolation.open == ()
+        assert bool(sandbox.isolation.reason) == (expected < 3)
