@@ -122,6 +122,16 @@ def analyse(
     raise typer.Exit(_guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root)))
 
 
+@app.command()
+def explain(
+    check: Annotated[str | None, typer.Argument(help="A check's name; lists all checks if none.")] = None,
+) -> None:
+    """Say what a check means and why it matters, with examples."""
+    from grader import explain as explanations
+
+    raise typer.Exit(_guarded(lambda: explanations.show(check)))
+
+
 def _guarded(work: Work) -> int:
     """Run a command and turn what can go wrong into a message on standard error and an exit code."""
     from grader.submission import UsageError

@@ -58,7 +58,7 @@ def grade(wanted: Wanted) -> int:
     _speak_any_encoding()
     known = assignments.load_all(wanted.root)
     found = submission.discover(wanted.paths, known, root=wanted.root, assignment=wanted.assignment)
-    from grader import pipeline  # torch takes seconds: only when there is something to grade
+    from grader import outcome, pipeline  # torch takes seconds: only when there is something to grade
     from grader.training import data, device
 
     place = device.choose(wanted.device)
@@ -77,7 +77,7 @@ def grade(wanted: Wanted) -> int:
             messages.print(f"Interrupted. The reports so far are in {wanted.output}.")
             return 130
     _conclude(reports, wanted)
-    return pipeline.exit_code(reports, known)
+    return outcome.exit_code(reports, known)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@
     ○ line 40: for epoch in range(20): (it does something instead of defining it)
 
 A mark, the check and what it measured; then the reason, and an arrow for each hint. A file that cannot be graded has
-one line, "✗ submission:". ⚑ is a flag for the instructor, · a note, ○ a statement that was not executed. Checks that are not
-named pass; flags, notes and statements that are not named are not there.
+one line, "✗ submission:". ⚑ is a flag for the instructor, · a note, ○ a statement that was not executed. Checks that
+are not named pass; flags, notes and statements that are not named are not there.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SHOWN = ("parameter_limit", "gap_or_fc", "receptive_field")
 FLAG, NOTE, LEFT_OUT = "⚑", "·", "○"
 STARTS = (*(mark.symbol for mark in MARKS.values()), FLAG, NOTE, LEFT_OUT)
 NOT_TRAINED = "static checks only (--static)"
+OF_EVERY_BATCH_NORM = "Keras would add"
 
 
 def docstring(text: str) -> str:
@@ -64,7 +65,7 @@ def _items(report: Report, named: set[str]) -> list[list[str]]:
     if report.problem is not None:
         items.append([f"{MARKS[report.verdict].symbol} submission: {_placed(report.problem.message, report.problem.line)}"])
     items += [[f"{FLAG} {flag}"] for flag in report.flags]
-    items += [[f"{NOTE} {note}"] for note in report.notes]
+    items += [[f"{NOTE} {note}"] for note in report.notes if OF_EVERY_BATCH_NORM not in note]
     return items + [[f"{LEFT_OUT} {_hint(item)}"] for item in report.left_out]
 
 

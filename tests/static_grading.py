@@ -6,6 +6,7 @@ captured right here; everything else is what `python -m grader grade --static` r
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +60,8 @@ def report(source: str, name: str = "net.py") -> Report:
     content = source.encode()
     submission = Submission(Path(name), name.removesuffix(".py"), name, every_check().name, content, "")
     options = pipeline.Options(static=True)
-    with mock.patch.object(pipeline, "capture", _capture), _apart():
+    alone = mock.patch.object(sys, "argv", [name])
+    with mock.patch.object(pipeline, "capture", _capture), alone, _apart():
         return pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True))
 
 

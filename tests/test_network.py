@@ -12,7 +12,7 @@ import pytest
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ from grader.program import read
 from tests.networks import CLASSES, habits, images, networks, program_of
 
 STEPS = 20
-SLOW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=25)
 
 
 def fit(model: nn.Module, parameters: list[nn.Parameter]) -> list[float]:
@@ -96,7 +96,7 @@ def test_the_program_of_a_network_with_every_habit_is_accepted():
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_changed_shape_is_always_refused(data):
     changed = parsed()
     nodes = changed[data.draw(st.sampled_from(["train", "eval"]))]["nodes"]
@@ -127,7 +127,7 @@ def mutations(node: dict[str, Any]) -> st.SearchStrategy[tuple[str, Any]]:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_forged_graph_is_accepted_or_refused_and_never_ends_in_another_exception(data):
     forged = parsed()
     node = data.draw(st.sampled_from(forged["train"]["nodes"]))
@@ -279,7 +279,7 @@ def test_a_tensor_of_another_shape_or_type_is_named_with_both(other):
 
 
 @given(st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_damaged_values_are_refused_and_never_end_in_another_exception(data):
     values = bytearray(captured()[1])
     header = int.from_bytes(values[:8], "little")

@@ -33,8 +33,8 @@ Masks = dict[AxisName, list[int]]
 class Probe:
     """Runs the graph on marked images. `found` are the masks of each node in `sights`.
 
-    `blind` are nodes that should not depend on the image at all; `seeing` those of them that do. `mixed` are nodes where
-    a plain image shows the marks of others: images see each other there.
+    `blind` are nodes that should not depend on the image at all; `seeing` those of them that do. `mixed` are nodes
+    where a plain image shows the marks of others: images see each other there.
     """
 
     graph: Graph

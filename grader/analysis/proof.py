@@ -92,8 +92,8 @@ def _losing(graph: Graph, sights: Mapping[str, Sight]) -> Iterator[str]:
 
 
 def _behind(graph: Graph, names: set[str]) -> dict[str, str]:
-    """Every node that depends on one of `names`, with the first of them."""
-    cause = {name: name for name in names}
+    """Every node that depends on one of `names`, with the first of them; those themselves come first, in order."""
+    cause = {node.name: node.name for node in graph.nodes if node.name in names}
     reads = trace(graph).reads
     for node in graph.nodes:
         for source in reads[node.name]:

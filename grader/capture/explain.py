@@ -78,6 +78,8 @@ def _torch_message(error: BaseException, text: str) -> str | None:
         )
     if "shapes cannot be multiplied" in text or "size mismatch" in text:
         return f"Two layers do not fit together: {text}. Check the number of features that this layer expects."
+    if "before Module.__init__() call" in text:
+        return "nn.Module cannot hold layers before it is set up: begin __init__ with super().__init__()."
     if "expected input" in text and "channels" in text:
         return f"Two layers do not fit together: {text}. Check in_channels and out_channels."
     return None

@@ -200,6 +200,8 @@ def _wrong_shape(shape: tuple[int, ...], images: int, classes: int) -> str:
         )
     if len(shape) > 2:
         return f"{text}. Pool over the image and flatten with x.flatten(1) before you return."
+    if shape == (images,):
+        return f"{text}: one number per image. Return the scores of all classes, without argmax() or max()."
     return f"{text}: one row per image, one score per class."
 
 

@@ -217,9 +217,10 @@ class _Reader:
         try:
             ops.find(op).bind(arguments, keywords)
         except ValueError as error:
+            form = f" in this form: {error}" if op in ops.OPERATORS else ""
             raise SubmissionError(
-                f"The forward pass uses {op}, which the grader does not know: {error}. Every operator that trains a "
-                "network here is on a list; write this step with usual layers and tensor functions.",
+                f"The forward pass uses {op}, which the grader does not know{form}. Every operator that trains a "
+                "network here is on a list; write this step with ordinary layers and tensor functions.",
                 line=self._line(node),
             ) from error
         self._add(node, op, tuple(arguments), keywords, gradient=gradient)

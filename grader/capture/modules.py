@@ -20,15 +20,19 @@ SHOWN = (
 )
 
 
+Lines = dict[int, tuple[int, nn.Module]]
+"""By id: the line that made a module, and the module itself, which keeps its id from being used again."""
+
+
 @contextmanager
-def recorded(filename: str) -> Iterator[dict[int, int]]:
-    """Note, for every module made inside, the line of the file `filename` that made it: {id(module): line}."""
-    lines: dict[int, int] = {}
+def recorded(filename: str) -> Iterator[Lines]:
+    """Note, for every module made inside, the line of the file `filename` that made it."""
+    lines: Lines = {}
     original = nn.Module.__init__
 
     def noted(self: nn.Module, *arguments: Any, **keywords: Any) -> None:
         if line := _line(filename, self):
-            lines.setdefault(id(self), line)
+            lines.setdefault(id(self), (line, self))
         original(self, *arguments, **keywords)
 
     nn.Module.__init__ = noted  # type: ignore[method-assign] # put back below; torch has no hook for construction
@@ -52,11 +56,14 @@ def _line(filename: str, module: nn.Module) -> int | None:
     return None
 
 
-def declared(model: nn.Module, lines: dict[int, int]) -> tuple[Module, ...]:
+def declared(model: nn.Module, lines: Lines) -> tuple[Module, ...]:
     """Every module of the model but the model itself, in order of declaration."""
     return tuple(
         Module(
-            path=path[:200], type=type(module).__name__[:200], settings=_settings(module), line=lines.get(id(module))
+            path=path[:200],
+            type=type(module).__name__[:200],
+            settings=_settings(module),
+            line=lines.get(id(module), (None,))[0],
         )
         for path, module in model.named_modules()
         if path

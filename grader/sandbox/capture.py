@@ -60,7 +60,7 @@ def capture(
     parts = sandbox.run(request, limits) if sandbox else child.run(request, limits)
     found = _checked(parts, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
-        raise SubmissionError("The captured network does not belong to this assignment: it takes or gives other shapes.")
+        raise SubmissionError("The captured network does not belong to this assignment: its shapes are others.")
     level = sandbox.isolation.name if sandbox else child.LEVEL
     return Captured(found, dict(zip(seeds, parts[1:], strict=True)), time.perf_counter() - started, level)
 

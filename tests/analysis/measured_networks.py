@@ -30,7 +30,7 @@ def _attend(x, patches, classify):
 
 def _differing_channels(x, first, second):
     """Groups of channels that see differently, mixed group by group, taken apart and swapped."""
-    x = torch.cat([x, first(x)], dim=1).relu()
+    x = torch.cat([x, x.neg(), first(x)], dim=1).relu()
     one, two = second(x).chunk(2, dim=1)
     return torch.cat([two, one[:, 1:3], two[:, :4]], dim=1).mean((2, 3))
 
@@ -92,7 +92,7 @@ NETWORKS = {
     "corners": nn.Sequential(
         nn.Upsample(size=(9, 7), mode="bilinear", align_corners=True), nn.Conv2d(1, 4, 3), *tail(4)
     ),
-    "grouped_differently": Net(_differing_channels, nn.Conv2d(1, 3, 3, padding=1), nn.Conv2d(4, 8, 3, groups=2)),
+    "grouped_differently": Net(_differing_channels, nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(4, 8, 3, groups=2)),
     "gathered": Net(lambda x, a: a(x)[:, torch.arange(9, -1, -1)].mean((2, 3)), nn.Conv2d(1, 10, 3)),
     "unfold": Net(_patches, nn.Linear(9, 8), nn.Linear(8, 10)),
     "pixel_shuffle": Net(_shuffle, nn.Conv2d(1, 10, 3)),

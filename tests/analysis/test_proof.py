@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from torch import nn
 
-from grader.analysis import proof
+from grader.analysis import proof, rules
 from grader.analysis.receptive_field import ReceptiveField, receptive_field
 from grader.analysis.rules import windowed
 from grader.analysis.sight import AXES, Sight
 from grader.analysis.windows import convolution
+from grader.ops import Kind
 from grader.program import Node
 from tests.analysis.graphs import measurable
 from tests.analysis.measured_networks import NETWORKS, tail
@@ -28,7 +29,9 @@ def proof_of(model: nn.Module, shape=(1, 28, 28)) -> proof.Proof:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_operator_is_proven_by_measurement(name):
-    found = proof_of(NETWORKS[name])
+    graph, weights = measurable(NETWORKS[name].eval())
+    assert receptive_field(graph).proven
+    found = proof.measure(graph, weights)
     assert found.proven, found.text
 
 
@@ -45,6 +48,12 @@ def test_images_that_see_each_other_are_named():
         found.text
         == "proven by measurement at 3 operators, before log_softmax lets the images of a batch see each other"
     )
+
+
+def test_an_operator_that_should_not_see_the_image_and_does_is_named(monkeypatch):
+    monkeypatch.setitem(rules.RULES, Kind.LINEAR, lambda call: None)
+    found = proof_of(nn.Sequential(nn.Conv2d(1, 4, 3), *tail(4)))
+    assert found.disagreement == "linear sees the image, which the rule denies"
 
 
 def test_a_wrong_rule_is_found_and_named(monkeypatch):

@@ -60,3 +60,13 @@ def test_recording_ends_with_the_block_also_after_an_error():
         assert nn.Module.__init__ is not original
         raise ValueError
     assert nn.Module.__init__ is original
+
+
+def test_a_module_is_not_taken_for_one_that_was_made_and_thrown_away_before_it():
+    build = "".join("    nn.ReLU()\n" for _ in range(50))
+    source = "import torch.nn as nn\n\ndef build():\n" + build + "    return nn.Sequential(nn.Linear(1, 1))\n"
+    names: dict[str, object] = {}
+    exec(compile(source, FILE, "exec"), names)
+    with recorded(FILE) as lines:
+        model = names["build"]()
+    assert [module.line for module in declared(model, lines)] == [54]  # import, blank, def, 50 ReLUs, return

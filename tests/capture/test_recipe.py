@@ -137,7 +137,7 @@ def test_a_scheduler_for_epochs_may_be_stepped_after_every_step():
 
 
 @given(st.lists(st.sampled_from([0.5, 0.25, 0.125]), min_size=EPOCHS, max_size=EPOCHS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_runs_add_up_to_the_steps_and_neighbours_differ(factors):
     body = f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: {factors}[epoch])"
     (curve,) = read(configured(body)).schedule.learning_rate
@@ -329,7 +329,10 @@ REFUSED = [
     ("EPOCHS = 1 / 0", "EPOCHS could not be defined: ZeroDivisionError"),
     ("criterion = nn.MSELoss()", "criterion is MSELoss(). The grader trains with nn.CrossEntropyLoss"),
     ("criterion = lambda output, label: output.sum()", "criterion is <function <lambda>"),
-    ("criterion = nn.CrossEntropyLoss(reduction='none')", "whose reduction cannot be used: Input should be 'mean' or 'sum'"),
+    (
+        "criterion = nn.CrossEntropyLoss(reduction='none')",
+        "whose reduction cannot be used: Input should be 'mean' or 'sum'",
+    ),
     ("criterion = nn.CrossEntropyLoss(ignore_index=3)", "ignore_index"),
     ("criterion = 'mse'", "criterion is 'mse'. The grader trains with"),
     ("criterion = nn.CrossEntropyLoss(label_smoothing=3.0)", "label_smoothing"),

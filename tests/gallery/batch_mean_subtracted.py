@@ -5,8 +5,8 @@
 ✓ receptive_field: 32 × 32 pixels
 ✗ independent_samples: by its batch
     an image's scores change with the other images of its batch
-    → BatchNorm with track_running_stats=False, or in train mode inside forward(), uses the statistics of the test batch; so does a mean over dimension 0.
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
+    → Each image must be scored by itself. BatchNorm with track_running_stats=False, or in train mode inside forward(), uses the statistics of the test batch; so does a mean over dimension 0.
+    → line 26: mean runs over dimension 0, the images of the batch: dimension 1 holds the channels or classes, 2 and 3 the rows and columns.
 """
 
 import torch.nn as nn

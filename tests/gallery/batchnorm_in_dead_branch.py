@@ -3,10 +3,9 @@
 ✓ parameter_limit: 7,610 parameters
 ✗ batch_norm: 0 layers
     no BatchNorm layer has an effect on the output
-    → line 22: norm (BatchNorm2d) has no effect: what forward() makes of its result in line 28 never reaches the output.
+    → line 20: norm (BatchNorm2d) has no effect: forward() calls it in line 27, but what comes of the result never reaches the output.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,610 parameters count; Keras would also count the 32 running statistics of BatchNorm: 7,642
 """
 
 import torch.nn as nn

@@ -6,7 +6,6 @@
     → line 19: norm1 (BatchNorm2d) has no effect: it runs in eval mode during training.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

@@ -8,7 +8,6 @@ isinstance() finds it, and so do most summaries. A layer counts when the output 
     → line 24: drop (Dropout) has no effect: forward() never calls it.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

@@ -3,10 +3,9 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ dropout: 0 layers
     no Dropout layer with p > 0 has an effect on the output
-    → line 22: drop (Dropout) has no effect: what forward() makes of its result in line 28 never reaches the output.
+    → line 21: drop (Dropout) has no effect: forward() calls it in line 27, but what comes of the result never reaches the output.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

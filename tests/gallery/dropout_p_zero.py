@@ -3,10 +3,9 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ dropout: 0 layers
     no Dropout layer with p > 0 has an effect on the output
-    → line 20: body.7 (Dropout) has no effect: its p is 0.
+    → line 19: body.7 (Dropout) has no effect: its p is 0.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

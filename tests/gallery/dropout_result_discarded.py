@@ -5,10 +5,9 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ dropout: 0 layers
     no Dropout layer with p > 0 has an effect on the output
-    → line 24: drop (Dropout) has no effect: forward() calls it in line 30 and throws the result away.
+    → line 23: drop (Dropout) has no effect: forward() calls it in line 29 and throws the result away.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

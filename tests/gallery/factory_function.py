@@ -5,7 +5,6 @@ A factory (build_model, create_model or get_model) is what the grader calls firs
 ✓ parameter_limit: 7,450 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

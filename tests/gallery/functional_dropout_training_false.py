@@ -3,10 +3,9 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ dropout: 0 layers
     no Dropout layer with p > 0 has an effect on the output
-    → line 27: This dropout has no effect: it is switched off in training too.
+    → line 26: This dropout has no effect: it is off in training too; write training=self.training.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

@@ -5,7 +5,6 @@ F.conv2d, F.batch_norm and F.dropout count as much as the modules of the same na
 ✓ parameter_limit: 7,416 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,416 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,432
 """
 
 import torch

@@ -5,7 +5,6 @@ Convolutions with BatchNorm, dropout, global average pooling, one fully connecte
 ✓ parameter_limit: 9,930 parameters
 ✓ gap_or_fc: GAP → FC
 ✓ receptive_field: 30 × 30 pixels
-· 9,930 parameters count; Keras would also count the 48 running statistics of BatchNorm: 9,978
 """
 
 import torch.nn as nn

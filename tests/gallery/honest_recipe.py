@@ -5,7 +5,6 @@ The grader reads it as data and runs the training itself.
 ✓ parameter_limit: 10,058 parameters
 ✓ gap_or_fc: GAP → FC
 ✓ receptive_field: 32 × 32 pixels
-· 10,058 parameters count; Keras would also count the 48 running statistics of BatchNorm: 10,106
 """
 
 import torch

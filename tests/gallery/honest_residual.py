@@ -5,7 +5,6 @@ Both branches see the same centre, so the sum sees what the longer one sees.
 ✓ parameter_limit: 9,178 parameters
 ✓ gap_or_fc: GAP → FC
 ✓ receptive_field: 32 × 32 pixels
-· 9,178 parameters count; Keras would also count the 160 running statistics of BatchNorm: 9,338
 """
 
 import torch.nn as nn

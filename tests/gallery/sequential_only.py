@@ -5,7 +5,6 @@ A top-level `model` is built again for every seed.
 ✓ parameter_limit: 7,450 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· 7,450 parameters count; Keras would also count the 16 running statistics of BatchNorm: 7,466
 """
 
 import torch.nn as nn

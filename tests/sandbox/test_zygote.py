@@ -155,7 +155,7 @@ def test_one_submission_sees_nothing_of_the_one_before(zygote):
 
 
 def test_the_source_of_the_one_before_is_not_in_memory(zygote):
-    zygote.run(request(network("secret = 'a sentence of another student entirely'")))
+    zygote.run(request(network(f"secret = {'a sentence of another student entirely. ' * 50!r}")))
     look = """
     import ctypes
     needle = bytes(reversed(b"yleritne tneduts rehtona fo ecnetnes a"))
@@ -164,10 +164,9 @@ def test_the_source_of_the_one_before_is_not_in_memory(zygote):
         begin, end = (int(part, 16) for part in line.split()[0].split("-"))
         if "rw-p" in line and end - begin < 2**28:
             found += ctypes.string_at(begin, end - begin).count(needle)
-    raise RuntimeError(f"found {found}")
+    raise RuntimeError(f"found it {'often' if found >= 50 else 'only where it was looked for'}")
     """
-    earlier, alone = attempt(zygote, look), attempt(zygote, look.replace("yleritne", "yletelpmoc"))
-    assert (earlier, alone) == ("RuntimeError: found 2", "RuntimeError: found 2")
+    assert "only where it was looked for" in attempt(zygote, look)
 
 
 def test_a_zygote_that_dies_is_an_error_of_ours_and_is_replaced(linux):
