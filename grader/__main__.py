@@ -76,6 +76,9 @@ def grade(
     train_anyway: Annotated[
         bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
     ] = False,
+    require_isolation: Annotated[
+        int | None, typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation.")
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Grade again what is unchanged since its report was written.")
     ] = False,
@@ -100,6 +103,7 @@ def grade(
         seeds=_seeds(seeds),
         train_anyway=train_anyway,
         fresh=fresh,
+        require_isolation=require_isolation,
         output=output,
         as_json=as_json,
         quiet=quiet,

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from grader import __version__
 from grader.report import Environment
+from grader.sandbox.level import Isolation
 
 
-def describe(*, device: str, isolation: str) -> Environment:
-    """Versions, processor and system of this process."""
+def describe(*, device: str, isolation: Isolation) -> Environment:
+    """Versions, processor and system of this process; `isolation` is the sandbox's."""
     return Environment(
         grader=__version__,
         python=platform.python_version(),
@@ -22,7 +23,8 @@ def describe(*, device: str, isolation: str) -> Environment:
         processor=_processor(),
         cores=os.cpu_count() or 1,
         device=device,
-        isolation=isolation,
+        isolation=isolation.name,
+        isolation_reason=isolation.reason,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from grader.clock import Clock
     from grader.findings import Findings
     from grader.sandbox.capture import Captured
+    from grader.sandbox.level import Isolation
     from grader.submission import Submission
 
 
@@ -31,6 +32,7 @@ def finished(
     findings: Findings,
     checks: Sequence[CheckResult],
     clock: Clock,
+    isolation: Isolation,
 ) -> Report:
     """The report of a submission whose checks have run."""
     done = findings.trial
@@ -53,13 +55,13 @@ def finished(
         notes=findings.analysis.notes,
         quick_look=done.quick_look if done else "",
         interrupted=done.interrupted if done else False,
-        environment=environment.describe(device=done.device if done else "none", isolation=captured.isolation),
+        environment=environment.describe(device=done.device if done else "none", isolation=isolation),
         seconds=clock.seconds | ({"training": done.seconds} if done else {}),
         started=clock.started.isoformat(timespec="seconds"),
     )
 
 
-def unfinished(submission: Submission, assignment: Assignment, error: Exception) -> Report:
+def unfinished(submission: Submission, assignment: Assignment, error: Exception, isolation: Isolation) -> Report:
     """The report of a submission that could not be graded: no points when it is at fault, "broken" when we are."""
     problem = _problem(error)
     return Report(
@@ -73,7 +75,7 @@ def unfinished(submission: Submission, assignment: Assignment, error: Exception)
         max_points=assignment.points,
         checks=(),
         problem=problem,
-        environment=environment.describe(device="none", isolation="1 process"),
+        environment=environment.describe(device="none", isolation=isolation),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

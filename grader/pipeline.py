@@ -17,6 +17,7 @@ from grader.findings import Findings
 from grader.render.progress import TrainingProgress
 from grader.report import Report
 from grader.sandbox.capture import Captured, capture
+from grader.sandbox.isolation import Sandbox
 from grader.submission import Submission
 from grader.training.data import TRAIN_IMAGES, Source
 
@@ -30,10 +31,16 @@ class Options:
     epochs: int | None = None
     seeds: int | None = None
     train_anyway: bool = False
+    require_isolation: int | None = None
 
 
 def grade(
-    submission: Submission, assignment: Assignment, images: Source, options: Options, progress: TrainingProgress
+    submission: Submission,
+    assignment: Assignment,
+    images: Source,
+    options: Options,
+    progress: TrainingProgress,
+    sandbox: Sandbox,
 ) -> Report:
     """Grade one submission. Raises nothing but KeyboardInterrupt, and that only before training began."""
     clock = Clock()
@@ -42,31 +49,35 @@ def grade(
             raise submission.problem
         progress.stage("Reading the network")
         with clock.measure("capture"):
-            captured = capture_submission(submission, assignment, images, options)
+            captured = capture_submission(submission, assignment, images, sandbox, seeds=options.seeds)
         progress.stage("Proving its structure")
         with clock.measure("analysis"):
             found = Findings(captured, assignment, images, options, progress)
             questions = found.for_checks()
         checks = plugin.run(questions, progress.check)
     except Exception as error:  # whatever it is, it ends this submission's journey and nobody else's
-        return outcome.unfinished(submission, assignment, error)
-    return outcome.finished(submission, assignment, captured, found, checks, clock)
+        return outcome.unfinished(submission, assignment, error, sandbox.isolation)
+    return outcome.finished(submission, assignment, captured, found, checks, clock, sandbox.isolation)
 
 
-def capture_submission(submission: Submission, assignment: Assignment, images: Source, options: Options) -> Captured:
+def capture_submission(
+    submission: Submission, assignment: Assignment, images: Source, sandbox: Sandbox, *, seeds: int | None = None
+) -> Captured:
     """The submission as data, checked to run by itself. Raises SubmissionError."""
-    seeds = range(max(2, options.seeds or assignment.most_seeds))  # two networks show which weights are random
+    wanted = range(max(2, seeds or assignment.most_seeds))  # two networks show which weights are random
     name = submission.path.name if submission.path.name.isascii() else f"{submission.name}.py"
-    captured = capture(submission.source, name, assignment, train_images=images.train_images, seeds=seeds)
+    captured = capture(
+        submission.source, name, assignment, train_images=images.train_images, seeds=wanted, sandbox=sandbox
+    )
     network.check_size(captured.program, assignment.limits)
     network.check_shapes(captured.program)
     return captured
 
 
-def analyse(submission: Submission, assignment: Assignment) -> dict[str, Any]:
+def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:
     """The JSON analysis of a submission, without images and training. Raises SubmissionError."""
     if submission.problem:
         raise submission.problem
     source = Source("mnist", practice=False, train_images=TRAIN_IMAGES.shape[0])
-    captured = capture_submission(submission, assignment, source, Options())
+    captured = capture_submission(submission, assignment, source, sandbox)
     return summary.to_json(findings.analyse(captured), assignment)

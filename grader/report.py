@@ -145,7 +145,10 @@ class Training(Record):
 
 
 class Environment(Record):
-    """Where this was measured: what a lab note needs."""
+    """Where this was measured: what a lab note needs.
+
+    `isolation` is the level that student code ran at, `isolation_reason` why it was not a higher one.
+    """
 
     grader: str
     python: str
@@ -156,6 +159,7 @@ class Environment(Record):
     cores: int
     device: str
     isolation: str
+    isolation_reason: str = ""
 
 
 class Report(Record):

@@ -22,11 +22,13 @@ from grader.render import terminal
 from grader.render.escape import printable
 from grader.render.progress import TrainingProgress
 from grader.report import Report
+from grader.sandbox import isolation
 from grader.whole import write_whole
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
     from grader.pipeline import Options
+    from grader.sandbox.isolation import Sandbox
     from grader.submission import Submission
     from grader.training.data import Source
 
@@ -47,6 +49,7 @@ class Wanted:
     seeds: int | None
     train_anyway: bool
     fresh: bool
+    require_isolation: int | None
     output: Path
     as_json: bool
     quiet: bool
@@ -58,7 +61,8 @@ def grade(wanted: Wanted) -> int:
     _speak_any_encoding()
     known = assignments.load_all(wanted.root)
     found = submission.discover(wanted.paths, known, root=wanted.root, assignment=wanted.assignment)
-    from grader import outcome, pipeline  # torch takes seconds: only when there is something to grade
+    begun = isolation.begin()  # the sandbox gets ready while torch, which takes seconds, is loaded here
+    from grader import outcome, pipeline
     from grader.training import data, device
 
     place = device.choose(wanted.device)
@@ -67,15 +71,18 @@ def grade(wanted: Wanted) -> int:
     images = data.resolve(wanted.dataset, wanted.data, say=lambda text: messages.print(text, style="dim"))
     if images.note:
         messages.print(images.note, style="yellow")
-    options = pipeline.Options(wanted.device, wanted.static, wanted.epochs, wanted.seeds, wanted.train_anyway)
-    desk = _Desk(wanted, images, options, place.type, key.secret(), messages)
+    options = pipeline.Options(
+        wanted.device, wanted.static, wanted.epochs, wanted.seeds, wanted.train_anyway, wanted.require_isolation
+    )
     reports = []
-    for item in found:
-        report = desk.report(item, known[item.assignment])
-        reports.append(report)
-        if report.interrupted:
-            messages.print(f"Interrupted. The reports so far are in {wanted.output}.")
-            return 130
+    with isolation.choose(wanted.require_isolation, begun=begun) as sandbox:
+        desk = _Desk(wanted, images, options, place.type, key.secret(), messages, sandbox)
+        for item in found:
+            report = desk.report(item, known[item.assignment])
+            reports.append(report)
+            if report.interrupted:
+                messages.print(f"Interrupted. The reports so far are in {wanted.output}.")
+                return 130
     _conclude(reports, wanted)
     return outcome.exit_code(reports, known)
 
@@ -90,6 +97,7 @@ class _Desk:
     device: str
     secret: bytes
     messages: Console
+    sandbox: Sandbox
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
         """The report on one submission, shown and kept: an earlier run's where that still stands."""
@@ -102,7 +110,7 @@ class _Desk:
         from grader import pipeline  # as above
 
         with TrainingProgress(item.name, console=self.messages, quiet=self.wanted.quiet) as progress:
-            report = pipeline.grade(item, assignment, self.images, self.options, progress)
+            report = pipeline.grade(item, assignment, self.images, self.options, progress, self.sandbox)
         report = key.sealed(report, address, self.secret)
         try:
             grades.write(report, self.wanted.output, secret=self.secret)
@@ -150,7 +158,8 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
     from grader import pipeline  # as above
 
     try:
-        analysis = pipeline.analyse(found[0], known[found[0].assignment])
+        with isolation.choose() as sandbox:
+            analysis = pipeline.analyse(found[0], known[found[0].assignment], sandbox)
     except SubmissionError as error:
         where = f"{found[0].display}:{error.line}: " if error.line else f"{found[0].display}: "
         Console(stderr=True).print(printable(where + error.message, 4000), markup=False, highlight=False)

@@ -17,6 +17,7 @@ from grader.errors import GraderError
 from grader.grades import write_whole
 from grader.render import terminal
 from grader.render.progress import TrainingProgress
+from grader.sandbox import isolation
 from grader.training.data import resolve
 from reference import measurement
 
@@ -39,8 +40,8 @@ def main(
     for name in _wanted(list(claims), names or []):
         file = measurement.HERE / f"{name}.py"
         (found,) = submission.discover([file], known, root=ROOT)
-        with TrainingProgress(found.name, console=messages) as progress:
-            report = pipeline.grade(found, known[found.assignment], images, options, progress)
+        with isolation.choose() as sandbox, TrainingProgress(found.name, console=messages) as progress:
+            report = pipeline.grade(found, known[found.assignment], images, options, progress, sandbox)
         Console().print(terminal.scorecard(report))
         measured[name] = measurement.of_report(report)
         ordered = {key: measured[key] for key in claims if key in measured}

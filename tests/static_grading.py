@@ -26,6 +26,7 @@ from grader.capture import explain
 from grader.render.progress import TrainingProgress
 from grader.report import Report
 from grader.sandbox.capture import Captured
+from grader.sandbox.isolation import Fresh
 from grader.submission import Submission
 from grader.training.data import Data, Source
 
@@ -62,7 +63,7 @@ def report(source: str, name: str = "net.py") -> Report:
     options = pipeline.Options(static=True)
     alone = mock.patch.object(sys, "argv", [name])
     with mock.patch.object(pipeline, "capture", _capture), alone, _apart():
-        return pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True))
+        return pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True), Fresh())
 
 
 def _capture(

@@ -189,7 +189,8 @@ def head_hints(graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...])
         return ()
     hints = [hint for node in graph.nodes if node.name in field.live for hint in _near_miss(field, node)]
     if not hints:
-        hints = [Hint(text="Average each channel of the last map as a whole: nn.AdaptiveAvgPool2d(1) does it.")]
+        text = "Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it."
+        hints = [Hint(text=text, line=field.line)]
     return tuple(hints)
 
 

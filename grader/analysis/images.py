@@ -33,10 +33,10 @@ def _live(graph: Graph) -> Iterator[Node]:
 
 
 def _draws(node: Node) -> bool:
-    given = arguments(node)
     if kind(node) is Kind.DROPOUT:
+        given = arguments(node)
         return bool(given["train"]) and given["p"] > 0
-    return base(node) in _DRAWN or (base(node) == "rrelu" and bool(given["training"]))
+    return base(node) in _DRAWN or (base(node) == "rrelu" and bool(arguments(node)["training"]))
 
 
 def _drawing(node: Node) -> str:

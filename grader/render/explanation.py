@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.constrain import Constrain
@@ -12,9 +13,11 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from grader.explain import Example, Explanation
 from grader.render.marks import MARKS, bullets, section
 from grader.report import Verdict
+
+if TYPE_CHECKING:
+    from grader.explain import Example, Explanation
 
 WIDEST = 100
 

@@ -22,7 +22,7 @@ from grader.render.check_lines import check_lines, hint_lines
 from grader.render.escape import printable
 from grader.render.layer_table import layer_table
 from grader.render.marks import MARKS, bullets, headline, label, section
-from grader.report import Problem, Report, Verdict
+from grader.report import Environment, Problem, Report, Verdict
 
 WIDEST = 100
 """Longer lines are harder to read than they are worth."""
@@ -118,11 +118,21 @@ def _notes(report: Report) -> list[RenderableType]:
     return notes
 
 
+def _isolation(where: Environment) -> str:
+    reason = f" ({printable(where.isolation_reason, 200)})" if where.isolation_reason else ""
+    return f"{where.isolation}{reason}"
+
+
 def _colophon(report: Report) -> RenderableType:
     """Time, machine and versions: what a lab note needs, in a quiet voice."""
     where = report.environment
     stages = (f"{printable(stage, 20)} {words.duration(seconds)}" for stage, seconds in report.seconds.items())
-    machine = (where.device, f"{where.processor}, {where.cores} cores", where.platform, f"isolation {where.isolation}")
+    machine = (
+        where.device,
+        f"{where.processor}, {where.cores} cores",
+        where.platform,
+        f"isolation {_isolation(where)}",
+    )
     versions = (f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python"))
     grid = Table.grid(padding=(0, 2, 0, 1))
     for name, facts in (("time", stages), ("machine", machine), ("versions", versions), ("started", [report.started])):

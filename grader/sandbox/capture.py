@@ -58,7 +58,7 @@ def capture(
         "default_recipe": assignment.recipe.model_dump(mode="json"),
     }
     parts = sandbox.run(request, limits) if sandbox else child.run(request, limits)
-    found = _checked(parts, tuple(seeds))
+    found = checked(parts, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError("The captured network does not belong to this assignment: its shapes are others.")
     level = sandbox.isolation.name if sandbox else child.LEVEL
@@ -72,17 +72,29 @@ def _text(source: bytes) -> str:
         raise SubmissionError(f"The file is not UTF-8 text: {error.reason} at byte {error.start}.") from error
 
 
-def _checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
+def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
     """The Program in a reply, when the reply holds what was asked for. Raises SubmissionError."""
     if len(parts) != 1 + len(seeds):
         raise SubmissionError("The captured network does not belong to this run: it has weights for other seeds.")
     try:
         strict_json.read(parts[0])
-        for values in parts[1:]:
-            weights_file.check(values)
     except ValueError as error:
-        raise SubmissionError(f"The network was captured, but the result cannot be accepted: {error}.") from error
+        raise _refused(error) from error
+    for values in parts[1:]:
+        checked_weights(values)
     found = program.read(parts[0])
     if found.seeds != seeds:
         raise SubmissionError("The captured network does not belong to this run: it names other seeds.")
     return found
+
+
+def checked_weights(values: bytes) -> None:
+    """Raises SubmissionError unless `values` is a plain safetensors file."""
+    try:
+        weights_file.check(values)
+    except ValueError as error:
+        raise _refused(error) from error
+
+
+def _refused(error: ValueError) -> SubmissionError:
+    return SubmissionError(f"The network was captured, but the result cannot be accepted: {error}.")

@@ -1,0 +1,27 @@
+"""The last convolution's kernel is as large as the map: neither pooled nor called fully connected.
+
+✓ parameter_limit: 17,706 parameters
+✗ gap_or_fc: full kernel
+    the network ends in full-kernel convolution (Conv2d): neither global average pooling nor a fully connected layer
+    → Average each channel of the last map as a whole: nn.AdaptiveAvgPool2d(1) does it.
+✓ receptive_field: 32 × 32 pixels
+✗ gap: full kernel
+    the network ends in full-kernel convolution (Conv2d): the last map is not averaged as a whole
+    → Average each channel of the last map as a whole: nn.AdaptiveAvgPool2d(1) does it.
+"""
+
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 8, 5, padding=2), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.05),
+            nn.Conv2d(16, 16, 5, padding=2), nn.ReLU(),
+        )
+        self.head = nn.Conv2d(16, 10, 7)
+
+    def forward(self, x):
+        return self.head(self.body(x)).flatten(1)

@@ -1,0 +1,26 @@
+"""A layer called `bn` that is a LayerNorm: names do not count.
+
+✓ parameter_limit: 7,434 parameters
+✗ batch_norm: 0 layers
+    no BatchNorm layer has an effect on the output
+✓ gap_or_fc: GAP
+✓ receptive_field: 32 × 32 pixels
+· receptive field: a normalisation over positions adds a view of the whole image; not counted
+"""
+
+import torch.nn as nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, 5, padding=2)
+        self.bn = nn.LayerNorm([8, 28, 28], elementwise_affine=False)
+        self.body = nn.Sequential(
+            nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(8, 16, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.05),
+            nn.Conv2d(16, 10, 5, padding=2), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        )
+
+    def forward(self, x):
+        return self.body(self.bn(self.conv1(x)))

@@ -1,0 +1,18 @@
+"""The linear layer expects another size than flattening gives.
+
+✗ submission: line 18: Two layers do not fit together: addmm: mat1 and mat2 shapes cannot be multiplied (2x1152 and 320x10). Check the number of features that this layer expects.
+"""
+
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 8, 5)
+        self.fc = nn.Linear(320, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.conv(x), 2)
+        return self.fc(x.flatten(1))
