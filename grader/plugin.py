@@ -213,7 +213,7 @@ def run(findings: Findings, on_result: Callable[[CheckResult], None] = lambda re
     checker = Checker(findings, on_result)
     arguments = [str(CHECKS), "-c", os.devnull, f"--rootdir={CHECKS}", "--noconftest", "-p", "no:cacheprovider"]
     arguments += ["-p", "no:terminal", "-p", "no:logging", "-p", "no:faulthandler", "-p", "no:warnings"]
-    # These collect garbage five times over at the end, which takes longer than the checks: torch leaves much to look at.
+    # These collect garbage five times over at the end, which takes longer than the checks.
     arguments += ["-p", "no:unraisableexception", "-p", "no:threadexception"]
     arguments += ["--assert=plain", "--capture=no", "--import-mode=importlib"]
     with _environment(), contextlib.redirect_stdout(io.StringIO()):

@@ -175,7 +175,13 @@ def test_analyse_prints_the_analysis_without_training(tmp_path):
 
 
 def test_help_loads_no_torch():
-    code = "import sys; sys.argv = ['grader', '--help']\ntry:\n    import runpy; runpy.run_module('grader', run_name='__main__')\n"
-    code += "except SystemExit:\n    print('torch' in sys.modules)"
+    code = """
+import runpy, sys
+sys.argv = ["grader", "--help"]
+try:
+    runpy.run_module("grader", run_name="__main__")
+except SystemExit:
+    print("torch" in sys.modules)
+"""
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert result.stdout.endswith("False\n")

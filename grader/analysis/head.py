@@ -12,6 +12,7 @@ from typing import Literal
 
 from grader.analysis.arguments import arguments, base, kind, several
 from grader.analysis.dataflow import trace
+from grader.analysis.final_map import covered, placed, spatial_maps
 from grader.analysis.receptive_field import ReceptiveField
 from grader.analysis.sight import AXES, AxisName, Sight
 from grader.ops import Kind
@@ -70,17 +71,18 @@ def head(graph: Graph, field: ReceptiveField) -> tuple[HeadItem, ...]:
 
 
 def _behind(graph: Graph, field: ReceptiveField) -> set[str]:
-    """The nodes that depend on a final feature map."""
-    behind = set(field.ends)
-    reads = trace(graph).reads
+    """The nodes that depend on the last map of several rows and columns."""
+    flow = trace(graph)
+    ends = set(spatial_maps(graph, flow, field.answers))
+    behind = set(ends)
     for node in graph.nodes:
-        if any(source in behind for source in reads[node.name]):
+        if any(source in behind for source in flow.reads[node.name]):
             behind.add(node.name)
-    return behind - set(field.ends)
+    return behind - ends
 
 
 def _items(graph: Graph, field: ReceptiveField, node: Node, pending: list[str]) -> Iterator[HeadItem]:
-    lost = _lost(field, node)
+    lost = _lost(graph, field, node)
     if kind(node) in _MIXES and _learned(graph, field, node):
         if not lost and _positions(field, node):
             return
@@ -124,27 +126,26 @@ def _spelled(node: Node) -> str:
     return node.module_type if name.replace("_", "") in node.module_type.lower() and node.module_type else name
 
 
-def _placed(field: ReceptiveField, name: str) -> set[AxisName]:
-    answer = field.answers[name]
-    if not isinstance(answer, Sight):
-        return set()
-    return {axis for axis in AXES for part in answer.parts if part.axis == axis and part.size > 1}
+def _placed(field: ReceptiveField, name: str) -> frozenset[AxisName]:
+    return placed(field.answers[name], least=2)
 
 
 def _sources(field: ReceptiveField, node: Node) -> list[str]:
     return [name for name in node.references() if isinstance(field.answers[name], Sight)]
 
 
-def _positions(field: ReceptiveField, node: Node) -> set[AxisName]:
+def _positions(field: ReceptiveField, node: Node) -> frozenset[AxisName]:
     """The axes along which what the node reads has positions."""
-    return {axis for name in _sources(field, node) for axis in _placed(field, name)}
+    return frozenset(axis for name in _sources(field, node) for axis in _placed(field, name))
 
 
-def _lost(field: ReceptiveField, node: Node) -> set[AxisName]:
-    """The axes that the node ends: its input has positions along them, its result has none."""
+def _lost(graph: Graph, field: ReceptiveField, node: Node) -> frozenset[AxisName]:
+    """The axes that the node ends: its input has positions along them, and its result sees them all in one."""
     if kind(node) in {Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.SIZE, Kind.CREATE, None}:
-        return set()
-    return _positions(field, node) - _placed(field, node.name) if field.answers[node.name] is not None else set()
+        return frozenset()
+    if kind(node) is Kind.CONVOLUTION:
+        return covered(graph, field.answers, node)
+    return _positions(field, node) - placed(field.answers[node.name])
 
 
 def _learned(graph: Graph, field: ReceptiveField, node: Node) -> bool:
@@ -187,14 +188,14 @@ def head_hints(graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...])
     """What looks like global average pooling and is none, and what to write instead."""
     if any(item.kind == "global average pooling" for item in items):
         return ()
-    hints = [hint for node in graph.nodes if node.name in field.live for hint in _near_miss(field, node)]
+    hints = [hint for node in graph.nodes if node.name in field.live for hint in _near_miss(graph, field, node)]
     if not hints:
         text = "Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it."
         hints = [Hint(text=text, line=field.line)]
     return tuple(hints)
 
 
-def _near_miss(field: ReceptiveField, node: Node) -> Iterator[Hint]:
+def _near_miss(graph: Graph, field: ReceptiveField, node: Node) -> Iterator[Hint]:
     name = base(node)
     if "avg_pool" not in name and name != "mean":
         return
@@ -203,9 +204,9 @@ def _near_miss(field: ReceptiveField, node: Node) -> Iterator[Hint]:
             text="This pools windows of one pixel, which changes nothing. nn.AdaptiveAvgPool2d(1) pools the whole map.",
             line=node.line,
         )
-    elif _lost(field, node) and not _before_end(field, node):
+    elif _lost(graph, field, node) and not _before_end(field, node):
         return
-    elif _lost(field, node):
+    elif _lost(graph, field, node):
         yield Hint(
             text="This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.",
             line=node.line,
@@ -216,6 +217,8 @@ def _near_miss(field: ReceptiveField, node: Node) -> Iterator[Hint]:
             text=f"This leaves a map of {size} positions: nn.AdaptiveAvgPool2d(1) pools the whole map to one.",
             line=node.line,
         )
+    elif "avg_pool2d" in name and not _positions(field, node) and not _before_end(field, node):
+        yield Hint(text="The map is 1 × 1 here already: there is nothing left to average.", line=node.line)
 
 
 def _before_end(field: ReceptiveField, node: Node) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 
 from grader.analysis.bits import Bits, any_of
 from grader.analysis.dataflow import Dataflow, trace
+from grader.analysis.final_map import final_maps
 from grader.analysis.propagation import Answer, Unknown, propagate
 from grader.analysis.sight import AXES, AxisName, Sight, spread
 from grader.program import Graph
@@ -95,7 +96,7 @@ class ReceptiveField:
     """The answer for a whole graph.
 
     `answers` has what each node sees; `final` names the final feature map: the last tensor with rows and columns on the
-    way to the output, before global pooling, flattening, or a kernel as large as the map. `ends` are all such maps, the
+    way to the output, before the head (see `grader.analysis.final_map`). `ends` are all such maps, the
     final one last, where several feed the head. `live` are the nodes that the output depends on.
     """
 
@@ -179,7 +180,7 @@ def receptive_field(graph: Graph, flow: Dataflow | None = None) -> ReceptiveFiel
     """The receptive field after every node of `graph`, at the image size that the graph was captured with."""
     flow = flow or trace(graph)
     answers = propagate(graph)
-    ends = _ends(graph, flow, answers)
+    ends = final_maps(graph, flow, answers)
     final = graph[ends[-1]]
     height, width = (graph.input.shape or (1, 1))[-2:]
     return ReceptiveField(answers, final.name, ends, final.line, (int(height), int(width)), flow.live)
@@ -204,40 +205,3 @@ def _masks(bits: Bits, at: int | None, count: int) -> tuple[int, ...]:
     rows = any_of(bits, others).reshape(-1, bits.shape[-1])
     masks = tuple(int.from_bytes(row.astype("<u8").tobytes(), "little") for row in np.ascontiguousarray(rows))
     return masks * count if len(masks) == 1 else masks
-
-
-def is_map(answer: Answer) -> bool:
-    """Whether a tensor still has rows and columns."""
-    return isinstance(answer, Sight) and {part.axis for part in answer.parts} >= set(AXES)
-
-
-def _ends(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
-    """The live maps that no other map is made from, as they were before they were flattened."""
-    maps = [node.name for node in graph.nodes if node.name in flow.live and is_map(answers[node.name])]
-    kept = set(maps)
-    ends = [name for name in maps if not any(reader in kept for reader in flow.readers[name] if reader != name)]
-    return tuple(dict.fromkeys(_unfolded(name, flow, answers, kept) for name in ends)) or (graph.input.name,)
-
-
-def _unfolded(name: str, flow: Dataflow, answers: Mapping[str, Answer], maps: set[str]) -> str:
-    """The map that a flattened one was made from; ReLU and Dropout may come after flattening too."""
-    while _folded(answers[name]):
-        sources = [source for source in flow.reads[name] if source in maps]
-        if len(sources) != 1 or _window(answers[sources[0]]) != _window(answers[name]):
-            break
-        name = sources[0]
-    return name
-
-
-def _window(answer: Answer) -> tuple[Fraction, ...]:
-    """First and last row and column of the window at position 0."""
-    if not isinstance(answer, Sight):
-        return ()
-    return answer.rows.low, answer.rows.high, answer.columns.low, answer.columns.high
-
-
-def _folded(answer: Answer) -> bool:
-    """Rows or columns share a dimension with something else."""
-    return isinstance(answer, Sight) and any(
-        len(dim) > 1 and any(part.placed and part.size > 1 for part in dim) for dim in answer.dims
-    )

@@ -124,14 +124,17 @@ def image(shape: Sequence[int]) -> Sight:
     )
 
 
-def read(sight: Sight, dim: int, reads: Reads) -> Sight:
-    """Along dimension `dim`, let every output position see what its input positions see."""
+def read(sight: Sight, dim: int, reads: Reads, *, pools: bool = False) -> Sight:
+    """Along dimension `dim`, let every output position see what its input positions see.
+
+    Where it `pools` all positions into one, the axis is gone; one position of a map that shrank is still a position.
+    """
     if reads.identical:
         return sight
     sight = isolate(sight, dim)
     at = sight.axes(dim)[0]
     part = sight.parts[at]
-    gone = reads.takes_all or not part.placed
+    gone = (pools and reads.takes_all) or not part.placed
     made = Part(reads.outputs) if gone else Part(reads.outputs, part.axis, part.jump * reads.ratio)
 
     def change(axis: AxisName, field: Field) -> Field:

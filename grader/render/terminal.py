@@ -120,19 +120,14 @@ def _notes(report: Report) -> list[RenderableType]:
 
 def _isolation(where: Environment) -> str:
     reason = f" ({printable(where.isolation_reason, 200)})" if where.isolation_reason else ""
-    return f"{where.isolation}{reason}"
+    return f"isolation {where.isolation}{reason}"
 
 
 def _colophon(report: Report) -> RenderableType:
     """Time, machine and versions: what a lab note needs, in a quiet voice."""
     where = report.environment
     stages = (f"{printable(stage, 20)} {words.duration(seconds)}" for stage, seconds in report.seconds.items())
-    machine = (
-        where.device,
-        f"{where.processor}, {where.cores} cores",
-        where.platform,
-        f"isolation {_isolation(where)}",
-    )
+    machine = (where.device, f"{where.processor}, {where.cores} cores", where.platform, _isolation(where))
     versions = (f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python"))
     grid = Table.grid(padding=(0, 2, 0, 1))
     for name, facts in (("time", stages), ("machine", machine), ("versions", versions), ("started", [report.started])):

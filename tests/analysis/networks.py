@@ -40,6 +40,27 @@ def sub_8k() -> nn.Module:
     )
 
 
+def shrinking() -> nn.Module:
+    """B1 as its text prints it: no padding, so that the last 3x3 convolution meets a 3x3 map; 6,198 parameters."""
+
+    def layer(inputs: int, outputs: int) -> list[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, 3, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+    return nn.Sequential(
+        *layer(1, 8),
+        *layer(8, 10),
+        nn.MaxPool2d(2),
+        *layer(10, 12),
+        nn.MaxPool2d(2),
+        *layer(12, 16),
+        *layer(16, 16),
+        nn.Conv2d(16, 10, 1),
+        nn.AvgPool2d(1),
+        nn.Flatten(),
+        nn.LogSoftmax(1),
+    )
+
+
 def model_a(width: int = 32) -> nn.Module:
     """A1 of the reference models: 26,202 parameters (16,834 with a width of 24), receptive field 24."""
 

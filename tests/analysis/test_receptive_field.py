@@ -10,7 +10,7 @@ from torch import nn
 
 from grader.analysis.receptive_field import ReceptiveField, receptive_field
 from tests.analysis.graphs import graph_of
-from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
+from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
 
 IMAGENET = (3, 224, 224)
 
@@ -37,6 +37,12 @@ def test_sub_8k_sees_28_pixels_layer_by_layer():
     assert steps(field, "conv2d") == [(3, 1), (5, 1), (10, 2), (20, 4), (28, 4), (28, 4)]
     assert steps(field, "max_pool2d") == [(6, 2), (12, 4)]
     assert (field.rows, field.columns) == (28, 28)
+
+
+def test_a_map_that_shrinks_to_one_position_in_the_middle_of_a_network_is_still_a_map():
+    field = field_of(shrinking())
+    assert [pixels for pixels, _ in steps(field, "conv2d")] == [3, 5, 10, 20, 28, 28]
+    assert field.rows == 28
 
 
 def test_model_a_sees_24_pixels():

@@ -7,7 +7,7 @@ from torch import nn
 
 from grader.analysis.structure import Structure, structure
 from tests.analysis.graphs import program_of
-from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
+from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
 
 
 def structure_of(build) -> Structure:
@@ -196,12 +196,25 @@ def test_a_resize_to_7x7_is_not_global():
         lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(4 * 49, 10))
     )
     assert not found.has_gap
-    assert "several positions" in found.head_hints[0].text
+    assert "7 × 7 positions" in found.head_hints[0].text
 
 
 def test_pooling_a_1x1_map_is_not_global():
     found = structure_of(lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
     assert [item.kind for item in found.head] == ["full-kernel convolution"]
+    assert "nothing left to average" in found.head_hints[0].text
+
+
+def test_pooling_that_leaves_a_row_out_is_not_global():
+    # 28 to 26, three times 2 to 3, and a window of 2 on that: the last row and column are never read.
+    pools = [nn.MaxPool2d(2), nn.MaxPool2d(2), nn.MaxPool2d(2), nn.AvgPool2d(2)]
+    found = structure_of(lambda: nn.Sequential(nn.Conv2d(1, 10, 3), *pools, nn.Flatten()))
+    assert not found.has_gap
+
+
+def test_convolutions_that_shrink_the_map_to_one_position_are_named():
+    found = structure_of(shrinking)
+    assert [item.kind for item in found.head] == ["full-kernel convolution", "fully connected"]
 
 
 def test_the_squeeze_of_a_gate_is_no_head():

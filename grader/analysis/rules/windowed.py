@@ -90,7 +90,7 @@ def pooling(call: Call) -> Result:
         rule = windows.convolution(
             size, outputs, kernel=kernel[at], stride=stride[at], padding=padding[at], dilation=dilation[at]
         )
-        sight = read(sight, dim, rule)
+        sight = read(sight, dim, rule, pools=True)
     return sight
 
 
@@ -109,7 +109,8 @@ def adaptive(call: Call) -> Result:
     for at in range(spatial):
         dim = len(sight.dims) - spatial + at
         size = length(sight, dim)
-        sight = read(sight, dim, windows.adaptive(size, size if wanted[at] is None else int(wanted[at])))
+        rule = windows.adaptive(size, size if wanted[at] is None else int(wanted[at]))
+        sight = read(sight, dim, rule, pools=True)
     return sight
 
 
