@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from grader.report import Environment, Report, RunRow
+from grader.report import Environment, Report, RunRow, Verdict
 from grader.training.statistics import claim_tolerance
 
 HERE = Path(__file__).parent
@@ -37,7 +37,10 @@ class SeedResult(BaseModel):
 
 
 class Measurement(BaseModel):
-    """What the grader measured of one model: static facts, and one result for each seed."""
+    """What the grader measured of one model: static facts, and one result for each seed.
+
+    `failed_checks` are required ones with their verdict; `remark` is what else a reader of the numbers should know.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     parameters: int
@@ -47,6 +50,7 @@ class Measurement(BaseModel):
     runs: tuple[SeedResult, ...]
     environment: Environment
     date: str
+    remark: str = ""
 
 
 class Measurements(RootModel[dict[str, Measurement]]):
@@ -76,7 +80,9 @@ def of_report(report: Report) -> Measurement:
         keras_parameters=parameters["trainable"] + parameters["running_statistics"],
         receptive_field=(field["rows"], field["columns"]),
         failed_checks=tuple(
-            check.name for check in report.checks if check.required and check.verdict in ("failed", "borderline")
+            f"{check.name} ({check.verdict})"
+            for check in report.checks
+            if check.required and check.verdict in (Verdict.FAILED, Verdict.BORDERLINE)
         ),
         runs=tuple(_seed_result(run) for run in report.training.runs if run.epochs),
         environment=report.environment,
@@ -213,5 +219,5 @@ def _lab_note(found: Measurement) -> str:
     )
     return (
         f"{found.date}, {place.processor}, {place.cores} cores, {place.device}, torch {place.torch}, "
-        f"Python {place.python}, grader {place.grader}. {runs}."
+        f"Python {place.python}, grader {place.grader}. {runs}.{found.remark and f' {found.remark}'}"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -24,7 +24,7 @@ from grader.assignment import Assignment, Check
 from grader.capture import capture as in_child
 from grader.capture import explain
 from grader.render.progress import TrainingProgress
-from grader.report import Report
+from grader.report import CheckResult, Report
 from grader.sandbox.capture import Captured
 from grader.sandbox.isolation import Fresh
 from grader.submission import Submission
@@ -63,7 +63,13 @@ def report(source: str, name: str = "net.py") -> Report:
     options = pipeline.Options(static=True)
     alone = mock.patch.object(sys, "argv", [name])
     with mock.patch.object(pipeline, "capture", _capture), alone, _apart():
-        return pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True), Fresh())
+        graded = pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True), Fresh())
+    return graded.model_copy(update={"checks": plain(graded.checks)})
+
+
+def plain(checks: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """The checks as outside of pytest, which here adds the values of each assert to its message."""
+    return tuple(check.model_copy(update={"detail": check.detail.partition("\nassert ")[0]}) for check in checks)
 
 
 def _capture(

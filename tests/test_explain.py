@@ -16,7 +16,7 @@ from grader import explain, judge, plugin, trial
 from grader.render import explanation
 from grader.report import CheckResult, Verdict
 from grader.submission import UsageError
-from tests.static_grading import every_check, report
+from tests.static_grading import every_check, plain, report
 
 ROOT = Path(__file__).parents[1]
 CHECKS = ROOT / "grader" / "checks"
@@ -44,7 +44,7 @@ def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
     findings = plugin.Findings(
         assignment=every_check(), **nothing, training=lambda: done, accuracy=lambda: done.accuracy, train_anyway=True
     )
-    return plugin.run(findings)
+    return plain(plugin.run(findings))
 
 
 def told(check: CheckResult) -> tuple[str, ...]:
@@ -95,7 +95,7 @@ def test_a_page_shows_meaning_reason_and_both_examples():
     page = shown(explanation.page(explain.load("gap")))
     assert "gap: Global average pooling ends the network" in page
     assert "Why it matters" in page
-    assert page.index("✓ passes") < page.index("nn.AdaptiveAvgPool2d(1)\n") < page.index("✗ fails")
+    assert page.index("✓ passes") < page.index("self.gap = nn.AdaptiveAvgPool2d(1)") < page.index("✗ fails")
     assert "→ line 8: This pools windows of one pixel" in page
 
 

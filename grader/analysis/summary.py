@@ -20,7 +20,7 @@ from grader.analysis.output import OutputKind, output_kind
 from grader.analysis.parameters import Parameters, parameters
 from grader.analysis.receptive_field import Coverage, ReceptiveField, receptive_field
 from grader.analysis.structure import Found, Structure, structure
-from grader.program import Program
+from grader.program import Program, Schedule
 from grader.report import LayerRow
 
 if TYPE_CHECKING:
@@ -74,7 +74,18 @@ class Analysis:
                 "the network returns probabilities, and cross entropy takes a softmax of its own: it learns better "
                 "from logits, or from log_softmax"
             )
+        if _still_up(self.program.recipe.schedule):
+            found.append(
+                "OneCycleLR has not come down when training ends: it is planned for more steps than it takes; "
+                '"interval": "step" takes one after every batch'
+            )
         return tuple(found)
+
+
+def _still_up(schedule: Schedule) -> bool:
+    """OneCycleLR ends far below where it began, if it is let end."""
+    curves = schedule.learning_rate if schedule.scheduler == "OneCycleLR" else ()
+    return any(curve[-1].value > curve[0].value for curve in curves)
 
 
 def _named(names: tuple[str, ...]) -> str:

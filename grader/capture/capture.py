@@ -26,7 +26,7 @@ def capture(request: dict[str, Any]) -> list[bytes]:
     builder = find.find(definitions, example=example, classes=request["classes"], filename=filename)
     with modules.recorded(filename) as lines:
         model = _built(builder, seeds[0], example, request["classes"], filename)
-    constants = graph.Constants()
+    constants = graph.Constants(hidden=modules.hidden(model))
     train, evaluation = _graphs(model, example, constants, filename)
     weights, values = graph.declared_weights(model, constants)
     program = Program(

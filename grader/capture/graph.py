@@ -32,10 +32,12 @@ _LARGEST_DIMENSION = 2**20
 class Constants:
     """Tensors that the forward pass reads though no module owns them; one name each, in both graphs.
 
-    A tensor written as a literal is a new one in every export, so equal values count as the same constant.
+    A tensor written as a literal is a new one in every export, so equal values count as the same constant. `hidden` are
+    the addresses of those that should be learned (see `grader.capture.modules`); torch.export hands on their values.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
+    hidden: frozenset[int] = frozenset()
 
     def name(self, tensor: Tensor) -> str:
         """The name under which `tensor` is kept."""
@@ -102,7 +104,7 @@ def declared_weights(model: nn.Module, constants: Constants) -> tuple[tuple[Weig
                     kind=kind,
                     shape=tuple(tensor.shape),
                     dtype=_dtype(tensor.dtype),
-                    trainable=tensor.requires_grad,
+                    trainable=tensor.requires_grad or (kind == "constant" and tensor.data_ptr() in constants.hidden),
                     storage=storage,
                 )
             )

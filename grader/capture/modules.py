@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from grader.program import Module
 
@@ -82,3 +82,19 @@ def _is_plain(value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def hidden(model: nn.Module) -> frozenset[int]:
+    """Addresses of the learnable tensors in the model's attributes, also where PyTorch does not look: in plain lists."""
+    found = (tensor for module in model.modules() for value in vars(module).values() for tensor in _learnable(value, 4))
+    return frozenset(tensor.data_ptr() for tensor in found)
+
+
+def _learnable(value: Any, depth: int) -> Iterator[Tensor]:
+    if isinstance(value, nn.Module):
+        yield from value.parameters()
+    elif isinstance(value, Tensor) and value.requires_grad:
+        yield value
+    elif isinstance(value, list | tuple | dict) and depth:
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _learnable(item, depth - 1)

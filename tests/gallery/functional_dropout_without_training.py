@@ -2,7 +2,16 @@
 
 Every prediction then depends on chance, and the measured accuracy is too low.
 
-! submission: KeyError at arguments.py:33: 'weight'. This is a mistake in the grader: please report it.
+✓ parameter_limit: 7,450 parameters
+✗ dropout: 1 layer
+    dropout is still active in evaluation, so predictions are random
+    → line 32: This dropout still acts in evaluation, so predictions are random: write F.dropout(x, p, training=self.training), or use nn.Dropout.
+✓ gap_or_fc: GAP
+✓ receptive_field: 32 × 32 pixels
+✗ independent_samples: differs each time
+    the same images get other scores when they are asked again
+    → Something random or changing runs in eval mode, such as F.dropout without training=.
+    → line 32: This dropout still acts in evaluation.
 """
 
 import torch.nn as nn

@@ -5,6 +5,7 @@ A common slip. The grader trains as the file says: the schedule is the student's
 ✓ parameter_limit: 7,450 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
+· OneCycleLR has not come down when training ends: it is planned for more steps than it takes; "interval": "step" takes one after every batch
 """
 
 import torch

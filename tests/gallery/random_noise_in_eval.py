@@ -1,6 +1,12 @@
 """Noise is added to the features, in evaluation too.
 
-! submission: KeyError at arguments.py:33: 'weight'. This is a mistake in the grader: please report it.
+✓ parameter_limit: 7,450 parameters
+✓ gap_or_fc: GAP
+✓ receptive_field: 32 × 32 pixels
+✗ independent_samples: differs each time
+    the same images get other scores when they are asked again
+    → Something random or changing runs in eval mode, such as F.dropout without training=.
+    → line 28: randn_like draws other numbers in every call, in evaluation too.
 """
 
 import torch

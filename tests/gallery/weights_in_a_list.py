@@ -2,7 +2,9 @@
 
 They run, they count, and they stay as they were drawn.
 
-✓ parameter_limit: 10,026 parameters
+✗ parameter_limit: 10,026 parameters
+    9,840 weights are hidden from PyTorch, so training does not change them
+    → line 26: 9,840 numbers are in tensors that PyTorch does not know of, first read here. They count, but no optimizer finds them: keep layers in nn.ModuleList, weights in nn.Parameter or nn.ParameterList, not in a Python list.
 ✓ gap_or_fc: GAP → FC
 ✓ receptive_field: 32 × 32 pixels
 ⚑ 186 of the 10,026 parameters are trainable
