@@ -6,6 +6,8 @@ captured right here; everything else is what `python -m grader grade --static` r
 
 from __future__ import annotations
 
+import gc
+import logging
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -96,6 +98,12 @@ def _capture(
 
 @contextmanager
 def _apart() -> Iterator[None]:
-    """As in a process of its own, which runs with `-W ignore`: no warnings, and random numbers that are nobody else's."""
-    with warnings.catch_warnings(action="ignore"), torch.random.fork_rng(devices=[]):
-        yield
+    """As in a process of its own: no warnings or logs, random numbers that are nobody else's, garbage left lying."""
+    gc.disable()
+    logging.disable()
+    try:
+        with warnings.catch_warnings(action="ignore"), torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+        gc.enable()

@@ -49,7 +49,7 @@ def _message(error: BaseException) -> str:
         return 'The file ends the program (exit() or sys.exit()). Move that under `if __name__ == "__main__":`.'
     if isinstance(error, RecursionError):
         return "The network calls itself without end: check forward() and __init__ for recursion."
-    if "Missing" in text and (stand_in := _stand_in(error)):
+    if isinstance(error, TypeError) and (stand_in := _stand_in(error)):
         return stand_in.why
     return _torch_message(error, text) or (f"{name}: {text}" if text else f"The network raises {name}.")
 

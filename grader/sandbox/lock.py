@@ -9,13 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from grader.sandbox import kernel, landlock, places, seccomp
 
 PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+_PR_GET_DUMPABLE = 3
 _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 _SIGKILL = 9
 
@@ -126,6 +127,20 @@ def no_capabilities(_: Room) -> None:
 def undumpable(_: Room | None = None) -> None:
     """No core dumps, and no look into this process by others of its user."""
     kernel.prctl(_PR_SET_DUMPABLE, 0)
+
+
+@contextlib.contextmanager
+def hidden() -> Iterator[None]:
+    """Inside this `with`, no other process of this user may look into this one, where the system knows how."""
+    before = 1
+    with contextlib.suppress(OSError, AttributeError):
+        before = kernel.prctl(_PR_GET_DUMPABLE)
+        undumpable()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, AttributeError):
+            kernel.prctl(_PR_SET_DUMPABLE, before)
 
 
 def no_new_privileges(_: Room) -> None:

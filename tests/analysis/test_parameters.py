@@ -6,7 +6,7 @@ from torch import nn
 
 from grader.analysis.parameters import Parameters, parameters
 from tests.analysis.graphs import program_of
-from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
+from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
 
 
 def ledger(build) -> Parameters:
@@ -19,6 +19,7 @@ def hints(found: Parameters) -> str:
 
 def test_reference_models():
     assert ledger(sub_8k).counted == 6_260
+    assert ledger(shrinking).counted == 6_198
     assert ledger(DsconvSe).counted == 17_682
     assert ledger(model_a).counted == 26_202
     assert ledger(lambda: model_a(24)).counted == 16_834

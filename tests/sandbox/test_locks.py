@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,14 @@ def test_no_core_is_dumped_and_nobody_looks_in(tmp_path):
     assert locked("print(kernel.prctl(3))", "dumpable", folder=tmp_path) == "0"
 
 
+def test_the_grader_is_hidden_while_a_child_runs_and_only_then():
+    dumpable = 3
+    before = kernel.prctl(dumpable)
+    with lock.hidden():
+        assert kernel.prctl(dumpable) == 0
+    assert kernel.prctl(dumpable) == before
+
+
 def test_every_capability_is_gone(tmp_path):
     code = """
 for line in Path("/proc/self/status").read_text().splitlines():
@@ -105,8 +114,6 @@ print("none")
     if Path("/proc/self/status").read_text().split("CapBnd:\t")[1].startswith("0000000000000000"):
         pytest.skip("nothing to give up")
     result = locked(code, "capabilities", folder=tmp_path)
-    import os
-
     assert result.endswith("none")
     if os.geteuid() == 0:
         assert result == "none"
