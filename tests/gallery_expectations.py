@@ -46,7 +46,7 @@ def expected(text: str) -> list[str]:
 
 
 def found(report: Report, named: Iterable[str]) -> list[str]:
-    """The same lines about a report: checks that are in `named` or did not pass, problem, flags, statements left out."""
+    """The same lines about a report; of the checks, those in `named` and those that did not pass."""
     return [" ".join(part.strip() for part in item) for item in _items(report, set(named))]
 
 
@@ -63,7 +63,8 @@ def written(report: Report) -> str:
 def _items(report: Report, named: set[str]) -> list[list[str]]:
     items = [_check(check) for check in report.checks if _matters(check, named)]
     if report.problem is not None:
-        items.append([f"{MARKS[report.verdict].symbol} submission: {_placed(report.problem.message, report.problem.line)}"])
+        message = _placed(report.problem.message, report.problem.line)
+        items.append([f"{MARKS[report.verdict].symbol} submission: {message}"])
     items += [[f"{FLAG} {flag}"] for flag in report.flags]
     items += [[f"{NOTE} {note}"] for note in report.notes if OF_EVERY_BATCH_NORM not in note]
     return items + [[f"{LEFT_OUT} {_hint(item)}"] for item in report.left_out]

@@ -81,7 +81,7 @@ def test_every_markdown_file_beside_the_checks_explains_one():
 
 
 def test_a_misspelt_check_is_told_the_nearest_one():
-    with pytest.raises(UsageError, match="There is no check 'droput'.*Did you mean \"dropout\""):
+    with pytest.raises(UsageError, match=r"There is no check 'droput'.*Did you mean \"dropout\""):
         explain.load("droput")
 
 

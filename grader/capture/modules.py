@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
 
 
 def hidden(model: nn.Module) -> frozenset[int]:
-    """Addresses of the learnable tensors in the model's attributes, also where PyTorch does not look: in plain lists."""
+    """Addresses of the learnable tensors in the model's attributes, those in plain lists included."""
     found = (tensor for module in model.modules() for value in vars(module).values() for tensor in _learnable(value, 4))
     return frozenset(tensor.data_ptr() for tensor in found)
 

@@ -129,6 +129,7 @@ def environment(folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder),
         "TMP": str(folder),
         "TEMP": str(folder),
+        "USER": "grader",  # torch asks for a name, and a box has no list of users
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": "1",
         "OMP_THREAD_LIMIT": "1",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+import torch
 from torch import nn
 
 from grader.capture.load import load
-from grader.capture.modules import declared, recorded
+from grader.capture.modules import declared, hidden, recorded
 from grader.program import Module
 from tests.capture.sources import FILE, net, text
 
@@ -70,3 +71,25 @@ def test_a_module_is_not_taken_for_one_that_was_made_and_thrown_away_before_it()
     with recorded(FILE) as lines:
         model = names["build"]()
     assert [module.line for module in declared(model, lines)] == [54]  # import, blank, def, 50 ReLUs, return
+
+
+class Keeper(nn.Module):
+    """Keeps layers and weights where PyTorch looks and where it does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.known = nn.Linear(2, 2)
+        self.layers = [nn.Linear(2, 2)]
+        self.blocks = {"deep": ([nn.Parameter(torch.rand(3))],)}
+        self.numbers = torch.rand(4)
+
+
+def test_weights_in_lists_and_dictionaries_are_found():
+    keeper = Keeper()
+    wanted = [*keeper.layers[0].parameters(), keeper.blocks["deep"][0][0]]
+    assert {tensor.data_ptr() for tensor in wanted} <= hidden(keeper)
+
+
+def test_plain_numbers_are_no_hidden_weights():
+    keeper = Keeper()
+    assert keeper.numbers.data_ptr() not in hidden(keeper)

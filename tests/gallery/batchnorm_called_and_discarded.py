@@ -3,7 +3,7 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ batch_norm: 0 layers
     no BatchNorm layer has an effect on the output
-    → line 22: norm1 (BatchNorm2d) has no effect: forward() calls it in line 26 and throws the result away.
+    → line 19: norm1 (BatchNorm2d) has no effect: forward() calls it in line 26 and throws the result away.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 """

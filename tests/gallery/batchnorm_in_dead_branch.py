@@ -3,7 +3,7 @@
 ✓ parameter_limit: 7,610 parameters
 ✗ batch_norm: 0 layers
     no BatchNorm layer has an effect on the output
-    → line 20: norm (BatchNorm2d) has no effect: forward() calls it in line 27, but what comes of the result never reaches the output.
+    → line 21: norm (BatchNorm2d) has no effect: forward() calls it in line 27, but what comes of the result never reaches the output.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 """

@@ -5,7 +5,7 @@ isinstance() finds it, and so do most summaries. A layer counts when the output 
 ✓ parameter_limit: 7,450 parameters
 ✗ dropout: 0 layers
     no Dropout layer with p > 0 has an effect on the output
-    → line 24: drop (Dropout) has no effect: forward() never calls it.
+    → line 23: drop (Dropout) has no effect: forward() never calls it.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 """

@@ -3,7 +3,7 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ dropout: 0 layers
     no Dropout layer with p > 0 has an effect on the output
-    → line 19: body.7 (Dropout) has no effect: its p is 0.
+    → line 20: body.7 (Dropout) has no effect: its p is 0.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 """
