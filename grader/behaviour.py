@@ -13,7 +13,7 @@ from torch import Tensor
 
 from grader import network as networks
 from grader.analysis import images as dependence
-from grader.analysis import modes
+from grader.analysis import modes, places
 from grader.network import Network
 from grader.program import Program
 from grader.report import Hint
@@ -146,8 +146,8 @@ def observe(program: Program, values: Mapping[int, bytes], images: Tensor, label
 
 def _suspects(program: Program, *, independent: bool, repeatable: bool) -> tuple[Hint, ...]:
     if not repeatable:
-        return dependence.by_chance(program.eval)
-    return () if independent else dependence.across_images(program.eval)
+        return dependence.by_chance(places.at_layers(program))
+    return () if independent else dependence.across_images(places.at_layers(program))
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

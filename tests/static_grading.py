@@ -58,14 +58,14 @@ def every_check() -> Assignment:
     return asked.model_copy(update={"checks": asked.checks | {"gap": Check(required=True, points=10)}})
 
 
-def report(source: str, name: str = "net.py") -> Report:
-    """The report on a file of that text by all checks that need no training."""
-    content = source.encode()
-    submission = Submission(Path(name), name.removesuffix(".py"), name, every_check().name, content, "")
+def report(source: str, name: str = "net.py", assignment: Assignment | None = None) -> Report:
+    """The report on a file of that text by the checks of `assignment` (else all) that need no training."""
+    content, asked = source.encode(), assignment or every_check()
+    submission = Submission(Path(name), name.removesuffix(".py"), name, asked.name, content, "")
     options = pipeline.Options(static=True)
     alone = mock.patch.object(sys, "argv", [name])
     with mock.patch.object(pipeline, "capture", _capture), alone, _apart():
-        graded = pipeline.grade(submission, every_check(), Images(), options, TrainingProgress(quiet=True), Fresh())
+        graded = pipeline.grade(submission, asked, Images(), options, TrainingProgress(quiet=True), Fresh())
     return graded.model_copy(update={"checks": plain(graded.checks)})
 
 

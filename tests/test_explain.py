@@ -96,7 +96,7 @@ def test_a_page_shows_meaning_reason_and_both_examples():
     assert "gap: Global average pooling ends the network" in page
     assert "Why it matters" in page
     assert page.index("✓ passes") < page.index("self.gap = nn.AdaptiveAvgPool2d(1)") < page.index("✗ fails")
-    assert "→ line 12: This pools windows of one pixel" in page
+    assert "→ line 8: This pools windows of one pixel" in page
 
 
 def test_the_list_has_a_line_for_each_check():

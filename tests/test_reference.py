@@ -11,6 +11,9 @@ import torch
 from torch import nn
 
 from grader.assignment import CheckName, load_all
+from grader.report import Verdict
+from reference import measurement
+from tests import static_grading
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reference"
@@ -162,6 +165,30 @@ def test_a_claims_accuracy_says_what_it_is_of(name):
 
 def test_the_claim_about_the_sub_8k_network_is_the_mean_of_its_last_three_epochs():
     assert entry("mnist_8k/sub_8k")["accuracy_claimed"] == pytest.approx((0.9942 + 0.9940 + 0.9944) / 3)
+
+
+@pytest.mark.parametrize("name", TRAINABLE)
+def test_a_reference_fails_just_the_required_static_checks_that_are_said(name):
+    assignment = load_all(ROOT)[name.split("/")[0]]
+    checks = static_grading.report((REFERENCE / f"{name}.py").read_text(), assignment=assignment).checks
+    failed = [check.name for check in checks if check.required and check.verdict is Verdict.FAILED]
+    assert sorted(failed) == sorted(entry(name)["fails"])
+
+
+def test_the_results_page_is_what_the_measurements_say():
+    expected = measurement.results(measurement.read_claims(), measurement.read_measurements())
+    assert measurement.RESULTS.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.parametrize(
+    ("claimed", "words"), [(0.9942, "within noise"), (0.9975, "not reproduced"), (0.9910, "exceeded")]
+)
+def test_a_claim_is_held_against_the_mean_with_the_noise_of_one_run(claimed, words):
+    run = measurement.SeedResult(seed=0, epochs=15, best=0.9945, last=0.9940, mean_last_3=0.9942, seconds=1)
+    found = measurement.read_measurements()["mnist_20k/model_b"].model_copy(update={"runs": (run,)})
+    claim = {"accuracy_claimed": claimed, "accuracy_is": "mean_last_3", "accuracy_on": "test"}
+    # one run against one run: 1.96 * 0.055 * sqrt(2) + 0.02 = 0.17 points
+    assert measurement.answer(claim, found) == words
 
 
 @pytest.mark.parametrize("name", TRAINABLE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from grader.analysis import places
 from grader.analysis.arguments import arguments, base, kind, operator, several
 from grader.analysis.cost import Cost
 from grader.analysis.receptive_field import Reach, ReceptiveField
@@ -59,7 +60,7 @@ def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> t
         parameters = sum(numbers[name] for name in own)
         if parameters or kind(node) in _LAYERS or _joins(field, node):
             row = _row(graph, node, field, cost)
-            line = lines.get(node.module) or node.line
+            line = places.line(node, lines)
             share = parameters / total if total else 0.0
             rows.append(row.model_copy(update={"parameters": parameters, "share": share, "line": line}))
     return tuple(rows)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from grader.analysis import gradients
+from grader.analysis import gradients, places
 from grader.analysis.cost import Cost, cost
 from grader.analysis.dataflow import trace
 from grader.analysis.fingerprint import Fingerprint, fingerprint
@@ -102,6 +102,7 @@ _NOTES = {
 
 def analyse(program: Program, proof: Proof | None = None) -> Analysis:
     """Everything about a Program. `proof` is the measurement of `grader.analysis.proof`."""
+    program = program.model_copy(update={"eval": places.at_layers(program)})
     flow = trace(program.train)
     field = receptive_field(program.eval)
     work = cost(program.eval, field.live)

@@ -3,11 +3,11 @@
 ✓ parameter_limit: 7,450 parameters
 ✗ gap_or_fc: global max pooling
     the network ends in global max pooling (AdaptiveMaxPool2d): neither global average pooling nor a fully connected layer
-    → line 26: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
+    → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 ✓ receptive_field: 32 × 32 pixels
 ✗ gap: global max pooling
     the network ends in global max pooling (AdaptiveMaxPool2d): the last map is not averaged as a whole
-    → line 26: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
+    → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 """
 
 import torch.nn as nn

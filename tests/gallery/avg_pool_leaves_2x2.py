@@ -5,7 +5,7 @@
 ✓ receptive_field: 40 × 40 pixels
 ✗ gap: FC
     the network ends in fully connected (Linear): the last map is not averaged as a whole
-    → line 26: This leaves a map of 2 × 2 positions: nn.AdaptiveAvgPool2d(1) pools the whole map to one.
+    → line 21: This leaves a map of 2 × 2 positions: nn.AdaptiveAvgPool2d(1) pools the whole map to one.
 """
 
 import torch.nn as nn

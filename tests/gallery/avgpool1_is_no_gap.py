@@ -7,7 +7,7 @@ The whole map is then flattened into the fully connected layer.
 ✓ receptive_field: 32 × 32 pixels
 ✗ gap: FC
     the network ends in fully connected (Linear): the last map is not averaged as a whole
-    → line 28: This pools windows of one pixel, which changes nothing. nn.AdaptiveAvgPool2d(1) pools the whole map.
+    → line 24: This pools windows of one pixel, which changes nothing. nn.AdaptiveAvgPool2d(1) pools the whole map.
 """
 
 import torch.nn as nn

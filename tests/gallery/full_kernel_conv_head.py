@@ -3,11 +3,11 @@
 ✓ parameter_limit: 17,706 parameters
 ✗ gap_or_fc: full kernel
     the network ends in full-kernel convolution (Conv2d): neither global average pooling nor a fully connected layer
-    → line 27: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
+    → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 ✓ receptive_field: 32 × 32 pixels
 ✗ gap: full kernel
     the network ends in full-kernel convolution (Conv2d): the last map is not averaged as a whole
-    → line 27: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
+    → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 """
 
 import torch.nn as nn

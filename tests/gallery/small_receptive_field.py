@@ -4,7 +4,7 @@
 ✓ gap_or_fc: GAP
 ✗ receptive_field: 12 × 12 pixels
     12 pixels; 28 are needed to see the whole digit. Another 3×3 convolution after a pooling adds the most; the layer table shows how the receptive field grows
-    → line 23: The last feature map, before the head, is made here.
+    → line 19: The last feature map, before the head, is made here.
 """
 
 import torch.nn as nn

@@ -8,7 +8,7 @@ An image's scores then depend on the other images that happen to be in its batch
 ✗ independent_samples: by its batch
     an image's scores change with the other images of its batch
     → Each image must be scored by itself. BatchNorm with track_running_stats=False, or in train mode inside forward(), uses the statistics of the test batch; so does a mean over dimension 0.
-    → line 30: body.1 divides by the statistics of the batch in evaluation too: leave track_running_stats as it is, and its mode to model.eval().
+    → line 23: body.1 divides by the statistics of the batch in evaluation too: leave track_running_stats as it is, and its mode to model.eval().
 · receptive field: a normalisation over positions adds a view of the whole image; not counted
 """
 
