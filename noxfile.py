@@ -62,3 +62,10 @@ def types(session: nox.Session) -> None:
     """Check types, strictly."""
     install(session, "tests", "types")
     session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time capture and analyses, side by side in one run, and write bench/RESULTS.md."""
+    install(session)
+    session.run("python", "-m", "bench", *session.posargs)

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -42,6 +43,7 @@ class Zygote:
         self.folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._clean: weakref.finalize[..., Zygote] | None = None
         self._ready = False
 
     @property
@@ -81,6 +83,7 @@ class Zygote:
                 start_new_session=True,
             )
         self._control = ours
+        self._clean = weakref.finalize(self, _clean, ours, self._process, self.folder)
 
     def wait(self) -> None:
         """Wait until the zygote can fork. Raises GraderError when it cannot be had."""
@@ -158,17 +161,11 @@ class Zygote:
         return GraderError(f"The process that captures submissions cannot be used: {why}.{last}")
 
     def close(self) -> None:
-        """End the zygote and every child, and remove its folder."""
+        """End the zygote and every child, and remove its folder; at the latest, this happens when Python ends."""
         self._ready = False
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._process is not None:
-            _end(self._process)
-            self._process = None
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder = None
+        if self._clean is not None:
+            self._clean()
+        self._clean = self._control = self._process = self.folder = None
 
 
 def _memory(data: bytes) -> int:
@@ -180,10 +177,12 @@ def _memory(data: bytes) -> int:
     return descriptor
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _clean(control: socket.socket, process: subprocess.Popen[bytes], folder: Path) -> None:
     """Let the zygote end itself, which it does when its socket closes; kill it when it does not."""
+    control.close()
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -235,3 +235,19 @@ def test_a_further_submission_costs_little_more_than_its_export(locked):
         locked.run(request(network()))
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 1.5  # about 0.2 on an idle machine
+
+
+def test_a_zygote_that_was_begun_and_forgotten_leaves_nothing(linux, tmp_path):
+    needs(2)
+    program = textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(ROOT)!r})
+        from grader.sandbox import isolation
+        begun = isolation.begin()
+        print(begun._process.pid)
+        raise SystemExit("no images")
+    """)
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=False)
+    wait_until(lambda: not Path(f"/proc/{int(done.stdout)}").exists())
+    assert list(tmp_path.iterdir()) == []
