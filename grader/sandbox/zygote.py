@@ -28,7 +28,7 @@ from grader.sandbox.level import Isolation
 from grader.sandbox.outcome import Limits, Outcome
 
 START_SECONDS = 180.0
-_END_SECONDS = 5.0
+_END_SECONDS = 1.0
 
 
 class Zygote:
@@ -72,7 +72,8 @@ class Zygote:
         environment = child.environment(inside)
         command = [sys.executable, "-I", "-B", "-W", "ignore", str(child.PROGRAM), "zygote"]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, (self.folder / "errors").open("wb") as errors:
+        with theirs, contextlib.ExitStack() as undo, (self.folder / "errors").open("wb") as errors:
+            undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
                 box.command(command, environment) if self.boxed else command,
                 stdin=theirs.fileno(),
@@ -82,6 +83,7 @@ class Zygote:
                 env=environment,
                 start_new_session=True,
             )
+            undo.pop_all()
         self._control = ours
         self._clean = weakref.finalize(self, _clean, ours, self._process, self.folder)
 
@@ -90,7 +92,9 @@ class Zygote:
         if self._ready:
             return
         assert self._control is not None
-        if not select.select([self._control], [], [], START_SECONDS)[0]:
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        if not poll.poll(START_SECONDS * 1000):
             raise self._lost(f"it was not ready after {START_SECONDS:.0f} seconds")
         message, _ = nursery.receive(self._control)
         if message is None or message.get("ready") is not True:

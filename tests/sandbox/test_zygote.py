@@ -15,6 +15,7 @@ import pytest
 from grader.errors import GraderError, SubmissionError
 from grader.sandbox import lock
 from grader.sandbox.outcome import Limits
+from tests.sandbox.conftest import needs
 from tests.sandbox.hostile import network, request
 
 ROOT = Path(lock.__file__).resolve().parents[2]
@@ -171,7 +172,6 @@ def test_the_source_of_the_one_before_is_not_in_memory(zygote):
 
 def test_a_zygote_that_dies_is_an_error_of_ours_and_is_replaced(linux):
     from grader.sandbox.zygote import Zygote
-    from tests.sandbox.conftest import needs
 
     needs(2)
     with Zygote() as zygote:
@@ -183,8 +183,6 @@ def test_a_zygote_that_dies_is_an_error_of_ours_and_is_replaced(linux):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda item: item.name)
 def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(linux, end, tmp_path):
-    from tests.sandbox.conftest import needs
-
     needs(2)
     program = textwrap.dedent(f"""
         import sys
@@ -219,7 +217,6 @@ def wait_until(true, seconds: float = 10) -> None:
 
 def test_a_zygote_leaves_no_folder(linux):
     from grader.sandbox.zygote import Zygote
-    from tests.sandbox.conftest import needs
 
     needs(2)
     with Zygote() as zygote:
