@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from grader import assignment, pipeline, trial
+from grader import assignment, findings, pipeline, trial
 from grader.errors import SubmissionError
 from grader.judge import Judge
 from grader.report import Verdict
 from grader.sandbox.capture import Captured
+from grader.training.data import Source
 from grader.training.records import TrainingRun
 from grader.training.run import INTERRUPTED
 from grader.training.run import run as train_here
@@ -112,13 +113,12 @@ def test_a_training_that_failed_is_not_tried_again_for_the_next_check(monkeypatc
         raise SubmissionError("The training process was ended by SIGKILL.")
 
     calls: list[int] = []
-    monkeypatch.setattr(trial, "run", fail)
-    monkeypatch.setattr(pipeline, "watch", lambda *_: None)
-    source = pipeline.Source("practice", practice=True, train_images=0)
-    findings = pipeline.find(CAPTURED, ASSIGNMENT, source, pipeline.Options(device="cpu"), _Progress())
+    monkeypatch.setattr(findings, "run_trial", fail)
+    source = Source("practice", practice=True, train_images=0)
+    found = findings.Findings(CAPTURED, ASSIGNMENT, source, pipeline.Options(device="cpu"), _Progress())
     for _ in range(2):
         with pytest.raises(SubmissionError, match="SIGKILL"):
-            findings.train()
+            found.train()
     assert calls == [1]
 
 
