@@ -272,3 +272,9 @@ def test_the_summary_names_what_to_look_at_first():
 def test_showing_a_report_loads_no_torch(module):
     code = f"import sys, grader.render.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_layer_table_says_how_the_receptive_field_was_proven():
+    analysis = {"receptive_field": {"measurement": "proven by measurement at 22 operators"}}
+    text = shown(scorecard(examples.passed().model_copy(update={"analysis": analysis})))
+    assert "receptive field proven by measurement at 22 operators" in text

@@ -48,7 +48,14 @@ def _total(report: Report) -> Text:
     parts = [f"{parameters:,} parameters", f"{words.large(multiply_adds)} multiply-adds"]
     if reach := words.pair(_last_reach(report.layers)):
         parts.append(f"receptive field {reach} px")
-    return Text(" · ".join(parts), style="bold")
+    return Text(" · ".join(parts), style="bold").append(_measured(report), style="not bold dim")
+
+
+def _measured(report: Report) -> str:
+    """How the receptive field was proven, where it was: a line of its own below the totals."""
+    field = (report.analysis or {}).get("receptive_field")
+    measurement = field.get("measurement") if isinstance(field, dict) else None
+    return f"\nreceptive field {printable(measurement, 300)}" if isinstance(measurement, str) else ""
 
 
 def _known(report: Report, key: str, otherwise: int) -> int:
