@@ -19,6 +19,7 @@ from grader.sandbox import isolation
 from grader.training import data
 from tests import report_examples as examples
 from tests import static_grading
+from tests.interrupts import heard
 from tests.test_command_line import TINY
 
 ROOT = Path(__file__).parents[1]
@@ -270,6 +271,7 @@ class Run:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(folder / "cache")},
+            preexec_fn=heard,
         )
         self.said = ""
 

@@ -16,6 +16,7 @@ import pytest
 from grader.errors import SubmissionError
 from grader.sandbox import child, lock
 from grader.sandbox.outcome import Limits
+from tests.interrupts import heard
 from tests.sandbox.hostile import network, request
 
 ROOT = Path(lock.__file__).resolve().parents[2]
@@ -80,7 +81,9 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(end, tmp_path):
         child.run(request(network("open('/proc/self/comm', 'w').write('endless')\\nwhile True: pass")))
     """)
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL, env=environment) as grader:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.DEVNULL, env=environment, preexec_fn=heard
+    ) as grader:
         wait_until(lambda: named("endless"))
         grader.send_signal(end)
         grader.wait(20)

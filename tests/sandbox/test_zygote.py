@@ -15,6 +15,7 @@ import pytest
 from grader.errors import GraderError, SubmissionError
 from grader.sandbox import lock
 from grader.sandbox.outcome import Limits
+from tests.interrupts import heard
 from tests.sandbox.conftest import needs
 from tests.sandbox.hostile import network, request
 
@@ -195,7 +196,11 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(linux, end, tmp_p
     """)
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        preexec_fn=heard,
     ) as grader:
         zygote = int(grader.stdout.readline())
         children = Path(f"/proc/{zygote}/task/{zygote}/children")
