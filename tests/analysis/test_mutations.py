@@ -1,4 +1,4 @@
-"""Every rule, altered once, is caught by a measurement: the tests of the rules are worth something."""
+"""Rules, altered one at a time, are caught by a measurement: the tests of the rules are worth something."""
 
 from functools import cache
 
