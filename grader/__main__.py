@@ -44,6 +44,16 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+class Format(StrEnum):
+    """How saved reports are written again: see `grader.render.export`."""
+
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JUNIT = "junit"
+    CSV = "csv"
+    ANNOTATIONS = "annotations"
+
+
 def _seeds(value: str) -> int | None:
     if value == "auto":
         return None
@@ -124,6 +134,21 @@ def analyse(
     from grader import session
 
     raise typer.Exit(_guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root)))
+
+
+@app.command()
+def export(
+    paths: Annotated[list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")],
+    *,
+    form: Annotated[
+        Format, typer.Option("--format", help="A scorecard, a page, test results, a class table, or GitHub's remarks.")
+    ] = Format.MARKDOWN,
+    output: Annotated[Path | None, typer.Option(help="Write here instead of standard output.")] = None,
+) -> None:
+    """Write saved reports in another format."""
+    from grader.render import export as exports
+
+    raise typer.Exit(_guarded(lambda: exports.export(paths, form.value, output)))
 
 
 @app.command()

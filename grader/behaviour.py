@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from grader import fixed_numbers
 from grader import network as networks
 from grader.analysis import images as dependence
 from grader.analysis import modes, places
-from grader.network import Network
+from grader.fixed_numbers import Fixed
 from grader.program import Program
 from grader.report import Hint
 
@@ -26,7 +27,7 @@ CHANCE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What was seen. `fixed_weights` are random-looking tensors that no seed changes; `accuracy` is 0 to 1.
+    """What was seen. `fixed` are the numbers that no seed changes; `accuracy` (0 to 1) is the best under any seed.
 
     `suspects` are the lines that make scores depend on chance, or on the batch, where that was seen.
     """
@@ -36,7 +37,7 @@ class Behaviour:
     independent: bool
     repeatable: bool
     difference: modes.Difference | None
-    fixed_weights: tuple[str, ...]
+    fixed: Fixed
     accuracy: float
     suspects: tuple[Hint, ...] = ()
 
@@ -93,8 +94,13 @@ class Behaviour:
 
     @property
     def starts_random(self) -> bool:
-        """Whether every tensor of random-looking numbers changes with the seed."""
-        return not self.fixed_weights
+        """Whether every tensor of random-looking numbers that is trained changes with the seed."""
+        return not self.fixed.trained
+
+    @property
+    def brings_little(self) -> bool:
+        """Whether the numbers that are not trained are too few, or too regular, to be a learned network."""
+        return self.fixed.is_little
 
     @property
     def starts_at_chance(self) -> bool:
@@ -104,20 +110,31 @@ class Behaviour:
     @property
     def untrained_text(self) -> str:
         """What the untrained network gets right."""
-        count = len(self.fixed_weights)
+        count = len(self.fixed.trained)
         fixed = f", {count} fixed tensor{'' if count == 1 else 's'}" if count else ""
-        return f"{self.accuracy:.0%} correct{fixed}"
+        brought = "" if self.brings_little else f", {self.fixed.size:,} bytes of fixed numbers"
+        return f"{self.accuracy:.0%} correct{fixed}{brought}"
 
     @property
     def untrained_hints(self) -> tuple[Hint, ...]:
         """Which tensors look brought along."""
-        names = ", ".join(self.fixed_weights[:4])
-        more = f" and {len(self.fixed_weights) - 4} more" if len(self.fixed_weights) > 4 else ""
-        text = (
-            f"The same under every seed: {names}{more}. Let PyTorch draw the initial weights: set no seed in "
-            "__init__, and copy no learned numbers in."
-        )
-        return (Hint(text=text),) if names else ()
+        hints = []
+        if self.fixed.trained:
+            hints.append(
+                f"The same under every seed: {_named(self.fixed.trained)}. Let PyTorch draw the initial weights: set "
+                "no seed in __init__, and copy no learned numbers in."
+            )
+        if not self.brings_little:
+            where = _named(self.fixed.held) or "the numbers in forward()"
+            hints.append(
+                f"Fixed numbers multiply the image: {where}. A few filters may be fixed (up to "
+                f"{fixed_numbers.MOST_BYTES:,} bytes, compressed); make the others parameters, and let them be learned."
+            )
+        return tuple(Hint(text=text) for text in hints)
+
+
+def _named(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def observe(program: Program, values: Mapping[int, bytes], images: Tensor, labels: Tensor) -> Behaviour:
@@ -125,11 +142,13 @@ def observe(program: Program, values: Mapping[int, bytes], images: Tensor, label
 
     Raises SubmissionError when the weights do not fit the Program.
     """
-    networks_by_seed = [networks.build(program, blob) for blob in values.values()]
-    network = networks_by_seed[0].eval()
+    networks_by_seed = [networks.build(program, blob).eval() for blob in values.values()]
+    weights = [{name: tensor.clone() for name, tensor in network.weights.items()} for network in networks_by_seed]
+    network = networks_by_seed[0]
     with torch.inference_mode():
         scores = network(images)
         again = network(images)
+        others = [other(images) for other in networks_by_seed[1:]]  # a network may know one seed from another
         parts = torch.cat([network(part) for part in (images[:1], images[1:3], *images[3:].chunk(3))])
     independent, repeatable = _same(scores, parts), _same(scores, again)
     return Behaviour(
@@ -138,8 +157,8 @@ def observe(program: Program, values: Mapping[int, bytes], images: Tensor, label
         independent=independent,
         repeatable=repeatable,
         difference=modes.difference(program),
-        fixed_weights=_fixed(networks_by_seed),
-        accuracy=float((scores.argmax(dim=1) == labels).float().mean()),
+        fixed=fixed_numbers.fixed(program, weights),
+        accuracy=max(float((one.argmax(dim=1) == labels).float().mean()) for one in (scores, *others)),
         suspects=_suspects(program, independent=independent, repeatable=repeatable),
     )
 
@@ -156,14 +175,3 @@ def _same(one: Tensor, other: Tensor) -> bool:
     spread = float(one.std()) + 1e-6 * float(one.abs().max()) + 1e-12
     return float((one - other).abs().max()) <= SAME * spread
 
-
-def _fixed(candidates: list[Network]) -> tuple[str, ...]:
-    """Trainable tensors that hold more than one value and are equal in two networks of different seeds."""
-    if len(candidates) < 2:
-        return ()
-    first, second = (candidate.parameters_by_name() for candidate in candidates[:2])
-    return tuple(
-        name
-        for name, tensor in first.items()
-        if tensor.numel() > 1 and torch.equal(tensor, second[name]) and not bool((tensor == tensor.flatten()[0]).all())
-    )

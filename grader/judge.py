@@ -123,6 +123,14 @@ class Judgement:
     words: str
 
 
+def rounds(seeds: Sequence[int]) -> list[Sequence[int]]:
+    """The seeds in the lots that train together: one, and while it is too close to call, two more at a time.
+
+    The same on every machine, whatever it could train at once: how often one looks is part of the decision rule.
+    """
+    return [seeds[:1], *(seeds[begin : begin + 2] for begin in range(1, len(seeds), 2))]
+
+
 def another_seed(scores: Sequence[Fraction], threshold: Fraction, *, most_runs: int) -> bool:
     """Whether one more run may still settle the question, after the `scores` of the runs so far."""
     return not scores or statistics.decide(scores, threshold, most_runs=most_runs) is Decision.ANOTHER_SEED

@@ -152,7 +152,12 @@ def _target(name: str) -> Callable[..., Any]:
         return _take
     if namespace == "operator":
         return _on_sizes(getattr(operator, base))
+    base = _IN_ANY_LAYOUT.get(base, base)
     return getattr(getattr(torch.ops.aten, base), overload[0])  # type: ignore[no-any-return] # torch.ops is dynamic
+
+
+_IN_ANY_LAYOUT = {"view": "reshape", "_unsafe_view": "reshape", "view_as": "reshape_as"}
+"""A view of channels-last pixels may have to be a copy; of others a reshape is the same view."""
 
 
 def _take(items: Any, index: Any) -> Any:

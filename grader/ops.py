@@ -45,6 +45,8 @@ class Kind(Enum):
     UNFOLD = "windows laid out as channels"
     PIXEL_SHUFFLE = "channels moved to positions"
     PIXEL_UNSHUFFLE = "positions moved to channels"
+    CHANNEL_SHUFFLE = "channels of all groups in turn"
+    GATED_HALVES = "one half of a dimension times a gate made of the other"
     CREATE = "a new tensor that holds none of the input's values"
     SIZE = "a number: a shape, or arithmetic on shapes"
     TAKE = "one element of a list"
@@ -137,9 +139,9 @@ OPERATORS: dict[str, Operator] = {
     **_table(
         Kind.CONVOLUTION,
         """
-        conv1d conv2d: input weight bias=None stride=1 padding=0 dilation=1 groups=1 ; convolution
-        conv1d.padding conv2d.padding: input weight bias=None stride=1 padding='valid' dilation=1 groups=1 ; convolution
-        """,
+        conv1d conv2d conv3d: input weight bias=None stride=1 padding=0 dilation=1 groups=1 ; convolution
+        conv1d.padding conv2d.padding conv3d.padding: input weight bias=None stride=1 padding='valid' dilation=1 groups=1 ; convolution
+        """,  # noqa: E501 - one line an operator
     ),
     **_table(
         Kind.TRANSPOSED_CONVOLUTION,
@@ -150,9 +152,9 @@ OPERATORS: dict[str, Operator] = {
     **_table(
         Kind.POOLING,
         """
-        max_pool1d max_pool2d: self kernel_size stride=[] padding=0 dilation=1 ceil_mode=False ; max pooling
+        max_pool1d max_pool2d max_pool3d: self kernel_size stride=[] padding=0 dilation=1 ceil_mode=False ; max pooling
         avg_pool1d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True ; average pooling
-        avg_pool2d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True divisor_override=None ; average pooling
+        avg_pool2d avg_pool3d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True divisor_override=None ; average pooling
         """,  # noqa: E501 - one line an operator
     ),
     **_table(
@@ -162,7 +164,7 @@ OPERATORS: dict[str, Operator] = {
     **_table(
         Kind.ADAPTIVE_POOLING,
         """
-        adaptive_avg_pool1d adaptive_avg_pool2d: self output_size ; adaptive average pooling
+        adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d: self output_size ; adaptive average pooling
         adaptive_max_pool1d adaptive_max_pool2d: self output_size ; adaptive max pooling
         """,
     ),
@@ -177,6 +179,7 @@ OPERATORS: dict[str, Operator] = {
         group_norm: input num_groups weight=None bias=None eps=1e-05 cudnn_enabled=True ; group norm
         instance_norm: input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled ; instance norm
         rms_norm: input normalized_shape weight=None eps=None ; RMS norm
+        _weight_norm: v g dim=0 ; weight norm
         """,  # noqa: E501 - one line an operator
     ),
     **_table(
@@ -239,6 +242,7 @@ OPERATORS: dict[str, Operator] = {
         copy_: self src non_blocking=False
         nan_to_num: self nan=None posinf=None neginf=None
         sign: self
+        tril triu: self diagonal=0 ; triangle
         """,
         loses_nan=True,
     ),
@@ -271,6 +275,8 @@ OPERATORS: dict[str, Operator] = {
         max min: self
         std.dim var.dim: self dim unbiased=True keepdim=False
         std.correction var.correction: self dim=None correction=None keepdim=False
+        std_mean.correction var_mean.correction: self dim=None correction=None keepdim=False
+        std_mean.dim var_mean.dim: self dim unbiased=True keepdim=False
         norm.ScalarOpt_dim: self p dim keepdim=False
         linalg_vector_norm: self ord=2 dim=None keepdim=False dtype=None ; norm
         logsumexp: self dim keepdim=False
@@ -309,7 +315,7 @@ OPERATORS: dict[str, Operator] = {
         """
         permute: self dims
         transpose.int transpose_: self dim0 dim1
-        t numpy_T: self ; transpose
+        t numpy_T mT: self ; transpose
         movedim.intlist movedim.int: self source destination
         swapaxes: self axis0 axis1 ; transpose
         swapdims: self dim0 dim1 ; transpose
@@ -378,6 +384,8 @@ OPERATORS: dict[str, Operator] = {
     **_table(Kind.UNFOLD, "im2col: self kernel_size dilation padding stride ; unfold"),
     **_table(Kind.PIXEL_SHUFFLE, "pixel_shuffle: self upscale_factor"),
     **_table(Kind.PIXEL_UNSHUFFLE, "pixel_unshuffle: self downscale_factor"),
+    **_table(Kind.CHANNEL_SHUFFLE, "channel_shuffle: self groups"),
+    **_table(Kind.GATED_HALVES, "glu: self dim=-1 ; gated linear unit"),
     **_table(
         Kind.CREATE,
         """
@@ -388,6 +396,7 @@ OPERATORS: dict[str, Operator] = {
         new_zeros new_ones: self size dtype=None layout=None device=None pin_memory=None
         arange: end dtype=None layout=None device=None pin_memory=None
         arange.start: start end dtype=None layout=None device=None pin_memory=None
+        linspace: start end steps dtype=None layout=None device=None pin_memory=None
         arange.start_step: start end step=1 dtype=None layout=None device=None pin_memory=None
         scalar_tensor: s dtype=None layout=None device=None pin_memory=None
         """,  # noqa: E501 - one line an operator
@@ -400,6 +409,31 @@ OPERATORS |= {
     for name in ("operator.add", "operator.sub", "operator.mul", "operator.floordiv")
 }
 OPERATORS["operator.getitem"] = Operator("operator.getitem", Kind.TAKE, (Parameter("a"), Parameter("b")), "take")
+
+INSTEAD = {
+    "lstm gru rnn_tanh rnn_relu": "Use nn.Conv1d or nn.Conv2d over the rows.",
+    "out": "Use nn.BatchNorm2d or weight_norm: this writes into a tensor of its own in every forward pass.",
+    "fractional_max_pool2d": "Use nn.MaxPool2d, or a convolution with a stride.",
+    "max_unpool2d upsample_nearest1d upsample_linear1d": "Use nn.Upsample or nn.ConvTranspose2d on rows and columns.",
+    "_upsample_nearest_exact2d": 'Use mode="nearest".',
+    "_upsample_bilinear2d_aa _upsample_bicubic2d_aa": "Use antialias=False.",
+    "col2im": "Use nn.ConvTranspose2d or nn.PixelShuffle.",
+    "bilinear": "Use nn.Linear on both tensors side by side (torch.cat).",
+    "embedding": "Use nn.Linear, or a convolution, on the pixels.",
+    "topk sort median kthvalue": "Use amax, mean or nn.MaxPool2d.",
+    "grid_sampler affine_grid_generator": "Move and turn the training images instead, in train_transform.",
+    "cosine_similarity cdist": "Use F.normalize on both, then F.linear.",
+    "hstack vstack": "Use torch.cat.",
+    "repeat_interleave": "Use nn.Upsample for positions, x.repeat() for channels.",
+    "baddbmm": "Use torch.bmm and +.",
+}
+"""What students may write for the operators that they use most, of those that are not listed. `out` is an overload."""
+
+
+def instead(name: str) -> str:
+    """What to write for an operator that is not accepted; "" where there is no one answer."""
+    _, *words = name.split(".")
+    return next((text for names, text in INSTEAD.items() if set(words) & set(names.split())), "")
 
 
 def find(name: str) -> Operator:

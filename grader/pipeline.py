@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from grader import findings, network, outcome, plugin
+from grader import findings, network, outcome, plugin, workload
 from grader.analysis import summary
 from grader.assignment import Assignment
 from grader.clock import Clock
@@ -71,6 +71,7 @@ def capture_submission(
     )
     network.check_size(captured.program, assignment.limits)
     network.check_shapes(captured.program)
+    workload.check(captured.program, assignment.limits)
     return captured
 
 

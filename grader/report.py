@@ -91,7 +91,9 @@ class LayerRow(Record):
 class EpochRow(Record):
     """One epoch of one run.
 
-    Accuracy is counted: `correct` of `total` test images. The loss is the mean over the epoch's training images.
+    Accuracy is counted: `correct` of `total` test images. The loss and `train_accuracy` (0 to 1) are means over the
+    epoch's training images, as the network saw them (augmented) while it learned. `learning_rate` and `momentum` (or
+    Adam's beta1) are those of the first parameter group at the epoch's last step. `seconds` includes the evaluation.
     """
 
     epoch: int
@@ -104,8 +106,24 @@ class EpochRow(Record):
     train_accuracy: float | None = None
 
 
+class Curve(Record):
+    """What a learning rate or a momentum really was over the steps of a run's epochs, in the first parameter group.
+
+    `first` and `last` are the values of the first and the last step, `lowest` and `highest` are over all of them.
+    """
+
+    first: float
+    lowest: float
+    highest: float
+    last: float
+
+
 class RunRow(Record):
-    """One seed's training. `seconds` is training and evaluation alone, with the device synchronised."""
+    """One seed's training. `seconds` is training and evaluation alone, with the device synchronised.
+
+    `seconds_to_99` is how many of these seconds had gone by after the first epoch with a test accuracy of at least
+    99 %; None where there was none. `images_per_second` counts training images and seconds of training alone.
+    """
 
     seed: int
     epochs: tuple[EpochRow, ...]
@@ -114,6 +132,9 @@ class RunRow(Record):
     finished: bool
     stopped_because: str = ""
     parameters_moved: bool = True
+    seconds_to_99: float | None = None
+    learning_rate: Curve | None = None
+    momentum: Curve | None = None
 
 
 class Training(Record):
@@ -123,6 +144,9 @@ class Training(Record):
     each averaged over the runs. `score` is the one that the assignment's `protocol` names. `interval` is a 95 %
     interval for the mean over training runs (see docs/fairness.md); `practice` is True where the images were not MNIST.
     `feedback` says what a plateau rule or an early stop of the recipe was told after each epoch, or is empty.
+    `confusion` counts test images by label (row) and prediction (column), `wrong` lists those that are not recognised
+    by their position in the test set (from 0): both after the last epoch of the last run that finished one.
+    `peak_memory_bytes` is the GPU's, or on a CPU that of the training process, torch included.
     """
 
     dataset: str

@@ -7,6 +7,7 @@ that one bad file never stops a class; only a wrong command is an error (`UsageE
 
 from __future__ import annotations
 
+import codecs
 import errno
 import hashlib
 import os
@@ -179,9 +180,33 @@ def _refuse_no_text(name: str, source: bytes) -> None:
             f"{name} is not UTF-8 text: byte {source[error.start]:#04x} in line {line}. Save it as UTF-8.",
             line=line,
         ) from error
+    if source.startswith(codecs.BOM_UTF8):
+        raise SubmissionError(
+            f"{name} begins with a byte order mark, which Python code does not need. Save it as UTF-8 without one.",
+            line=1,
+        )
+    _refuse_other_encodings(name, source)
     if b"\0" in source:
         line = source.count(b"\n", 0, source.index(b"\0")) + 1
         raise SubmissionError(f"{name} holds a NUL byte in line {line}. Save it as plain UTF-8 text.", line=line)
+
+
+def _refuse_other_encodings(name: str, source: bytes) -> None:
+    """Refuse a file that Python would read as another text than the grader does: `# coding: utf-7` (PEP 263)."""
+    for number, line in enumerate(source.split(b"\n", 2)[:2], start=1):
+        declared = _CODING.match(line)
+        encoding = declared[1].decode().lower() if declared else "utf-8"
+        if encoding in _LIKE_UTF_8 or (encoding in _LIKE_ASCII and source.isascii()):
+            continue
+        raise SubmissionError(
+            f"{name} says in line {number} that it is written in {encoding}. Save it as UTF-8, and remove that line.",
+            line=number,
+        )
+
+
+_CODING = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_LIKE_UTF_8 = {"utf-8", "utf8", "utf_8", "utf-8-sig", "u8"}
+_LIKE_ASCII = {"ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso-8859-15", "cp1252", "windows-1252"}
 
 
 def printable(path: Path) -> str:

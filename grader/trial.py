@@ -6,6 +6,8 @@ and the report. After each seed the judge says whether another one could change 
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
@@ -16,13 +18,13 @@ from grader import judge as judging
 from grader import report
 from grader.judge import Judge, Judgement
 from grader.report import Verdict
+from grader.training.crew import Crew
 from grader.training.data import TrainingData
 from grader.training.records import Epoch, Feedback, Step, TrainingRun
-from grader.training.remote import Worker
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
-    from grader.program import Recipe
+    from grader.program import Recipe, Run
     from grader.sandbox.capture import Captured
 
 PATIENCE = 2
@@ -35,11 +37,14 @@ class Progress(Protocol):
     def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
         """Training begins."""
 
-    def step(self, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+    def more_seeds(self, seeds: int) -> None:
+        """A close call is given so many seeds in all."""
+
+    def step(self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
         """A batch is done."""
 
     def epoch(
-        self, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
+        self, seed: int, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
     ) -> None:
         """An epoch is done and judged."""
 
@@ -57,8 +62,8 @@ class Trial:
 
     @property
     def seconds(self) -> float:
-        """Mean seconds of one run."""
-        return sum(run.seconds for run in self.runs) / max(1, len(self.runs))
+        """Mean seconds of one run; what trained side by side shares its seconds."""
+        return sum(run.seconds / run.side_by_side for run in self.runs) / max(1, len(self.runs))
 
     @property
     def device(self) -> str:
@@ -131,41 +136,47 @@ class _Runner:
     device: torch.device
     epochs: int | None
     progress: Progress
-    worker: Worker
+    crew: Crew
     runs: list[TrainingRun] = field(default_factory=list)
-    correct: list[list[int]] = field(default_factory=list)
+    judged: dict[int, list[int]] = field(default_factory=dict)
 
-    def one(self, seed: int) -> TrainingRun:
-        """Train from the seed's initial weights."""
-        self.correct.append([])
-        run = self.worker.run(
+    @property
+    def correct(self) -> list[list[int]]:
+        """Correct test images after each epoch of each run."""
+        return [self.judged.get(run.seed, []) for run in self.runs]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no run was cut short."""
+        return all(run.ending.finished for run in self.runs)
+
+    def train(self, seeds: Sequence[int]) -> None:
+        """Train from the initial weights of these seeds."""
+        self.runs += self.crew.run(
             self.captured.program,
-            self.captured.values[seed],
+            {seed: self.captured.values[seed] for seed in seeds},
             self.data,
-            seed=seed,
             device=self.device,
             epochs=self.epochs,
             budget_seconds=PATIENCE * self.assignment.limits.seconds,
             after_epoch=self.after_epoch,
             on_step=self.on_step,
         )
-        self.runs.append(run)
-        return run
 
-    def after_epoch(self, epoch: Epoch) -> Feedback:
+    def after_epoch(self, seed: int, epoch: Epoch) -> Feedback:
         """Judge the epoch, show it, and answer with two numbers."""
         correct = self.judge.correct(epoch.logits)
-        self.correct[-1].append(correct)
+        self.judged.setdefault(seed, []).append(correct)
         seconds = epoch.seconds + epoch.evaluation_seconds
         self.progress.epoch(
-            epoch.epoch, correct, self.judge.total, _number(epoch.train_loss), epoch.learning_rate, seconds
+            seed, epoch.epoch, correct, self.judge.total, _number(epoch.train_loss), epoch.learning_rate, seconds
         )
         loss = self.judge.loss(epoch.logits, self.captured.program.recipe.loss.name)
         return Feedback(accuracy=correct / self.judge.total, loss=loss)
 
-    def on_step(self, step: Step) -> None:
+    def on_step(self, seed: int, step: Step) -> None:
         """Show a step; the worker sends one in so many."""
-        self.progress.step(step.epoch, step.step, float(step.loss), step.learning_rate)
+        self.progress.step(seed, step.epoch, step.step, float(step.loss), step.learning_rate)
 
     def scores(self) -> list[Fraction]:
         """The score of every run that finished an epoch."""
@@ -190,17 +201,19 @@ def run(
     `epochs` shortens training for a quick look, which is never graded. Raises SubmissionError when training cannot run.
     """
     recipe = captured.program.recipe
-    worker = Worker()
-    runner = _Runner(captured, assignment, data, judge, device, epochs, progress, worker)
     quick_look = f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
     threshold = judging.exact(assignment.limits.accuracy)
     most = 1 if (seeds is None and (data.practice or quick_look)) else seeds or assignment.most_seeds
-    progress.start(seeds or 1, min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch)
-    with worker:
-        for seed in captured.program.seeds[:most]:
-            if not runner.one(seed).ending.finished:
-                break
-            if seeds is None and not judging.another_seed(runner.scores(), threshold, most_runs=most):
+    chosen = captured.program.seeds[:most]
+    rounds = judging.rounds(chosen) if seeds is None else [chosen]
+    progress.start(len(rounds[0]), min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch)
+    with Crew() as crew:
+        runner = _Runner(captured, assignment, data, judge, device, epochs, progress, crew)
+        for lot in rounds:
+            if runner.runs:
+                progress.more_seeds(len(runner.runs) + len(lot))
+            runner.train(lot)
+            if not runner.finished or not judging.another_seed(runner.scores(), threshold, most_runs=most):
                 break
     judgement = judging.verdict(runner.scores(), threshold, practice=data.practice)
     return Trial(
@@ -252,27 +265,54 @@ def _feedback(recipe: Recipe) -> str:
 
 
 def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.RunRow:
+    rows = tuple(
+        report.EpochRow(
+            epoch=epoch.epoch,
+            train_loss=_number(epoch.train_loss),
+            correct=count,
+            total=runner.judge.total,
+            learning_rate=epoch.learning_rate,
+            seconds=epoch.seconds + epoch.evaluation_seconds,
+            momentum=epoch.momentum,
+            train_accuracy=_number(epoch.train_accuracy),
+        )
+        for epoch, count in zip(run.epochs, correct, strict=False)  # Ctrl-C may come before the last is judged
+    )
+    recipe = runner.captured.program.recipe
     return report.RunRow(
         seed=run.seed,
-        epochs=tuple(
-            report.EpochRow(
-                epoch=epoch.epoch,
-                train_loss=_number(epoch.train_loss),
-                correct=count,
-                total=runner.judge.total,
-                learning_rate=epoch.learning_rate,
-                seconds=epoch.seconds + epoch.evaluation_seconds,
-                momentum=epoch.momentum,
-                train_accuracy=_number(epoch.train_accuracy),
-            )
-            for epoch, count in zip(run.epochs, correct, strict=False)  # Ctrl-C may come before the last is judged
-        ),
+        epochs=rows,
         seconds=run.seconds,
         images_per_second=run.images_per_second,
         finished=run.ending.finished,
         stopped_because=run.ending.stopped_because,
         parameters_moved=run.parameters_moved,
+        seconds_to_99=_seconds_to(Fraction(99, 100), rows),
+        learning_rate=_curve(recipe, recipe.schedule.learning_rate, [row.learning_rate for row in rows]),
+        momentum=_curve(recipe, recipe.schedule.momentum, [row.momentum for row in rows if row.momentum is not None]),
     )
+
+
+def _seconds_to(accuracy: Fraction, rows: Sequence[report.EpochRow]) -> float | None:
+    """Seconds of training and evaluation up to the end of the first epoch of that test accuracy; None without one."""
+    seconds = 0.0
+    for row in rows:
+        seconds += row.seconds
+        if Fraction(row.correct, row.total) >= accuracy:
+            return seconds
+    return None
+
+
+def _curve(recipe: Recipe, scheduled: Sequence[Sequence[Run]], after_epochs: Sequence[float]) -> report.Curve | None:
+    """The first group's values over the steps of the epochs: as scheduled; a plateau rule moves them between epochs."""
+    if not after_epochs:
+        return None
+    values = list(after_epochs)
+    if scheduled and recipe.plateau is None:
+        begins = itertools.accumulate((run.steps for run in scheduled[0]), initial=0)
+        steps = len(after_epochs) * recipe.steps_per_epoch
+        values = [run.value for run, begin in zip(scheduled[0], begins, strict=False) if begin < steps]
+    return report.Curve(first=values[0], lowest=min(values), highest=max(values), last=after_epochs[-1])
 
 
 def _number(value: float) -> float | None:

@@ -118,7 +118,7 @@ def brought_along(seed: int = 5) -> nn.Module:
 
 def test_weights_that_no_seed_changes_are_named():
     behaviour = seen(brought_along)
-    assert behaviour.fixed_weights == ("fc.weight", "fc.bias")
+    assert behaviour.fixed.trained == ("fc.weight", "fc.bias")
     assert not behaviour.starts_random
     assert "fc.weight, fc.bias" in behaviour.untrained_hints[0].text
 
@@ -134,7 +134,7 @@ def test_tensors_filled_with_one_value_may_be_the_same_under_every_seed():
 
 
 def test_one_seed_alone_proves_nothing_about_the_weights():
-    assert seen(brought_along, seeds=(0,)).fixed_weights == ()
+    assert seen(brought_along, seeds=(0,)).fixed.trained == ()
 
 
 def test_a_network_that_knows_the_digits_is_seen():

@@ -418,7 +418,7 @@ def test_a_recipe_that_stops_at_an_accuracy_stops_there_and_is_finished():
 def test_missing_feedback_is_the_graders_fault():
     wanted = program(plateau=PLATEAU)
     assert wants_feedback(wanted.recipe)
-    with pytest.raises(GraderError, match="judge's numbers"):
+    with pytest.raises(GraderError, match="follows a metric"):
         collect(wanted)
 
 
@@ -426,8 +426,12 @@ def test_a_plain_recipe_wants_no_feedback():
     assert not wants_feedback(program().recipe)
 
 
-def trained(wanted: Program, after_epoch: Any = lambda epoch: None, **arguments: Any) -> TrainingRun:
-    return run(wanted, values(), images(), seed=SEED, after_epoch=after_epoch, **arguments)
+def trained(
+    wanted: Program, after_epoch: Any = lambda epoch: None, on_step: Any = lambda step: None, **arguments: Any
+) -> TrainingRun:
+    told = {"after_epoch": lambda _, epoch: after_epoch(epoch), "on_step": lambda _, step: on_step(step)}
+    (done,) = run(wanted, {SEED: values()}, images(), **told, **arguments)
+    return done
 
 
 def test_a_whole_run_is_finished_and_says_what_it_used():
@@ -454,6 +458,17 @@ def test_ctrl_c_keeps_the_epochs_that_were_finished():
     done = trained(program(), on_step=interrupt)
     assert [epoch.epoch for epoch in done.epochs] == [1, 2]
     assert done.ending == INTERRUPTED
+
+
+def test_seeds_train_one_after_the_other_and_ctrl_c_keeps_the_whole_ones():
+    def interrupt(seed, epoch):
+        if (seed, epoch.epoch) == (4, 2):
+            raise KeyboardInterrupt
+
+    blobs = {seed: values() for seed in (3, 4, 5)}
+    first, second = run(program(), blobs, images(), after_epoch=interrupt)
+    assert (first.seed, first.ending, len(first.epochs)) == (3, Ending(True), EPOCHS)
+    assert (second.seed, second.ending, len(second.epochs)) == (4, INTERRUPTED, 2)
 
 
 def test_a_display_is_told_of_every_step():

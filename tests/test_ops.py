@@ -144,5 +144,27 @@ def test_an_unknown_operator_is_named():
         ops.find("aten.from_file.default")
 
 
+def test_what_to_write_instead_is_said_of_operators_that_exist_and_are_refused():
+    names = {name for names in ops.INSTEAD for name in names.split()} - {"out"}
+    assert not [name for name in names if not hasattr(torch.ops.aten, name)]
+    assert not names & {name.split(".")[1] for name in ATEN}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("aten.lstm.input", "Use nn.Conv1d or nn.Conv2d over the rows."),
+        (
+            "aten.div.out",
+            "Use nn.BatchNorm2d or weight_norm: this writes into a tensor of its own in every forward pass.",
+        ),
+        ("aten.fft_rfft2.default", ""),
+        ("numpy_call", ""),
+    ],
+)
+def test_what_to_write_instead(name, text):
+    assert ops.instead(name) == text
+
+
 def test_an_operator_of_every_kind_is_listed():
     assert {operator.kind for operator in OPERATORS.values()} == set(Kind)

@@ -51,8 +51,8 @@ def test_away_from_a_terminal_each_epoch_is_one_plain_line(clock):
     with plain(clock) as progress:
         progress.stage("Reading the network")
         progress.start(1, 20, 469)
-        progress.step(1, 20, 0.5, 0.01)
-        progress.epoch(1, 9731, 10_000, 0.2413, 0.0121, 13.46)
+        progress.step(0, 1, 20, 0.5, 0.01)
+        progress.epoch(0, 1, 9731, 10_000, 0.2413, 0.0121, 13.46)
     assert output(progress) == (
         "alice: Reading the network\nalice: epoch  1/20  97.31 %  loss 0.2413  lr 0.0121  13.5 s\n"
     )
@@ -63,8 +63,8 @@ def test_quiet_prints_nothing(clock):
         with shown as progress:
             progress.stage("Training")
             progress.start(1, 1, 1)
-            progress.step(1, 1, 0.5, 0.01)
-            progress.epoch(1, 9, 10, 0.5, 0.01, 1.0)
+            progress.step(0, 1, 1, 0.5, 0.01)
+            progress.epoch(0, 1, 9, 10, 0.5, 0.01, 1.0)
         assert output(progress) == ""
 
 
@@ -72,7 +72,7 @@ def test_a_terminal_shows_epoch_loss_accuracy_learning_rate_and_time_left(clock)
     with live(clock) as progress:
         progress.start(1, 4, 100)
         clock.now = 10.0
-        progress.epoch(1, 9731, 10_000, 0.2413, 0.0121, 10.0)
+        progress.epoch(0, 1, 9731, 10_000, 0.2413, 0.0121, 10.0)
     shown = output(progress)
     for part in ("alice", "epoch 1 of 4", "97.31 %", "loss 0.2413", "learning rate 0.0121", "30.0 s left"):
         assert part in shown
@@ -83,10 +83,10 @@ def test_steps_are_drawn_a_few_times_per_second_at_most(clock):
         progress.start(1, 1, 1000)
         before = output(progress)
         for step in range(1, 500):
-            progress.step(1, step, 0.5, 0.01)
+            progress.step(0, 1, step, 0.5, 0.01)
         assert output(progress) == before
         clock.now = SECONDS_BETWEEN_FRAMES
-        progress.step(1, 500, 0.5, 0.01)
+        progress.step(0, 1, 500, 0.5, 0.01)
         assert output(progress) != before
 
 
@@ -95,37 +95,38 @@ def test_the_time_left_is_the_pace_so_far_times_the_steps_to_go(clock):
         progress.start(2, 5, 100)
         assert progress.seconds_left() is None
         clock.now = 6.0
-        progress.step(1, 60, 0.5, 0.01)
+        progress.step(0, 1, 60, 0.5, 0.01)
         assert progress.seconds_left() == pytest.approx(94.0)  # 0.1 s a step, 1000 - 60 steps to go
 
 
-@pytest.mark.parametrize("epochs", [1, 3])
-def test_epochs_that_begin_again_belong_to_the_next_seed(clock, epochs):
+def test_seeds_that_train_at_once_are_told_apart(clock):
     with plain(clock) as progress:
-        progress.start(2, epochs, 10)
-        for _ in range(2):
-            for epoch in range(1, epochs + 1):
-                progress.step(epoch, 5, 0.5, 0.01)
-                progress.epoch(epoch, 9, 10, 0.5, 0.01, 1.0)
-    assert output(progress).count("seed 1/2") == epochs
-    assert output(progress).count("seed 2/2") == epochs
+        progress.start(2, 3, 10)
+        for epoch in (1, 2, 3):
+            for seed in (4, 7):
+                progress.step(seed, epoch, 5, 0.5, 0.01)
+                progress.epoch(seed, epoch, 9, 10, 0.5, 0.01, 1.0)
+    assert output(progress).count("seed 4  epoch") == 3
+    assert output(progress).count("seed 7  epoch") == 3
     assert progress.seconds_left() == 0
 
 
-def test_a_seed_more_than_announced_is_counted_in(clock):
+def test_more_seeds_than_announced_are_counted_in(clock):
     with plain(clock) as progress:
         progress.start(1, 1, 10)
-        progress.epoch(1, 9, 10, 0.5, 0.01, 1.0)
-        progress.epoch(1, 9, 10, 0.5, 0.01, 1.0)
-    assert "seed 2/2" in output(progress)
-    assert progress.seconds_left() == 0
+        progress.epoch(0, 1, 9, 10, 0.5, 0.01, 1.0)
+        progress.more_seeds(3)
+        progress.epoch(1, 1, 9, 10, 0.5, 0.01, 1.0)
+    assert "seed 1  epoch" in output(progress)
+    clock.now += 2.0
+    assert progress.seconds_left() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("loss", [None, float("nan")])
 def test_a_loss_that_is_no_number_is_said_to_be_none(clock, loss):
     with plain(clock) as progress:
         progress.start(1, 1, 1)
-        progress.epoch(1, 1, 10, loss, 0.01, 1.0)
+        progress.epoch(0, 1, 1, 10, loss, 0.01, 1.0)
     assert "loss none" in output(progress)
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from grader import report as reports
 from grader.report import (
     CheckResult,
+    Curve,
     Environment,
     EpochRow,
     Hint,
@@ -49,8 +50,10 @@ layers = st.builds(LayerRow, module=text, kind=text, output_shape=several(count)
 epochs = st.builds(EpochRow, epoch=count, train_loss=st.none() | number, correct=count, total=count,
                    learning_rate=number, seconds=number, momentum=st.none() | number,
                    train_accuracy=accuracy)  # fmt: skip
+curves = st.none() | st.builds(Curve, first=number, lowest=number, highest=number, last=number)
 runs = st.builds(RunRow, seed=count, epochs=several(epochs, 2), seconds=number, images_per_second=number,
-                 finished=st.booleans(), stopped_because=text, parameters_moved=st.booleans())  # fmt: skip
+                 finished=st.booleans(), stopped_because=text, parameters_moved=st.booleans(),
+                 seconds_to_99=st.none() | number, learning_rate=curves, momentum=curves)  # fmt: skip
 trainings = st.builds(Training, dataset=text, practice=st.booleans(), train_images=count, test_images=count,
                       protocol=text, threshold=number, runs=several(runs, 2), best=accuracy, last=accuracy,
                       last_3=accuracy, score=accuracy, interval=st.none() | st.tuples(number, number),
@@ -108,6 +111,15 @@ def test_the_schema_refuses_what_reading_refuses(broken):
         reports.read(json.dumps(document))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, reports.schema(), jsonschema.Draft202012Validator)
+
+
+def test_a_report_from_before_the_curves_is_read():
+    document = json.loads(examples.passed().model_dump_json())
+    for run in document["training"]["runs"]:
+        for name in ("seconds_to_99", "learning_rate", "momentum"):
+            del run[name]
+    (run,) = reports.read(json.dumps(document)).training.runs
+    assert (run.seconds_to_99, run.learning_rate, run.momentum) == (None, None, None)
 
 
 def test_a_report_of_another_version_is_refused():

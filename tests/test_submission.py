@@ -316,3 +316,24 @@ def test_names_are_plain_and_unique_whatever_the_files_are_called(stems):
     names = [one.name.casefold() for one in _named(found, Path("/p"))]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name) for name in names)
+
+
+def test_a_byte_order_mark_is_refused_with_what_to_do(root):
+    file = hand_in(root, "anna.py", b"\xef\xbb\xbfimport torch\n")
+    assert "byte order mark" in problem_with(root, file)
+    assert "UTF-8 without" in problem_with(root, file)
+
+
+@pytest.mark.parametrize("cookie", [b"# coding: utf-7", b"# -*- coding: rot13 -*-", b"#!x\n# vim: set fileencoding=utf-16 :"])
+def test_a_file_that_python_would_read_as_other_text_is_refused(root, cookie):
+    assert "Save it as UTF-8" in problem_with(root, hand_in(root, "anna.py", cookie + b"\nimport torch\n"))
+
+
+@pytest.mark.parametrize("cookie", [b"# -*- coding: utf-8 -*-", b"# coding=UTF8", b"# coding: latin-1", b"x\ny\n# coding: utf-7"])
+def test_a_file_that_python_reads_as_the_grader_does_is_taken(root, cookie):
+    assert find(root, hand_in(root, "anna.py", cookie + b"\nimport torch\n"))[0].problem is None
+
+
+def test_latin_1_text_that_is_also_utf_8_is_refused(root):
+    text = "# coding: latin-1\n# naïve\n".encode()
+    assert "written in latin-1" in problem_with(root, hand_in(root, "anna.py", text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,13 @@ import torch
 from grader import assignment, findings, pipeline, trial
 from grader.errors import SubmissionError
 from grader.judge import Judge
-from grader.report import Verdict
+from grader.report import Curve, EpochRow, Verdict
 from grader.sandbox.capture import Captured
 from grader.training.data import Source
 from grader.training.records import TrainingRun
 from grader.training.run import INTERRUPTED
 from grader.training.run import run as train_here
-from tests.test_loop import images, program, values
+from tests.test_loop import EPOCHS, PLATEAU, STEPS, curve, images, program, values
 
 ASSIGNMENT = assignment.load(Path(__file__).parents[1] / "assignments" / "mnist_8k")
 IMAGES = images()
@@ -27,12 +29,12 @@ CAPTURED = Captured(PROGRAM, {seed: values() for seed in SEEDS}, 0.0)
 
 
 class Here:
-    """Stands in for the training process: trains in this one and remembers who asked."""
+    """Stands in for the training processes: trains in this one and remembers who asked."""
 
     made: list[Here]
 
     def __init__(self):
-        self.seeds = []
+        self.lots = []
         self.gone = False
         Here.made.append(self)
 
@@ -42,15 +44,16 @@ class Here:
     def __exit__(self, *_):
         self.gone = True
 
-    def run(self, *arguments, seed, **more):
-        self.seeds.append(seed)
-        return train_here(*arguments, seed=seed, **more)
+    def run(self, program, values, data, **more):
+        self.lots.append(list(values))
+        return train_here(program, values, data, **more)
 
 
 class Silent:
     """A display that shows nothing."""
 
     def start(self, *_): ...
+    def more_seeds(self, *_): ...
     def step(self, *_): ...
     def epoch(self, *_): ...
 
@@ -58,22 +61,46 @@ class Silent:
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     Here.made = []
-    monkeypatch.setattr(trial, "Worker", Here)
+    monkeypatch.setattr(trial, "Crew", Here)
 
 
-def tried(**more):
+def tried(captured=CAPTURED, **more):
     judge = Judge(np.zeros(12, dtype=np.int64))
     facts = {"device": torch.device("cpu"), "seeds": 3, "progress": Silent(), **more}
-    return trial.run(CAPTURED, ASSIGNMENT, IMAGES, judge, **facts)
+    return trial.run(captured, ASSIGNMENT, IMAGES, judge, **facts)
 
 
-def test_all_seeds_are_trained_in_one_process_which_is_gone_afterwards():
+def one_run(**recipe):
+    captured = Captured(program(**recipe).model_copy(update={"seeds": SEEDS}), {SEEDS[0]: values()}, 0.0)
+    (run,) = tried(captured, seeds=1).training.runs
+    return run
+
+
+def test_all_seeds_that_were_asked_for_train_together_and_the_processes_are_gone_afterwards():
     done = tried()
-    (worker,) = Here.made
-    assert worker.seeds == [3, 4, 5]
-    assert worker.gone
+    (crew,) = Here.made
+    assert crew.lots == [[3, 4, 5]]
+    assert crew.gone
     assert [run.seed for run in done.training.runs] == [3, 4, 5]
     assert all(len(run.epochs) == 3 for run in done.training.runs)
+
+
+def test_a_close_call_gets_two_more_seeds_at_a_time(monkeypatch):
+    monkeypatch.setattr(trial.judging, "another_seed", lambda scores, *_, **__: len(scores) < 3)
+    wanted = program().model_copy(update={"seeds": (0, 1, 2, 3, 4)})
+    captured = Captured(wanted, {seed: values() for seed in range(5)}, 0.0)
+    done = trial.run(
+        captured,
+        ASSIGNMENT,
+        dataclasses.replace(IMAGES, practice=False),
+        Judge(np.zeros(12, dtype=np.int64)),
+        device=torch.device("cpu"),
+        seeds=None,
+        progress=Silent(),
+    )
+    (crew,) = Here.made
+    assert crew.lots == [[0], [1, 2]]
+    assert [run.seed for run in done.runs] == [0, 1, 2]
 
 
 def test_every_epoch_is_counted_by_the_judge():
@@ -82,9 +109,56 @@ def test_every_epoch_is_counted_by_the_judge():
     assert [epoch.correct for epoch in done.training.runs[0].epochs] == predicted
 
 
+def test_a_peak_inside_an_epoch_is_in_the_learning_rate_curve():
+    rates = [0.01] * EPOCHS * STEPS
+    rates[STEPS] = 0.3  # the first step of the second epoch
+    rates[-1] = 0.001
+    run = one_run(schedule={"learning_rate": [curve(rates)]})
+    assert run.learning_rate == Curve(first=0.01, lowest=0.001, highest=0.3, last=0.001)
+    assert [row.learning_rate for row in run.epochs] == [0.01, 0.01, 0.001]
+
+
+def test_the_momentum_curve_is_the_one_of_the_schedule():
+    momenta = [0.95, 0.85] + [0.9] * (EPOCHS * STEPS - 2)
+    rates = curve([0.01] * EPOCHS * STEPS)
+    run = one_run(schedule={"learning_rate": [rates], "momentum": [curve(momenta)]})
+    assert run.momentum == Curve(first=0.95, lowest=0.85, highest=0.95, last=0.9)
+
+
+def test_steps_that_were_never_taken_are_not_in_the_curve():
+    rates = [0.1] * STEPS + [0.5] * (EPOCHS - 1) * STEPS
+    captured = Captured(
+        program(schedule={"learning_rate": [curve(rates)]}).model_copy(update={"seeds": SEEDS}),
+        {SEEDS[0]: values()},
+        0.0,
+    )
+    (run,) = tried(captured, seeds=1, epochs=1).training.runs
+    assert run.learning_rate == Curve(first=0.1, lowest=0.1, highest=0.1, last=0.1)
+
+
+def test_what_a_plateau_rule_did_is_in_the_curve(monkeypatch):
+    monkeypatch.setattr(Judge, "correct", lambda self, logits: 3)  # no progress, ever
+    rule = {**PLATEAU, "monitor": "accuracy", "mode": "max", "factor": 0.5, "patience": 0}
+    assert one_run(plateau=rule).learning_rate == Curve(first=0.1, lowest=0.05, highest=0.1, last=0.05)
+
+
+def test_time_to_99_ends_with_the_first_epoch_of_99_percent():
+    rows = [EpochRow(epoch=number, train_loss=1.0, correct=correct, total=10_000, learning_rate=0.1, seconds=10.0)
+            for number, correct in enumerate([9000, 9899, 9900, 9950], 1)]  # fmt: skip
+    assert trial._seconds_to(Fraction(99, 100), rows) == 30.0
+    assert trial._seconds_to(Fraction(99, 100), rows[:2]) is None
+
+
+def test_the_report_says_when_a_run_reached_99_percent(monkeypatch):
+    monkeypatch.setattr(Judge, "correct", lambda self, logits: next(counts))
+    counts = iter([3, 12, 12])
+    run = one_run()
+    assert run.seconds_to_99 == run.epochs[0].seconds + run.epochs[1].seconds
+
+
 def test_ctrl_c_before_the_first_epoch_is_a_report_without_a_score(monkeypatch):
-    def interrupted(self, *_, seed, **__):
-        return TrainingRun(seed, "cpu", (), INTERRUPTED, parameters_moved=True, peak_memory_bytes=None)
+    def interrupted(self, program, values, *_, **__):
+        return (TrainingRun(min(values), "cpu", (), INTERRUPTED, parameters_moved=True, peak_memory_bytes=None),)
 
     monkeypatch.setattr(Here, "run", interrupted)
     done = tried()
@@ -96,10 +170,8 @@ def test_ctrl_c_before_the_first_epoch_is_a_report_without_a_score(monkeypatch):
 
 
 def test_a_process_that_dies_ends_the_trial_and_is_cleared_away(monkeypatch):
-    def die(self, *_, seed, **__):
-        if seed == 4:
-            raise SubmissionError("The training process was ended by SIGKILL.")
-        return train_here(*_, seed=seed, **__)
+    def die(self, *_, **__):
+        raise SubmissionError("The training process was ended by SIGKILL.")
 
     monkeypatch.setattr(Here, "run", die)
     with pytest.raises(SubmissionError, match="SIGKILL"):

@@ -72,3 +72,11 @@ def test_a_place_is_the_file_and_the_line(path):
 def test_a_file_name_cannot_move_the_cursor():
     hostile: Report = report(path="submissions/\x1b[2J.py")
     assert words.file_name(hostile) == "\\x1b[2J.py"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(812_000_000, "812 MB"), (999_499_999, "999 MB"), (999_500_000, "1 GB"), (1_310_000_000, "1.31 GB"), (0, "0 MB")],
+)
+def test_memory_has_three_digits_and_a_unit(size, text):
+    assert words.memory(size) == text

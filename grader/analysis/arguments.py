@@ -5,6 +5,7 @@ In: a Node. Out: its Kind, its arguments by name, and the names of what it reads
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from grader.ops import OPERATORS, Kind, Operator
@@ -38,6 +39,17 @@ def first(node: Node) -> str | None:
     for value in (*node.arguments, *node.keywords.values()):
         return value.node if isinstance(value, Ref) else None
     return None
+
+
+def layer_type(node: Node) -> str:
+    """The class of the module that ran the node. PyTorch renames it where it computes the weights (weight_norm)."""
+    return node.module_type.removeprefix("Parametrized").lstrip("_")
+
+
+def spatial(node: Node) -> int:
+    """How many dimensions the window of a pooling operator has: 2 for max_pool2d."""
+    found = re.search(r"\d(?=d)", base(node))
+    return int(found[0]) if found else 2
 
 
 def several(value: Any, count: int) -> tuple[Any, ...]:

@@ -1,7 +1,8 @@
 """How much work is one image? Multiply-adds of every operator, and bytes of every result.
 
-In: a Graph. Out: a `Cost`. Counted are convolutions, linear layers and matrix products, as fvcore does; torchinfo also
-counts a bias as one multiply-add per output, and every BatchNorm parameter once per image.
+In: a Graph. Out: a `Cost`. Counted are convolutions, linear layers and matrix products, as fvcore does (but for fused
+attention, which it leaves out); torchinfo also counts a bias as one multiply-add per output, and every BatchNorm
+parameter once per image.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from grader.analysis.arguments import arguments, base, kind, several
+from grader.analysis.arguments import arguments, base, kind, layer_type, several
 from grader.analysis.dataflow import trace
 from grader.analysis.final_map import covered, placed, spatial_maps
 from grader.analysis.receptive_field import ReceptiveField
@@ -108,11 +108,11 @@ _NAMES: dict[str, HeadKind] = {
 
 
 def _item(node: Node, word: HeadKind, inputs: int | None = None, outputs: int | None = None) -> HeadItem:
-    named = bool(node.module) and node.module_type not in ("", "Sequential")
+    named = bool(node.module) and layer_type(node) not in ("", "Sequential")
     return HeadItem(
         word,
         node.module or node.name,
-        node.module_type if named else node.op,
+        layer_type(node) if named else node.op,
         _spelled(node),
         node.line,
         inputs,
@@ -123,7 +123,8 @@ def _item(node: Node, word: HeadKind, inputs: int | None = None, outputs: int | 
 def _spelled(node: Node) -> str:
     """What the student will recognise: the module's class, or the function's name."""
     name = base(node)
-    return node.module_type if name.replace("_", "") in node.module_type.lower() and node.module_type else name
+    layer = layer_type(node)
+    return layer if name.replace("_", "") in layer.lower() and layer else name
 
 
 def _placed(field: ReceptiveField, name: str) -> frozenset[AxisName]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from grader.analysis import places
-from grader.analysis.arguments import arguments, base, kind, operator, several
+from grader.analysis.arguments import arguments, base, kind, layer_type, operator, several, spatial
 from grader.analysis.cost import Cost
 from grader.analysis.receptive_field import Reach, ReceptiveField
 from grader.analysis.reshape import sizes
@@ -35,6 +35,8 @@ _LAYERS = {
     Kind.UNFOLD,
     Kind.PIXEL_SHUFFLE,
     Kind.PIXEL_UNSHUFFLE,
+    Kind.CHANNEL_SHUFFLE,
+    Kind.GATED_HALVES,
     Kind.CONCATENATE,
     Kind.STACK,
 }
@@ -78,11 +80,12 @@ def _joins(field: ReceptiveField, node: Node) -> bool:
 
 def _row(graph: Graph, node: Node, field: ReceptiveField, cost: Cost) -> LayerRow:
     rows, columns = (field.reach(node.name, axis) for axis in AXES)
+    shape = sizes(node.shape or ())
     placed = rows is not None and columns is not None and not (rows.everywhere or columns.everywhere)
     return LayerRow(
         module=node.module or base(node),
         kind=kind_text(graph, node),
-        output_shape=tuple(size.count for size in sizes(node.shape or ())[1:]),
+        output_shape=tuple(size.count for size in (shape[1:] if shape and shape[0].images else shape)),
         parameters=0,
         share=0.0,
         receptive_field=(rows.pixels, columns.pixels) if placed and rows and columns else None,
@@ -116,8 +119,9 @@ def _name(node: Node) -> str:
     name = base(node).replace("_", "")
     entry = operator(node)
     # A layer's own module is named like its operator: conv2d in Conv2d, batch_norm in BatchNorm2d.
-    if name in node.module_type.lower() or (name == "dropout" and "Dropout" in node.module_type):
-        return node.module_type
+    layer = layer_type(node)
+    if name in layer.lower() or (name.endswith("dropout") and "Dropout" in layer):
+        return layer
     return entry.label if entry else node.op
 
 
@@ -127,7 +131,7 @@ def _window(graph: Graph, node: Node) -> tuple[int, ...]:
         shape = graph[given["weight"].node].shape or ()
         return tuple(int(size) for size in shape[2:])
     if "kernel_size" in given:
-        return tuple(several(given["kernel_size"], 1 if "1d" in node.op else 2))
+        return tuple(several(given["kernel_size"], spatial(node)))
     return ()
 
 

@@ -81,7 +81,7 @@ class Probe:
                 return
             laid_out = by_position(self.sights[node.name], axis, result)
             arrived = None if laid_out is None else marks(laid_out).any(dim=2).numpy()
-            if arrived is None or arrived[0].any():
+            if arrived is None or len(arrived) != len(images) or arrived[0].any():
                 self.mixed.add(node.name)
                 return
             masks = self.found.setdefault(node.name, {}).setdefault(axis, [0] * arrived.shape[1])

@@ -53,7 +53,7 @@ def capture(request: dict[str, Any]) -> list[bytes]:
     blobs = [_blob(values)]
     for seed in seeds[1:]:
         other = _built(builder, seed, example, request["classes"], filename)
-        blobs.append(_blob(_values_like(program, other, constants)))
+        blobs.append(_blob(_values_like(program, other, _redrawn(constants, other, example, filename))))
     return [program.to_json().encode(), *blobs]
 
 
@@ -74,6 +74,17 @@ def _graphs(model: nn.Module, example: torch.Tensor, constants: graph.Constants,
         )
     except Exception as error:
         raise explain.explained(error, filename) from error
+
+
+def _redrawn(
+    constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str
+) -> graph.Constants:
+    """The loose tensors of a network that was built again; they too may have been drawn under its seed."""
+    if all(tensor.numel() == 1 for tensor in constants.tensors.values()):
+        return constants
+    own = graph.Constants(hidden=modules.hidden(model))
+    _graphs(model, example, own, filename)
+    return own
 
 
 def _values_like(program: Program, model: nn.Module, constants: graph.Constants) -> dict[str, torch.Tensor]:

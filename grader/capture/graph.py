@@ -219,12 +219,7 @@ class _Reader:
         try:
             ops.find(op).bind(arguments, keywords)
         except ValueError as error:
-            form = f" in this form: {error}" if op in ops.OPERATORS else ""
-            raise SubmissionError(
-                f"The forward pass uses {op}, which the grader does not know{form}. Every operator that trains a "
-                "network here is on a list; write this step with ordinary layers and tensor functions.",
-                line=self._line(node),
-            ) from error
+            raise SubmissionError(_refusal(op, _module(node), str(error)), line=self._line(node)) from error
         self._add(node, op, tuple(arguments), keywords, gradient=gradient)
 
     def _argument(self, value: Any) -> Any:
@@ -293,6 +288,17 @@ def _operator_name(target: Callable[..., Any] | str) -> str:
         return str(target)
     name = getattr(target, "__name__", str(target))
     return f"operator.{name}" if getattr(target, "__module__", "") == "_operator" else name
+
+
+def _refusal(op: str, module: tuple[str, str], error: str) -> str:
+    """What to tell the student whose network uses the operator `op`, in the layer `module` (path and class)."""
+    path, kind = module
+    who = f"{path} ({kind.lstrip('_')})" if path else "The forward pass"
+    form = f" in this form: {error}" if op in ops.OPERATORS else ""
+    instead = ops.instead(op) or "Write this step with ordinary layers and tensor functions."
+    return (
+        f"{who} uses {op}, which the grader does not know{form}. All that trains a network here is on a list. {instead}"
+    )
 
 
 def _module(node: fx.Node) -> tuple[str, str]:

@@ -28,4 +28,7 @@ def test_untrained(behaviour, show):
         hints=behaviour.untrained_hints,
     )
     assert behaviour.starts_random, "weights that should be random are the same under every seed"
+    assert behaviour.brings_little, (
+        "the network brings along more numbers that no seed changes than fixed filters need: it may have been trained"
+    )
     assert behaviour.starts_at_chance, "the network classifies digits before it has been trained"

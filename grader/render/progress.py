@@ -29,8 +29,8 @@ EPOCHS_SHOWN = 6
 class TrainingProgress:
     """Shows stages, then training: `with TrainingProgress("alice") as progress: progress.stage("Reading the network")`.
 
-    `console` writes to stderr unless given; `quiet` shows nothing; `clock` returns seconds. Seeds are told apart by
-    epochs that begin again at 1.
+    `console` writes to stderr unless given; `quiet` shows nothing; `clock` returns seconds. Several seeds may train at
+    once.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class TrainingProgress:
         self._live: Live | None = None
         self._stage = ""
         self._seeds = self._epochs = self._steps = 0
-        self._seed = self._epoch = 1
-        self._step = self._finished = 0
+        self._epoch = 1
+        self._done: dict[int, int] = {}
         self._loss: float | None = None
         self._learning_rate = 0.0
         self._rows: list[tuple[str, ...]] = []
@@ -89,50 +89,51 @@ class TrainingProgress:
     def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
         """Training begins: `seeds` runs of `epochs` epochs of `steps_per_epoch` batches."""
         self._seeds, self._epochs, self._steps = seeds, epochs, steps_per_epoch
-        self._seed, self._epoch, self._step, self._finished = 1, 1, 0, 0
+        self._epoch, self._done = 1, {}
         self._loss, self._rows = None, []
         self._began = self._clock()
         self._draw()
 
-    def step(self, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+    def more_seeds(self, seeds: int) -> None:
+        """A close call is given so many seeds in all."""
+        self._seeds = seeds
+
+    def step(self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
         """`step` batches (from 1) of `epoch` (from 1) are done. Cheap: it draws a few times per second at most."""
-        self._turn_to(epoch)
-        self._step, self._loss, self._learning_rate = step, loss, learning_rate
+        self._move(seed, epoch, step, loss, learning_rate)
         if self._clock() - self._drawn >= SECONDS_BETWEEN_FRAMES:
             self._draw()
 
     def epoch(
-        self, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
+        self, seed: int, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
     ) -> None:
         """`epoch` is done and read `correct` of `total` test images; it took `seconds`."""
-        self._turn_to(epoch)
-        self._step, self._loss, self._learning_rate, self._finished = self._steps, loss, learning_rate, epoch
+        self._move(seed, epoch, self._steps, loss, learning_rate)
         accuracy, took = words.percent(correct / total), words.duration(seconds)
-        self._rows.append((str(epoch), accuracy, _loss(loss), f"{learning_rate:.3g}", took))
-        seed = f"seed {self._seed}/{self._seeds}  " if self._seeds > 1 else ""
+        self._rows.append((str(seed), str(epoch), accuracy, _loss(loss), f"{learning_rate:.3g}", took))
+        name = f"seed {seed}  " if self._seeds > 1 else ""
         rate = f"lr {learning_rate:.3g}"
-        self._plain(f"{seed}epoch {epoch:>2}/{self._epochs}  {accuracy}  loss {_loss(loss)}  {rate}  {took}")
+        self._plain(f"{name}epoch {epoch:>2}/{self._epochs}  {accuracy}  loss {_loss(loss)}  {rate}  {took}")
         self._draw()
 
     def seconds_left(self) -> float | None:
         """How long training still takes at the pace so far; None before the first step."""
-        done = self._done()
+        done = self._steps_done()
         if done == 0:
             return None
         pace = (self._clock() - self._began) / done
         return max(0.0, pace * (self._all() - done))
 
-    def _done(self) -> int:
-        return ((self._seed - 1) * self._epochs + self._epoch - 1) * self._steps + self._step
+    def _steps_done(self) -> int:
+        return sum(self._done.values())
 
     def _all(self) -> int:
         return self._seeds * self._epochs * self._steps
 
-    def _turn_to(self, epoch: int) -> None:
-        if epoch <= self._finished:  # a new seed starts again at epoch 1
-            self._seed, self._finished, self._rows = self._seed + 1, 0, []
-            self._seeds = max(self._seeds, self._seed)  # a close call is given more seeds than were announced
-        self._epoch = epoch
+    def _move(self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+        self._done[seed] = (epoch - 1) * self._steps + step
+        self._seeds = max(self._seeds, len(self._done))
+        self._epoch, self._loss, self._learning_rate = epoch, loss, learning_rate
 
     def _plain(self, text: str) -> None:
         if self._quiet or self._live is not None:
@@ -152,23 +153,24 @@ class TrainingProgress:
         return Group(name.append(self._place()), self._bar(), self._table())
 
     def _place(self) -> str:
-        seed = f", seed {self._seed} of {self._seeds}" if self._seeds > 1 else ""
-        return f"Training: epoch {self._epoch} of {self._epochs}{seed}"
+        seeds = f" of {self._seeds} seeds" if self._seeds > 1 else ""
+        return f"Training: epoch {self._epoch} of {self._epochs}{seeds}"
 
     def _bar(self) -> RenderableType:
         left = self.seconds_left()
         grid = Table.grid(padding=(0, 2, 0, 0))
-        bar = ProgressBar(total=self._all(), completed=self._done(), width=28)
+        bar = ProgressBar(total=self._all(), completed=self._steps_done(), width=28)
         facts = f"loss {_loss(self._loss)}  learning rate {self._learning_rate:.3g}"
         grid.add_row(bar, Text(facts), Text("" if left is None else f"{words.duration(left)} left", style="dim"))
         return grid
 
     def _table(self) -> RenderableType:
         table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
-        for name in ("epoch", "accuracy", "loss", "learning rate", "time"):
+        first = 0 if self._seeds > 1 else 1
+        for name in ("seed", "epoch", "accuracy", "loss", "learning rate", "time")[first:]:
             table.add_column(name, justify="right", no_wrap=True)
         for row in self._rows[-EPOCHS_SHOWN:]:
-            table.add_row(*row)
+            table.add_row(*row[first:])
         return table if self._rows else Text()
 
 

@@ -16,27 +16,22 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from grader.render import words
+from grader.render import figures, notices, words
 from grader.render.accuracy import accuracy
 from grader.render.check_lines import check_lines, hint_lines
 from grader.render.escape import printable
 from grader.render.layer_table import layer_table
 from grader.render.marks import MARKS, bullets, headline, label, section
-from grader.report import Environment, Problem, Report, Verdict
+from grader.render.plain import Plain
+from grader.report import Problem, Report, Verdict
 
 WIDEST = 100
 """Longer lines are harder to read than they are worth."""
 
-PRACTICE = (
-    "MNIST was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
-    "Grade again where MNIST can be downloaded, or name its folder with --data."
-)
-OURS = "This is the grader's own fault: it costs no points. Please show this report to your instructor."
-
 
 def scorecard(report: Report) -> RenderableType:
     """The whole report of one submission, 80 to 100 columns wide."""
-    parts: list[RenderableType] = [_header(report), *_banners(report)]
+    parts: list[RenderableType] = [_header(report), *(_banner(*notice) for notice in notices.banners(report))]
     if report.problem is not None:
         parts.append(_problem(report, report.problem))
     if report.checks:
@@ -46,7 +41,7 @@ def scorecard(report: Report) -> RenderableType:
     if report.training is not None:
         parts.append(accuracy(report.training))
     parts += _notes(report)
-    return Constrain(Group(*_spaced([*parts, _colophon(report)])), WIDEST)
+    return Plain(Constrain(Group(*_spaced([*parts, _colophon(report)])), WIDEST))
 
 
 def summary(reports: Sequence[Report]) -> RenderableType:
@@ -55,7 +50,7 @@ def summary(reports: Sequence[Report]) -> RenderableType:
     for assignment in dict.fromkeys(report.assignment for report in reports):
         group = [report for report in reports if report.assignment == assignment]
         parts += [section(printable(group[0].assignment_title, 60)), _class_table(group), Text()]
-    return Constrain(Group(*parts, _tally(reports)), WIDEST)
+    return Plain(Constrain(Group(*parts, _tally(reports)), WIDEST))
 
 
 def _spaced(parts: Sequence[RenderableType]) -> list[RenderableType]:
@@ -67,23 +62,9 @@ def _header(report: Report) -> RenderableType:
     grid.add_column(ratio=1, overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
     grid.add_row(Text(printable(report.submission, 80), style="bold"), headline(report.verdict))
-    total = f"{words.points(report.points)} of {words.points(report.max_points)} points"
-    grid.add_row(Text(printable(report.path, 200), style="dim"), Text(total, style="bold"))
+    grid.add_row(Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold"))
     title = Text(printable(report.assignment_title, 60), style="bold")
     return Panel(grid, title=title, title_align="left", border_style=MARKS[report.verdict].style, padding=(0, 1))
-
-
-def _banners(report: Report) -> list[RenderableType]:
-    banners: list[RenderableType] = []
-    if report.training is not None and report.training.practice:
-        banners.append(_banner("PRACTICE: not graded on MNIST", PRACTICE))
-    if report.interrupted:
-        banners.append(
-            _banner("INTERRUPTED: a partial report", "Training was ended with Ctrl-C; no accuracy is final.")
-        )
-    if report.quick_look:
-        banners.append(_banner("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
-    return banners
 
 
 def _banner(title: str, text: str) -> RenderableType:
@@ -92,13 +73,12 @@ def _banner(title: str, text: str) -> RenderableType:
 
 
 def _problem(report: Report, problem: Problem) -> RenderableType:
-    ours = problem.fault == "grader"
+    title, advice = notices.problem(problem)
     parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
     if problem.line is not None:
         parts.append(Text.assemble(("at ", "dim"), (words.place(report, problem.line), "cyan")))
-    parts += [Text(), Text(OURS if ours else "Nothing was trained. Change the file and grade it again.", style="dim")]
-    title = "The grader could not grade this submission" if ours else "This submission cannot be graded yet"
-    style = "magenta" if ours else "red"
+    parts += [Text(), Text(advice, style="dim")]
+    style = "magenta" if problem.fault == "grader" else "red"
     return Panel(Group(*parts), title=Text(title, style="bold"), title_align="left", border_style=style)
 
 
@@ -118,22 +98,11 @@ def _notes(report: Report) -> list[RenderableType]:
     return notes
 
 
-def _isolation(where: Environment) -> str:
-    reason = f" ({printable(where.isolation_reason, 200)})" if where.isolation_reason else ""
-    return f"isolation {where.isolation}{reason}"
-
-
 def _colophon(report: Report) -> RenderableType:
-    """Time, machine and versions: what a lab note needs, in a quiet voice."""
-    where = report.environment
-    stages = (f"{printable(stage, 20)} {words.duration(seconds)}" for stage, seconds in report.seconds.items())
-    machine = (where.device, f"{where.processor}, {where.cores} cores", where.platform, _isolation(where))
-    versions = (f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python"))
+    """Time, machine and versions, in a quiet voice."""
     grid = Table.grid(padding=(0, 2, 0, 1))
-    for name, facts in (("time", stages), ("machine", machine), ("versions", versions), ("started", [report.started])):
-        line = " · ".join(printable(fact, 100) for fact in facts)
-        if line:
-            grid.add_row(Text(name, style="dim"), Text(line, style="dim"))
+    for name, line in notices.colophon(report):
+        grid.add_row(Text(name, style="dim"), Text(line, style="dim"))
     return grid
 
 
@@ -151,22 +120,15 @@ def _class_table(group: Sequence[Report]) -> Table:
 
 def _summary_cells(report: Report) -> tuple[Text, ...]:
     parameters = (report.analysis or {}).get("total_parameters")
+    practice = report.training is not None and report.training.practice
     return (
         Text(printable(report.submission, 40)),
         label(report.verdict),
         Text(f"{words.points(report.points)} / {words.points(report.max_points)}"),
         Text(f"{parameters:,}" if isinstance(parameters, int) else "–"),
-        _summary_accuracy(report),
+        Text(figures.score(report.training), style="yellow" if practice else ""),
         Text(_look_at(report), style="dim"),
     )
-
-
-def _summary_accuracy(report: Report) -> Text:
-    if report.training is None:
-        return Text("–")
-    if report.training.practice:
-        return Text("practice", style="yellow")
-    return Text(words.percent(report.training.score, threshold=report.training.threshold))
 
 
 def _look_at(report: Report) -> str:

@@ -45,6 +45,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def memory(size: int) -> str:
+    """Bytes as "812 MB" or "1.31 GB": powers of ten."""
+    return f"{size / 1e9:.3g} GB" if size >= 999_500_000 else f"{size / 1e6:.3g} MB"
+
+
 def points(value: float) -> str:
     """Points without idle zeros: "20", "12.5"."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -5,6 +5,8 @@ In: a submission's source and its assignment. Out: `Captured`, checked: nothing 
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from grader.sandbox import child, strict_json, weights_file
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
-    from grader.program import Program
+    from grader.program import Program, Recipe
     from grader.sandbox.isolation import Sandbox
     from grader.sandbox.outcome import Limits
 
@@ -61,8 +63,17 @@ def capture(
     found = checked(parts, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError("The captured network does not belong to this assignment: its shapes are others.")
+    _check_steps(found.recipe, assignment.limits.steps, train_images)
     level = sandbox.isolation.name if sandbox else child.LEVEL
     return Captured(found, dict(zip(seeds, parts[1:], strict=True)), time.perf_counter() - started, level)
+
+
+def _check_steps(recipe: Recipe, most: int, train_images: int) -> None:
+    """The child has counted them too, but nothing that it says is believed."""
+    if recipe.steps_per_epoch != math.ceil(train_images / recipe.batch_size) or recipe.steps > most:
+        raise SubmissionError(
+            f"The captured network does not belong to this assignment: {recipe.steps:,} steps of training."
+        )
 
 
 def _text(source: bytes) -> str:
@@ -77,12 +88,13 @@ def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
     if len(parts) != 1 + len(seeds):
         raise SubmissionError("The captured network does not belong to this run: it has weights for other seeds.")
     try:
-        strict_json.read(parts[0])
+        said = strict_json.read(parts[0])
     except ValueError as error:
         raise _refused(error) from error
     for values in parts[1:]:
         checked_weights(values)
-    found = program.read(parts[0])
+    shown = strict_json.visible(said)
+    found = program.read(parts[0] if shown == said else json.dumps(shown))
     if found.seeds != seeds:
         raise SubmissionError("The captured network does not belong to this run: it names other seeds.")
     return found

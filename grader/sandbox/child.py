@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from grader.sandbox import lock, outcome, reply
+from grader.sandbox import lock, outcome, removal, reply
 from grader.sandbox.outcome import Limits, Outcome
 
 __all__ = ["LEVEL", "PROGRAM", "Limits", "environment", "run"]
@@ -71,8 +71,12 @@ def run(request: dict[str, Any], limits: Limits | None = None, *, kind: str = "c
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": int(limits.seconds) + 1,
     }
-    with tempfile.TemporaryDirectory(prefix="grader-", ignore_cleanup_errors=True) as folder, lock.hidden():
-        found = _converse(json.dumps(full).encode(), kind, Path(folder), limits)
+    folder = Path(tempfile.mkdtemp(prefix="grader-"))
+    try:
+        with lock.hidden():
+            found = _converse(json.dumps(full).encode(), kind, folder, limits)
+    finally:
+        removal.remove(folder)
     return outcome.parts(found, nonce, limits)
 
 

@@ -7,10 +7,10 @@ so: it reads no submission and no reply, it only hands descriptors on, and no st
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import tempfile
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.sandbox import kernel, lock, outcome, reply
+from grader.sandbox import kernel, lock, outcome, removal, reply
 
 REQUEST, REPLY, LOCKED = 3, 4, 5
 """A child's descriptors, besides 0 (nothing to read), 1 and 2 (what it prints)."""
@@ -77,7 +77,7 @@ class Nursery:
             locked = os.read(hears, 1) == b"1"
         finally:
             os.close(hears)
-            shutil.rmtree(own, ignore_errors=True)
+            removal.remove(own)
         return {"nonce": message["nonce"], "status": status, "stopped": stopped, "locked": locked}
 
     def _child(self, nursery: int, message: dict[str, Any], descriptors: list[int], says: int, own: Path) -> None:
@@ -166,15 +166,23 @@ def _children() -> list[int]:
 
 
 def _is_full(folder: Path) -> bool:
+    """Whether there is too much in a folder. `os.walk` calls itself for each folder in a folder, and can be ended so."""
     size = count = 0
-    for place, folders, files in os.walk(folder):
-        count += len(folders) + len(files)
-        if count > outcome.FOLDER_FILES:
-            return True
-        for name in files:
+    waiting = [str(folder)]
+    while waiting and count <= outcome.FOLDER_FILES:
+        try:
+            with os.scandir(waiting.pop()) as found:
+                entries = list(found)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return True
+            continue
+        count += len(entries)
+        for entry in entries:
             with contextlib.suppress(OSError):
-                size += os.lstat(f"{place}/{name}").st_blocks * 512
-    return size > outcome.FOLDER_BYTES
+                size += entry.stat(follow_symlinks=False).st_blocks * 512
+                waiting += [entry.path] if entry.is_dir(follow_symlinks=False) else []
+    return count > outcome.FOLDER_FILES or size > outcome.FOLDER_BYTES
 
 
 def send(control: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:

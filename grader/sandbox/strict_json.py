@@ -94,5 +94,20 @@ def _strings(value: Any) -> Iterator[str]:
             waiting += item.values()  # keys are ASCII
 
 
+def visible(value: Any) -> Any:
+    r"""The same value, with every character of a text that does not print (escapes, direction marks) as `\x1b`."""
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(map(_visible, value))
+    if isinstance(value, list):
+        return [visible(item) for item in value]
+    if isinstance(value, dict):
+        return {key: visible(item) for key, item in value.items()}
+    return value
+
+
+def _visible(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
 def _has_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)

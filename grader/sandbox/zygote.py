@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import select
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from grader.errors import GraderError
-from grader.sandbox import box, child, listening, nursery, outcome, reply
+from grader.sandbox import box, child, listening, nursery, outcome, removal, reply
 from grader.sandbox.level import Isolation
 from grader.sandbox.outcome import Limits, Outcome
 
@@ -73,7 +72,7 @@ class Zygote:
         command = [sys.executable, "-I", "-B", "-W", "ignore", str(child.PROGRAM), "zygote"]
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as undo, (self.folder / "errors").open("wb") as errors:
-            undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
+            undo.callback(removal.remove, self.folder)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
                 box.command(command, environment) if self.boxed else command,
                 stdin=theirs.fileno(),
@@ -189,4 +188,4 @@ def _clean(control: socket.socket, process: subprocess.Popen[bytes], folder: Pat
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+    removal.remove(folder)

@@ -32,6 +32,11 @@ EVALUATION_BATCH = 500
 OnStep = Callable[[Step], None]
 
 
+def as_it_is(images: Tensor) -> Tensor:
+    """The images themselves."""
+    return images
+
+
 def wants_feedback(recipe: Recipe) -> bool:
     """Whether the recipe asks how the network does after each epoch: a plateau rule, or a stop at an accuracy."""
     return recipe.plateau is not None or recipe.stop_at_accuracy is not None
@@ -46,16 +51,18 @@ def train(
     epochs: int | None = None,
     budget_seconds: float = math.inf,
     on_step: OnStep | None = None,
+    lay_out: Callable[[Tensor], Tensor] = as_it_is,
 ) -> Generator[Epoch, Feedback | None, Ending]:
     """Train `network` in place, yielding after each epoch; send `Feedback` back where `wants_feedback(recipe)`.
 
     `epochs` cuts the recipe short for a quick look, with the schedule of the whole. Training ends early when the loss
     is no number any more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
-    over. On a CPU the same seed, versions and number of threads give the same bits.
+    over. `lay_out` changes how prepared images (N, C, H, W) lie in memory, never their values. On a CPU the same seed,
+    versions and number of threads give the same bits.
     Raises GraderError when the recipe was made for another number of images or feedback is missing, SubmissionError
     when torch refuses the recipe.
     """
-    engine = _Engine(network, recipe, data, seed=seed, budget_seconds=budget_seconds, on_step=on_step)
+    engine = _Engine(network, recipe, data, seed, budget_seconds, on_step, lay_out)
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
         try:
@@ -63,11 +70,27 @@ def train(
         except _OutOfTimeError:
             return Ending(False, f"the time budget of {budget_seconds:,.0f} s ended in epoch {number}")
         feedback = yield epoch
-        if not math.isfinite(epoch.train_loss):
-            return Ending(False, f"training diverged: the loss of epoch {number} is {epoch.train_loss}")
-        if engine.heed(feedback):
-            return Ending(True, f"epoch {number} reached the accuracy at which the recipe stops")
+        if found := ending(recipe, epoch, feedback, engine.tell):
+            return found
     return Ending(True)
+
+
+def ending(recipe: Recipe, epoch: Epoch, feedback: Feedback | None, tell: Callable[[float], None]) -> Ending | None:
+    """How training ends after this epoch, or None when it goes on; `tell` hands the plateau rule its metric.
+
+    Raises GraderError where the recipe asks for feedback and there is none.
+    """
+    if not math.isfinite(epoch.train_loss):
+        return Ending(False, f"training diverged: the loss of epoch {epoch.epoch} is {epoch.train_loss}")
+    if not wants_feedback(recipe):
+        return None
+    if feedback is None:
+        raise GraderError("The recipe follows a metric, but its value was not handed to training.")
+    if recipe.plateau is not None:
+        tell(feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy)
+    if recipe.stop_at_accuracy is not None and feedback.accuracy >= recipe.stop_at_accuracy:
+        return Ending(True, f"epoch {epoch.epoch} reached the accuracy at which the recipe stops")
+    return None
 
 
 class _OutOfTimeError(Exception):
@@ -113,12 +136,12 @@ class _Engine:
         network: Network,
         recipe: Recipe,
         data: TrainingData,
-        *,
         seed: int,
         budget_seconds: float,
         on_step: OnStep | None,
+        lay_out: Callable[[Tensor], Tensor],
     ) -> None:
-        _check_steps(recipe, len(data.train_images))
+        check_steps(recipe, len(data.train_images))
         self._network = network
         self._recipe = recipe
         self._seed = seed
@@ -132,6 +155,7 @@ class _Engine:
         self._driver = Driver(recipe, network.weights)
         self._seconds_left = budget_seconds
         self._on_step = on_step
+        self._lay_out = lay_out
 
     def epoch(self, number: int, last: int) -> Epoch:
         """Train the epoch of that number, then look at the test images."""
@@ -158,17 +182,9 @@ class _Engine:
             logits=logits,
         )
 
-    def heed(self, feedback: Feedback | None) -> bool:
-        """Follow the recipe's rules about the test images; whether it says that this was the last epoch."""
-        if not wants_feedback(self._recipe):
-            return False
-        if feedback is None:
-            raise GraderError(
-                "The recipe follows the test images, but the judge's numbers were not handed to training."
-            )
-        if self._recipe.plateau is not None:
-            self._driver.tell(feedback.loss if self._recipe.plateau.monitor == "loss" else feedback.accuracy)
-        return self._recipe.stop_at_accuracy is not None and feedback.accuracy >= self._recipe.stop_at_accuracy
+    def tell(self, metric: float) -> None:
+        """Hand the epoch's metric to the recipe's plateau rule."""
+        self._driver.tell(metric)
 
     def _train(self, number: int, last: int, batches: tuple[Tensor, ...], seed: int) -> tuple[float, int]:
         """One epoch's steps. Returns the sum of the images' losses, and how many were recognised."""
@@ -192,15 +208,11 @@ class _Engine:
 
     def _step(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Gather, augment, forward, backward, clip, update. Returns the batch's loss and number of right answers."""
-        images, labels = self._augment(self._images[batch], generator), self._labels[batch]
+        images, labels = self._lay_out(self._augment(self._images[batch], generator)), self._labels[batch]
         self._driver.begin_step()
         logits = self._network(images)
         loss = self._loss(logits, labels)
-        if not loss.requires_grad:
-            raise SubmissionError(
-                "Nothing in the network learns: its output depends on no trainable parameter. "
-                "Leave requires_grad on, and compute the output outside of torch.no_grad()."
-            )
+        must_learn(loss)
         loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
         self._driver.step()
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
@@ -210,12 +222,22 @@ class _Engine:
         """Logits of all test images, from the eval graph."""
         self._network.eval()
         batches = torch.split(self._test_images, EVALUATION_BATCH)
-        parts = [self._network(self._prepare(images)) for images in batches]
+        parts = [self._network(self._lay_out(self._prepare(images))) for images in batches]
         logits: Tensor = torch.cat(parts).float().cpu()
         return logits
 
 
-def _check_steps(recipe: Recipe, images: int) -> None:
+def must_learn(loss: Tensor) -> None:
+    """Raise SubmissionError where no trainable parameter has a part in the loss."""
+    if not loss.requires_grad:
+        raise SubmissionError(
+            "Nothing in the network learns: its output depends on no trainable parameter. "
+            "Leave requires_grad on, and compute the output outside of torch.no_grad()."
+        )
+
+
+def check_steps(recipe: Recipe, images: int) -> None:
+    """Raise GraderError where the recipe was made for another number of training images."""
     steps = math.ceil(images / recipe.batch_size)
     if recipe.steps_per_epoch != steps:
         raise GraderError(

@@ -53,7 +53,7 @@ class Driver:
         self._momenta = [expand(runs) for runs in recipe.schedule.momentum]
         self._clipped = [parameter for parameter in _distinct(weights.values()) if parameter.requires_grad]
         self.optimizer = build(recipe, weights)
-        self._plateau = _reduce_on_plateau(recipe.plateau, self.optimizer)
+        self._plateau = reduce_on_plateau(recipe.plateau, self.optimizer)
 
     @property
     def learning_rate(self) -> float:
@@ -143,7 +143,8 @@ def _distinct(tensors: Any) -> list[Tensor]:
     return list({id(tensor): tensor for tensor in tensors}.values())
 
 
-def _reduce_on_plateau(plateau: Plateau | None, optimizer: torch.optim.Optimizer) -> ReduceLROnPlateau | None:
+def reduce_on_plateau(plateau: Plateau | None, optimizer: torch.optim.Optimizer) -> ReduceLROnPlateau | None:
+    """PyTorch's own plateau rule over the optimizer's learning rates. Raises SubmissionError."""
     if plateau is None:
         return None
     return ReduceLROnPlateau(

@@ -68,7 +68,8 @@ class TrainingRun:
     """One seed's training, as far as it came.
 
     `parameters_moved`: some trainable parameter is no longer what it was before the first step. `peak_memory_bytes` is
-    the GPU's, or on a CPU that of this whole process since its start; None where it cannot be measured.
+    the GPU's, or on a CPU that of this whole process since its start; None where it cannot be measured. `engine` names
+    how it was computed ("eager, channels last"), `side_by_side` how many runs shared the device while it was.
     """
 
     seed: int
@@ -77,6 +78,8 @@ class TrainingRun:
     ending: Ending
     parameters_moved: bool
     peak_memory_bytes: int | None
+    engine: str = "eager"
+    side_by_side: int = 1
 
     @property
     def seconds(self) -> float:

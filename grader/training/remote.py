@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -21,8 +21,8 @@ from grader.errors import SubmissionError
 from grader.program import Program
 from grader.training.data import TrainingData
 from grader.training.process import Process
-from grader.training.records import Ending, Epoch, Feedback, Step, TrainingRun
-from grader.training.run import INTERRUPTED
+from grader.training.records import Ending, Epoch, Step, TrainingRun
+from grader.training.run import INTERRUPTED, AfterEpoch, OnStep
 from grader.training.wire import Message
 
 
@@ -41,33 +41,63 @@ class Limits:
 
 @dataclass(slots=True)
 class _Run:
-    """What is known of a run while it goes on: enough for a TrainingRun at any moment."""
+    """What is known of one seed's run while it goes on: enough for a TrainingRun at any moment."""
 
     seed: int
-    device: str
-    logits_shape: tuple[int, int]
-    after_epoch: Callable[[Epoch], Feedback | None]
-    on_step: Callable[[Step], None] | None
     epochs: list[Epoch] = field(default_factory=list)
+    ending: Ending | None = None
     peak_memory_bytes: int | None = None
     parameters_moved: bool = True
+    engine: str = "eager"
+    side_by_side: int = 1
 
-    def ended(self, ending: Ending) -> TrainingRun:
-        return TrainingRun(
-            self.seed, self.device, tuple(self.epochs), ending, self.parameters_moved, self.peak_memory_bytes
+
+@dataclass(slots=True)
+class _Runs:
+    """The runs of one call, by seed, and who is told of them."""
+
+    by_seed: dict[int, _Run]
+    device: str
+    logits_shape: tuple[int, int]
+    after_epoch: AfterEpoch
+    on_step: OnStep
+
+    @property
+    def done(self) -> bool:
+        return all(run.ending for run in self.by_seed.values())
+
+    def results(self) -> tuple[TrainingRun, ...]:
+        """Of every seed that has begun; the first has, whatever is known of it."""
+        runs = list(self.by_seed.values())
+        return tuple(
+            TrainingRun(
+                seed=run.seed,
+                device=self.device,
+                epochs=tuple(run.epochs),
+                ending=run.ending or INTERRUPTED,
+                parameters_moved=run.parameters_moved,
+                peak_memory_bytes=run.peak_memory_bytes,
+                engine=run.engine,
+                side_by_side=run.side_by_side,
+            )
+            for run in runs
+            if run.ending or run.epochs or run is runs[0]
         )
 
 
 class Worker:
-    """The training process of one submission: `with Worker() as worker: worker.run(...)`, once for each seed.
+    """The training process of one submission: `with Worker() as worker: worker.run(...)`, as often as one likes.
 
-    It starts with the first run, and again after a failure; when the `with` ends, it is gone.
+    It starts with the first run, and again after a failure; when the `with` ends, it is gone. `threads` of the CPU are
+    its own, by default as many as torch uses here.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, threads: int | None = None) -> None:
         self._limits = limits or Limits()
+        self.threads = threads or torch.get_num_threads()
         self._process: Process | None = None
         self._subject: tuple[object, ...] = ()
+        self._stopped = False
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +111,8 @@ class Worker:
         return self._process.pid if self._process else None
 
     def stop(self) -> None:
-        """End the process, now."""
+        """End the process, now. A run that goes on in another thread ends as interrupted."""
+        self._stopped = True
         process, self._process = self._process, None
         if process is not None:
             process.end()
@@ -89,16 +120,15 @@ class Worker:
     def run(
         self,
         program: Program,
-        values: bytes,
+        values: Mapping[int, bytes],
         data: TrainingData,
         *,
-        seed: int,
         device: torch.device | str = "cpu",
         epochs: int | None = None,
         budget_seconds: float = math.inf,
-        after_epoch: Callable[[Epoch], Feedback | None] = lambda epoch: None,
-        on_step: Callable[[Step], None] | None = None,
-    ) -> TrainingRun:
+        after_epoch: AfterEpoch = lambda seed, epoch: None,
+        on_step: OnStep = lambda seed, step: None,
+    ) -> tuple[TrainingRun, ...]:
         """As `grader.training.run.run`, but `on_step` is called every 20 steps only.
 
         Ctrl-C stops the process and keeps the epochs that were finished; the parameters then count as moved. Raises
@@ -106,52 +136,53 @@ class Worker:
         GraderError when it does not start.
         """
         shape = (len(data.test_images), program.classes)
-        run = _Run(seed, torch.device(device).type, shape, after_epoch, on_step)
-        deadline = time.monotonic() + 2 * budget_seconds + self._limits.start_seconds
+        by_seed = {seed: _Run(seed) for seed in values}
+        runs = _Runs(by_seed, torch.device(device).type, shape, after_epoch, on_step)
+        deadline = time.monotonic() + 2 * len(values) * budget_seconds + self._limits.start_seconds
+        facts = {"seeds": list(values), "epochs": epochs, "budget_seconds": budget_seconds}
+        self._stopped = False
         try:
             process = self._prepared(program, data, str(device))
-            process.say(Message("run", {"seed": seed, "epochs": epochs, "budget_seconds": budget_seconds}, (values,)))
-            ending = self._follow(process, run, deadline)
+            process.say(Message("run", facts, tuple(values.values())))
+            self._follow(process, runs, deadline)
         except KeyboardInterrupt:
             self.stop()
-            ending = INTERRUPTED
         except BaseException:
-            self.stop()
-            raise
-        return run.ended(ending)
+            if not self._stopped:
+                self.stop()
+                raise
+        return runs.results()
 
     def _prepared(self, program: Program, data: TrainingData, device: str) -> Process:
         """The process that holds this Program and these images: the last run's, or a fresh one."""
         subject = (program, data, device)
         if subject != self._subject:
             self.stop()
+            self._stopped = False
         if self._process is None:
             self._process, self._subject = Process(), subject
-            self._process.say(_preparation(program, data, device, self._limits))
+            self._process.say(_preparation(program, data, device, self._limits, self.threads))
             self._process.wait_until_ready(self._limits.start_seconds)
         return self._process
 
-    def _follow(self, process: Process, run: _Run, deadline: float) -> Ending:
-        """Take the run's messages until it is done."""
-        while True:
+    def _follow(self, process: Process, runs: _Runs, deadline: float) -> None:
+        """Take the runs' messages until all are done."""
+        while not runs.done:
             if time.monotonic() > deadline:
                 raise SubmissionError("Training took more than twice its time budget and was stopped.")
             message = process.hear(self._limits.silence_seconds)
             try:
-                heard = _understand(message, run)
+                heard = _understand(message, runs)
             except (KeyError, TypeError, ValueError) as error:
                 raise SubmissionError(f"The training process answered nonsense and was stopped ({error}).") from error
-            if isinstance(heard, Ending):
-                return heard
-            if isinstance(heard, Step) and run.on_step:
-                run.on_step(heard)
+            if isinstance(heard, Step):
+                runs.on_step(message.facts["seed"], heard)
             if isinstance(heard, Epoch):
-                run.epochs.append(heard)
-                feedback = run.after_epoch(heard)
+                feedback = runs.after_epoch(message.facts["seed"], heard)
                 process.say(Message("feedback", asdict(feedback) if feedback else {}))
 
 
-def _preparation(program: Program, data: TrainingData, device: str, limits: Limits) -> Message:
+def _preparation(program: Program, data: TrainingData, device: str, limits: Limits, threads: int) -> Message:
     """All that the process is told of the submission and the images, but for the weights."""
     facts = {
         "name": data.name,
@@ -159,7 +190,7 @@ def _preparation(program: Program, data: TrainingData, device: str, limits: Limi
         "train_shape": data.train_images.shape,
         "test_shape": data.test_images.shape,
         "device": device,
-        "threads": torch.get_num_threads(),  # another number of threads adds in another order
+        "threads": threads,  # another number of threads adds in another order
         "memory_bytes": min(limits.memory_bytes, _memory_of_this_machine()),
     }
     arrays = (data.train_images, data.train_labels.astype(np.int64), data.test_images)
@@ -174,25 +205,33 @@ def _memory_of_this_machine() -> int:
         return 2**62
 
 
-def _understand(message: Message, run: _Run) -> Step | Epoch | Ending | None:
-    """What a message says; None for one that only shows life or says where training runs.
+def _understand(message: Message, runs: _Runs) -> Step | Epoch | None:
+    """What a message says; None for one that only shows life, or that ends a run or says where it trains.
 
     Raises KeyError, TypeError or ValueError for what no training process says.
     """
+    if message.kind == "began":
+        runs.device = str(message.facts["device"])
+    elif message.kind != "alive":
+        return _of_a_run(message, runs)
+    return None
+
+
+def _of_a_run(message: Message, runs: _Runs) -> Step | Epoch | None:
     facts: dict[str, Any] = dict(message.facts)
+    run = runs.by_seed[facts.pop("seed")]
     if message.kind == "step":
         return Step(**{**facts, "loss": torch.tensor(float(facts["loss"]))})
     if message.kind == "epoch":
         run.peak_memory_bytes = facts.pop("peak_memory_bytes")
-        return Epoch(**facts, logits=_logits(message, run.logits_shape))
-    if message.kind == "done":
-        run.parameters_moved = facts["parameters_moved"]
-        run.peak_memory_bytes = facts["peak_memory_bytes"]
-        return Ending(**facts["ending"])
-    if message.kind == "began":
-        run.device = str(facts["device"])
-    elif message.kind != "alive":
+        run.epochs.append(Epoch(**facts, logits=_logits(message, runs.logits_shape)))
+        return run.epochs[-1]
+    if message.kind != "done":
         raise ValueError(f"it says {message.kind!r}")
+    run.parameters_moved = facts["parameters_moved"]
+    run.peak_memory_bytes = facts["peak_memory_bytes"]
+    run.engine, run.side_by_side = str(facts["engine"]), int(facts["side_by_side"])
+    run.ending = Ending(**facts["ending"])
     return None
 
 

@@ -1,67 +1,174 @@
-"""One seed's training, from a Program to a `TrainingRun`.
+"""Training under one or more seeds, from a Program to `TrainingRun`s.
 
-In: a Program, the values of its initial weights, images. Out: everything that happened, also when Ctrl-C cut it short.
+In: a Program, the values of its initial weights under each seed, images, a device. Out: everything that happened, also
+when Ctrl-C cut it short. Here is chosen which engine trains: `replay`, on a GPU, all seeds at once from a recorded CUDA
+graph; else `loop`, one seed after the other, step by step. Both give the same up to rounding.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
+from torch import Tensor
 
 from grader import network
 from grader.errors import SubmissionError
+from grader.network import Network
 from grader.program import Program
-from grader.training import augment
+from grader.training import augment, layout, loop, replay
 from grader.training import device as devices
 from grader.training.data import TrainingData
-from grader.training.loop import train
 from grader.training.records import Ending, Epoch, Feedback, Step, TrainingRun
 
 INTERRUPTED = Ending(finished=False, stopped_because="interrupted")
 
+AfterEpoch = Callable[[int, Epoch], Feedback | None]
+"""Called with the seed and its epoch."""
+OnStep = Callable[[int, Step], None]
+"""Called with the seed and its step."""
+
 
 def run(
     program: Program,
-    values: bytes,
+    values: Mapping[int, bytes],
     data: TrainingData,
     *,
-    seed: int,
     device: torch.device | str = "cpu",
     epochs: int | None = None,
     budget_seconds: float = math.inf,
-    after_epoch: Callable[[Epoch], Feedback | None] = lambda epoch: None,
-    on_step: Callable[[Step], None] | None = None,
-) -> TrainingRun:
-    """Train a Program from the initial weights in `values`, safetensors bytes.
+    after_epoch: AfterEpoch = lambda seed, epoch: None,
+    on_step: OnStep = lambda seed, step: None,
+) -> tuple[TrainingRun, ...]:
+    """Train a Program from the initial weights of every seed in `values` (safetensors bytes), one run a seed.
 
-    `after_epoch` is called after each epoch, and must return Feedback where `loop.wants_feedback` of the recipe. Ctrl-C
-    ends training with `INTERRUPTED` and keeps the epochs that were finished. The other arguments are those of
-    `loop.train`. Raises SubmissionError for a recipe or weights that do not fit, GraderError for data that do not.
+    `after_epoch` must return Feedback where `loop.wants_feedback` of the recipe. Ctrl-C ends training with
+    `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no run. `epochs` and
+    `budget_seconds`, of each seed, are those of `loop.train`. Raises SubmissionError for a recipe or weights that do
+    not fit, GraderError for data that do not.
     """
     _check(program)
     place = torch.device(device)
     devices.reset_peak_memory(place)
-    trained = network.build(program, values, place)
-    before = {name: tensor.detach().clone() for name, tensor in trained.weights.items() if tensor.requires_grad}
-    done: list[Epoch] = []
-    training = train(
-        trained, program.recipe, data, seed=seed, epochs=epochs, budget_seconds=budget_seconds, on_step=on_step
-    )
+    task = _Task(program, data, place, epochs, budget_seconds, after_epoch, on_step)
+    seeds = [_Seed(number, network.build(program, blob, place)) for number, blob in values.items()]
     try:
-        ending = _drive(training, done, after_epoch)
+        _train(task, seeds)
     except KeyboardInterrupt:
-        ending = INTERRUPTED
-    return TrainingRun(
-        seed=seed,
-        device=devices.describe(place),
-        epochs=tuple(done),
-        ending=ending,
-        parameters_moved=any(not torch.equal(tensor, trained.weights[name]) for name, tensor in before.items()),
-        peak_memory_bytes=devices.peak_memory_bytes(place),
+        for seed in seeds:
+            seed.ending = seed.ending or INTERRUPTED
+    return tuple(seed.result(place) for seed in seeds if seed.engine)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What all seeds have in common."""
+
+    program: Program
+    data: TrainingData
+    device: torch.device
+    epochs: int | None
+    budget_seconds: float
+    after_epoch: AfterEpoch
+    on_step: OnStep
+
+
+@dataclass(slots=True)
+class _Seed:
+    """One seed's network and what has become of it; `engine` is empty until it begins to train."""
+
+    number: int
+    network: Network
+    engine: str = ""
+    side_by_side: int = 1
+    epochs: list[Epoch] = field(default_factory=list)
+    ending: Ending | None = None
+    before: dict[str, Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        weights = self.network.weights.items()
+        self.before = {name: tensor.detach().clone() for name, tensor in weights if tensor.requires_grad}
+
+    def result(self, device: torch.device) -> TrainingRun:
+        weights = self.network.weights
+        return TrainingRun(
+            seed=self.number,
+            device=devices.describe(device),
+            epochs=tuple(self.epochs),
+            ending=self.ending or INTERRUPTED,
+            parameters_moved=any(not torch.equal(tensor, weights[name]) for name, tensor in self.before.items()),
+            peak_memory_bytes=devices.peak_memory_bytes(device),
+            engine=self.engine,
+            side_by_side=self.side_by_side,
+        )
+
+
+def _train(task: _Task, seeds: list[_Seed]) -> None:
+    if task.device.type != "cuda":
+        return _train_in_turn(task, seeds, "eager")
+    try:
+        _train_together(task, seeds)
+    except replay.NotRecordableError as error:
+        _train_in_turn(task, seeds, f"eager ({error})")
+
+
+def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
+    """One seed after the other, step by step."""
+    fast = layout.suits(task.program, task.device)
+    for seed in seeds:
+        seed.engine = f"{engine}, channels last" if fast else engine
+        if fast:
+            layout.apply(seed.network)
+        training = loop.train(
+            seed.network,
+            task.program.recipe,
+            task.data,
+            seed=seed.number,
+            epochs=task.epochs,
+            budget_seconds=task.budget_seconds,
+            on_step=partial(task.on_step, seed.number),
+            lay_out=layout.channels_last if fast else loop.as_it_is,
+        )
+        feedback: Feedback | None = None
+        while seed.ending is None:
+            try:
+                epoch = training.send(feedback)
+            except StopIteration as stop:
+                seed.ending = stop.value
+            else:
+                seed.epochs.append(epoch)
+                feedback = task.after_epoch(seed.number, epoch)
+
+
+def _train_together(task: _Task, seeds: list[_Seed]) -> None:
+    """All seeds at once, every step recorded and replayed. Raises NotRecordableError before any seed has begun."""
+    networks = {seed.number: seed.network for seed in seeds}
+    training = replay.train(
+        networks,
+        task.program.recipe,
+        task.data,
+        recorder=replay.CudaGraphs(),
+        epochs=task.epochs,
+        budget_seconds=task.budget_seconds * len(seeds),
     )
+    feedback: dict[int, Feedback | None] | None = None
+    running = True
+    while running:
+        try:
+            done = training.send(feedback)  # type: ignore[arg-type] # a generator's first value is None
+        except StopIteration as stop:
+            done, running = {}, False
+            endings: dict[int, Ending] = stop.value
+        for seed in seeds:
+            seed.engine, seed.side_by_side = "CUDA graph", len(seeds)
+            if seed.number in done:
+                seed.epochs.append(done[seed.number])
+        feedback = {number: task.after_epoch(number, epoch) for number, epoch in done.items()}
+    for seed in seeds:
+        seed.ending = endings[seed.number]
 
 
 def _check(program: Program) -> None:
@@ -75,20 +182,3 @@ def _check(program: Program) -> None:
     weight = program.recipe.loss.weight
     if weight is not None and len(weight) != program.classes:
         raise SubmissionError(f"criterion has weights for {len(weight)} classes; there are {program.classes}.")
-
-
-def _drive(
-    training: Generator[Epoch, Feedback | None, Ending],
-    done: list[Epoch],
-    after_epoch: Callable[[Epoch], Feedback | None],
-) -> Ending:
-    """Run `training` to its end, adding every epoch to `done`."""
-    answer: Any = None
-    while True:
-        try:
-            epoch = training.send(answer)
-        except StopIteration as stop:
-            ending: Ending = stop.value
-            return ending
-        done.append(epoch)
-        answer = after_epoch(epoch)

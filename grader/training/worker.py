@@ -109,35 +109,41 @@ class _Worker:
         from grader.training import device
         from grader.training.run import run
 
+        seeds = message.facts.pop("seeds")
         self._say(Message("began", {"device": device.describe(_place(self._device))}))
-        done = run(
+        runs = run(
             self._program,
-            bytes(message.blobs[0]),
+            {seed: bytes(blob) for seed, blob in zip(seeds, message.blobs, strict=True)},
             self._data,
             device=self._device,
             after_epoch=self._after_epoch,
             on_step=self._on_step,
             **message.facts,
         )
-        facts = {"parameters_moved": done.parameters_moved, "peak_memory_bytes": done.peak_memory_bytes}
-        self._say(Message("done", {"ending": dataclasses.asdict(done.ending), **facts}))
+        for done in runs:
+            facts = {item.name: getattr(done, item.name) for item in dataclasses.fields(done) if item.name in _OF_A_RUN}
+            self._say(Message("done", facts | {"ending": dataclasses.asdict(done.ending)}))
 
-    def _on_step(self, step: Step) -> None:
+    def _on_step(self, seed: int, step: Step) -> None:
         if step.step % STEPS_BETWEEN_MESSAGES == 0:
             facts = {item.name: getattr(step, item.name) for item in dataclasses.fields(step)}
-            self._say(Message("step", {**facts, "loss": float(step.loss)}))
+            self._say(Message("step", {**facts, "loss": float(step.loss), "seed": seed}))
         elif time.perf_counter() - self._last_sign > SECONDS_BETWEEN_SIGNS:
             self._say(Message("alive"))
 
-    def _after_epoch(self, epoch: Epoch) -> Feedback | None:
+    def _after_epoch(self, seed: int, epoch: Epoch) -> Feedback | None:
         from grader.training import device
         from grader.training.records import Feedback
 
         facts = {item.name: getattr(epoch, item.name) for item in dataclasses.fields(epoch) if item.name != "logits"}
-        peak = {"peak_memory_bytes": device.peak_memory_bytes(_place(self._device))}
-        self._say(Message("epoch", facts | peak, (epoch.logits.contiguous().numpy().tobytes(),)))
+        facts |= {"seed": seed, "peak_memory_bytes": device.peak_memory_bytes(_place(self._device))}
+        self._say(Message("epoch", facts, (epoch.logits.contiguous().numpy().tobytes(),)))
         answer = self._inbox.get()
         return Feedback(**answer.facts) if answer.facts else None
+
+
+_OF_A_RUN = {"seed", "parameters_moved", "peak_memory_bytes", "engine", "side_by_side"}
+"""What the grader cannot know of a run before it is done."""
 
 
 def _place(device: str) -> Any:

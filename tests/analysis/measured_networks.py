@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
 
@@ -41,6 +42,39 @@ def _patches(x, first, second):
 
 def _shuffle(x, convolve):
     return convolve(F.pixel_shuffle(F.pixel_unshuffle(x, 2).roll(1, 1), 2)).mean((2, 3))
+
+
+def _stacked(x, first, second):
+    """Two tensors that see differently, of which one is taken again."""
+    return second(torch.stack([x, first(x)], dim=1)[:, 0]).mean((2, 3))
+
+
+def _repeated(x, first, second):
+    """Channels that see differently, twice in turn, of which the first two are taken again."""
+    twice = torch.cat([x, first(x)], dim=1).repeat(1, 2, 1, 1)
+    return second(twice[:, :2] + x.mean(2, keepdim=True).expand(-1, 2, 28, -1)).mean((2, 3))
+
+
+def _channel_shuffle(x, first, shuffle, second):
+    """Six channels, of which the last three see more; after the shuffle they see more and less in turn."""
+    shuffled = shuffle(torch.cat([x, x.neg(), x.exp(), first(x)], dim=1))
+    return second(shuffled[:, 2:3]).mean((2, 3))
+
+
+def _gated_halves(x, first, second):
+    channels = F.glu(torch.cat([x, first(x)], dim=1), dim=1)
+    return second(F.glu(channels)).mean((2, 3))
+
+
+def _sizes(x, convolve):
+    """Tensors made anew, though in the image's shape, and a number that is a size: none sees the image."""
+    x = x + torch.zeros(x.shape[0], 784).view_as(x) + torch.ones(28).expand_as(x)
+    return convolve(x).mean((2, 3)) + torch.zeros_like(x)[:, :, 0, :10].mean(1) + torch.ones(10) / x.shape[0]
+
+
+def _volume(x, convolve, norm, classify):
+    volume = F.max_pool3d(norm(convolve(x.unsqueeze(1))), (1, 3, 2))
+    return classify(F.adaptive_avg_pool3d(F.avg_pool3d(volume, (1, 2, 2)), 1).flatten(1))
 
 
 def _in_place(x, convolve):
@@ -96,7 +130,18 @@ NETWORKS = {
     "gathered": Net(lambda x, a: a(x)[:, torch.arange(9, -1, -1)].mean((2, 3)), nn.Conv2d(1, 10, 3)),
     "unfold": Net(_patches, nn.Linear(9, 8), nn.Linear(8, 10)),
     "pixel_shuffle": Net(_shuffle, nn.Conv2d(1, 10, 3)),
-    "cumsum": Net(lambda x, a: a(x.cumsum(2)).mean((2, 3)), nn.Conv2d(1, 10, 3)),
+    "stacked": Net(_stacked, nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 10, 3)),
+    "repeated": Net(_repeated, nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(2, 10, 3)),
+    "channel_shuffle": Net(_channel_shuffle, nn.Conv2d(1, 3, 3, padding=1), nn.ChannelShuffle(2), nn.Conv2d(1, 10, 3)),
+    "gated_halves": Net(_gated_halves, nn.Conv2d(1, 1, 3, padding=1), nn.Conv2d(1, 10, 3)),
+    "sizes": Net(_sizes, nn.Conv2d(1, 10, 3)),
+    "volume": Net(_volume, nn.Conv3d(1, 4, (1, 3, 5), padding=(0, 1, 1)), nn.BatchNorm3d(4), nn.Linear(4, 10)),
+    "neighbouring_channels": nn.Sequential(nn.Conv2d(1, 8, 3), nn.LocalResponseNorm(3), *tail(8)),
+    "turned": Net(
+        lambda x, a: a(x.mT - torch.var_mean(x, (2, 3), keepdim=True)[1]).mean((2, 3)), nn.Conv2d(1, 10, (3, 5))
+    ),
+    "normalised_weights": nn.Sequential(weight_norm(nn.Conv2d(1, 4, 3)), *tail(4)),
+    "cumsum": Net(lambda x, a: a(x.cumsum(2)).softmax(3).mean((2, 3)), nn.Conv2d(1, 10, 3)),
     "einsum": Net(lambda x, a: torch.einsum("bchw,dc->bdhw", a(x), torch.ones(10, 4)).mean((2, 3)), nn.Conv2d(1, 4, 3)),
     "writes": Net(_in_place, nn.Conv2d(1, 6, 3)),
     "standardised": Net(

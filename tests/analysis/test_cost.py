@@ -1,5 +1,10 @@
 """Multiply-adds and bytes by hand, and against fvcore and torchinfo where they are right."""
 
+import importlib.util
+import warnings
+from pathlib import Path
+
+import pytest
 import torch
 import torchinfo
 import torchvision
@@ -8,6 +13,11 @@ from torch import nn
 from grader.analysis.cost import cost
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
+
+with warnings.catch_warnings(action="ignore"):  # it compiles with torch.jit, which torch would have it replace
+    from fvcore.nn import FlopCountAnalysis
+
+REFERENCES = sorted((Path(__file__).parents[2] / "reference").glob("mnist_*/*.py"))
 
 
 def total(model: nn.Module, shape=(1, 28, 28)) -> int:
@@ -52,9 +62,68 @@ def test_dead_branches_cost_nothing():
     assert total(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 5))) == 26 * 26 * 10 * 9
 
 
-def test_torchvision_resnet18_as_fvcore_counts_it():
-    # fvcore: 1.814 billion for conv and linear at 224 x 224.
-    assert total(torchvision.models.resnet18(weights=None), (3, 224, 224)) == 1_814_073_344
+def fvcore_total(model: nn.Module, shape=(1, 28, 28)) -> int:
+    """What fvcore counts for convolutions, linear layers and matrix products; its norms and pooling are not added."""
+    counted = FlopCountAnalysis(model.eval(), torch.rand(1, *shape))
+    counted.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    with warnings.catch_warnings(action="ignore"):  # torch.jit again
+        found = counted.by_operator()
+    return sum(found[operator] for operator in ("conv", "linear", "matmul"))
+
+
+def reference(path: Path) -> nn.Module:
+    """The network of a reference file: its last class."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    own = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == path.stem]
+    return own[-1]()
+
+
+@pytest.mark.parametrize("path", REFERENCES, ids=[path.stem for path in REFERENCES])
+def test_fvcore_counts_as_much_for_every_reference_model(path):
+    model = reference(path)
+    assert total(model) == fvcore_total(model) > 0
+
+
+def test_there_are_nine_reference_models():
+    assert len(REFERENCES) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("resnet18", 1_814_073_344),
+        ("mobilenet_v2", 300_774_272),  # depthwise convolutions
+        ("shufflenet_v2_x0_5", 40_476_448),  # branches and channel shuffles
+    ],
+)
+def test_fvcore_counts_as_much_for_torchvision_models(name, count):
+    model = torchvision.models.get_model(name, weights=None)
+    assert total(model, (3, 224, 224)) == fvcore_total(model, (3, 224, 224)) == count
+
+
+def test_fvcore_leaves_out_the_products_of_fused_attention():
+    def run(x, classify):
+        tokens = x.flatten(1).view(-1, 49, 16)
+        return classify(nn.functional.scaled_dot_product_attention(tokens, tokens, tokens).mean(1))
+
+    model = Net(run, nn.Linear(16, 10))
+    assert total(model) - fvcore_total(model) == 2 * 49 * 49 * 16  # queries by keys, and weights by values
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        nn.Sequential(nn.Conv2d(1, 10, 1), nn.ConvTranspose2d(10, 10, 3, 2, groups=5), nn.AvgPool2d(57), nn.Flatten()),
+        Net(lambda x, a: (a(x.flatten(1).view(-1, 49, 16)) @ torch.ones(16, 10)).mean(1), nn.Linear(16, 16)),
+        Net(lambda x, a, b: b(a(a(x))).mean((2, 3)), nn.Conv2d(1, 1, 3), nn.Conv2d(1, 10, 3)),
+        Net(lambda x, a, b: (a(x).mean((2, 3)), b(x))[0], nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 5)),
+    ],
+    ids=["transposed in groups", "matrix product", "a layer used twice", "a dead branch"],
+)
+def test_fvcore_counts_as_much_for(model):
+    assert total(model) == fvcore_total(model) > 0
 
 
 def test_torchinfo_counts_biases_and_batch_norms_besides():

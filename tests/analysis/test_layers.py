@@ -1,4 +1,5 @@
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from grader.analysis.summary import analyse
 from tests.analysis.graphs import program_of
@@ -55,3 +56,19 @@ def test_functional_layers_and_joins_have_rows():
     assert "max pooling 2×2" in [row.kind for row in rows]
     assert "multiply" in [row.kind for row in rows]
     assert rows[-3].kind == "mean"
+
+
+def test_a_layer_whose_weights_are_computed_keeps_its_name():
+    def build():
+        return nn.Sequential(weight_norm(nn.Conv2d(1, 10, 3)), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    weights, convolution, _ = rows_of(build)
+    assert (weights.kind, weights.output_shape, weights.parameters) == ("WeightNorm", (10, 1, 3, 3), 90 + 10)
+    assert (convolution.kind, convolution.output_shape, convolution.parameters) == ("Conv2d 3×3", (10, 26, 26), 10)
+
+
+def test_every_dropout_layer_has_its_own_name():
+    def build():
+        return nn.Sequential(nn.Conv2d(1, 10, 3), nn.Dropout(), nn.Dropout2d(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    assert [row.kind for row in rows_of(build)[1:3]] == ["Dropout", "Dropout2d"]

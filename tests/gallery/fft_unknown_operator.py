@@ -1,6 +1,6 @@
 """An operator that the grader does not know: it is named, with its line.
 
-✗ submission: line 16: The forward pass uses aten.fft_rfft2.default, which the grader does not know. Every operator that trains a network here is on a list; write this step with ordinary layers and tensor functions.
+✗ submission: line 16: The forward pass uses aten.fft_rfft2.default, which the grader does not know. All that trains a network here is on a list. Write this step with ordinary layers and tensor functions.
 """
 
 import torch

@@ -1,6 +1,6 @@
 """The image is read row by row by a recurrent network: none of the operators on the list.
 
-✗ submission: line 16: The forward pass uses aten.lstm.input, which the grader does not know. Every operator that trains a network here is on a list; write this step with ordinary layers and tensor functions.
+✗ submission: line 16: rnn (LSTM) uses aten.lstm.input, which the grader does not know. All that trains a network here is on a list. Use nn.Conv1d or nn.Conv2d over the rows.
 """
 
 import torch.nn as nn

@@ -253,3 +253,10 @@ def test_a_zygote_that_was_begun_and_forgotten_leaves_nothing(linux, tmp_path):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=False)
     wait_until(lambda: not Path(f"/proc/{int(done.stdout)}").exists())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_in_folders_do_not_end_the_zygote(zygote):
+    nested = "import os\nwhile True:\n    os.mkdir('d')\n    os.chdir('d')"
+    began = zygote._process.pid
+    assert "wrote more than" in attempt(zygote, nested, QUICK)
+    assert zygote._process.pid == began

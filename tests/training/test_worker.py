@@ -46,7 +46,19 @@ def judged(epoch: Epoch) -> Feedback:
 
 
 def trained(one: Worker, wanted: Program = PROGRAM, *, seed: int = 3, **arguments: Any) -> TrainingRun:
-    return one.run(wanted, values(), IMAGES, seed=seed, **{"after_epoch": judged, **arguments})
+    (done,) = one.run(wanted, {seed: values()}, IMAGES, **told(**{"after_epoch": judged, **arguments}))
+    return done
+
+
+def told(*, after_epoch: Any, on_step: Any = lambda step: None, **arguments: Any) -> dict[str, Any]:
+    """The arguments of `run` from functions that do not care for the seed."""
+    by_seed = {"after_epoch": lambda _, epoch: after_epoch(epoch), "on_step": lambda _, step: on_step(step)}
+    return {**by_seed, **arguments}
+
+
+def trained_here(seed: int) -> TrainingRun:
+    (done,) = run(PROGRAM, {seed: values()}, IMAGES, **told(after_epoch=judged))
+    return done
 
 
 def without_times(done: TrainingRun) -> list[Any]:
@@ -72,7 +84,7 @@ def shared():
 def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared):
     pids, seen = set(), []
     for seed in (3, 4):
-        here = run(PROGRAM, values(), IMAGES, seed=seed, after_epoch=judged)
+        here = trained_here(seed)
         there = trained(shared, seed=seed, on_step=seen.append)
         pids.add(shared.pid)
         assert without_times(there) == without_times(here)
@@ -80,6 +92,7 @@ def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared)
         for one, other in zip(there.epochs, here.epochs, strict=True):
             assert torch.equal(one.logits, other.logits)
         assert (there.seed, there.device, there.ending) == (seed, here.device, here.ending)
+        assert there.engine == here.engine == "eager, channels last"
         assert there.parameters_moved
         assert there.peak_memory_bytes > 1_000_000
     assert len(pids) == 1
@@ -92,7 +105,7 @@ def test_epochs_and_the_time_budget_reach_the_process(shared):
 
 
 def test_what_is_sent_holds_the_training_images_and_no_label_of_a_test_image():
-    message = remote._preparation(PROGRAM, IMAGES, "cpu", Limits())
+    message = remote._preparation(PROGRAM, IMAGES, "cpu", Limits(), 1)
     text, *arrays = (bytes(blob) for blob in message.blobs)
     assert read(text) == PROGRAM
     sent = (IMAGES.train_images, IMAGES.train_labels, IMAGES.test_images)
@@ -182,8 +195,8 @@ def served(monkeypatch):
     monkeypatch.setattr(worker, "_limit_memory", lambda most: None)
 
     def serve(wanted: Program) -> list[Message]:
-        asked = _bytes(remote._preparation(wanted, images(), "cpu", Limits()))
-        asked += _bytes(Message("run", {"seed": 3, "epochs": 1, "budget_seconds": 100.0}, (values(),)))
+        asked = _bytes(remote._preparation(wanted, images(), "cpu", Limits(), 1))
+        asked += _bytes(Message("run", {"seeds": [3], "epochs": 1, "budget_seconds": 100.0}, (values(),)))
         said = io.BytesIO()
         with pytest.raises(EOFError):
             worker._Worker(Inbox(io.BytesIO(asked)), said).serve()
@@ -227,9 +240,9 @@ def test_a_device_that_does_not_work_is_the_graders_fault():
 
 def test_the_process_ends_when_the_grader_is_gone():
     process = Process()
-    process.say(remote._preparation(PROGRAM, IMAGES, "cpu", Limits()))
+    process.say(remote._preparation(PROGRAM, IMAGES, "cpu", Limits(), 1))
     process.wait_until_ready(300)
-    process.say(Message("run", {"seed": 3, "epochs": None, "budget_seconds": 100.0}, (values(),)))
+    process.say(Message("run", {"seeds": [3], "epochs": None, "budget_seconds": 100.0}, (values(),)))
     process.hear(100)
     process._stdin.close()  # as the system does for a grader that was killed
     assert process._process.wait(timeout=10) == 0
@@ -239,12 +252,13 @@ def test_the_process_ends_when_the_grader_is_gone():
 @cache
 def conversation() -> list[bytes]:
     """What a process says in a run of three epochs."""
-    here = run(PROGRAM, values(), IMAGES, seed=3, after_epoch=judged)
+    here = trained_here(3)
     said = [Message("ready"), Message("began", {"device": "cpu (1 threads)"})]
     for epoch in here.epochs:
         facts = {key: getattr(epoch, key) for key in epoch.__dataclass_fields__ if key != "logits"}
-        said.append(Message("epoch", {**facts, "peak_memory_bytes": 5}, (epoch.logits.numpy().tobytes(),)))
-    said.append(Message("done", {"ending": asdict(here.ending), "parameters_moved": True, "peak_memory_bytes": 5}))
+        said.append(Message("epoch", {**facts, "seed": 3, "peak_memory_bytes": 5}, (epoch.logits.numpy().tobytes(),)))
+    known = {"seed": 3, "parameters_moved": True, "peak_memory_bytes": 5, "engine": "eager", "side_by_side": 1}
+    said.append(Message("done", {"ending": asdict(here.ending), **known}))
     return [_bytes(message) for message in said]
 
 
@@ -301,9 +315,10 @@ def test_a_process_that_does_not_start_is_the_graders_fault(actor):
     [
         b"\xff\xff\xff\xff",
         _bytes(Message("hello")),
-        _bytes(Message("epoch", {"epoch": 1})),
-        _bytes(Message("step", {"loss": "high"})),
-        _bytes(Message("done", {})),
+        _bytes(Message("epoch", {"seed": 3, "epoch": 1})),
+        _bytes(Message("step", {"seed": 3, "loss": "high"})),
+        _bytes(Message("step", {"seed": 4, "loss": 1.0})),
+        _bytes(Message("done", {"seed": 3})),
     ],
 )
 def test_nonsense_from_the_process_is_this_submissions_error(actor, nonsense):

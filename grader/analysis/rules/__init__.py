@@ -94,6 +94,8 @@ RULES: dict[Kind, Callable[[Call], Result]] = {
     Kind.UNFOLD: moving.unfolded,
     Kind.PIXEL_SHUFFLE: moving.pixel_shuffle,
     Kind.PIXEL_UNSHUFFLE: moving.pixel_unshuffle,
+    Kind.CHANNEL_SHUFFLE: moving.channel_shuffle,
+    Kind.GATED_HALVES: moving.gated_halves,
     Kind.CREATE: _nothing,
     Kind.SIZE: _nothing,
 }

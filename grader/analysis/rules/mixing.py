@@ -114,9 +114,11 @@ def batch_norm(call: Call) -> Result:
 
 
 def norm(call: Call) -> Result:
-    """Layer, RMS, group and instance norm: statistics over positions, channels, or both."""
-    sight = call.main()
+    """Layer, RMS, group and instance norm: statistics over positions, channels, or both. Weight norm: of weights."""
     name = base(call.node)
+    if name == "_weight_norm":
+        raise NotProven("the weights that it scales are computed from the image")
+    sight = call.main()
     if name in {"layer_norm", "rms_norm"}:
         count = len(call.given["normalized_shape"])
         return _with_statistics(sight, range(len(sight.dims) - count, len(sight.dims)))

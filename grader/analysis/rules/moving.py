@@ -21,8 +21,9 @@ from grader.analysis.sight import Part, Sight, forget, inserted, length, permute
 
 
 def view(call: Call) -> Result:
-    """The same values under another shape."""
-    return reshape(call.main("self"), call.output)
+    """The same values under another shape; view_as reads nothing of the other tensor but its shape."""
+    sight = call.sight("self")
+    return None if sight is None else reshape(sight, call.output)
 
 
 def permuted(call: Call) -> Result:
@@ -35,6 +36,8 @@ def permuted(call: Call) -> Result:
         order = [dimension(dim, rank) for dim in call.given["dims"]]
     elif name in {"t", "numpy_T"}:
         order.reverse()
+    elif name == "mT":
+        order[-2:] = order[:-3:-1]
     elif name == "movedim":
         order = _moved(call, rank)
     else:
@@ -53,9 +56,9 @@ def _moved(call: Call, rank: int) -> list[int]:
 
 
 def expanded(call: Call) -> Result:
-    """The same values, repeated."""
-    sight = call.main("self")
-    if base(call.node) != "repeat":
+    """The same values, repeated; expand_as reads nothing of the other tensor but its shape."""
+    sight = call.sight("self")
+    if base(call.node) != "repeat" or sight is None:
         return merge([sight], call.output)
     repeats = call.given["repeats"]
     for _ in range(len(repeats) - len(sight.dims)):
@@ -240,3 +243,20 @@ def pixel_unshuffle(call: Call) -> Result:
     sight = reshape(sight, (*lead, int(channels) // factor**2, height, factor, width, factor))
     order = [*range(first + 1), first + 2, first + 4, first + 1, first + 3]
     return reshape(permute(sight, order), call.output)
+
+
+def channel_shuffle(call: Call) -> Result:
+    """(groups * C, ...) to (C * groups, ...): the first channel of every group, then the second of every group."""
+    sight = call.main("self")
+    groups = call.number("groups")
+    images, channels, *positions = call.output
+    sight = reshape(sight, (images, groups, int(channels) // groups, *positions))
+    return reshape(permute(sight, [0, 2, 1, *range(3, len(sight.dims))]), call.output)
+
+
+def gated_halves(call: Call) -> Result:
+    """The first half of a dimension, times a gate made of the second."""
+    sight = call.main("self")
+    dim = dimension(call.number("dim"), len(sight.dims))
+    half = length(sight, dim) // 2
+    return merge([piece(sight, dim, start, 1, half) for start in (0, half)], call.output, gate="gate")

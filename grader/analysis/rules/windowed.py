@@ -5,7 +5,7 @@ In: a Call. Out: the Sight of its result. What each window reads is in `grader.a
 
 from __future__ import annotations
 
-from grader.analysis import windows
+from grader.analysis import arguments, windows
 from grader.analysis.arguments import base, several
 from grader.analysis.bits import NotProven, within_groups
 from grader.analysis.rules.call import Call, Result
@@ -75,7 +75,7 @@ def _channels(call: Call, spatial: int, outputs: int) -> tuple[Sight, int]:
 def pooling(call: Call) -> Result:
     """A window over positions, each channel by itself."""
     sight = call.main()
-    spatial = 1 if "1d" in call.node.op else 2
+    spatial = arguments.spatial(call.node)
     kernel, padding = call.numbers("kernel_size", spatial), call.numbers("padding", spatial)
     stride = call.numbers("stride", spatial) if call.given["stride"] else kernel
     dilation = call.numbers("dilation", spatial) if "dilation" in call.given else (1,) * spatial
@@ -104,7 +104,7 @@ def pooled(size: int, kernel: int, stride: int, padding: int, dilation: int, *, 
 def adaptive(call: Call) -> Result:
     """As many windows as the result has positions."""
     sight = call.main()
-    spatial = 1 if "1d" in call.node.op else 2
+    spatial = arguments.spatial(call.node)
     wanted = several(call.given["output_size"], spatial)
     for at in range(spatial):
         dim = len(sight.dims) - spatial + at

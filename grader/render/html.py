@@ -1,0 +1,53 @@
+"""The scorecard as a page of its own. In: Reports. Out: one HTML text without scripts and without anything to load.
+
+Every text passes `printable` and jinja2's escaping on its way into `page.html`, whoever wrote it: `_finalized` sees
+each expression of the template. The page forbids everything but its own style sheet, by that sheet's hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+
+import jinja2
+from markupsafe import Markup
+
+from grader.render import figures, layer_table, notices, words
+from grader.render.escape import printable
+from grader.render.marks import MARKS
+from grader.render.picture import picture
+from grader.report import Report
+
+LONGEST_TEXT = 4000
+QUESTIONS = {"figures": figures, "layer_table": layer_table, "notices": notices, "words": words, "picture": picture}
+"""What the template may ask about a report."""
+
+
+def html(reports: Sequence[Report]) -> str:
+    """One page for all `reports`; several begin with a table."""
+    style = _ours("page.css")
+    digest = hashlib.sha256(style.encode()).digest()
+    environment = jinja2.Environment(
+        autoescape=True, finalize=_finalized, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_ours("page.html")).render(
+        reports=reports,
+        marks=MARKS,
+        title=f"{reports[0].submission}: report" if len(reports) == 1 else f"{len(reports)} submissions",
+        style=Markup(style),  # noqa: S704 - our own file; the hash is about its very characters
+        style_hash=f"sha256-{base64.b64encode(digest).decode()}",
+        **QUESTIONS,
+    )
+
+
+def _ours(name: str) -> str:
+    return files("grader.render").joinpath(name).read_text(encoding="utf-8")
+
+
+def _finalized(value: object) -> object:
+    """What an expression of the template may print: strings made harmless; markup is the template's own."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return printable(str(value), LONGEST_TEXT, lines=True)
+    return value

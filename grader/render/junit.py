@@ -1,0 +1,113 @@
+"""The checks as JUnit XML, which most CI systems show. In: Reports. Out: one test suite per submission.
+
+A check that is not required never fails the suite: it is skipped, with its reason. So does a borderline one fail only
+where it cost points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from xml.etree import ElementTree as ET
+
+from grader.render import notices, words
+from grader.render.escape import printable
+from grader.report import CheckResult, Report, Verdict
+
+LONGEST_TEXT = 4000
+
+
+class Outcome(NamedTuple):
+    """What a test case ends with besides having passed: the element's name, its message and its text."""
+
+    element: str
+    message: str
+    text: str = ""
+
+
+def junit(reports: Sequence[Report]) -> str:
+    """The XML, with its declaration."""
+    root = ET.Element("testsuites", name="grader")
+    for report in reports:
+        root.append(_suite(report))
+    _count(root, root)
+    ET.indent(root)
+    text = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def _suite(report: Report) -> ET.Element:
+    suite = ET.Element("testsuite", name=_text(f"{report.assignment}/{report.submission}"))
+    suite.set("timestamp", _text(report.started))
+    suite.set("time", f"{sum(report.seconds.values()):.3f}")
+    properties = ET.SubElement(suite, "properties")
+    for name, value in _properties(report).items():
+        ET.SubElement(properties, "property", name=name, value=_text(value))
+    if report.problem is not None:
+        element = "error" if report.problem.fault == "grader" else "failure"
+        title, advice = notices.problem(report.problem)
+        outcome = Outcome(element, title, f"{report.problem.message}\n{advice}")
+        _case(suite, report, "grading", outcome, report.problem.line)
+    for check in report.checks:
+        line = next((hint.line for hint in check.hints if hint.line is not None), None)
+        _case(suite, report, check.name, _outcome(report, check), line)
+    _count(suite, suite)
+    return suite
+
+
+def _properties(report: Report) -> dict[str, str]:
+    return {
+        "verdict": str(report.verdict),
+        "points": words.points(report.points),
+        "max_points": words.points(report.max_points),
+        "title": report.assignment_title,
+        **{f"notice {number}": title for number, (title, _) in enumerate(notices.banners(report), 1)},
+        **{f"flag {number}": flag for number, flag in enumerate(report.flags, 1)},
+    }
+
+
+def _case(suite: ET.Element, report: Report, name: str, outcome: Outcome | None, line: int | None) -> None:
+    classname = _text(f"{report.assignment}.{report.submission}")
+    case = ET.SubElement(suite, "testcase", classname=classname, name=_text(name), file=_text(report.path))
+    if line is not None:
+        case.set("line", str(line))
+    if outcome is not None:
+        found = ET.SubElement(case, outcome.element, message=_text(outcome.message))
+        found.text = _text(outcome.text) or None
+
+
+def _outcome(report: Report, check: CheckResult) -> Outcome | None:
+    measured = ", ".join(filter(None, [check.measured, check.limit and f"limit {check.limit}"]))
+    message = f"{check.title.rstrip('.')}: {measured}" if measured else check.title
+    text = "\n".join([*filter(None, [check.detail]), *_hints(report, check)])
+    if check.verdict is Verdict.BROKEN:
+        return Outcome("error", message, text)
+    if check.verdict is Verdict.SKIPPED:
+        return Outcome("skipped", check.detail or message)
+    if check.verdict is Verdict.PASSED or _forgiven(check):
+        return None
+    if not check.required:
+        return Outcome("skipped", f"advisory, not required: {message}", text)
+    return Outcome("failure", message, text)
+
+
+def _forgiven(check: CheckResult) -> bool:
+    """Too close to call, and the student got the benefit of the doubt."""
+    return check.verdict is Verdict.BORDERLINE and check.points >= check.max_points
+
+
+def _hints(report: Report, check: CheckResult) -> list[str]:
+    places = (words.place(report, hint.line) for hint in check.hints)
+    return [f"{place}: {hint.text}" if place else hint.text for place, hint in zip(places, check.hints, strict=True)]
+
+
+def _text(text: str) -> str:
+    """Without what XML 1.0 forbids, a terminal obeys, or a CI runner reads as an order."""
+    return printable(text, LONGEST_TEXT, lines=True)
+
+
+def _count(element: ET.Element, within: ET.Element) -> None:
+    cases = list(within.iter("testcase"))
+    element.set("tests", str(len(cases)))
+    for name, plural in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+        element.set(plural, str(sum(case.find(name) is not None for case in cases)))

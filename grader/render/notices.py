@@ -1,0 +1,56 @@
+"""What every output says above and below the results. In: a Report. Out: pairs of a title and a text, `printable`."""
+
+from __future__ import annotations
+
+from grader.render import words
+from grader.render.escape import printable
+from grader.report import Environment, Problem, Report
+
+PRACTICE = (
+    "MNIST was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
+    "Grade again where MNIST can be downloaded, or name its folder with --data."
+)
+OURS = "This is the grader's own fault: it costs no points. Please show this report to your instructor."
+THEIRS = "Nothing was trained. Change the file and grade it again."
+
+Notice = tuple[str, str]
+
+
+def banners(report: Report) -> list[Notice]:
+    """Why the result is not what it may look like."""
+    found = []
+    if report.training is not None and report.training.practice:
+        found.append(("PRACTICE: not graded on MNIST", PRACTICE))
+    if report.interrupted:
+        found.append(("INTERRUPTED: a partial report", "Training was ended with Ctrl-C; no accuracy is final."))
+    if report.quick_look:
+        found.append(("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
+    return found
+
+
+def problem(found: Problem) -> Notice:
+    """Whose fault it is that nothing could be graded, and what to do."""
+    if found.fault == "grader":
+        return "The grader could not grade this submission", OURS
+    return "This submission cannot be graded yet", THEIRS
+
+
+def total(report: Report) -> str:
+    """The points: "70 of 100 points"."""
+    return f"{words.points(report.points)} of {words.points(report.max_points)} points"
+
+
+def colophon(report: Report) -> list[Notice]:
+    """Time, machine and versions: what a lab note needs."""
+    where = report.environment
+    stages = [f"{printable(stage, 20)} {words.duration(seconds)}" for stage, seconds in report.seconds.items()]
+    machine = [where.device, f"{where.processor}, {where.cores} cores", where.platform, _isolation(where)]
+    versions = [f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python")]
+    found = {"time": stages, "machine": machine, "versions": versions, "started": [report.started]}
+    lines = {name: " · ".join(printable(fact, 100) for fact in facts) for name, facts in found.items()}
+    return [(name, line) for name, line in lines.items() if line]
+
+
+def _isolation(where: Environment) -> str:
+    reason = f" ({printable(where.isolation_reason, 200)})" if where.isolation_reason else ""
+    return f"isolation {where.isolation}{reason}"

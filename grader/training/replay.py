@@ -1,0 +1,276 @@
+"""Train several seeds at once by replaying one recorded step: on a GPU, Python is out of the loop.
+
+In: networks of one recipe, one for each seed, and the images. Out: what `loop.train` gives, for all seeds together, up
+to rounding. Whatever changes from step to step is read from tensors on the device: the order of the images, the number
+of the step, learning rate, momentum. The host only replays, and waits once an epoch.
+
+Unmeasured: no GPU was at hand when this was written. Tests hold it to `loop` on a CPU, where a recorded step is the
+step itself, and on a GPU where there is one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from grader.network import Network
+from grader.program import Recipe
+from grader.training import augment
+from grader.training import device as devices
+from grader.training.data import TrainingData
+from grader.training.loop import EVALUATION_BATCH, check_steps, ending, loss_function, must_learn, order, seeds
+from grader.training.records import Ending, Epoch, Feedback
+from grader.training.update import Update
+
+WARM_UPS = 3
+"""Steps before one is recorded: libraries then have chosen their kernels and fetched their memory."""
+
+Work = Callable[[], None]
+
+
+class NotRecordableError(Exception):
+    """Something in a step cannot be recorded; the text says what torch says."""
+
+
+class Recorder(Protocol):
+    """Turns work into a replay of it."""
+
+    def record(self, branches: Sequence[Work], generators: Sequence[torch.Generator]) -> Work:
+        """One replay of all `branches`, which do not depend on each other and may run at once."""
+
+
+class CudaGraphs:
+    """Records work as CUDA graphs, one stream a branch."""
+
+    def record(self, branches: Sequence[Work], generators: Sequence[torch.Generator]) -> Work:
+        """See `Recorder`. Raises NotRecordableError, after which nothing is being recorded any more."""
+        graph = torch.cuda.CUDAGraph()
+        for generator in generators:
+            graph.register_generator_state(generator)
+        try:
+            with torch.cuda.graph(graph):
+                _at_once(branches)
+        except RuntimeError as error:
+            raise NotRecordableError(f"no CUDA graph can hold it: {str(error).splitlines()[0]}") from error
+        return graph.replay
+
+
+def _at_once(branches: Sequence[Work]) -> None:
+    """Each branch on a stream of its own, which begins and ends with the current one."""
+    current = torch.cuda.current_stream()
+    streams = [torch.cuda.Stream() for _ in branches]  # type: ignore[no-untyped-call] # torch does not annotate it
+    for stream, branch in zip(streams, branches, strict=True):
+        stream.wait_stream(current)
+        with torch.cuda.stream(stream):
+            branch()
+    for stream in streams:
+        current.wait_stream(stream)
+
+
+def train(
+    networks: Mapping[int, Network],
+    recipe: Recipe,
+    data: TrainingData,
+    *,
+    recorder: Recorder,
+    epochs: int | None = None,
+    budget_seconds: float = math.inf,
+) -> Generator[dict[int, Epoch], Mapping[int, Feedback | None], dict[int, Ending]]:
+    """Train the network of every seed in place, yielding each seed's epoch; send Feedback for each where asked.
+
+    The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's random numbers depend
+    on which seeds train together. A seed that has ended is yielded no more. Otherwise as `loop.train`. Raises also
+    NotRecordableError, before the first epoch and with all networks as they came.
+    """
+    engine = _Engine(networks, recipe, data, recorder)
+    endings: dict[int, Ending] = {}
+    last = min(epochs or recipe.epochs, recipe.epochs)
+    for number in range(1, last + 1):
+        done = {seed: epoch for seed, epoch in engine.epoch(number).items() if seed not in endings}
+        feedback = yield done
+        for seed, epoch in done.items():
+            found = ending(recipe, epoch, feedback[seed], engine.members[seed].update.tell)
+            if found is None and engine.seconds > budget_seconds and number < last:
+                found = Ending(False, f"the time budget of {budget_seconds:,.0f} s ended with epoch {number}")
+            endings |= {seed: found} if found else {}
+        if len(endings) == len(networks):
+            break
+    return {seed: endings.get(seed, Ending(True)) for seed in networks}
+
+
+class _Engine:
+    """All seeds' networks in training, and the recorded steps."""
+
+    def __init__(self, networks: Mapping[int, Network], recipe: Recipe, data: TrainingData, recorder: Recorder) -> None:
+        check_steps(recipe, len(data.train_images))
+        self._device = next(iter(networks.values())).device
+        self._seeds = list(networks)
+        images = _Images(data, self._device)
+        before = [tensor for network in networks.values() for tensor in _distinct(network)]
+        values = [tensor.detach().clone() for tensor in before]
+        try:
+            with devices.repeatable(self._device, 0):
+                self.members = {seed: _Member(network, recipe, images, seed) for seed, network in networks.items()}
+                self._record(recorder, recipe, len(data.train_images))
+        finally:
+            with torch.no_grad():
+                for tensor, value in zip(before, values, strict=True):
+                    tensor.copy_(value)
+        self.seconds = 0.0
+
+    def epoch(self, number: int) -> dict[int, Epoch]:
+        """Train every seed for one epoch, then look at the test images."""
+        for member in self.members.values():
+            member.begin(number)
+        with devices.repeatable(self._device, seeds(self._seeds[0], number).dropout):
+            devices.synchronize(self._device)
+            started = time.perf_counter()
+            for _ in range(self._whole):
+                self._step()
+            self._tail()
+            devices.synchronize(self._device)
+            trained = time.perf_counter()
+            self._evaluate()
+            devices.synchronize(self._device)
+        self.seconds += trained - started
+        evaluation = time.perf_counter() - trained
+        return {seed: member.end(number, trained - started, evaluation) for seed, member in self.members.items()}
+
+    def _record(self, recorder: Recorder, recipe: Recipe, images: int) -> None:
+        """Record a step, the shorter last step of an epoch where there is one, and the look at the test images."""
+        batches = order(images, recipe.batch_size, 0)
+        self._whole, rest = divmod(sum(len(batch) for batch in batches), recipe.batch_size)
+        members = list(self.members.values())
+        generators = [member.generator for member in members]
+
+        def recorded(work: Callable[[_Member], None]) -> Work:
+            for _ in range(WARM_UPS):
+                for member in members:
+                    member.rewind()
+                    work(member)
+            devices.synchronize(self._device)
+            for member in members:
+                member.rewind()
+            return recorder.record([lambda member=member: work(member) for member in members], generators)  # type: ignore[misc]
+
+        self._step = recorded(lambda member: member.step(recipe.batch_size))
+        self._tail = recorded(lambda member: member.step(rest)) if rest else _nothing
+        self._evaluate = recorded(_Member.evaluate)
+        for member in members:
+            member.update.reset()
+
+
+def _nothing() -> None:
+    """What is left of an epoch whose images fill whole batches."""
+
+
+def _distinct(network: Network) -> list[Tensor]:
+    return list({id(tensor): tensor for tensor in network.weights.values()}.values())
+
+
+class _Images:
+    """All images on the device; all seeds share them."""
+
+    def __init__(self, data: TrainingData, device: torch.device) -> None:
+        self.train = torch.tensor(data.train_images, device=device)
+        self.labels = torch.tensor(data.train_labels, device=device)
+        self.test = torch.tensor(data.test_images, device=device)
+
+
+class _Member:
+    """One seed's network with everything that its step reads and writes, in memory that does not move."""
+
+    def __init__(self, network: Network, recipe: Recipe, images: _Images, seed: int) -> None:
+        device = network.device
+        self._network = network
+        self._recipe = recipe
+        self._images = images
+        self._seed = seed
+        self._augment = augment.build(recipe.augmentations)
+        self._prepare = augment.evaluation(recipe.augmentations)
+        self._loss = loss_function(recipe.loss, device)
+        self.generator = torch.Generator(device)
+        self._order = torch.arange(len(images.train), device=device)
+        self._rows = torch.arange(recipe.batch_size, device=device)
+        self._position = torch.zeros((), dtype=torch.int64, device=device)
+        self._number = torch.zeros((), dtype=torch.int64, device=device)
+        self._losses = torch.zeros((), dtype=torch.float64, device=device)
+        self._correct = torch.zeros((), dtype=torch.int64, device=device)
+        self._logits = torch.zeros(0)
+        self._parameters = [tensor for tensor in _distinct(network) if tensor.requires_grad]
+        self._learned = self._which_learn()
+        self.update = Update(recipe, network.weights, self._learned)
+
+    def begin(self, number: int) -> None:
+        """Before the epoch of that number: another order, the random numbers' new start, the schedule's next step."""
+        begin = seeds(self._seed, number)
+        batches = order(len(self._images.train), self._recipe.batch_size, begin.order)
+        shuffled = torch.cat(batches)
+        self._order[: len(shuffled)].copy_(shuffled)
+        self.generator.manual_seed(begin.augmentation)
+        self.rewind()
+        self._number.fill_((number - 1) * self._recipe.steps_per_epoch)
+        self._network.train()
+
+    def rewind(self) -> None:
+        """Stand before the first image, with nothing counted."""
+        for counter in (self._position, self._number, self._losses, self._correct):
+            counter.zero_()
+
+    def step(self, size: int) -> None:
+        """Gather, augment, forward, backward, clip, update; and count."""
+        self._network.train()
+        loss, right = self._forward(size)
+        self.update.step(torch.autograd.grad(loss, self._learned), self._number)
+        with torch.no_grad():
+            self._losses += loss.double() * size if self._recipe.loss.reduction == "mean" else loss.double()
+            self._correct += right
+            self._position += size
+            self._number += 1
+
+    @torch.no_grad()
+    def evaluate(self) -> None:
+        """Logits of all test images, from the eval graph."""
+        self._network.eval()
+        batches = torch.split(self._images.test, EVALUATION_BATCH)
+        logits = torch.cat([self._network(self._prepare(images)) for images in batches]).float()
+        if not len(self._logits):
+            self._logits = torch.empty_like(logits)
+        self._logits.copy_(logits)
+
+    def end(self, number: int, seconds: float, evaluation_seconds: float) -> Epoch:
+        """What the epoch of that number came to."""
+        images = int(self._position)
+        step = int(self._number) - 1
+        return Epoch(
+            epoch=number,
+            images=images,
+            train_loss=float(self._losses) / images,
+            train_accuracy=int(self._correct) / images,
+            learning_rate=self.update.learning_rate(step),
+            momentum=self.update.momentum(step),
+            seconds=seconds,
+            evaluation_seconds=evaluation_seconds,
+            logits=self._logits.cpu().clone(),
+        )
+
+    def _forward(self, size: int) -> tuple[Tensor, Tensor]:
+        """Loss and number of right answers of the next `size` images."""
+        batch = self._order[self._position + self._rows[:size]]
+        labels = self._images.labels[batch]
+        logits = self._network(self._augment(self._images.train[batch], self.generator))
+        loss = self._loss(logits, labels)
+        return loss, (logits.detach().argmax(1) == labels).sum()
+
+    def _which_learn(self) -> list[Tensor]:
+        """The trainable parameters that the loss depends on. torch.optim leaves the others alone, and so do we."""
+        self._network.train()
+        loss, _ = self._forward(self._recipe.batch_size)
+        must_learn(loss)
+        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+        return [item for item, gradient in zip(self._parameters, gradients, strict=True) if gradient is not None]

@@ -1,0 +1,1 @@
+"""Hostile and broken submissions, one file for each group of the catalogue."""

@@ -1,0 +1,219 @@
+"""Grade a case as the product does, in a real sandbox, and say whether the answer was the right one.
+
+In: a Case and a sandbox. Out: an `Answer`, with the complaints about it; none when all is well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import time
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from rich.console import Console
+
+from grader import pipeline, submission
+from grader.render import terminal
+from grader.render.progress import TrainingProgress
+from grader.report import Report, Verdict
+from grader.sandbox import places
+from grader.sandbox.outcome import Limits
+from tests.hostile.case import CANARY, Case
+from tests.static_grading import Images, every_check, plain
+
+GRACE_SECONDS = 2.0
+"""What a case may take beyond its limit, until it is ended and cleaned up."""
+MARK = "hostile-mark"
+"""What submissions try to write into files that are not theirs."""
+LABELS = "labels: 7 2 1 0 4 1 4 9"
+IMAGES = Images(train_images=1_000)
+
+
+@dataclass
+class Timed:
+    """A sandbox under the limit of one case, which remembers how long the child took."""
+
+    sandbox: Any
+    limits: Limits
+    seconds: float = 0.0
+
+    @property
+    def isolation(self) -> Any:
+        return self.sandbox.isolation
+
+    def run(self, request: dict[str, Any], _: Limits | None = None) -> tuple[bytes, ...]:
+        began = time.monotonic()
+        try:
+            return self.sandbox.run(request, self.limits)
+        finally:
+            self.seconds = time.monotonic() - began
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How one case went at one level. `complaints` name what was not as promised."""
+
+    case: Case
+    report: Report
+    seconds: float
+    complaints: tuple[str, ...]
+    kinds: frozenset[str] = field(default=frozenset())
+
+
+def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
+    """Grade `case` from an empty folder."""
+    canary = planted(folder)
+    file = placed(case, folder / "submissions", canary)
+    timed = Timed(sandbox, Limits(seconds=case.seconds))
+    before = traces(sandbox)
+    with mock.patch.dict(
+        os.environ, {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()}
+    ):
+        assignment = every_check()
+        found = submission.discover([file], {assignment.name: assignment}, root=folder, assignment=assignment.name)
+        if case.swapped:
+            file.write_text(case.swapped)
+        options = pipeline.Options(static=True, seeds=case.seeds)
+        report = pipeline.grade(found[0], assignment, IMAGES, options, TrainingProgress(quiet=True), timed)
+    report = report.model_copy(update={"checks": plain(report.checks)})
+    complaints = {
+        "crash": crashed(report),
+        "hang": late(timed, case),
+        "answer": list(wrong(case, report)),
+        "leftover": left(sandbox, before) + changed(canary),
+        "output": raw(report),
+    }
+    if report.verdict in (Verdict.PASSED, Verdict.BORDERLINE) and (case.expected.error or case.expected.failed):
+        complaints["false pass"] = ["it passed"]
+    return Answer(
+        case,
+        report,
+        timed.seconds,
+        tuple(f"{kind}: {text}" for kind, texts in complaints.items() for text in texts),
+        frozenset(kind for kind, texts in complaints.items() if texts),
+    )
+
+
+def planted(folder: Path) -> Path:
+    """Files that no submission may read or change: labels, a key, another submission, cached data."""
+    canary = folder / "canary"
+    canary.mkdir()
+    for name in ("labels", "id_rsa", "other.py", "train-images-idx3-ubyte"):
+        (canary / name).write_text(LABELS)
+    return canary
+
+
+def placed(case: Case, folder: Path, canary: Path) -> Path:
+    """The submission's path, after it and what lies beside it have been put there."""
+    folder.mkdir()
+    for name, text in case.beside.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.replace(CANARY, str(canary)))
+    content = case.content.replace(CANARY.encode(), str(canary).encode())
+    if case.place:
+        return case.place(folder, content)
+    file = folder / case.filename
+    file.write_bytes(content)
+    return file
+
+
+def crashed(report: Report) -> list[str]:
+    """The grader's own mistakes."""
+    found = [report.problem.message] if report.problem and report.problem.fault == "grader" else []
+    return found + [f"{check.name}: {check.detail}" for check in report.checks if check.verdict is Verdict.BROKEN]
+
+
+def late(timed: Timed, case: Case) -> list[str]:
+    """Whether it took longer than its limit and the grace."""
+    return [f"{timed.seconds:.1f} s"] if timed.seconds > case.seconds + GRACE_SECONDS else []
+
+
+def wrong(case: Case, report: Report) -> Iterator[str]:
+    """Every difference between the report and what is expected."""
+    expected = case.expected
+    failed = {check.name for check in report.checks if check.required and check.verdict is Verdict.FAILED}
+    if (report.problem is not None) != expected.error:
+        yield f"problem: {report.problem}"
+    if failed != expected.failed:
+        yield f"failed: {sorted(failed)}: {reasons(report)}"
+    if bool(report.flags) != expected.flagged:
+        yield f"flags: {report.flags}"
+    if not re.search(expected.words, reasons(report)):
+        yield f"{expected.words!r} is not in {reasons(report)!r}"
+    if expected.line and (report.problem is None or report.problem.line != expected.line):
+        yield f"line {report.problem.line if report.problem else None}, not {expected.line}"
+    if (report.verdict is Verdict.PASSED) == bool(expected.error or expected.failed):
+        yield f"verdict: {report.verdict}"
+
+
+def reasons(report: Report) -> str:
+    """Everything that a student or an instructor is told."""
+    told = [report.problem.message] if report.problem else []
+    for check in report.checks:
+        if check.verdict is Verdict.FAILED:
+            told += [f"{check.measured}: {check.detail}", *(hint.text for hint in check.hints)]
+    return "\n".join([*told, *report.flags, *report.notes])
+
+
+def traces(sandbox: Any) -> tuple[frozenset[int], frozenset[str]]:
+    """The processes below a zygote, and the files in its temporary folder, as far as they can be seen from here."""
+    process = getattr(sandbox, "_process", None)
+    family = descendants(process.pid) if process else descendants(os.getpid())
+    folders = [sandbox.folder / "zygote"] if getattr(sandbox, "folder", None) else []
+    if getattr(sandbox, "boxed", False):
+        folders = [Path(f"/proc/{pid}/root/tmp") for pid in family]
+    files: set[str] = set()
+    for folder in folders:
+        with contextlib.suppress(OSError):  # another user's process: the box dies with its zygote in any case
+            files |= {str(path) for path in folder.iterdir() if not path.name.startswith("torchinductor_")}
+    return frozenset(family), frozenset(files)
+
+
+def left(sandbox: Any, before: tuple[frozenset[int], frozenset[str]]) -> list[str]:
+    """The processes and files that were not there before."""
+    if getattr(sandbox, "boxed", None) is not None and getattr(sandbox, "_process", None) is None:
+        return ["the zygote is gone"]
+    for _ in range(20):  # a process that has just been ended may still be reaped
+        processes, files = (after - earlier for after, earlier in zip(traces(sandbox), before, strict=True))
+        if not processes and not files:
+            return []
+        time.sleep(0.05)
+    return [f"processes {sorted(processes)}, files {sorted(files)}"]
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes below `pid`."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, task.read_text().split()):
+                found |= {child} | descendants(child)
+    return found
+
+
+def changed(canary: Path) -> list[str]:
+    """What was written where nothing may be written."""
+    files = {path.name: path.read_text() for path in canary.iterdir()}
+    found = [] if set(files.values()) == {LABELS} and len(files) == 4 else [f"the canary is {files}"]
+    if MARK in (places.PACKAGE / "__init__.py").read_text():
+        found.append("the grader was edited")
+    return found
+
+
+def raw(report: Report) -> list[str]:
+    """Characters that a terminal or a reader of JSON would obey, in what is shown and kept."""
+    screen = io.StringIO()
+    Console(file=screen, width=100, force_terminal=False, color_system=None).print(terminal.scorecard(report))
+    shown = {"terminal": screen.getvalue(), "JSON": report.model_dump_json(indent=2)}
+    return [
+        f"{place}: {sorted(odd)}"
+        for place, text in shown.items()
+        if (odd := {ascii(one) for one in text if one != "\n" and unicodedata.category(one) in {"Cc", "Cf", "Cs"}})
+    ]

@@ -1,0 +1,136 @@
+"""Faults at every moment: the child, the zygote and the disk may fail whenever they like, and nothing is lost.
+
+The reply cut at every byte is in tests/sandbox/test_fuzz.py, the training process killed at 20 moments in
+tests/training/test_worker.py; a read-only folder, vanished data, a jumping clock and Ctrl-C in tests/test_nothing_lost.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from grader import grades, report, whole
+from grader.errors import GraderError, SubmissionError
+from tests import report_examples as examples
+from tests.hostile.run import descendants
+from tests.sandbox.conftest import locked, needs
+from tests.sandbox.hostile import network, request
+
+__all__ = ["locked"]
+
+MOMENTS = 20
+SECRET = b"s" * 32
+
+
+def killed_after(zygote, seconds: float) -> threading.Thread:
+    """Kill the zygote's child so long after it was forked."""
+
+    def kill() -> None:
+        pid = zygote._process.pid
+        deadline = time.monotonic() + 10
+        while not (children := descendants(pid)) and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        time.sleep(seconds)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    return thread
+
+
+def test_a_child_killed_at_20_moments_is_this_submissions_error_and_nobody_elses(locked):
+    locked.run(request(network()))
+    began = time.monotonic()
+    locked.run(request(network()))
+    whole_run, zygote = time.monotonic() - began, locked._process.pid
+    killed = 0
+    for moment in range(MOMENTS):
+        killer = killed_after(locked, 0.01 + whole_run * 0.8 * moment / MOMENTS)
+        try:
+            parts = locked.run(request(network()))
+        except SubmissionError as error:
+            killed += 1
+            assert "SIGKILL" in error.message
+        else:
+            assert len(parts) == 2
+        killer.join()
+        assert list((locked.folder / "zygote").glob("child-*")) == []
+    assert locked._process.pid == zygote
+    assert killed >= MOMENTS // 2
+    assert len(locked.run(request(network()))) == 2
+
+
+def test_a_zygote_killed_in_the_middle_and_a_vanished_folder_are_errors_of_ours():
+    needs(2)
+    from grader.sandbox.zygote import Zygote
+
+    with Zygote() as zygote:
+        killer = threading.Timer(0.1, lambda: os.kill(zygote._process.pid, signal.SIGKILL))
+        killer.start()
+        with pytest.raises(GraderError, match="cannot be used"):
+            zygote.run(request(network("import time; time.sleep(30)")))
+        assert len(zygote.run(request(network()))) == 2
+        shutil.rmtree(zygote.folder / "zygote")
+        with pytest.raises(GraderError, match="cannot be used"):
+            zygote.run(request(network()))
+        assert len(zygote.run(request(network()))) == 2
+
+
+@contextlib.contextmanager
+def files_up_to(size: int):
+    """No file of this process may grow beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_a_disk_that_is_full_at_20_places_leaves_the_earlier_report(tmp_path):
+    first, second = examples.report(started="2026-01-01T00:00:00+00:00"), examples.report(points=1.0)
+    place = grades.write(first, tmp_path, secret=SECRET)
+    before, files = place.read_bytes(), kept(tmp_path)
+    assert len(before) > MOMENTS
+    for moment in range(MOMENTS):
+        with (
+            files_up_to(len(before) * moment // MOMENTS),
+            pytest.raises(GraderError, match=r"cannot be written.*--output"),
+        ):
+            grades.write(second, tmp_path, secret=SECRET)
+        assert place.read_bytes() == before
+        assert kept(tmp_path) == files
+    grades.write(second, tmp_path, secret=SECRET)
+    assert report.read(place.read_bytes()).points == 1.0
+
+
+@pytest.mark.parametrize("call", ["open", "fdopen", "fsync", "replace", "mkdir"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT], ids=errno.errorcode.get)
+def test_whichever_step_of_writing_fails_the_earlier_report_stays(tmp_path, monkeypatch, call, code):
+    def fail(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    first = examples.report(started="2026-01-01T00:00:00+00:00")
+    place = grades.write(first, tmp_path, secret=SECRET)
+    before, files = place.read_bytes(), kept(tmp_path)
+    monkeypatch.setattr(Path if call in ("replace", "mkdir") else whole.os, call, fail)
+    with pytest.raises(GraderError, match="cannot be written"):
+        grades.write(examples.report(points=1.0), tmp_path, secret=SECRET)
+    monkeypatch.undo()
+    assert place.read_bytes() == before
+    assert kept(tmp_path) == files

@@ -1,0 +1,291 @@
+"""Guards are worth what happens without them: each is taken away once, and the attack that it stops gets through.
+
+A guard is an `if` of the grader's source. The module is loaded again with that condition made False; the attack must
+then be accepted, which the module as it is refuses. The guards of the lock are taken away in tests/sandbox.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import struct
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from grader import assignment, ops
+from grader.errors import SubmissionError
+from grader.sandbox import lock, reply
+from tests.networks import habits, program_of
+
+ROOT = Path(ops.__file__).parents[1]
+NONCE = bytes(range(16))
+REFUSALS = (SubmissionError, ValueError, TypeError)
+LIMITS = assignment.load(ROOT / "assignments" / "mnist_8k").limits
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`condition` as it stands behind an `if` in `file`, and an attack on the module that it stops."""
+
+    file: str
+    condition: str
+    attack: Callable[[ModuleType], Any]
+
+
+def loaded(file: str, without: str = "") -> ModuleType:
+    """The module of that file, with one condition made False."""
+    path = ROOT / "grader" / file
+    source = path.read_text(encoding="utf-8")
+    if without:
+        assert source.count(f"if {without}:") == 1, f"{file} has no single `if {without}:`"
+        source = source.replace(f"if {without}:", "if False:")
+    name = f"guarded_{path.stem}"
+    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path))
+    sys.modules[name] = module  # pydantic and dataclasses look their module up
+    try:
+        exec(compile(source, str(path), "exec"), vars(module))
+    finally:
+        del sys.modules[name]
+    return module
+
+
+def framed(change: Callable[[bytes], bytes]) -> Callable[[ModuleType], Any]:
+    frame = reply.pack([b"a", b"bc"], NONCE)
+    return lambda module: module.unpack(change(frame), NONCE)
+
+
+def said(text: bytes) -> Callable[[ModuleType], Any]:
+    return lambda module: module.read(text)
+
+
+def stored(header: Any, data: bytes = bytes(4)) -> Callable[[ModuleType], Any]:
+    text = json.dumps(header).encode()
+    return lambda module: module.check(struct.pack("<Q", len(text)) + text + data)
+
+
+def tensor(**changes: Any) -> dict[str, Any]:
+    return {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} | changes
+
+
+def handed_in(make: Callable[[Path], Path]) -> Callable[[ModuleType], Any]:
+    def attack(module: ModuleType) -> bytes:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            return module.read_source(make(Path(folder)))
+
+    return attack
+
+
+def written(name: str, content: bytes) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content)
+        return folder / name
+
+    return make
+
+
+def changed(change: Callable[[dict[str, Any]], None]) -> Callable[[ModuleType], Any]:
+    """A Program whose JSON was changed."""
+    document = json.loads(PROGRAM.to_json())
+    change(document)
+    return lambda module: module.read(json.dumps(document))
+
+
+def _swap_nodes(document: dict[str, Any]) -> None:
+    document["train"]["nodes"].reverse()
+
+
+def _two_inputs(document: dict[str, Any]) -> None:
+    nodes = document["train"]["nodes"]
+    nodes.insert(1, {**nodes[0], "name": "other", "op": "input", "arguments": [], "shape": ["N", 1, 12, 12]})
+    nodes[0] = {**nodes[1], "name": nodes[0]["name"]}
+
+
+def _another_input(document: dict[str, Any]) -> None:
+    next(node for node in document["train"]["nodes"] if node["op"] == "input")["shape"] = ["N", 3, 12, 12]
+
+
+def _another_weight_shape(document: dict[str, Any]) -> None:
+    next(node for node in document["train"]["nodes"] if node["op"] == "weight")["shape"] = [1]
+
+
+def _stranger(document: dict[str, Any]) -> None:
+    document["recipe"]["optimizer"]["groups"][0]["parameters"].append("stranger")
+
+
+PROGRAM, VALUES = program_of(habits())
+
+
+def _sized(module: ModuleType, **most: int) -> None:
+    module.check_size(PROGRAM, LIMITS.model_copy(update=most))
+
+
+GUARDS = (
+    Guard("sandbox/reply.py", "len(frame) < _HEADER or not frame.startswith(MAGIC)", framed(lambda f: b"X" + f[1:])),
+    Guard(
+        "sandbox/reply.py",
+        "not hmac.compare_digest(head[len(MAGIC) : len(MAGIC) + NONCE_BYTES], nonce)",
+        framed(lambda _: reply.pack([b"a"], bytes(16))),
+    ),
+    Guard(
+        "sandbox/reply.py",
+        'int.from_bytes(head[-8:], "big") != len(payload)',
+        framed(lambda f: f[:56] + bytes(8) + f[64:]),
+    ),
+    Guard(
+        "sandbox/reply.py",
+        "not hmac.compare_digest(head[-40:-8], hashlib.sha256(payload).digest())",
+        framed(lambda f: f[:-1] + b"X"),
+    ),
+    Guard("sandbox/strict_json.py", "len(found) != len(pairs)", said(b'{"a": 1, "a": 2}')),
+    Guard("sandbox/strict_json.py", "not all(key.isascii() for key in found)", said('{"ä": 1}'.encode())),
+    Guard(
+        "sandbox/strict_json.py", "len(text) > 20 or not -(2**63) <= int(text) < 2**63", said(b"9223372036854775808")
+    ),
+    Guard("sandbox/strict_json.py", "not math.isfinite(value)", said(b"1e999")),
+    Guard("sandbox/strict_json.py", "max(_depth(text), default=0) > DEEPEST", said(b"[" * 200 + b"]" * 200)),
+    Guard(
+        "sandbox/strict_json.py", '"\\\\u" in text and any(map(_has_surrogate, _strings(value)))', said(b'"\\ud800"')
+    ),
+    Guard("sandbox/strict_json.py", "len(data) > most_bytes", lambda module: module.read(b"[1]", most_bytes=2)),
+    Guard(
+        "sandbox/strict_json.py",
+        'data.count(b"{") + data.count(b"[") > MOST_CONTAINERS or data.count(b",") > MOST_VALUES',
+        said(b"[" + b"[]," * 1_000_001 + b"1]"),
+    ),
+    Guard("sandbox/weights_file.py", "begin != end", stored({"a": tensor(), "b": tensor()})),
+    Guard("sandbox/weights_file.py", "8 + size + end != len(data)", stored({"a": tensor()}, bytes(9))),
+    Guard(
+        "sandbox/weights_file.py", "end - begin != math.prod(shape) * BYTES[dtype]", stored({"a": tensor(shape=[9])})
+    ),
+    Guard(
+        "sandbox/weights_file.py",
+        "not 1 <= len(name) <= LONGEST_NAME or not name.isprintable()",
+        stored({"a\x1b": tensor()}),
+    ),
+    Guard(
+        "sandbox/weights_file.py",
+        'not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}',
+        stored({"a": tensor(code="x")}),
+    ),
+    Guard(
+        "sandbox/weights_file.py",
+        "not _are_sizes(shape) or len(shape) > MOST_DIMENSIONS",
+        stored({"a": tensor(shape=[1] * 99)}),
+    ),
+    Guard("sandbox/outcome.py", "problem", lambda module: module.parts(_failed(module), NONCE, module.Limits())),
+    Guard(
+        "sandbox/outcome.py",
+        "outcome.stopped or outcome.status is None",
+        lambda module: module.parts(
+            module.Outcome(reply.pack([b'{"captured": true}'], NONCE), b"", 0, "time"), NONCE, module.Limits()
+        ),
+    ),
+    Guard(
+        "sandbox/capture.py",
+        "found.seeds != seeds",
+        lambda module: module.checked((PROGRAM.to_json().encode(), VALUES), (7,)),
+    ),
+    Guard(
+        "sandbox/capture.py",
+        "len(parts) != 1 + len(seeds)",
+        lambda module: module.checked((PROGRAM.to_json().encode(), VALUES, VALUES), (0,)),
+    ),
+    Guard(
+        "sandbox/capture.py",
+        "recipe.steps_per_epoch != math.ceil(train_images / recipe.batch_size) or recipe.steps > most",
+        lambda module: module._check_steps(PROGRAM.recipe, 0, 10),
+    ),
+    Guard("program.py", "node.name in seen", changed(lambda d: d["train"]["nodes"].append(d["train"]["nodes"][0]))),
+    Guard("program.py", "name not in seen", changed(_swap_nodes)),
+    Guard("program.py", "node.shape != (BATCH, *input_shape)", changed(_another_input)),
+    Guard("program.py", "node.shape != weights[str(node.arguments[0])].shape", changed(_another_weight_shape)),
+    Guard("program.py", "output != (BATCH, classes)", changed(lambda d: d.update(classes=9))),
+    Guard("program.py", 'name not in weights or weights[name].kind != "parameter"', changed(_stranger)),
+    Guard(
+        "program.py", "sum(run.steps for run in curve) != recipe.steps", changed(lambda d: d["recipe"].update(epochs=7))
+    ),
+    Guard("program.py", "len(weights) != len(self.weights)", changed(lambda d: d["weights"].append(d["weights"][0]))),
+    Guard("network.py", "found > most", lambda module: _sized(module, nodes=1)),
+    Guard("network.py", "pieces > MOST_PIECES", lambda module: module._check_pieces({"sections": 10**6})),
+    Guard(
+        "network.py",
+        "not isinstance(a, int) or not isinstance(b, int)",
+        lambda module: module._on_sizes(max)([0] * 9, []),
+    ),
+    Guard("network.py", "abs(result) >= 2**63", lambda module: module._on_sizes(pow)(2, 64)),
+    Guard(
+        "network.py",
+        "result.numel() > LARGEST_TENSOR",
+        lambda module: module._compare(_Huge, torch.empty(1).expand(2**29), 2),
+    ),
+    Guard("ops.py", "name not in names", lambda module: module.find("aten.relu.default").bind([1], {"out": 2})),
+    Guard("ops.py", "len(arguments) > len(self.parameters)", lambda module: _too_many(module)),
+    Guard(
+        "ops.py",
+        "bound[name] is not None",
+        lambda module: module.find("aten.zeros.default").bind([[1]], {"device": "cuda"}),
+    ),
+    Guard(
+        "workload.py",
+        "count > most",
+        lambda module: module.check(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
+    ),
+    Guard("submission.py", 'not name.endswith(".py")', handed_in(written("a.txt", b"x"))),
+    Guard("submission.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))),
+    Guard("submission.py", "not source.strip()", handed_in(written("a.py", b" "))),
+    Guard("submission.py", 'b"\\0" in source', handed_in(written("a.py", b"x\0"))),
+    Guard("submission.py", "source.startswith(codecs.BOM_UTF8)", handed_in(written("a.py", b"\xef\xbb\xbfx"))),
+)
+"""Every condition here refuses something; a new one belongs in this list."""
+
+
+class _Huge:
+    shape, op, line = (2**29,), "aten.expand.default", None
+
+
+def _failed(module: ModuleType) -> Any:
+    header = b'{"captured": false, "message": "no network", "line": 1}'
+    return module.Outcome(reply.pack([header], NONCE), b"", 0)
+
+
+def _too_many(module: ModuleType) -> None:
+    module.find("aten.relu.default").bind([1, 2], {})
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=[f"{guard.file}: {guard.condition[:50]}" for guard in GUARDS])
+def test_without_its_guard_an_attack_gets_through(guard):
+    with pytest.raises(REFUSALS):
+        guard.attack(loaded(guard.file))
+    guard.attack(loaded(guard.file, without=guard.condition))
+
+
+OF_THE_LOCK = {
+    "session": "test_locks.py::test_it_leads_a_session_of_its_own",
+    "descriptors": "test_locks.py::test_descriptors_beyond_those_that_are_kept_are_closed",
+    "folder": "test_locks.py::test_it_works_in_its_own_folder",
+    "memory first": "test_locks.py::test_the_process_is_the_first_to_die_when_memory_runs_out",
+    "limits": "test_probes.py::test_without_a_guard_its_probes_are_open",
+    "capabilities": "test_probes.py::test_root_can_take_back_only_what_it_has_not_given_up",
+    "dumpable": "test_locks.py::test_no_core_is_dumped_and_nobody_looks_in",
+    "privileges": "test_probes.py::test_a_child_that_cannot_be_locked_runs_nothing",
+    "one thread": "test_locks.py::test_a_second_thread_is_found_before_anything_is_locked",
+    "landlock": "test_probes.py::test_without_a_guard_its_probes_are_open",
+    "seccomp": "test_probes.py::test_without_a_guard_its_probes_are_open",
+}
+"""The test that fails, or that shows what opens, when a guard of the lock is taken away."""
+
+
+def test_every_guard_of_the_lock_has_its_test():
+    assert OF_THE_LOCK.keys() == lock.GUARDS.keys()
+    for place in OF_THE_LOCK.values():
+        file, _, name = place.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / "sandbox" / file).read_text(encoding="utf-8")

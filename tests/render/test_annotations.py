@@ -1,0 +1,59 @@
+"""Remarks for GitHub: one command a line, whatever a submission wrote."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from grader.render.annotations import MOST, commands
+from tests import report_examples as examples
+from tests.render import hostile
+
+COMMAND = re.compile(r"::(error|warning) file=([^:,\r\n]*)(,line=\d+)?,title=([^:,\r\n]*)::([^\r\n]*)")
+"""What a runner reads: properties end at a comma, a colon or the line."""
+
+
+def levels(*reports):
+    return [COMMAND.fullmatch(line)[1] for line in commands(reports).split("\n")[:-1]]
+
+
+CALM = levels(hostile.calm())
+
+
+@given(hostile.HOSTILE)
+@settings(max_examples=60)
+def test_every_line_is_one_command_of_ours(report):
+    text = commands([report])
+    assert levels(report) == CALM
+    assert text.count("::") == 2 * len(CALM)
+    assert len(text.splitlines()) == len(CALM)  # splits at \x85 and \u2028 too
+
+
+@pytest.mark.parametrize("text", hostile.STRINGS)
+def test_a_known_trick_in_every_field_changes_nothing(text):
+    assert levels(hostile.everywhere(text)) == CALM
+
+
+def test_a_hint_with_a_line_is_shown_at_that_line():
+    (first, *_) = commands([examples.failed()]).splitlines()
+    path, detail = "assignments/mnist_20k/submissions/model_a.py", "26,202 trainable parameters; the limit is 20,000."
+    assert first.startswith(f"::error file={path},line=21,title=The model is small enough::{detail}%0A")
+
+
+def test_percent_signs_and_line_ends_are_escaped():
+    assert "hold 88 %25.%0Aconv4 alone" in commands([examples.failed()])
+
+
+def test_what_cannot_be_graded_is_an_error_at_its_line():
+    (line,) = commands([examples.uncaptured()]).splitlines()
+    assert line.startswith("::error file=assignments/mnist_8k/submissions/bob.py,line=40,title=This submission cannot")
+
+
+def test_what_is_not_required_or_too_close_to_call_is_a_warning():
+    assert levels(examples.passed()) == ["warning"]
+    assert levels(examples.borderline()) == ["warning"]
+
+
+def test_github_shows_no_more_than_ten_of_each():
+    many = [examples.failed(), examples.passed()] * 20
+    assert levels(*many) == ["error"] * MOST + ["warning"] * MOST

@@ -1,0 +1,96 @@
+"""The page shows everything, loads nothing, and has no element or attribute that a submission wrote."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from grader.render.escape import printable
+from grader.render.html import html
+from tests import report_examples as examples
+from tests.render import hostile
+from tests.render.test_markdown import Tags
+
+
+def page(*reports):
+    return Tags(html(reports))
+
+
+CALM = page(hostile.calm()).tags
+
+
+@given(hostile.HOSTILE)
+@settings(max_examples=60)
+def test_no_text_of_a_report_adds_or_changes_an_element_or_an_attribute(report):
+    assert page(report).tags == CALM
+
+
+@pytest.mark.parametrize("text", hostile.STRINGS)
+def test_a_known_trick_in_every_field_changes_nothing(text):
+    shown = page(hostile.everywhere(text))
+    assert shown.tags == CALM
+    assert printable(text, 4000, lines=True) in shown.text
+
+
+@given(hostile.HOSTILE)
+@settings(max_examples=20)
+def test_no_control_character_and_no_order_to_a_runner_gets_through(report):
+    text = html([report])
+    assert printable(text, len(text) + 1, lines=True) == text
+
+
+@pytest.mark.parametrize("reports", [[examples.passed()], [example() for example in examples.ALL]])
+def test_nothing_is_loaded_run_or_sent(reports):
+    shown = page(*reports)
+    assert not {"script", "iframe", "object", "embed", "link", "img", "form", "base"} & {tag for tag, _ in shown.tags}
+    for _, attributes in shown.tags:
+        for name, value in attributes:
+            assert not name.startswith("on")
+            assert name != "style"
+            assert name not in {"href", "src"} or re.fullmatch(r"#report-\d+", value)
+    assert "url(" not in html(reports)
+    assert "@import" not in html(reports)
+
+
+def test_the_policy_allows_the_style_sheet_of_the_page_and_nothing_else():
+    text = html([examples.passed()])
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert text.index("Content-Security-Policy") < text.index("<style>") < text.index("<body>")
+
+
+@pytest.mark.parametrize("example", examples.ALL)
+def test_every_element_is_closed_where_it_was_opened(example):
+    stack = []
+    for tag, _ in page(example()).tags:
+        if tag.startswith("/"):
+            assert stack.pop() == tag[1:]
+        elif tag not in {"declaration", "meta", "br"}:
+            stack.append(tag)
+    assert stack == []
+
+
+def test_the_page_says_what_the_scorecard_says():
+    text = " ".join(page(examples.failed()).text.split())
+    for part in ("model_a", "✗ failed", "30 of 100 points", "26,202 trainable parameters; the limit is 20,000.",
+                 "model_a.py:21 conv4 alone has 9,248", "The weights before training are not random"):  # fmt: skip
+        assert part in text
+
+
+def test_the_training_is_shown_with_its_curves_and_confusions():
+    text = " ".join(page(examples.passed()).text.split())
+    for part in ("counts: at least 99.40 %", "selected on the test set", "epoch 15: 99.44 %", "required",
+                 "0.004 → peak 0.05 → 0.00333 · momentum 0.9", "4 taken for 9: 7 times",
+                 "Positions in the test set (from 0): 18, 198, 378"):  # fmt: skip
+        assert part in text
+
+
+def test_a_class_begins_with_links_to_its_reports():
+    shown = page(examples.passed(), examples.failed())
+    targets = [value for tag, attributes in shown.tags if tag == "a" for _, value in attributes]
+    places = [dict(attributes)["id"] for tag, attributes in shown.tags if tag == "article"]
+    assert targets == [f"#{place}" for place in places] == ["#report-1", "#report-2"]
