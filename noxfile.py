@@ -36,6 +36,20 @@ def analyse(session: nox.Session) -> None:
 
 
 @nox.session
+def explain(session: nox.Session) -> None:
+    """Say what a check means, and why: `nox -s explain -- gap`."""
+    install(session)
+    session.run("python", "-m", "grader", "explain", *session.posargs)
+
+
+@nox.session
+def export(session: nox.Session) -> None:
+    """Render saved reports: `nox -s export -- grades --format html --output class.html`."""
+    install(session)
+    session.run("python", "-m", "grader", "export", *session.posargs)
+
+
+@nox.session
 def reference(session: nox.Session) -> None:
     """Grade the published models on MNIST and write reference/RESULTS.md: claims beside measurements."""
     install(session)
@@ -66,6 +80,6 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time capture and analyses, side by side in one run, and write bench/RESULTS.md."""
+    """Time analyses, and training beside the loop that students write, in one run; write bench/RESULTS.md."""
     install(session)
     session.run("python", "-m", "bench", *session.posargs)

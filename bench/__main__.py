@@ -1,10 +1,12 @@
-"""Time capture and analyses, and write bench/RESULTS.md as lab notes: `nox -s bench -- [--runs N]`.
+"""Time capture, analyses and training, and write bench/RESULTS.md as lab notes: `nox -s bench`.
 
-Every figure is the median of N runs in this process, with the fastest and the slowest beside it.
+Every figure of the analyses is the median of N runs in this process, with the fastest and the slowest beside it; for
+training see `bench.training`, which needs MNIST: `GRADER_DATA`, or what `grade` has downloaded.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import typer
 from rich.console import Console
 from torchvision import models
 
+from bench import training
 from grader import assignment, environment, network, submission
 from grader.analysis import proof, summary
 from grader.analysis.cost import cost
@@ -25,6 +28,7 @@ from grader.capture import graph
 from grader.program import Graph
 from grader.sandbox import isolation
 from grader.sandbox.capture import Captured, capture
+from grader.training import data
 from grader.whole import write_whole
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +38,15 @@ REFERENCES = ("mnist_20k/dsconv_se", "mnist_20k/dual_block", "mnist_8k/sub_8k")
 Row = tuple[str, str, str]
 
 
-def main(runs: Annotated[int, typer.Option(min=1)] = 10) -> None:
+def main(
+    runs: Annotated[int, typer.Option(min=1, help="of each analysis")] = 10,
+    rounds: Annotated[int, typer.Option(min=1, help="of the training loops, in turn")] = 3,
+    steps: Annotated[int, typer.Option(min=10, help="batches of each training loop")] = 100,
+) -> None:
     """Measure, print and write."""
+    folder = data.default_folder()
+    loops = training.measure(folder, rounds=rounds, steps=steps, seeds=(1, 2, 4, 8))
+    memory = training.memory(folder)
     torch.set_num_threads(1)
     rows: list[Row] = []
     with isolation.choose() as sandbox:
@@ -43,7 +54,8 @@ def main(runs: Annotated[int, typer.Option(min=1)] = 10) -> None:
             rows += _reference(name, sandbox, runs)
         here = environment.describe(device="cpu (1 thread)", isolation=sandbox.isolation)
     rows += _resnet152(runs)
-    text = _page(rows, f"{here.processor}, {here.cores} cores, {here.platform}", here.torch, here.python, runs)
+    machine = f"{here.processor}, {here.cores} cores, {here.platform}, torch {here.torch}, Python {here.python}"
+    text = "\n".join([*_of_analyses(rows), *_of_training(loops, memory), *_note(machine, runs, rounds, steps)]) + "\n"
     write_whole(RESULTS, text)
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -88,18 +100,43 @@ def _timed(what: str, step: str, work: Callable[[], object], runs: int) -> Row:
     return what, step, f"{1e3 * middle:.0f} ({1e3 * low:.0f} to {1e3 * high:.0f})"
 
 
-def _page(rows: list[Row], machine: str, torch_version: str, python: str, runs: int) -> str:
-    head = [
-        "# How fast the grader is",
-        "",
-        "Written by `nox -s bench`; do not edit. Milliseconds: the median of the runs (fastest to slowest).",
-        "",
-        "| what | step | ms |",
-        "| --- | --- | --- |",
-    ]
-    versions = f"torch {torch_version}, Python {python}"
-    note = f"{datetime.now(UTC):%Y-%m-%d}, {machine}, one thread, {versions}, {runs} runs each."
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows), "", f"Lab note: {note}"]) + "\n"
+def _of_analyses(rows: list[Row]) -> Iterator[str]:
+    yield "# How fast the grader is"
+    yield ""
+    yield "Written by `nox -s bench`; do not edit. The median of the runs (slowest and fastest in brackets)."
+    yield ""
+    yield "## Reading a submission, on one thread"
+    yield ""
+    yield "| what | step | ms |"
+    yield "| --- | --- | --- |"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _of_training(rows: list[training.Row], memory: tuple[float, float]) -> Iterator[str]:
+    yield ""
+    yield "## Training the sub-8K reference"
+    yield ""
+    yield "Batches of 128, augmented, all seeds together. The ratio is to the better of the student's loops; the last"
+    yield "column is one seed's share of 15 epochs of 60,000 images, with a look at the 10,000 test images after each."
+    yield ""
+    yield "| loop | device | seeds | images/s | ratio | 15 epochs |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for row in rows:
+        speeds = [timing.images_per_second for timing in row.timings]
+        speed = f"{row.middle.images_per_second:,.0f} ({min(speeds):,.0f} to {max(speeds):,.0f})"
+        cells = (row.contender.name, row.contender.device, str(row.contender.seeds), speed)
+        yield f"| {' | '.join(cells)} | {row.ratio:.2f} | {row.middle.seconds:.0f} s |"
+    yield ""
+    yield f"Memory: a process that has imported torch has {memory[0]:.2f} GiB, one that trains on all images at most"
+    yield f"{memory[1]:.2f} GiB."
+
+
+def _note(machine: str, runs: int, rounds: int, steps: int) -> Iterator[str]:
+    yield ""
+    load = ", ".join(f"{load:.1f}" for load in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    yield f"Lab note: {datetime.now(UTC):%Y-%m-%d}, {machine}."
+    yield f"{runs} runs of each analysis; training in {rounds} rounds of {steps} batches after as many to warm up, each"
+    yield f"contender in turn. Load average at the end: {load}."
 
 
 if __name__ == "__main__":

@@ -44,6 +44,12 @@ CheckName = Literal[
 Protocol = Literal["best", "last", "mean_last_3"]
 """Which accuracy counts: the best epoch's, the last one's, or the mean of the last three."""
 
+MetricImages = Literal["validation", "test"]
+"""Which images a recipe's own metric is measured on: training images that are held back for it, or the test images."""
+
+HELD_BACK = 12
+"""One training image in so many is a validation image: 5,000 of MNIST's 60,000."""
+
 OptimizerName = Literal["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad"]
 SchedulerName = Literal["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR"]
 TransformName = Literal[
@@ -181,6 +187,10 @@ class Assignment(Table):
     `input_shape` is (channels, rows, columns) of one image. `borderline_earns_points`: an accuracy that is too close to
     the limit to call earns its points. `most_seeds`: the most training runs, each under another seed, that a grading
     takes to be sure.
+
+    `metric_images`: what a recipe that follows a metric (a plateau rule, a stop at an accuracy) is told about after
+    each epoch. "validation": training images that the grader holds back, so that such a recipe trains on fewer.
+    "test": the test images, which then have a part in training; the report says so.
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
@@ -191,6 +201,7 @@ class Assignment(Table):
     protocol: Protocol
     borderline_earns_points: bool = True
     most_seeds: int = Field(default=5, ge=1, le=100)
+    metric_images: MetricImages = "validation"
     limits: Limits
     checks: dict[CheckName, Check] = Field(min_length=1)
     recipe: DefaultRecipe
@@ -210,6 +221,10 @@ class Assignment(Table):
     def points(self) -> float:
         """The most that a submission can earn."""
         return sum(check.points for check in self.checks.values())
+
+    def validation_images(self, train_images: int) -> int:
+        """How many of the training images are held back from a recipe that follows a metric."""
+        return train_images // HELD_BACK if self.metric_images == "validation" else 0
 
 
 def load_all(root: Path) -> dict[str, Assignment]:

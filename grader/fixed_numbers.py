@@ -25,7 +25,7 @@ from grader.ops import Kind
 from grader.program import Graph, Program
 
 MOST_BYTES = 1_400
-"""Eight Gabor filters of 7 × 7 take 394 bytes, the cosine transform of 8 × 8 pixels 1,347; 800 learned numbers 1,350."""
+"""Eight Gabor filters of 7 × 7 take 394 bytes, a cosine transform of 8 × 8 pixels 1,347, 800 learned numbers 1,350."""
 
 ALIKE = 0.5
 """Two draws of one distribution differ by 1.4 times its spread; less than this times it, and one was not drawn."""

@@ -132,7 +132,7 @@ def rounds(seeds: Sequence[int]) -> list[Sequence[int]]:
 
 
 def another_seed(scores: Sequence[Fraction], threshold: Fraction, *, most_runs: int) -> bool:
-    """Whether one more run may still settle the question, after the `scores` of the runs so far."""
+    """Whether more runs may still settle the question, after the `scores` of the runs so far."""
     return not scores or statistics.decide(scores, threshold, most_runs=most_runs) is Decision.ANOTHER_SEED
 
 

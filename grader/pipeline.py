@@ -24,12 +24,13 @@ from grader.training.data import TRAIN_IMAGES, Source
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to grade, from the command line. `seeds` None: as many as it takes to be sure."""
+    """How to grade, from the command line. `seeds` None: as many as it takes to be sure; `first_seed` is theirs."""
 
     device: str = "auto"
     static: bool = False
     epochs: int | None = None
     seeds: int | None = None
+    first_seed: int = 0
     train_anyway: bool = False
     require_isolation: int | None = None
 
@@ -49,7 +50,7 @@ def grade(
             raise submission.problem
         progress.stage("Reading the network")
         with clock.measure("capture"):
-            captured = capture_submission(submission, assignment, images, sandbox, seeds=options.seeds)
+            captured = capture_submission(submission, assignment, images, sandbox, options)
         progress.stage("Proving its structure")
         with clock.measure("analysis"):
             found = Findings(captured, assignment, images, options, progress)
@@ -61,10 +62,11 @@ def grade(
 
 
 def capture_submission(
-    submission: Submission, assignment: Assignment, images: Source, sandbox: Sandbox, *, seeds: int | None = None
+    submission: Submission, assignment: Assignment, images: Source, sandbox: Sandbox, options: Options
 ) -> Captured:
     """The submission as data, checked to run by itself. Raises SubmissionError."""
-    wanted = range(max(2, seeds or assignment.most_seeds))  # two networks show which weights are random
+    most = max(2, options.seeds or assignment.most_seeds)  # two networks show which weights are random
+    wanted = range(options.first_seed, options.first_seed + most)
     name = submission.path.name if submission.path.name.isascii() else f"{submission.name}.py"
     captured = capture(
         submission.source, name, assignment, train_images=images.train_images, seeds=wanted, sandbox=sandbox
@@ -80,5 +82,5 @@ def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) ->
     if submission.problem:
         raise submission.problem
     source = Source("mnist", practice=False, train_images=TRAIN_IMAGES.shape[0])
-    captured = capture_submission(submission, assignment, source, sandbox)
+    captured = capture_submission(submission, assignment, source, sandbox, Options())
     return summary.to_json(findings.analyse(captured), assignment)

@@ -123,6 +123,8 @@ class RunRow(Record):
 
     `seconds_to_99` is how many of these seconds had gone by after the first epoch with a test accuracy of at least
     99 %; None where there was none. `images_per_second` counts training images and seconds of training alone.
+    `device`, `engine` ("eager, channels last") and `side_by_side` (how many runs shared the device at the time) say how
+    it was computed; `preparation_seconds` went by before the first step, and are not in `seconds`.
     """
 
     seed: int
@@ -135,6 +137,10 @@ class RunRow(Record):
     seconds_to_99: float | None = None
     learning_rate: Curve | None = None
     momentum: Curve | None = None
+    device: str = ""
+    engine: str = ""
+    side_by_side: int = 1
+    preparation_seconds: float = 0.0
 
 
 class Training(Record):
@@ -143,7 +149,8 @@ class Training(Record):
     `best`, `last` and `last_3` are accuracies (0 to 1): the best epoch, the last one, and the mean of the last three,
     each averaged over the runs. `score` is the one that the assignment's `protocol` names. `interval` is a 95 %
     interval for the mean over training runs (see docs/fairness.md); `practice` is True where the images were not MNIST.
-    `feedback` says what a plateau rule or an early stop of the recipe was told after each epoch, or is empty.
+    `feedback` says what a plateau rule or an early stop of the recipe read after each epoch, and on which images; it is
+    empty for other recipes. `train_images` counts those that the networks learned from: none that were held back.
     `confusion` counts test images by label (row) and prediction (column), `wrong` lists those that are not recognised
     by their position in the test set (from 0): both after the last epoch of the last run that finished one.
     `peak_memory_bytes` is the GPU's, or on a CPU that of the training process, torch included.

@@ -72,7 +72,12 @@ def grade(wanted: Wanted) -> int:
     if images.note:
         messages.print(images.note, style="yellow")
     options = pipeline.Options(
-        wanted.device, wanted.static, wanted.epochs, wanted.seeds, wanted.train_anyway, wanted.require_isolation
+        device=wanted.device,
+        static=wanted.static,
+        epochs=wanted.epochs,
+        seeds=wanted.seeds,
+        train_anyway=wanted.train_anyway,
+        require_isolation=wanted.require_isolation,
     )
     reports = []
     with isolation.choose(wanted.require_isolation, begun=begun) as sandbox:

@@ -1,7 +1,7 @@
 """Train a submission under one or more seeds and judge every epoch.
 
 In: a captured Program, images, and a Judge (the only one here who knows the test labels). Out: a `Trial` for the checks
-and the report. After each seed the judge says whether another one could change the answer.
+and the report. After each round the judge says whether more seeds could change the answer.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from grader import judge as judging
+from grader import metric as metrics
 from grader import report
 from grader.judge import Judge, Judgement
+from grader.metric import Metric
 from grader.report import Verdict
 from grader.training.crew import Crew
 from grader.training.data import TrainingData
@@ -131,7 +133,7 @@ class _Runner:
 
     captured: Captured
     assignment: Assignment
-    data: TrainingData
+    metric: Metric
     judge: Judge
     device: torch.device
     epochs: int | None
@@ -155,7 +157,7 @@ class _Runner:
         self.runs += self.crew.run(
             self.captured.program,
             {seed: self.captured.values[seed] for seed in seeds},
-            self.data,
+            self.metric.data,
             device=self.device,
             epochs=self.epochs,
             budget_seconds=PATIENCE * self.assignment.limits.seconds,
@@ -163,16 +165,15 @@ class _Runner:
             on_step=self.on_step,
         )
 
-    def after_epoch(self, seed: int, epoch: Epoch) -> Feedback:
-        """Judge the epoch, show it, and answer with two numbers."""
-        correct = self.judge.correct(epoch.logits)
+    def after_epoch(self, seed: int, epoch: Epoch) -> Feedback | None:
+        """Judge the epoch, show it, and answer with two numbers where the recipe follows one of them."""
+        correct = self.judge.correct(self.metric.of_test_images(epoch.logits))
         self.judged.setdefault(seed, []).append(correct)
         seconds = epoch.seconds + epoch.evaluation_seconds
         self.progress.epoch(
             seed, epoch.epoch, correct, self.judge.total, _number(epoch.train_loss), epoch.learning_rate, seconds
         )
-        loss = self.judge.loss(epoch.logits, self.captured.program.recipe.loss.name)
-        return Feedback(accuracy=correct / self.judge.total, loss=loss)
+        return self.metric.feedback(epoch.logits)
 
     def on_step(self, seed: int, step: Step) -> None:
         """Show a step; the worker sends one in so many."""
@@ -208,7 +209,8 @@ def run(
     rounds = judging.rounds(chosen) if seeds is None else [chosen]
     progress.start(len(rounds[0]), min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch)
     with Crew() as crew:
-        runner = _Runner(captured, assignment, data, judge, device, epochs, progress, crew)
+        metric = metrics.choose(recipe, assignment, data, judge)
+        runner = _Runner(captured, assignment, metric, judge, device, epochs, progress, crew)
         for lot in rounds:
             if runner.runs:
                 progress.more_seeds(len(runner.runs) + len(lot))
@@ -229,11 +231,12 @@ def run(
 def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> report.Training:
     judged = [correct for correct in runner.correct if correct]
     last = next((run.epochs[-1] for run in reversed(runner.runs) if run.epochs), None)
+    logits = runner.metric.of_test_images(last.logits) if last else None
     peaks = [run.peak_memory_bytes for run in runner.runs if run.peak_memory_bytes is not None]
     return report.Training(
-        dataset=runner.data.name,
-        practice=runner.data.practice,
-        train_images=len(runner.data.train_images),
+        dataset=runner.metric.data.name,
+        practice=runner.metric.data.practice,
+        train_images=len(runner.metric.data.train_images),
         test_images=runner.judge.total,
         protocol=runner.assignment.protocol,
         threshold=float(threshold),
@@ -243,25 +246,17 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         last_3=_mean(judged, runner, "mean_last_3"),
         score=None if judgement.score is None else float(judgement.score),
         interval=judgement.interval,
-        confusion=runner.judge.confusion(last.logits) if last else (),
-        wrong=runner.judge.wrong(last.logits) if last else (),
-        device=runner.runs[0].device if runner.runs else "",
+        confusion=runner.judge.confusion(logits) if logits is not None else (),
+        wrong=runner.judge.wrong(logits) if logits is not None else (),
+        device=", ".join(dict.fromkeys(run.device for run in runner.runs)),
         peak_memory_bytes=max(peaks, default=None),
-        feedback=_feedback(runner.captured.program.recipe),
+        feedback=runner.metric.words,
     )
 
 
 def _mean(judged: list[list[int]], runner: _Runner, protocol: judging.Protocol) -> float | None:
     scores = [judging.score(correct, runner.judge.total, protocol) for correct in judged]
     return float(judging.mean(scores)) if scores else None
-
-
-def _feedback(recipe: Recipe) -> str:
-    readers = ["the plateau rule"] if recipe.plateau else []
-    readers += ["the early stop"] if recipe.stop_at_accuracy else []
-    return (
-        f"{' and '.join(readers)} of the recipe read one number about the test set after each epoch" if readers else ""
-    )
 
 
 def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.RunRow:
@@ -290,6 +285,10 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
         seconds_to_99=_seconds_to(Fraction(99, 100), rows),
         learning_rate=_curve(recipe, recipe.schedule.learning_rate, [row.learning_rate for row in rows]),
         momentum=_curve(recipe, recipe.schedule.momentum, [row.momentum for row in rows if row.momentum is not None]),
+        device=run.device,
+        engine=run.engine,
+        side_by_side=run.side_by_side,
+        preparation_seconds=run.preparation_seconds,
     )
 
 

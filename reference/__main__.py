@@ -1,24 +1,28 @@
 """Grade the published models and write RESULTS.md: `nox -s reference -- [--seeds N] [--data DIR] [NAME...]`.
 
 NAME is a part of "assignment/file", such as `sub_8k`; without any, all models. What was measured before stays in
-measured.json until its model is measured again, so the long runs can be done one by one.
+measured.json: `--seeds 5` trains only the seeds that are missing there, where the others come from this machine with
+these versions. So the long runs can be done one by one, and in several terminals at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from grader import assignment, pipeline, submission
+from grader import assignment, environment, pipeline, submission
 from grader.errors import GraderError
-from grader.grades import write_whole
 from grader.render import terminal
 from grader.render.progress import TrainingProgress
 from grader.sandbox import isolation
+from grader.sandbox.level import Isolation
+from grader.training import device as devices
 from grader.training.data import resolve
+from grader.whole import write_whole
 from reference import measurement
 
 ROOT = Path(__file__).parents[1]
@@ -35,18 +39,36 @@ def main(
     messages = Console(stderr=True)
     known = assignment.load_all(ROOT)
     images = resolve("mnist", data, say=messages.print)
-    options = pipeline.Options(device=device, seeds=seeds, train_anyway=True)
-    claims, measured = measurement.read_claims(), measurement.read_measurements()
+    claims = measurement.read_claims()
     for name in _wanted(list(claims), names or []):
         file = measurement.HERE / f"{name}.py"
+        done = _seeds_done(name, device)
+        if done >= seeds:
+            messages.print(f"{name}: {done} seeds are measured already")
+            continue
+        options = pipeline.Options(device=device, seeds=seeds - done, first_seed=done, train_anyway=True)
         (found,) = submission.discover([file], known, root=ROOT)
         with isolation.choose() as sandbox, TrainingProgress(found.name, console=messages) as progress:
             report = pipeline.grade(found, known[found.assignment], images, options, progress, sandbox)
         Console().print(terminal.scorecard(report))
-        measured[name] = measurement.of_report(report)
-        ordered = {key: measured[key] for key in claims if key in measured}
-        write_whole(measurement.MEASURED, measurement.Measurements(ordered).model_dump_json(indent=1) + "\n")
-        write_whole(measurement.RESULTS, measurement.results(claims, ordered))
+        _keep(name, measurement.of_report(report), claims)
+
+
+def _seeds_done(name: str, device: str) -> int:
+    """How many seeds, from 0 on, are measured of this model on this machine with these versions."""
+    known = measurement.read_measurements().get(name)
+    here = environment.describe(device=devices.choose(device).type, isolation=Isolation())
+    return len(known.runs) if known and not known.remark and measurement.same_place(known.environment, here) else 0
+
+
+def _keep(name: str, found: measurement.Measurement, claims: Mapping[str, Any]) -> None:
+    """Add to what is measured by now, which another terminal may have changed, and write it."""
+    measured = measurement.read_measurements()
+    before = measured.get(name)
+    measured[name] = before.joined(found) if before and not before.remark else found
+    ordered = {key: measured[key] for key in claims if key in measured}
+    write_whole(measurement.MEASURED, measurement.Measurements(ordered).model_dump_json(indent=1) + "\n")
+    write_whole(measurement.RESULTS, measurement.results(claims, ordered))
 
 
 def _wanted(known: list[str], names: list[str]) -> list[str]:

@@ -91,6 +91,16 @@ def test_an_advisory_check_earns_no_points(shipped, name):
     assert all(check.required or check.points == 0 for check in shipped[name].checks.values())
 
 
+@pytest.mark.parametrize("name", ["mnist_20k", "mnist_8k"])
+def test_a_recipes_metric_is_measured_on_images_that_are_held_back(shipped, name):
+    assert shipped[name].metric_images == "validation"
+
+
+def test_an_assignment_may_measure_the_metric_on_the_test_images(tmp_path):
+    asked = load(write(tmp_path, TEXT.replace("most_seeds =", 'metric_images = "test"\nmost_seeds =')))
+    assert (asked.metric_images, asked.validation_images(60_000)) == ("test", 0)
+
+
 def test_checks_keep_the_order_of_the_file(shipped):
     checks = list(shipped["mnist_8k"].checks)
     assert (checks[0], checks[-2:]) == ("parameter_limit", ["accuracy", "time_budget"])
@@ -131,6 +141,11 @@ def test_every_mistake_is_named_at_once_with_the_file(tmp_path):
     [
         ("batch_norm =", "batchnorm =", "checks.batchnorm is not a known key; known: parameter_limit, batch_norm"),
         ("protocol =", 'protocol = "mean_last3" #', 'protocol = "mean_last3"; known choices: best, last, mean_last_3.'),
+        (
+            "most_seeds =",
+            'metric_images = "train"\nmost_seeds =',
+            'metric_images = "train"; known choices: validation, test.',
+        ),
         ('"SGD"', '"Sgd"', 'recipe.optimizer.name = "Sgd"; known choices: SGD, Adam'),
         ('"SGD"', '"Sgd"', 'Did you mean "SGD"?'),
         ("interval =", "intervall =", "recipe.scheduler.intervall is not a known key; known: name, settings, interval"),

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.judge import Judge, another_seed, exact, mean, score, verdict
+from grader.judge import Judge, another_seed, exact, mean, rounds, score, verdict
 from grader.report import Verdict
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -155,6 +155,34 @@ def test_before_the_first_run_a_seed_is_needed():
 def test_a_near_miss_asks_for_another_seed_until_there_are_none_left():
     assert another_seed(runs("99.41"), THRESHOLD, most_runs=5)
     assert not another_seed(runs(*["99.41"] * 5), THRESHOLD, most_runs=5)
+
+
+def test_one_seed_trains_first_and_then_two_at_a_time():
+    assert rounds((7, 8, 9, 10, 11)) == [(7,), (8, 9), (10, 11)]
+
+
+@pytest.mark.parametrize(
+    ("most_seeds", "lots"), [(1, [1]), (2, [1, 1]), (3, [1, 2]), (4, [1, 2, 1]), (6, [1, 2, 2, 1])]
+)
+def test_the_last_round_is_what_is_left(most_seeds, lots):
+    assert [len(lot) for lot in rounds(range(most_seeds))] == lots
+
+
+@given(st.lists(st.integers(), min_size=1, max_size=100, unique=True))
+def test_the_rounds_have_every_seed_once_in_its_order(seeds):
+    lots = rounds(seeds)
+    assert [seed for lot in lots for seed in lot] == seeds
+    assert all(lots)
+
+
+@given(st.integers(1, 10), st.data())
+def test_a_borderline_verdict_needs_all_rounds(most_seeds, data):
+    scores: list[Fraction] = []
+    for lot in rounds(range(most_seeds)):
+        scores += [Fraction(data.draw(st.integers(9_925, 9_955)), 10_000) for _ in lot]
+        if not another_seed(scores, THRESHOLD, most_runs=most_seeds):
+            break
+    assert verdict(scores, THRESHOLD).verdict is not Verdict.BORDERLINE or len(scores) == most_seeds
 
 
 def test_a_lone_run_just_above_the_threshold_is_borderline_when_no_more_runs_come():

@@ -35,6 +35,7 @@ def test_a_file_that_only_moved_keeps_its_address():
         lambda: address(replace(SUBMISSION, sha256="1" * 64)),
         lambda: address(replace(SUBMISSION, path=Path("/class/bob.py"))),
         lambda: address(asked=ASSIGNMENT.model_copy(update={"protocol": "best"})),
+        lambda: address(asked=ASSIGNMENT.model_copy(update={"metric_images": "test"})),
         lambda: address(asked=ASSIGNMENT.model_copy(update={"checks": dict(reversed(ASSIGNMENT.checks.items()))})),
         lambda: address(device="cuda"),
         lambda: address(images=["practice", True]),

@@ -324,12 +324,16 @@ def test_a_byte_order_mark_is_refused_with_what_to_do(root):
     assert "UTF-8 without" in problem_with(root, file)
 
 
-@pytest.mark.parametrize("cookie", [b"# coding: utf-7", b"# -*- coding: rot13 -*-", b"#!x\n# vim: set fileencoding=utf-16 :"])
+@pytest.mark.parametrize(
+    "cookie", [b"# coding: utf-7", b"# -*- coding: rot13 -*-", b"#!x\n# vim: set fileencoding=utf-16 :"]
+)
 def test_a_file_that_python_would_read_as_other_text_is_refused(root, cookie):
     assert "Save it as UTF-8" in problem_with(root, hand_in(root, "anna.py", cookie + b"\nimport torch\n"))
 
 
-@pytest.mark.parametrize("cookie", [b"# -*- coding: utf-8 -*-", b"# coding=UTF8", b"# coding: latin-1", b"x\ny\n# coding: utf-7"])
+@pytest.mark.parametrize(
+    "cookie", [b"# -*- coding: utf-8 -*-", b"# coding=UTF8", b"# coding: latin-1", b"x\ny\n# coding: utf-7"]
+)
 def test_a_file_that_python_reads_as_the_grader_does_is_taken(root, cookie):
     assert find(root, hand_in(root, "anna.py", cookie + b"\nimport torch\n"))[0].problem is None
 

@@ -44,6 +44,7 @@ def capture(request: dict[str, Any]) -> list[bytes]:
             model,
             default=request["default_recipe"],
             train_images=request["train_images"],
+            validation_images=request.get("validation_images", 0),
             most_steps=request["most_steps"],
             natural_loss="nll" if output_kind(evaluation) == "log_probabilities" else "cross_entropy",
         ),
@@ -76,9 +77,7 @@ def _graphs(model: nn.Module, example: torch.Tensor, constants: graph.Constants,
         raise explain.explained(error, filename) from error
 
 
-def _redrawn(
-    constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str
-) -> graph.Constants:
+def _redrawn(constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str) -> graph.Constants:
     """The loose tensors of a network that was built again; they too may have been drawn under its seed."""
     if all(tensor.numel() == 1 for tensor in constants.tensors.values()):
         return constants

@@ -32,6 +32,11 @@ class Plan:
     interval: str = "epoch"
     monitor: Literal["loss", "accuracy"] = "loss"
 
+    @property
+    def has_plateau_rule(self) -> bool:
+        """Whether the learning rate depends on how training goes."""
+        return isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau)
+
 
 def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
     """How `model` is trained for `epochs` epochs of `steps` steps. Raises SubmissionError that says what to return."""

@@ -32,11 +32,13 @@ def read(
     *,
     default: Mapping[str, Any],
     train_images: int,
+    validation_images: int = 0,
     most_steps: int,
     natural_loss: str,
 ) -> Recipe:
-    """The Recipe for training `model` on `train_images` images.
+    """The Recipe for training `model` on `train_images` images; for fewer where it follows a metric.
 
+    `validation_images` of them are then held back: a plateau rule, and a stop at an accuracy, are told about these.
     `default` is the assignment's `[recipe]` table; `natural_loss` ("cross_entropy" or "nll") fits the model's output
     and is used where the file names no criterion. Raises SubmissionError naming the setting that cannot be used.
     """
@@ -50,7 +52,9 @@ def read(
             f"runs at most {most_steps:,}. Train for fewer epochs or with larger batches.",
             line=ask.line("EPOCHS"),
         )
-    plan = plans.plan(ask, model, steps=steps, epochs=epochs)
+    stop_at_accuracy = fraction(ask, "STOP_AT_ACCURACY", "stop_at_accuracy")
+    fewer = math.ceil((train_images - validation_images) / batch_size)
+    plan, steps = _plan(ask, model, epochs, steps=steps, fewer=fewer, stops=stop_at_accuracy is not None)
     groups = _groups(plan.optimizer, model, ask.line("configure_optimizers"))
     curves, plateau = schedules.schedule(plan, epochs=epochs, steps=steps, line=ask.line("configure_optimizers"))
     loss = _loss(ask, natural_loss)
@@ -66,9 +70,21 @@ def read(
         augmentations=augmentations,
         clip_norm=positive(ask, "GRADIENT_CLIP_NORM", "clip_norm"),
         clip_value=positive(ask, "GRADIENT_CLIP_VALUE", "clip_value"),
-        stop_at_accuracy=fraction(ask, "STOP_AT_ACCURACY", "stop_at_accuracy"),
+        stop_at_accuracy=stop_at_accuracy,
         defaults=tuple(key for key in ask.missing if default.get(key) is not None),
     )
+
+
+def _plan(ask: Asker, model: nn.Module, epochs: int, *, steps: int, fewer: int, stops: bool) -> tuple[plans.Plan, int]:
+    """The plan and an epoch's steps: `steps`, or `fewer` where training stops at an accuracy or has a plateau rule.
+
+    Whether it has one is in the plan, which may depend on the steps: it is then made again for those that are taken.
+    """
+    if not stops:
+        plan = plans.plan(ask, model, steps=steps, epochs=epochs)
+        if steps == fewer or not plan.has_plateau_rule:
+            return plan, steps
+    return plans.plan(ask, model, steps=fewer, epochs=epochs), fewer
 
 
 def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, line: int | None) -> tuple[OptimizerGroup, ...]:

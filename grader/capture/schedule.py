@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from torch.optim import lr_scheduler
 
 from grader.capture import explain
 from grader.capture.plan import Plan
@@ -25,7 +24,7 @@ Curves = tuple[tuple[Run, ...], ...]
 
 def schedule(plan: Plan, *, epochs: int, steps: int, line: int | None) -> tuple[Schedule, Plateau | None]:
     """What `plan` sets in every one of `epochs` times `steps` steps. Raises SubmissionError with `line`."""
-    if isinstance(plan.scheduler, lr_scheduler.ReduceLROnPlateau):
+    if plan.has_plateau_rule:
         rates, momenta = _record(plan.optimizer, None, "epoch", epochs, steps, line)
         return Schedule(scheduler="ReduceLROnPlateau", learning_rate=rates, momentum=momenta), _plateau(plan)
     name = type(plan.scheduler).__name__ if plan.scheduler is not None else None

@@ -36,6 +36,7 @@ REQUEST: dict[str, Any] = {
     "classes": 10,
     "seeds": [0, 1],
     "train_images": 1000,
+    "validation_images": 0,
     "most_steps": 1000,
     "default_recipe": {
         "epochs": 1,

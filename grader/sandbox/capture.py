@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from grader import program
 from grader.errors import SubmissionError
 from grader.sandbox import child, strict_json, weights_file
+from grader.training.loop import wants_feedback
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
@@ -45,6 +46,7 @@ def capture(
 ) -> Captured:
     """Capture `source`, shown to the student as `filename`, for training on `train_images` images.
 
+    Where the recipe follows a metric, the assignment may hold some of them back.
     `sandbox` is where it runs: one of `isolation.choose()` for all submissions, or a fresh process for this one alone.
     Raises SubmissionError when it cannot be captured, GraderError when the sandbox fails.
     """
@@ -56,6 +58,7 @@ def capture(
         "classes": assignment.classes,
         "seeds": list(seeds),
         "train_images": train_images,
+        "validation_images": assignment.validation_images(train_images),
         "most_steps": assignment.limits.steps,
         "default_recipe": assignment.recipe.model_dump(mode="json"),
     }
@@ -63,14 +66,15 @@ def capture(
     found = checked(parts, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError("The captured network does not belong to this assignment: its shapes are others.")
-    _check_steps(found.recipe, assignment.limits.steps, train_images)
+    _check_steps(found.recipe, assignment, train_images)
     level = sandbox.isolation.name if sandbox else child.LEVEL
     return Captured(found, dict(zip(seeds, parts[1:], strict=True)), time.perf_counter() - started, level)
 
 
-def _check_steps(recipe: Recipe, most: int, train_images: int) -> None:
+def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:
     """The child has counted them too, but nothing that it says is believed."""
-    if recipe.steps_per_epoch != math.ceil(train_images / recipe.batch_size) or recipe.steps > most:
+    images = train_images - (assignment.validation_images(train_images) if wants_feedback(recipe) else 0)
+    if recipe.steps_per_epoch != math.ceil(images / recipe.batch_size) or recipe.steps > assignment.limits.steps:
         raise SubmissionError(
             f"The captured network does not belong to this assignment: {recipe.steps:,} steps of training."
         )

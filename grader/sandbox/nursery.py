@@ -166,7 +166,7 @@ def _children() -> list[int]:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether there is too much in a folder. `os.walk` calls itself for each folder in a folder, and can be ended so."""
+    """Whether too much is in a folder. `os.walk` would call itself for every folder in a folder, and not return."""
     size = count = 0
     waiting = [str(folder)]
     while waiting and count <= outcome.FOLDER_FILES:

@@ -66,7 +66,9 @@ def _problem(header: Any) -> SubmissionError | None:
     if not isinstance(message, str):
         raise ValueError("the reply has no message")
     known = type(line) is int and 0 < line < 10**7
-    return SubmissionError(strict_json.visible(message[:_LONGEST_MESSAGE]) or "The file cannot be captured.", line=line if known else None)
+    return SubmissionError(
+        strict_json.visible(message[:_LONGEST_MESSAGE]) or "The file cannot be captured.", line=line if known else None
+    )
 
 
 _STOPPED = {

@@ -26,6 +26,10 @@ PRACTICE_TRAIN_IMAGES = 1_442
 """Four of five of scikit-learn's 1,797 digits, class by class."""
 
 
+SPLIT_SEED = 2026
+"""Where the draw of the validation images starts: they are the same for every submission on every machine."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
     """What training may see. Images are uint8 (N, 1, 28, 28), 0 is black; labels int64 (N,), 0 to 9."""
@@ -121,6 +125,18 @@ def resolve(
 def load(dataset: Name = "auto", folder: Path | None = None) -> Data:
     """The images that `resolve` finds. Raises GraderError."""
     return resolve(dataset, folder).read()
+
+
+def validation(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Which of the training images (one label each) are held back when `count` of them are: the same for everyone.
+
+    They are drawn at random within each class, and no class's share is off by a whole image.
+    """
+    shuffled = np.random.RandomState(SPLIT_SEED).permutation(len(labels))  # NumPy never changes its numbers
+    class_by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    chosen = np.zeros(len(labels), dtype=np.bool_)
+    chosen[class_by_class[np.arange(count) * len(labels) // count]] = True
+    return chosen
 
 
 def _find(root: Path) -> Path | None:

@@ -17,6 +17,9 @@ from grader.network import Network
 from grader.ops import Kind
 from grader.program import Graph, Program
 
+_LAYS_OUT = {"aten.contiguous.default"}
+"""Gives its input back where that lies side by side already, else a copy."""
+
 
 def suits(program: Program, device: torch.device) -> bool:
     """Whether the network convolves on a CPU and means the same with channels last.
@@ -54,7 +57,15 @@ def _is_call(op: str) -> bool:
 
 
 def _writes_through_a_view(graph: Graph) -> bool:
+    """Whether memory is written after a view of it was made that another layout may turn into a copy, or back."""
     memory = dataflow.trace(graph).memory
-    calls = [node for node in graph.nodes if _is_call(node.op)]
-    written = {memory[node.name] for node in calls if ops.find(node.op).writes}
-    return any(memory[node.name] in written for node in calls if ops.find(node.op).kind is Kind.RESHAPE)
+    viewed: set[str] = set()
+    for node in graph.nodes:
+        if not _is_call(node.op):
+            continue
+        entry = ops.find(node.op)
+        if entry.writes and memory[node.name] in viewed:
+            return True
+        if entry.kind is Kind.RESHAPE or node.op in _LAYS_OUT:
+            viewed.add(memory[node.name])
+    return False

@@ -1,6 +1,6 @@
 """What training hands out: steps, epochs, a whole run; and the two numbers that it may be told.
 
-Frozen data. Logits leave training here; labels of test images never enter.
+Frozen data. Logits leave training here; labels of the images that it is to be judged by never enter.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What the judge tells training after an epoch: accuracy (0 to 1) and mean loss of the test images."""
+    """What a judge tells training after an epoch: accuracy (0 to 1) and mean loss of the metric's images."""
 
     accuracy: float
     loss: float
@@ -40,8 +40,8 @@ class Epoch:
 
     `train_loss` and `train_accuracy` (0 to 1) are means over the `images` of the epoch, augmented, while the network
     learns from them. `learning_rate` and `momentum` (or beta1) are those of the first parameter group at the last step.
-    `seconds` is training alone, `evaluation_seconds` the test images; the device had finished when the clock was read.
-    `logits` float32 (test images, classes), on the CPU.
+    `seconds` is training alone, `evaluation_seconds` the images looked at; the device had finished when the clock was
+    read. `logits` float32 (images looked at, classes), on the CPU: the test images, and those of a metric behind them.
     """
 
     epoch: int
@@ -70,6 +70,7 @@ class TrainingRun:
     `parameters_moved`: some trainable parameter is no longer what it was before the first step. `peak_memory_bytes` is
     the GPU's, or on a CPU that of this whole process since its start; None where it cannot be measured. `engine` names
     how it was computed ("eager, channels last"), `side_by_side` how many runs shared the device while it was.
+    `preparation_seconds` passed before its first step: placing the images, recording a CUDA graph.
     """
 
     seed: int
@@ -80,6 +81,7 @@ class TrainingRun:
     peak_memory_bytes: int | None
     engine: str = "eager"
     side_by_side: int = 1
+    preparation_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:

@@ -50,6 +50,7 @@ class _Run:
     parameters_moved: bool = True
     engine: str = "eager"
     side_by_side: int = 1
+    preparation_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -79,6 +80,7 @@ class _Runs:
                 peak_memory_bytes=run.peak_memory_bytes,
                 engine=run.engine,
                 side_by_side=run.side_by_side,
+                preparation_seconds=run.preparation_seconds,
             )
             for run in runs
             if run.ending or run.epochs or run is runs[0]
@@ -231,6 +233,7 @@ def _of_a_run(message: Message, runs: _Runs) -> Step | Epoch | None:
     run.parameters_moved = facts["parameters_moved"]
     run.peak_memory_bytes = facts["peak_memory_bytes"]
     run.engine, run.side_by_side = str(facts["engine"]), int(facts["side_by_side"])
+    run.preparation_seconds = float(facts["preparation_seconds"])
     run.ending = Ending(**facts["ending"])
     return None
 

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -25,6 +28,7 @@ from grader.training import device as devices
 from grader.training.data import TrainingData
 from grader.training.loop import EVALUATION_BATCH, check_steps, ending, loss_function, must_learn, order, seeds
 from grader.training.records import Ending, Epoch, Feedback
+from grader.training.update import NotRecordableError as NotRecordableError
 from grader.training.update import Update
 
 WARM_UPS = 3
@@ -33,43 +37,83 @@ WARM_UPS = 3
 Work = Callable[[], None]
 
 
-class NotRecordableError(Exception):
-    """Something in a step cannot be recorded; the text says what torch says."""
-
-
 class Recorder(Protocol):
-    """Turns work into a replay of it."""
+    """Turns work into a replay of it. Branches do not depend on each other and may run at once."""
+
+    def run(self, branches: Sequence[Work]) -> None:
+        """All `branches` once, now, where their replay will run."""
 
     def record(self, branches: Sequence[Work], generators: Sequence[torch.Generator]) -> Work:
-        """One replay of all `branches`, which do not depend on each other and may run at once."""
+        """One replay of all `branches`, which draw from `generators` and from torch's own."""
 
 
 class CudaGraphs:
-    """Records work as CUDA graphs, one stream a branch."""
+    """Records work as CUDA graphs, one stream a branch.
+
+    Nothing runs on the default stream, not even to warm up: libraries keep handles and memory for each stream, which
+    must be there before a recording begins. Source: PyTorch documentation, CUDA semantics, whole-network capture.
+    """
+
+    def __init__(self) -> None:
+        self._main = _stream()
+        self._beside: list[torch.cuda.Stream] = []
+
+    def run(self, branches: Sequence[Work]) -> None:
+        """See `Recorder`. The current stream waits for all of it."""
+        current = torch.cuda.current_stream()
+        self._main.wait_stream(current)
+        with torch.cuda.stream(self._main):
+            self._at_once(branches)
+        current.wait_stream(self._main)
 
     def record(self, branches: Sequence[Work], generators: Sequence[torch.Generator]) -> Work:
         """See `Recorder`. Raises NotRecordableError, after which nothing is being recorded any more."""
         graph = torch.cuda.CUDAGraph()
-        for generator in generators:
-            graph.register_generator_state(generator)
+        _register(graph, generators)
         try:
-            with torch.cuda.graph(graph):
-                _at_once(branches)
+            # A recording that fails would leave its stream the current one.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph, stream=self._main):
+                self._at_once(branches)
         except RuntimeError as error:
-            raise NotRecordableError(f"no CUDA graph can hold it: {str(error).splitlines()[0]}") from error
+            self._recover(generators)
+            first = error.__context__ or error  # the end of a broken recording raises once more, and says less
+            raise NotRecordableError(f"no CUDA graph can hold it: {_first_line(first)}") from error
         return graph.replay
 
+    def _at_once(self, branches: Sequence[Work]) -> None:
+        """Each branch on a stream of its own, which begins and ends with the main one."""
+        while len(self._beside) < len(branches):
+            self._beside.append(_stream())
+        for stream, branch in zip(self._beside, branches, strict=False):
+            stream.wait_stream(self._main)
+            with torch.cuda.stream(stream):
+                branch()
+        for stream in self._beside[: len(branches)]:
+            self._main.wait_stream(stream)
 
-def _at_once(branches: Sequence[Work]) -> None:
-    """Each branch on a stream of its own, which begins and ends with the current one."""
-    current = torch.cuda.current_stream()
-    streams = [torch.cuda.Stream() for _ in branches]  # type: ignore[no-untyped-call] # torch does not annotate it
-    for stream, branch in zip(streams, branches, strict=True):
-        stream.wait_stream(current)
-        with torch.cuda.stream(stream):
-            branch()
-    for stream in streams:
-        current.wait_stream(stream)
+    def _recover(self, generators: Sequence[torch.Generator]) -> None:
+        """Older versions of torch refuse to draw after a broken recording, until another one ended well."""
+        graph = torch.cuda.CUDAGraph()
+        _register(graph, generators)
+        current = torch.cuda.current_stream()
+        with suppress(RuntimeError), torch.cuda.stream(current), torch.cuda.graph(graph, stream=self._main):
+            torch.zeros((), device="cuda")
+
+
+def _stream() -> torch.cuda.Stream:
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch does not annotate it
+
+
+def _register(graph: torch.cuda.CUDAGraph, generators: Sequence[torch.Generator]) -> None:
+    """Let the graph draw from `generators`, which newer versions of torch do by themselves, and warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for generator in generators:
+            graph.register_generator_state(generator)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def train(
@@ -80,7 +124,7 @@ def train(
     recorder: Recorder,
     epochs: int | None = None,
     budget_seconds: float = math.inf,
-) -> Generator[dict[int, Epoch], Mapping[int, Feedback | None], dict[int, Ending]]:
+) -> Generator[dict[int, Epoch], Mapping[int, Feedback | None] | None, dict[int, Ending]]:
     """Train the network of every seed in place, yielding each seed's epoch; send Feedback for each where asked.
 
     The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's random numbers depend
@@ -92,9 +136,9 @@ def train(
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
         done = {seed: epoch for seed, epoch in engine.epoch(number).items() if seed not in endings}
-        feedback = yield done
+        feedback = (yield done) or {}
         for seed, epoch in done.items():
-            found = ending(recipe, epoch, feedback[seed], engine.members[seed].update.tell)
+            found = ending(recipe, epoch, feedback.get(seed), engine.members[seed].update.tell)
             if found is None and engine.seconds > budget_seconds and number < last:
                 found = Ending(False, f"the time budget of {budget_seconds:,.0f} s ended with epoch {number}")
             endings |= {seed: found} if found else {}
@@ -149,16 +193,17 @@ class _Engine:
         generators = [member.generator for member in members]
 
         def recorded(work: Callable[[_Member], None]) -> Work:
+            branches = [partial(work, member) for member in members]
             for _ in range(WARM_UPS):
                 for member in members:
                     member.rewind()
-                    work(member)
+                recorder.run(branches)
             devices.synchronize(self._device)
             for member in members:
                 member.rewind()
-            return recorder.record([lambda member=member: work(member) for member in members], generators)  # type: ignore[misc]
+            return recorder.record(branches, generators)
 
-        self._step = recorded(lambda member: member.step(recipe.batch_size))
+        self._step = recorded(lambda member: member.step(recipe.batch_size)) if self._whole else _nothing
         self._tail = recorded(lambda member: member.step(rest)) if rest else _nothing
         self._evaluate = recorded(_Member.evaluate)
         for member in members:
@@ -166,7 +211,7 @@ class _Engine:
 
 
 def _nothing() -> None:
-    """What is left of an epoch whose images fill whole batches."""
+    """The tail of an epoch whose images fill whole batches, or the whole batches of an epoch that is less than one."""
 
 
 def _distinct(network: Network) -> list[Tensor]:
@@ -270,7 +315,7 @@ class _Member:
     def _which_learn(self) -> list[Tensor]:
         """The trainable parameters that the loss depends on. torch.optim leaves the others alone, and so do we."""
         self._network.train()
-        loss, _ = self._forward(self._recipe.batch_size)
+        loss, _ = self._forward(min(self._recipe.batch_size, len(self._order)))
         must_learn(loss)
         gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
         return [item for item, gradient in zip(self._parameters, gradients, strict=True) if gradient is not None]

@@ -8,6 +8,7 @@ graph; else `loop`, one seed after the other, step by step. Both give the same u
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -84,6 +85,8 @@ class _Seed:
     network: Network
     engine: str = ""
     side_by_side: int = 1
+    began: float = 0.0
+    preparation_seconds: float = 0.0
     epochs: list[Epoch] = field(default_factory=list)
     ending: Ending | None = None
     before: dict[str, Tensor] = field(init=False)
@@ -91,6 +94,15 @@ class _Seed:
     def __post_init__(self) -> None:
         weights = self.network.weights.items()
         self.before = {name: tensor.detach().clone() for name, tensor in weights if tensor.requires_grad}
+
+    def begin(self, engine: str, side_by_side: int = 1) -> None:
+        self.engine, self.side_by_side, self.began = engine, side_by_side, time.perf_counter()
+
+    def add(self, epoch: Epoch) -> None:
+        if not self.epochs:
+            elapsed = time.perf_counter() - self.began
+            self.preparation_seconds = max(0.0, elapsed - epoch.seconds - epoch.evaluation_seconds)
+        self.epochs.append(epoch)
 
     def result(self, device: torch.device) -> TrainingRun:
         weights = self.network.weights
@@ -103,6 +115,7 @@ class _Seed:
             peak_memory_bytes=devices.peak_memory_bytes(device),
             engine=self.engine,
             side_by_side=self.side_by_side,
+            preparation_seconds=self.preparation_seconds,
         )
 
 
@@ -112,6 +125,8 @@ def _train(task: _Task, seeds: list[_Seed]) -> None:
     try:
         _train_together(task, seeds)
     except replay.NotRecordableError as error:
+        for seed in seeds:
+            seed.engine = ""
         _train_in_turn(task, seeds, f"eager ({error})")
 
 
@@ -119,7 +134,7 @@ def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
     """One seed after the other, step by step."""
     fast = layout.suits(task.program, task.device)
     for seed in seeds:
-        seed.engine = f"{engine}, channels last" if fast else engine
+        seed.begin(f"{engine}, channels last" if fast else engine)
         if fast:
             layout.apply(seed.network)
         training = loop.train(
@@ -139,7 +154,7 @@ def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
             except StopIteration as stop:
                 seed.ending = stop.value
             else:
-                seed.epochs.append(epoch)
+                seed.add(epoch)
                 feedback = task.after_epoch(seed.number, epoch)
 
 
@@ -154,18 +169,19 @@ def _train_together(task: _Task, seeds: list[_Seed]) -> None:
         epochs=task.epochs,
         budget_seconds=task.budget_seconds * len(seeds),
     )
+    for seed in seeds:
+        seed.begin("CUDA graph", len(seeds))
     feedback: dict[int, Feedback | None] | None = None
     running = True
     while running:
         try:
-            done = training.send(feedback)  # type: ignore[arg-type] # a generator's first value is None
+            done = training.send(feedback)
         except StopIteration as stop:
             done, running = {}, False
             endings: dict[int, Ending] = stop.value
         for seed in seeds:
-            seed.engine, seed.side_by_side = "CUDA graph", len(seeds)
             if seed.number in done:
-                seed.epochs.append(done[seed.number])
+                seed.add(done[seed.number])
         feedback = {number: task.after_epoch(number, epoch) for number, epoch in done.items()}
     for seed in seeds:
         seed.ending = endings[seed.number]

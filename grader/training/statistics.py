@@ -33,7 +33,7 @@ class Decision(StrEnum):
     BORDERLINE = "borderline"
     """As many runs as allowed, and still too close to the threshold to call."""
     ANOTHER_SEED = "another seed"
-    """Not settled yet; one more run may settle it."""
+    """Not settled yet; more runs may settle it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,16 @@ ALIGNED = 64
 """Parameters begin at multiples of so many numbers: kernels read aligned memory faster."""
 
 
+class NotRecordableError(Exception):
+    """Something in a step cannot be recorded; the text says what."""
+
+
 @dataclass(slots=True)
 class Step:
     """What one optimizer step of one group works on: vectors of equal length, scalars as tensors without dimension.
 
-    `weights` is changed in place, and so are the vectors of `state`; `number` counts steps from 1.
+    `weights` is changed in place, and so are the vectors of `state`; `number` counts the steps taken, this one too.
+    The scalars are float64: 1 - beta2 ** number has few digits left in float32.
     """
 
     weights: Tensor
@@ -181,17 +186,21 @@ class _Group:
 class Update:
     """The optimizer of a Recipe over the `learned` parameters of a network: those that its loss depends on.
 
-    Moves their values into one vector for each parameter group. Raises SubmissionError as `optimizer.build` does.
+    Moves their values into one vector for each parameter group. Raises SubmissionError as `optimizer.build` does, and
+    NotRecordableError, with all parameters where they were, for a recipe that only torch's own optimizer can follow.
     """
 
     def __init__(self, recipe: Recipe, weights: Mapping[str, Tensor], learned: Sequence[Tensor]) -> None:
         self._recipe = recipe
         self._optimizer = build(recipe, weights)  # never steps: it checks and holds the settings
+        _check(recipe, learned)
         self._plateau = reduce_on_plateau(recipe.plateau, self._optimizer)
         self._place = {id(parameter): number for number, parameter in enumerate(learned)}
         device = learned[0].device
+        self._taken = torch.zeros((), dtype=torch.float64, device=device)
         groups = enumerate(self._optimizer.param_groups)
         self._groups = [self._group(number, group, learned, device) for number, group in groups]
+        self._moving = [group for group in self._groups if group.members]
 
     def learning_rate(self, step: int) -> float:
         """Of the first parameter group at that step of the schedule, counted from 0."""
@@ -204,12 +213,12 @@ class Update:
 
     def step(self, gradients: Sequence[Tensor], number: Tensor) -> None:
         """Clip, then take step `number` of the schedule (a tensor, counted from 0) along `gradients` of `learned`."""
-        for group, gradient in zip(self._groups, self._clipped(gradients), strict=True):
-            if not group.members:
-                continue
-            rate, momentum = group.rates[number], group.momenta[number]
+        self._taken += 1  # not `number` + 1: a batch that is left out counts in the schedule only
+        for group, gradient in zip(self._moving, self._clipped(gradients), strict=True):
+            # `take`, because indexing with a tensor without dimension reads it on the host.
+            rate, momentum = group.rates.take(number), group.momenta.take(number)
             signed = -gradient if group.settings.get("maximize") else gradient
-            group.rule(Step(group.weights, signed, rate, momentum, number + 1, group.settings, group.state))
+            group.rule(Step(group.weights, signed, rate, momentum, self._taken, group.settings, group.state))
 
     def tell(self, metric: float) -> None:
         """Hand the epoch's metric to the plateau rule, where the Recipe has one."""
@@ -220,6 +229,7 @@ class Update:
 
     def reset(self) -> None:
         """Forget all steps taken; the weights stay as they are."""
+        self._taken.zero_()
         for group in self._groups:
             group.reset()
 
@@ -227,6 +237,8 @@ class Update:
         schedule, name = self._recipe.schedule, self._recipe.optimizer.name
         members = [self._place[id(item)] for item in group["params"] if id(item) in self._place]
         settings = {key: value for key, value in group.items() if key != "params"}
+        if name == "Adagrad":  # torch.optim fills all groups alike
+            settings["initial_accumulator_value"] = self._optimizer.defaults["initial_accumulator_value"]
         rates = list(expand(schedule.learning_rate[number]))
         if self._plateau is not None:
             rates = [group["lr"]] * len(rates)
@@ -244,7 +256,7 @@ class Update:
 
     def _clipped(self, gradients: Sequence[Tensor]) -> Iterable[Tensor]:
         """The gradient vector of every group, clipped as the Recipe says."""
-        vectors = [_vector([gradients[member] for member in group.members]) for group in self._groups]
+        vectors = [_vector([gradients[member] for member in group.members]) for group in self._moving]
         if self._recipe.clip_value is not None:
             vectors = [vector.clamp(-self._recipe.clip_value, self._recipe.clip_value) for vector in vectors]
             gradients = [gradient.clamp(-self._recipe.clip_value, self._recipe.clip_value) for gradient in gradients]
@@ -253,6 +265,17 @@ class Update:
             share = (self._recipe.clip_norm / (norm + 1e-6)).clamp(max=1)
             vectors = [vector * share for vector in vectors]
         return vectors
+
+
+def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
+    odd = {parameter.dtype for parameter in learned} - {torch.float32}
+    if odd:
+        names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in odd))
+        raise NotRecordableError(f"some parameters are {names}, not float32")
+    momenta = [[run.value != 0 for run in runs] for runs in recipe.schedule.momentum]
+    if recipe.optimizer.name in ("SGD", "RMSprop") and any(any(moves) and not all(moves) for moves in momenta):
+        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing it.
+        raise NotRecordableError("the momentum is zero at some steps only")
 
 
 def _padded(size: int) -> int:
@@ -272,8 +295,6 @@ def _side_by_side(parameters: Sequence[Tensor], device: torch.device) -> Tensor:
 
 
 def _vector(gradients: Sequence[Tensor]) -> Tensor:
-    """The gradients laid out as `_side_by_side` lays out their parameters."""
-    if not gradients:
-        return torch.zeros(0)
+    """The gradients (at least one) laid out as `_side_by_side` lays out their parameters."""
     pieces = [F.pad(item.reshape(-1), (0, _padded(item.numel()) - item.numel())) for item in gradients]
     return torch.cat(pieces)

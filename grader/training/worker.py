@@ -142,7 +142,7 @@ class _Worker:
         return Feedback(**answer.facts) if answer.facts else None
 
 
-_OF_A_RUN = {"seed", "parameters_moved", "peak_memory_bytes", "engine", "side_by_side"}
+_OF_A_RUN = {"seed", "parameters_moved", "peak_memory_bytes", "engine", "side_by_side", "preparation_seconds"}
 """What the grader cannot know of a run before it is done."""
 
 

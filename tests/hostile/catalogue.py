@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.hostile.case import Case
 from tests.hostile.cases import (
     files,
@@ -28,5 +30,19 @@ GROUPS = {
     "model level": model_level,
     "honest": honest,
 }
-CASES: dict[str, tuple[Case, ...]] = {name: module.CASES for name, module in GROUPS.items()}
+BOTH = (2, 3)
+OF_THE_SANDBOX = {"process control", "resources", "files and names", "monkeypatching"}
+"""Groups that attack the sandbox: a case is graded at level 2 and at level 3. Those of the others, which are about what
+a child hands over, are graded at one or the other, in turn: grading all twice would take too long."""
+
+
+def _in_turn(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    return tuple(
+        replace(case, levels=(BOTH[at % 2],)) if case.levels == BOTH else case for at, case in enumerate(cases)
+    )
+
+
+CASES: dict[str, tuple[Case, ...]] = {
+    name: _in_turn(module.CASES) if name not in OF_THE_SANDBOX else module.CASES for name, module in GROUPS.items()
+}
 ENTRIES: dict[str, tuple[str, ...]] = {name: module.ENTRIES for name, module in GROUPS.items()}

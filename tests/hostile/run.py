@@ -21,11 +21,14 @@ from rich.console import Console
 
 from grader import pipeline, submission
 from grader.render import terminal
+from grader.render.export import RENDERERS
+from grader.render.markdown import ZERO_WIDTH_SPACE
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import places
 from grader.sandbox.outcome import Limits
 from tests.hostile.case import CANARY, Case
+from tests.hostile.cases import files, forged_output, process
 from tests.static_grading import Images, every_check, plain
 
 GRACE_SECONDS = 2.0
@@ -88,7 +91,7 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
         "hang": late(timed, case),
         "answer": list(wrong(case, report)),
         "leftover": left(sandbox, before) + changed(canary),
-        "output": raw(report),
+        "output": list(raw(report, everywhere=case.answers in SHOWN_EVERYWHERE)),
     }
     if report.verdict in (Verdict.PASSED, Verdict.BORDERLINE) and (case.expected.error or case.expected.failed):
         complaints["false pass"] = ["it passed"]
@@ -207,13 +210,29 @@ def changed(canary: Path) -> list[str]:
     return found
 
 
-def raw(report: Report) -> list[str]:
-    """Characters that a terminal or a reader of JSON would obey, in what is shown and kept."""
+def raw(report: Report, *, everywhere: bool) -> Iterator[str]:
+    """What a terminal, a browser or a CI runner would obey in what is shown and kept; `everywhere`: in all formats."""
     screen = io.StringIO()
     Console(file=screen, width=100, force_terminal=False, color_system=None).print(terminal.scorecard(report))
-    shown = {"terminal": screen.getvalue(), "JSON": report.model_dump_json(indent=2)}
-    return [
-        f"{place}: {sorted(odd)}"
-        for place, text in shown.items()
-        if (odd := {ascii(one) for one in text if one != "\n" and unicodedata.category(one) in {"Cc", "Cf", "Cs"}})
-    ]
+    outputs = {"terminal": screen.getvalue(), "JSON": report.model_dump_json(indent=2)}
+    if everywhere:
+        outputs |= {name: render([report]) for name, render in RENDERERS.items()}
+    for name, text in outputs.items():
+        if odd := {
+            ascii(one) for one in set(text) - ALLOWED.get(name, {"\n"}) if unicodedata.category(one) in FORBIDDEN
+        }:
+            yield f"{name}: {sorted(odd)}"
+        if name != "annotations" and re.search(r"^\s*(::|##\[)", text, re.MULTILINE):
+            yield f"{name}: a command to a CI runner"
+    tags = "".join(outputs.get(name, "") for name in ("html", "junit"))
+    if re.search("<script>alert|<img src=x", tags):
+        yield "a tag of the submission's own"
+
+
+FORBIDDEN = {"Cc", "Cf", "Cs"}
+ALLOWED = {"csv": {"\n", "\r"}, "markdown": {"\n", ZERO_WIDTH_SPACE}}
+SHOWN_EVERYWHERE = {
+    *(forged_output.ESCAPES, forged_output.COMMANDS, forged_output.MARKUP),
+    *(files.NAMES, process.STRANGE_ERROR),
+}
+"""Entries whose cases are about what is shown; the other formats take a second each."""

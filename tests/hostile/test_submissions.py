@@ -65,5 +65,7 @@ def test_no_two_cases_have_one_name():
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_there_are_at_least_150_submissions():
-    assert sum(map(len, CASES.values())) >= 150
+def test_at_least_150_submissions_are_graded_at_both_higher_levels_and_honest_mistakes_at_the_first():
+    every = [case for cases in CASES.values() for case in cases]
+    assert sum({2, 3} <= set(case.levels) for case in every) >= 150
+    assert sum(1 in case.levels for case in every) >= 15

@@ -44,7 +44,7 @@ def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
     runs = crew.run(PROGRAM, BLOBS, IMAGES, after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch)))
     assert [done.seed for done in runs] == [3, 4, 5]
     assert {done.side_by_side for done in runs} == {2}
-    assert {done.device for done in runs} == {"cpu (1 threads)"}
+    assert {done.device for done in runs} == {"cpu (1 thread)"}
     assert sorted(seen) == [(seed, epoch) for seed in (3, 4, 5) for epoch in range(1, EPOCHS + 1)]
     torch.set_num_threads(1)
     for done, alone in zip(runs, run(PROGRAM, BLOBS, IMAGES), strict=True):

@@ -253,11 +253,12 @@ def test_the_process_ends_when_the_grader_is_gone():
 def conversation() -> list[bytes]:
     """What a process says in a run of three epochs."""
     here = trained_here(3)
-    said = [Message("ready"), Message("began", {"device": "cpu (1 threads)"})]
+    said = [Message("ready"), Message("began", {"device": "cpu (1 thread)"})]
     for epoch in here.epochs:
         facts = {key: getattr(epoch, key) for key in epoch.__dataclass_fields__ if key != "logits"}
         said.append(Message("epoch", {**facts, "seed": 3, "peak_memory_bytes": 5}, (epoch.logits.numpy().tobytes(),)))
     known = {"seed": 3, "parameters_moved": True, "peak_memory_bytes": 5, "engine": "eager", "side_by_side": 1}
+    known["preparation_seconds"] = 0.5
     said.append(Message("done", {"ending": asdict(here.ending), **known}))
     return [_bytes(message) for message in said]
 

@@ -1,5 +1,6 @@
 """Submissions that read or write what is not theirs, are no files, or have names and bytes that no student types."""
 
+# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 import os
@@ -102,7 +103,7 @@ def twins(folder: Path, content: bytes) -> Path:
 
 def named(filename: str) -> Case:
     """The honest network in a file of that name, whatever the name says when it is printed."""
-    return Case(f"a file named {ascii(filename)[:40]}", NAMES, HONEST, PASSES, filename=filename)
+    return Case(f"a file named {ascii(filename)[:40]}", NAMES, HONEST, PASSES, filename=filename, levels=(2,))
 
 
 CASES = (

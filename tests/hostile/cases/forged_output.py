@@ -1,5 +1,6 @@
 """Submissions that write the grader's reply themselves, or fill it with what readers of reports obey."""
 
+# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 import textwrap
@@ -174,8 +175,8 @@ CASES = (
     refuses("a number of 400 digits", JSON, text("text.replace('0.05', '9' * 400)")),
     refuses("duplicate keys", JSON, text('text.replace(\'"classes":10\', \'"classes":10,"classes":10\')')),
     refuses("a lone surrogate", JSON, text('text.replace(\'"model":"Net"\', \'"model":"\\\\ud800"\')')),
-    refuses("UTF-16", JSON, parted("[header, text.decode().encode('utf-16'), *weights]")),
-    refuses("a byte order mark", JSON, parted("[header, b'\\xef\\xbb\\xbf' + text, *weights]")),
+    refuses("UTF-16 in the JSON", JSON, parted("[header, text.decode().encode('utf-16'), *weights]")),
+    refuses("a byte order mark in the JSON", JSON, parted("[header, b'\\xef\\xbb\\xbf' + text, *weights]")),
     refuses("nested 100,000 deep", JSON, parted("[header, b'[' * 100000, *weights]")),
     refuses("not JSON", JSON, parted("[header, b'PASS', *weights]")),
     refuses("a list", JSON, parted("[header, b'[]', *weights]")),

@@ -1,5 +1,6 @@
 """Submissions that are as they should be, however unusual, and must not be punished."""
 
+# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import EVERYWHERE, PASSES, Case, flagged, net
@@ -65,7 +66,12 @@ CASES = (
     from_gallery("honest_gap_fc", GAP, levels=EVERYWHERE),
     from_gallery("honest_functional_style", FUNCTIONAL, levels=EVERYWHERE),
     from_gallery("sequential_only", FUNCTIONAL),
-    from_gallery("shared_block_called_twice", SHARED),
+    Case(
+        "a convolution called twice",
+        SHARED,
+        net(after="self.mix = nn.Conv2d(1, 1, 3, padding=1)", forward="x = self.mix(self.mix(x))"),
+        PASSES,
+    ),
     from_gallery("honest_residual", RESIDUAL),
     from_gallery("dense_block", RESIDUAL),
     from_gallery("inception_branches", RESIDUAL),

@@ -1,5 +1,6 @@
 """Submissions that shadow, replace or miss modules, lie about themselves, or do their homework while imported."""
 
+# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import CANARY, EVERYWHERE, HUGE, PASSES, USES_HUGE, Case, error, fails, net

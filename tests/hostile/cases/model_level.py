@@ -1,5 +1,6 @@
 """Submissions that cheat with the network itself: learned before, counted too low, another one when it is judged."""
 
+# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import EVERYWHERE, HUGE, PASSES, USES_HUGE, Case, error, fails, flagged, net

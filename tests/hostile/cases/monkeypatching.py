@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.hostile.case import HUGE, PASSES, QUICK, USES_HUGE, Case, Expected, error, fails, net
+from tests.hostile.case import HUGE, QUICK, USES_HUGE, Case, Expected, error, fails, net
 from tests.hostile.cases.process import BUSY
 
 MODULE = "nn.Module"

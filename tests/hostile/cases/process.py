@@ -1,5 +1,6 @@
 """Submissions that end, stop, outlive or signal processes."""
 
+# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import EVERYWHERE, PASSES, QUICK, Case, error, net
