@@ -96,13 +96,18 @@ class Crew:
         self._workers = [*fitting[:width], *fresh]
         return self._workers
 
+    def _cancel(self) -> None:
+        for worker in self._workers:
+            worker.cancel()
+        self._workers = []
+
     def _wait(self, futures: Sequence[Future[tuple[TrainingRun, ...]]]) -> list[TrainingRun]:
         """All runs. Ctrl-C, and an error of one worker, stops the others; only the error is an error."""
         try:
             return [run for future in futures for run in future.result()]
         except KeyboardInterrupt:
-            self.stop()
+            self._cancel()
             return [run for future in futures for run in future.result()]
         except BaseException:
-            self.stop()
+            self._cancel()
             raise

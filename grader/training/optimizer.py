@@ -105,6 +105,11 @@ def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimize
     optimizer, schedule = recipe.optimizer, recipe.schedule
     if len(schedule.learning_rate) != len(optimizer.groups):
         raise SubmissionError("The recipe has no learning rate for some parameter group of its optimizer.")
+    if optimizer.name == "RMSprop" and any(_rises_from_zero(runs) for runs in schedule.momentum):
+        raise SubmissionError(
+            "torch.optim.RMSprop fails where the momentum is 0 at the first step and more later: it then has no place "
+            "to keep it. Begin with a momentum above 0."
+        )
     groups: list[dict[str, Any]] = []
     for number, group in enumerate(optimizer.groups):
         settings = _settings(optimizer.name, group)
@@ -119,6 +124,10 @@ def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimize
     except (ValueError, TypeError) as error:
         raise SubmissionError(f"torch.optim.{optimizer.name} refuses the recipe's settings: {error}.") from error
     return built
+
+
+def _rises_from_zero(momentum: Sequence[Run]) -> bool:
+    return momentum[0].value == 0 and any(run.value for run in momentum)
 
 
 def _settings(name: str, group: OptimizerGroup) -> dict[str, Any]:

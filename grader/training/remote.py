@@ -99,7 +99,7 @@ class Worker:
         self.threads = threads or torch.get_num_threads()
         self._process: Process | None = None
         self._subject: tuple[object, ...] = ()
-        self._stopped = False
+        self._cancelled = False
 
     def __enter__(self) -> Self:
         return self
@@ -113,11 +113,15 @@ class Worker:
         return self._process.pid if self._process else None
 
     def stop(self) -> None:
-        """End the process, now. A run that goes on in another thread ends as interrupted."""
-        self._stopped = True
+        """End the process, now."""
         process, self._process = self._process, None
         if process is not None:
             process.end()
+
+    def cancel(self) -> None:
+        """Stop for good, from any thread: the run that goes on ends as interrupted, and so does any other."""
+        self._cancelled = True
+        self.stop()
 
     def run(
         self,
@@ -142,7 +146,6 @@ class Worker:
         runs = _Runs(by_seed, torch.device(device).type, shape, after_epoch, on_step)
         deadline = time.monotonic() + 2 * len(values) * budget_seconds + self._limits.start_seconds
         facts = {"seeds": list(values), "epochs": epochs, "budget_seconds": budget_seconds}
-        self._stopped = False
         try:
             process = self._prepared(program, data, str(device))
             process.say(Message("run", facts, tuple(values.values())))
@@ -150,8 +153,8 @@ class Worker:
         except KeyboardInterrupt:
             self.stop()
         except BaseException:
-            if not self._stopped:
-                self.stop()
+            self.stop()
+            if not self._cancelled:
                 raise
         return runs.results()
 
@@ -160,11 +163,14 @@ class Worker:
         subject = (program, data, device)
         if subject != self._subject:
             self.stop()
-            self._stopped = False
         if self._process is None:
-            self._process, self._subject = Process(), subject
-            self._process.say(_preparation(program, data, device, self._limits, self.threads))
-            self._process.wait_until_ready(self._limits.start_seconds)
+            process = Process()
+            self._process, self._subject = process, subject
+            if self._cancelled:  # before there was a process to stop
+                raise KeyboardInterrupt
+            process.say(_preparation(program, data, device, self._limits, self.threads))
+            process.wait_until_ready(self._limits.start_seconds)
+            return process
         return self._process
 
     def _follow(self, process: Process, runs: _Runs, deadline: float) -> None:

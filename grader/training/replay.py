@@ -139,7 +139,7 @@ def train(
         feedback = (yield done) or {}
         for seed, epoch in done.items():
             found = ending(recipe, epoch, feedback.get(seed), engine.members[seed].update.tell)
-            if found is None and engine.seconds > budget_seconds and number < last:
+            if found is None and engine.seconds > budget_seconds * len(networks) and number < last:
                 found = Ending(False, f"the time budget of {budget_seconds:,.0f} s ended with epoch {number}")
             endings |= {seed: found} if found else {}
         if len(endings) == len(networks):

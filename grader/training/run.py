@@ -124,7 +124,9 @@ def _train(task: _Task, seeds: list[_Seed]) -> None:
         return _train_in_turn(task, seeds, "eager")
     try:
         _train_together(task, seeds)
-    except replay.NotRecordableError as error:
+    except (replay.NotRecordableError, torch.OutOfMemoryError) as error:
+        if any(seed.epochs for seed in seeds):
+            raise
         for seed in seeds:
             seed.engine = ""
         _train_in_turn(task, seeds, f"eager ({error})")
@@ -167,7 +169,7 @@ def _train_together(task: _Task, seeds: list[_Seed]) -> None:
         task.data,
         recorder=replay.CudaGraphs(),
         epochs=task.epochs,
-        budget_seconds=task.budget_seconds * len(seeds),
+        budget_seconds=task.budget_seconds,
     )
     for seed in seeds:
         seed.begin("CUDA graph", len(seeds))

@@ -27,7 +27,8 @@ from tests.networks import habits, program_of
 ROOT = Path(ops.__file__).parents[1]
 NONCE = bytes(range(16))
 REFUSALS = (SubmissionError, ValueError, TypeError)
-LIMITS = assignment.load(ROOT / "assignments" / "mnist_8k").limits
+ASSIGNMENT = assignment.load(ROOT / "assignments" / "mnist_8k")
+LIMITS = ASSIGNMENT.limits
 
 
 @dataclass(frozen=True)
@@ -201,8 +202,8 @@ GUARDS = (
     ),
     Guard(
         "sandbox/capture.py",
-        "recipe.steps_per_epoch != math.ceil(train_images / recipe.batch_size) or recipe.steps > most",
-        lambda module: module._check_steps(PROGRAM.recipe, 0, 10),
+        "recipe.steps_per_epoch != math.ceil(images / recipe.batch_size) or recipe.steps > assignment.limits.steps",
+        lambda module: module._check_steps(PROGRAM.recipe, ASSIGNMENT, 10),
     ),
     Guard("program.py", "node.name in seen", changed(lambda d: d["train"]["nodes"].append(d["train"]["nodes"][0]))),
     Guard("program.py", "name not in seen", changed(_swap_nodes)),

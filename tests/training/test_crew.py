@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from grader.errors import SubmissionError
 from grader.training.crew import Crew
 from grader.training.records import Ending
+from grader.training.remote import Worker
 from grader.training.run import INTERRUPTED, run
 from tests.test_loop import EPOCHS, images, program, values
 from tests.training.test_worker import alive
@@ -65,6 +67,7 @@ def test_nobody_is_told_of_two_things_at_once(crew):
 
     def after_epoch(seed, epoch):
         assert inside.acquire(blocking=False)
+        time.sleep(0.01)
         inside.release()
 
     crew.run(PROGRAM, BLOBS, IMAGES, after_epoch=after_epoch)
@@ -106,6 +109,13 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
     assert all(done.ending in (INTERRUPTED, Ending(True)) for done in runs)
     assert INTERRUPTED in {done.ending for done in runs}
     assert pids(crew) == []
+
+
+def test_a_worker_that_was_cancelled_before_it_began_trains_nothing_and_leaves_no_process(threads):
+    worker = Worker(threads=1)
+    worker.cancel()
+    (done,) = worker.run(PROGRAM, {3: values()}, IMAGES)
+    assert (done.ending, done.epochs, worker.pid) == (INTERRUPTED, (), None)
 
 
 def _interrupted(real, stopped):

@@ -227,7 +227,7 @@ CASES = (
         WORK_CAP,
         net(
             after="self.wide = nn.Conv2d(1, 64, 1)",
-            forward="y = self.wide(x).flatten(2)\nfor _ in range(55): y = torch.softmax(y @ y.transpose(1, 2), 1) @ y\nx = x + 0 * y.sum(1).view(-1, 1, 28, 28)",
+            forward="y = self.wide(x).flatten(2)\nfor _ in range(26): y = y @ torch.softmax(y.transpose(1, 2) @ y, 1)\nx = x + 0 * y.sum(1).view(-1, 1, 28, 28)",
         ),
         "multiply-adds for one image; the grader runs at most 1,000,000,000",
     ),
@@ -256,11 +256,11 @@ CASES = (
         "steps",
     ),
     refuses(
-        "a million million multiply-adds in training only",
+        "2,000 million multiply-adds in training only",
         TIME_CAP,
         net(
             after="self.wide = nn.Conv2d(1, 64, 1)",
-            forward="if self.training:\n    y = self.wide(x).flatten(2)\n    for _ in range(55): y = torch.softmax(y @ y.transpose(1, 2), 1) @ y\n    x = x + 0 * y.sum(1).view(-1, 1, 28, 28)",
+            forward="if self.training:\n    y = self.wide(x).flatten(2)\n    for _ in range(26): y = y @ torch.softmax(y.transpose(1, 2) @ y, 1)\n    x = x + 0 * y.sum(1).view(-1, 1, 28, 28)",
         ),
         "multiply-adds for one image",
     ),
