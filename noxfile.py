@@ -60,7 +60,7 @@ def reference(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- --thorough` runs the long ones too."""
     install(session, "tests")
-    session.run("python", "-m", "pytest", "--numprocesses=auto", *session.posargs)
+    session.run("python", "-m", "pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 
 
 @nox.session

@@ -37,7 +37,7 @@ def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
     """The checks on a training of one run: `number` of `total` images correct, or done in `number` seconds."""
     limits = every_check().limits
     judgement = judge.verdict([Fraction(number, total or number)], judge.exact(limits.accuracy))
-    run = SimpleNamespace(seconds=float(number), device="cpu", ending=SimpleNamespace(finished=True))
+    run = SimpleNamespace(seconds=float(number), side_by_side=1, device="cpu", ending=SimpleNamespace(finished=True))
     training = SimpleNamespace(protocol="best", threshold=limits.accuracy, practice=False)
     done = trial.Trial((run,), ((number,),), judgement, training, interrupted=False)
     nothing = dict.fromkeys(("parameters", "structure", "receptive_field", "behaviour", "recipe"))

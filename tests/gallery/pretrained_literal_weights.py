@@ -5,7 +5,7 @@ The grader trains from weights that PyTorch draws; what every seed gives alike w
 ✓ parameter_limit: 7,322 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 30 × 30 pixels
-✗ untrained: 14% correct, 1 fixed tensor
+✗ untrained: 13% correct, 1 fixed tensor
     weights that should be random are the same under every seed
     → The same under every seed: conv1.weight. Let PyTorch draw the initial weights: set no seed in __init__, and copy no learned numbers in.
 """
