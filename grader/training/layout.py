@@ -2,7 +2,7 @@
 
 In: a Program or its tensors. Out: the same values under other strides; only the order of summation changes.
 
-Measured on two CPU cores (torch 2.15, 128 images of 8 to 16 channels): channels last takes 0.6 of the time of
+Measured on one thread (torch 2.15, 128 images of 8 to 16 channels): channels last takes 0.6 of the time of
 convolutions with their gradients and a third of max pooling's, and twice the time of batch norm's gradient.
 """
 
@@ -19,6 +19,14 @@ from grader.program import Graph, Program
 
 _LAYS_OUT = {"aten.contiguous.default"}
 """Gives its input back where that lies side by side already, else a copy."""
+
+
+def pays() -> bool:
+    """Whether channels last is faster here: on one thread. On two, torch's gradients in that layout take twice as long.
+
+    Only speed depends on it. See docs/speed.md for the figures.
+    """
+    return torch.get_num_threads() == 1
 
 
 def suits(program: Program, device: torch.device) -> bool:

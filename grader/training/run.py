@@ -134,7 +134,7 @@ def _train(task: _Task, seeds: list[_Seed]) -> None:
 
 def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
     """One seed after the other, step by step."""
-    fast = layout.suits(task.program, task.device)
+    fast = layout.pays() and layout.suits(task.program, task.device)
     for seed in seeds:
         seed.begin(f"{engine}, channels last" if fast else engine)
         if fast:

@@ -46,7 +46,7 @@ def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
     runs = crew.run(PROGRAM, BLOBS, IMAGES, after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch)))
     assert [done.seed for done in runs] == [3, 4, 5]
     assert {done.side_by_side for done in runs} == {2}
-    assert {done.device for done in runs} == {"cpu (1 thread)"}
+    assert {(done.device, done.engine) for done in runs} == {("cpu (1 thread)", "eager, channels last")}
     assert sorted(seen) == [(seed, epoch) for seed in (3, 4, 5) for epoch in range(1, EPOCHS + 1)]
     torch.set_num_threads(1)
     for done, alone in zip(runs, run(PROGRAM, BLOBS, IMAGES), strict=True):
@@ -55,7 +55,7 @@ def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
 
 def test_one_seed_has_all_threads_and_the_next_lot_has_other_processes(crew):
     (first,) = crew.run(PROGRAM, {3: values()}, IMAGES)
-    assert (first.device, first.side_by_side) == ("cpu (2 threads)", 1)
+    assert (first.device, first.engine, first.side_by_side) == ("cpu (2 threads)", "eager", 1)
     (alone,) = pids(crew)
     crew.run(PROGRAM, {4: values(), 5: values()}, IMAGES)
     assert len(pids(crew)) == 2

@@ -92,7 +92,7 @@ def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared)
         for one, other in zip(there.epochs, here.epochs, strict=True):
             assert torch.equal(one.logits, other.logits)
         assert (there.seed, there.device, there.ending) == (seed, here.device, here.ending)
-        assert there.engine == here.engine == "eager, channels last"
+        assert there.engine == here.engine
         assert there.parameters_moved
         assert there.peak_memory_bytes > 1_000_000
     assert len(pids) == 1
