@@ -1,7 +1,7 @@
 """Training processes side by side: on a CPU one for each seed, as far as its threads go; on a GPU one for all seeds.
 
-In: what `grader.training.run.run` takes. Out: the same runs. Two processes of one thread each train two seeds in little
-more than half the time that one process of two threads takes: small tensors are not worth sharing.
+In: what `grader.training.run.run` takes. Out: the same runs. Two processes of one thread each train two seeds in three
+quarters of the time that one process of two threads takes: small tensors are not worth sharing.
 """
 
 from __future__ import annotations
