@@ -58,14 +58,14 @@ def _seeds_done(name: str, device: str) -> int:
     """How many seeds, from 0 on, are measured of this model on this machine with these versions."""
     known = measurement.read_measurements().get(name)
     here = environment.describe(device=devices.choose(device).type, isolation=Isolation())
-    return len(known.runs) if known and not known.remark and measurement.same_place(known.environment, here) else 0
+    return len(known.runs) if known and measurement.same_place(known.environment, here) else 0
 
 
 def _keep(name: str, found: measurement.Measurement, claims: Mapping[str, Any]) -> None:
     """Add to what is measured by now, which another terminal may have changed, and write it."""
     measured = measurement.read_measurements()
     before = measured.get(name)
-    measured[name] = before.joined(found) if before and not before.remark else found
+    measured[name] = before.joined(found) if before else found
     ordered = {key: measured[key] for key in claims if key in measured}
     write_whole(measurement.MEASURED, measurement.Measurements(ordered).model_dump_json(indent=1) + "\n")
     write_whole(measurement.RESULTS, measurement.results(claims, ordered))
