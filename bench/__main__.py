@@ -103,7 +103,7 @@ def _timed(what: str, step: str, work: Callable[[], object], runs: int) -> Row:
 def _of_analyses(rows: list[Row]) -> Iterator[str]:
     yield "# How fast the grader is"
     yield ""
-    yield "Written by `nox -s bench`; do not edit. The median of the runs (slowest and fastest in brackets)."
+    yield "Written by `nox -s bench`; do not edit. The median of the runs, with their range in brackets."
     yield ""
     yield "## Reading a submission, on one thread"
     yield ""

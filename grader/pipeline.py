@@ -24,7 +24,7 @@ from grader.training.data import TRAIN_IMAGES, Source
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to grade, from the command line. `seeds` None: as many as it takes to be sure; `first_seed` is theirs."""
+    """How to grade, from the command line. `seeds` None: as many as it takes to be sure, from `first_seed` on."""
 
     device: str = "auto"
     static: bool = False

@@ -31,8 +31,8 @@ time. So it keeps what it has; 2**25 is the largest threshold that it takes. Oth
 LARGE_PAGES = "glibc.malloc.hugetlb=1"
 """And it asks for pages of 2 MiB (glibc 2.35 and later)."""
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "10000"}
-"""OpenMP's threads watch for work for some microseconds, then sleep. Watching without end, they would take the
-cores from each other as soon as another process runs: 300 ms a step instead of 40."""
+"""OpenMP's threads watch for work for a moment, then sleep. Watching for long, as they do by default, they take the
+cores from each other as soon as another process runs: some 300 ms a step instead of 110. See docs/speed.md."""
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:

@@ -129,7 +129,8 @@ def _train(task: _Task, seeds: list[_Seed]) -> None:
             raise
         for seed in seeds:
             seed.engine = ""
-        _train_in_turn(task, seeds, f"eager ({error})")
+        reason = str(error).splitlines()[0]
+        _train_in_turn(task, seeds, f"eager ({reason})")
 
 
 def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
