@@ -2,7 +2,8 @@
 
 NAME is a part of "assignment/file", such as `sub_8k`; without any, all models. What was measured before stays in
 measured.json: `--seeds 5` trains only the seeds that are missing there, where the others come from this machine with
-these versions. So the long runs can be done one by one, and in several terminals at once.
+these versions. So the long runs can be done one by one, and in several terminals at once. `--remark` is what a reader of
+the numbers should know, such as other work that made the machine slow.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, max=100)] = 1,
     device: str = "auto",
     data: Path | None = None,
+    remark: str = "",
 ) -> None:
     """Measure the models named (all, if none) on MNIST and write RESULTS.md."""
     messages = Console(stderr=True)
@@ -51,7 +53,7 @@ def main(
         with isolation.choose() as sandbox, TrainingProgress(found.name, console=messages) as progress:
             report = pipeline.grade(found, known[found.assignment], images, options, progress, sandbox)
         Console().print(terminal.scorecard(report))
-        _keep(name, measurement.of_report(report), claims)
+        _keep(name, measurement.of_report(report, remark), claims)
 
 
 def _seeds_done(name: str, device: str) -> int:

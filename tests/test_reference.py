@@ -284,6 +284,12 @@ def test_seeds_that_are_measured_later_join_the_others():
     assert [run.seed for run in joined.runs] == [0, 1, 2, 3]
 
 
+def test_what_was_remarked_of_any_run_stays_and_is_said_once():
+    busy, halted = measured(0, remark="Busy."), measured(1, remark="Halted.")
+    assert busy.joined(halted).joined(measured(2, remark="Busy.")).remark == "Busy. Halted."
+    assert busy.joined(measured(3)).remark == "Busy."
+
+
 def test_runs_of_another_version_or_another_network_do_not_join():
     later = measured(1)
     elsewhere = later.environment.model_copy(update={"torch": "2.99.0"})
