@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from grader.assignment import Assignment
     from grader.pipeline import Options
     from grader.sandbox.isolation import Sandbox
+    from grader.sandbox.zygote import Zygote
     from grader.submission import Submission
     from grader.training.data import Source
 
@@ -61,7 +62,7 @@ def grade(wanted: Wanted) -> int:
     _speak_any_encoding()
     known = assignments.load_all(wanted.root)
     found = submission.discover(wanted.paths, known, root=wanted.root, assignment=wanted.assignment)
-    begun = isolation.begin()  # the sandbox gets ready while torch, which takes seconds, is loaded here
+    begun = _begin()
     from grader import outcome, pipeline
     from grader.training import data, device
 
@@ -92,6 +93,17 @@ def grade(wanted: Wanted) -> int:
     return outcome.exit_code(reports, known)
 
 
+def _begin() -> Zygote | None:
+    """Let the sandbox get ready while torch, which takes seconds, is loaded here.
+
+    With the part of it that torch itself loads when the first tensor has a shape only.
+    """
+    begun = isolation.begin()
+    import torch._dynamo  # noqa: F401
+
+    return begun
+
+
 @dataclass(frozen=True)
 class _Desk:
     """Where one submission after the other is graded: all that is the same for each."""
@@ -112,7 +124,7 @@ class _Desk:
         if kept:
             _show(kept, self.wanted)
             return kept
-        from grader import pipeline  # as above
+        from grader import pipeline  # it loads torch: not before `_begin`
 
         with TrainingProgress(item.name, console=self.messages, quiet=self.wanted.quiet) as progress:
             report = pipeline.grade(item, assignment, self.images, self.options, progress, self.sandbox)
@@ -160,10 +172,11 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
     found = submission.discover([path], known, root=root, assignment=assignment)
     if len(found) != 1:
         raise submission.UsageError(f"{path} holds {len(found)} submissions; analyse takes one file.")
-    from grader import pipeline  # as above
+    begun = _begin()
+    from grader import pipeline
 
     try:
-        with isolation.choose() as sandbox:
+        with isolation.choose(begun=begun) as sandbox:
             analysis = pipeline.analyse(found[0], known[found[0].assignment], sandbox)
     except SubmissionError as error:
         where = f"{found[0].display}:{error.line}: " if error.line else f"{found[0].display}: "

@@ -52,7 +52,7 @@ def test_no_daemon_outlives_the_run(end):
     name = f"daemon-{len(end)}"
     expected = pytest.raises(SubmissionError, match=r"status 3|still busy") if end else contextlib.nullcontext()
     with expected:
-        child.run(request(network(DAEMON.format(name=name) + end)), Limits(seconds=25))
+        child.run(request(network(DAEMON.format(name=name) + end)), Limits(seconds=8 if "while" in end else 60))
     assert named(name) == []
 
 
