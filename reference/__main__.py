@@ -2,8 +2,8 @@
 
 NAME is a part of "assignment/file", such as `sub_8k`; without any, all models. What was measured before stays in
 measured.json: `--seeds 5` trains only the seeds that are missing there, where the others come from this machine with
-these versions. So the long runs can be done one by one, and in several terminals at once. `--remark` is what a reader of
-the numbers should know, such as other work that made the machine slow.
+these versions. So the long runs can be done one by one, and in several terminals at once. `--remark` is what a reader
+of the numbers should know, such as other work that made the machine slow.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from grader import network
 from grader.errors import SubmissionError
 from grader.network import Network
 from grader.program import Program
-from grader.training import augment, layout, loop, replay
+from grader.training import augment, in_place, layout, loop, replay
 from grader.training import device as devices
 from grader.training.data import TrainingData
 from grader.training.records import Ending, Epoch, Feedback, Step, TrainingRun
@@ -55,7 +55,7 @@ def run(
     place = torch.device(device)
     devices.reset_peak_memory(place)
     task = _Task(program, data, place, epochs, budget_seconds, after_epoch, on_step)
-    seeds = [_Seed(number, network.build(program, blob, place)) for number, blob in values.items()]
+    seeds = [_Seed(number, in_place.apply(network.build(program, blob, place))) for number, blob in values.items()]
     try:
         _train(task, seeds)
     except KeyboardInterrupt:
