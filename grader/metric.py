@@ -14,7 +14,6 @@ import numpy as np
 
 from grader.judge import Judge
 from grader.training.data import TrainingData, validation
-from grader.training.loop import wants_feedback
 from grader.training.records import Feedback
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Metric:
 
     def feedback(self, logits: Tensor) -> Feedback | None:
         """What the recipe is told of an epoch with these logits (images looked at, classes): nothing unless it asks."""
-        if not wants_feedback(self.recipe):
+        if not self.recipe.follows_metric:
             return None
         rows = logits[-self.judge.total :]
         loss = self.judge.loss(rows, self.recipe.loss.name)
@@ -54,7 +53,7 @@ class Metric:
 
 def choose(recipe: Recipe, assignment: Assignment, data: TrainingData, judge: Judge) -> Metric:
     """The metric that `recipe` is told under the rules of `assignment`; `judge` holds the labels of the test images."""
-    if not wants_feedback(recipe):
+    if not recipe.follows_metric:
         return Metric(recipe, data, judge, judge.total)
     if assignment.metric_images == "test":
         images = f"the {judge.total:,} test images, as this assignment says: they had a part in training."

@@ -275,6 +275,11 @@ class Recipe(Data):
         """Optimizer steps in the whole training."""
         return self.epochs * self.steps_per_epoch
 
+    @property
+    def follows_metric(self) -> bool:
+        """Whether it asks how the network does after each epoch: a plateau rule, or a stop at an accuracy."""
+        return self.plateau is not None or self.stop_at_accuracy is not None
+
 
 class LeftOut(Data):
     """A top-level statement of the student's file that was not executed, and why."""

@@ -19,7 +19,7 @@ from grader.errors import GraderError, SubmissionError
 from grader.program import Program, read
 from grader.training.data import TrainingData
 from grader.training.device import choose, describe
-from grader.training.loop import order, seeds, train, wants_feedback
+from grader.training.loop import order, seeds, train
 from grader.training.optimizer import SETTINGS, expand
 from grader.training.records import Ending, Epoch, Feedback, TrainingRun
 from grader.training.run import INTERRUPTED, run
@@ -417,13 +417,13 @@ def test_a_recipe_that_stops_at_an_accuracy_stops_there_and_is_finished():
 
 def test_missing_feedback_is_the_graders_fault():
     wanted = program(plateau=PLATEAU)
-    assert wants_feedback(wanted.recipe)
+    assert wanted.recipe.follows_metric
     with pytest.raises(GraderError, match="follows a metric"):
         collect(wanted)
 
 
 def test_a_plain_recipe_wants_no_feedback():
-    assert not wants_feedback(program().recipe)
+    assert not program().recipe.follows_metric
 
 
 def trained(

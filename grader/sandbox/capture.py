@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from grader import program
 from grader.errors import SubmissionError
 from grader.sandbox import child, strict_json, weights_file
-from grader.training.loop import wants_feedback
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
@@ -73,7 +72,7 @@ def capture(
 
 def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:
     """The child has counted them too, but nothing that it says is believed."""
-    images = train_images - (assignment.validation_images(train_images) if wants_feedback(recipe) else 0)
+    images = train_images - (assignment.validation_images(train_images) if recipe.follows_metric else 0)
     if recipe.steps_per_epoch != math.ceil(images / recipe.batch_size) or recipe.steps > assignment.limits.steps:
         raise SubmissionError(
             f"The captured network does not belong to this assignment: {recipe.steps:,} steps of training."

@@ -37,11 +37,6 @@ def as_it_is(images: Tensor) -> Tensor:
     return images
 
 
-def wants_feedback(recipe: Recipe) -> bool:
-    """Whether the recipe asks how the network does after each epoch: a plateau rule, or a stop at an accuracy."""
-    return recipe.plateau is not None or recipe.stop_at_accuracy is not None
-
-
 def train(
     network: Network,
     recipe: Recipe,
@@ -53,7 +48,7 @@ def train(
     on_step: OnStep | None = None,
     lay_out: Callable[[Tensor], Tensor] = as_it_is,
 ) -> Generator[Epoch, Feedback | None, Ending]:
-    """Train `network` in place, yielding after each epoch; send `Feedback` back where `wants_feedback(recipe)`.
+    """Train `network` in place, yielding after each epoch; send `Feedback` back where the recipe follows a metric.
 
     `epochs` cuts the recipe short for a quick look, with the schedule of the whole. Training ends early when the loss
     is no number any more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
@@ -82,7 +77,7 @@ def ending(recipe: Recipe, epoch: Epoch, feedback: Feedback | None, tell: Callab
     """
     if not math.isfinite(epoch.train_loss):
         return Ending(False, f"training diverged: the loss of epoch {epoch.epoch} is {epoch.train_loss}")
-    if not wants_feedback(recipe):
+    if not recipe.follows_metric:
         return None
     if feedback is None:
         raise GraderError("The recipe follows a metric, but its value was not handed to training.")

@@ -46,7 +46,7 @@ def run(
 ) -> tuple[TrainingRun, ...]:
     """Train a Program from the initial weights of every seed in `values` (safetensors bytes), one run a seed.
 
-    `after_epoch` must return Feedback where `loop.wants_feedback` of the recipe. Ctrl-C ends training with
+    `after_epoch` must return Feedback where the recipe follows a metric. Ctrl-C ends training with
     `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no run. `epochs` and
     `budget_seconds`, of each seed, are those of `loop.train`. Raises SubmissionError for a recipe or weights that do
     not fit, GraderError for data that do not.
