@@ -63,8 +63,8 @@ CASES = (
             "avg_pool_functional_whole_map",
         )
     ),
-    from_gallery("honest_gap_fc", GAP, levels=EVERYWHERE),
-    from_gallery("honest_functional_style", FUNCTIONAL, levels=EVERYWHERE),
+    from_gallery("honest_gap_fc", GAP),
+    from_gallery("honest_functional_style", FUNCTIONAL),
     from_gallery("sequential_only", FUNCTIONAL),
     Case(
         "a convolution called twice",
@@ -82,7 +82,7 @@ CASES = (
         "GroupNorm beside a BatchNorm", GROUP_NORM, net(after="self.group = nn.GroupNorm(4, 16)", end="x = x"), PASSES
     ),
     from_gallery("log_softmax", SCORES),
-    from_gallery("honest_recipe", SCORES, levels=EVERYWHERE),
+    from_gallery("honest_recipe", SCORES),
     from_gallery("kaiming_initialisation", NO_RECIPE),
     from_gallery("seed_at_the_top", NO_RECIPE),
     Case("the honest network of all cases", NO_RECIPE, net(), PASSES, levels=EVERYWHERE),
