@@ -63,7 +63,7 @@ def reference(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; `-- --thorough` runs the long ones too."""
+    """Run the tests; `-- --hostile` adds every hostile submission at each level, `-- --thorough` the longest ones."""
     install(session, "tests")
     session.run("python", "-m", "pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 

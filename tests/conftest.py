@@ -1,4 +1,4 @@
-"""Options of the test run: `--thorough`, and MNIST where GRADER_DATA says it is."""
+"""Options of the test run: `--hostile`, `--thorough`, and MNIST where GRADER_DATA says it is."""
 
 import os
 
@@ -13,7 +13,8 @@ settings.register_profile("normal", deadline=None, derandomize=True, suppress_he
 
 
 def pytest_addoption(parser):
-    parser.addoption("--thorough", action="store_true", help="run many more examples, and the long tests")
+    parser.addoption("--hostile", action="store_true", help="grade every hostile submission at each of its levels")
+    parser.addoption("--thorough", action="store_true", help="run many more examples, and all tests")
 
 
 def pytest_configure(config):
@@ -22,8 +23,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    thorough, hostile = config.getoption("--thorough"), config.getoption("--hostile")
     without = {
-        "thorough": None if config.getoption("--thorough") else "long: run with --thorough",
+        "thorough": None if thorough else "long: run with --thorough",
+        "hostile": None if hostile or thorough else "minutes: run with --hostile",
         "mnist": None if os.environ.get("GRADER_DATA") else "needs MNIST: set GRADER_DATA",
     }
     for item in items:
