@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from grader import judge
 from grader.report import Environment, Report, RunRow, Verdict
-from grader.training.statistics import claim_tolerance
+from grader.training.statistics import POOLED_SIGMA, claim_tolerance
 
 HERE = Path(__file__).parent
 CLAIMS = HERE / "claims.toml"
@@ -151,16 +151,13 @@ def answer(claim: Mapping[str, Any], measured: Measurement | None) -> Answer:
         return "not measured"
     if claim["accuracy_on"] != "test":
         return "other data"
-    difference = claim["accuracy_claimed"] - mean(measured, claim["accuracy_is"])
-    tolerance = claim_tolerance(len(measured.runs))
+    scores = [getattr(run, claim["accuracy_is"]) for run in measured.runs]
+    difference = claim["accuracy_claimed"] - statistics.fmean(scores)
+    sigma = max(POOLED_SIGMA, statistics.stdev(scores) if len(scores) > 1 else 0.0)
+    tolerance = claim_tolerance(len(scores), sigma=sigma)
     if abs(difference) <= tolerance:
         return "within noise" if difference > 0 else "confirmed"
     return "not reproduced" if difference > 0 else "exceeded"
-
-
-def mean(measured: Measurement, which: str) -> float:
-    """Mean over the seeds of one accuracy: "best", "last" or "mean_last_3"."""
-    return statistics.fmean(getattr(run, which) for run in measured.runs)
 
 
 INTRODUCTION = """\
@@ -228,10 +225,10 @@ def _spread(found: Measurement, which: str) -> str:
 
 def _notes(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]) -> Iterator[str]:
     yield ""
-    yield "A claim is one run; by chance alone it may differ by 1.96 · 0.055 · √(1 + 1/n) + 0.02 points from our mean."
+    yield "A claim is one run; by chance alone it may differ by 1.96 · s · √(1 + 1/n) + 0.02 points from our mean. Here"
+    yield "s is 0.055 points, as measured on a network at 99.4 %, or the deviation of our runs where that is larger."
     yield '"Confirmed": our mean is as high. "Within noise": lower, by no more than that. "Not reproduced": lower by'
     yield 'more. "Exceeded": higher by more. "Other data": not claimed for the test images. See docs/fairness.md.'
-    yield "The 0.055 points were measured on a network at 99.4 %; one that is far below that scatters more."
     yield ""
     yield "## What the write-ups say, and what is so"
     for name, claim in claims.items():
