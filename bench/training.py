@@ -21,6 +21,7 @@ from bench import subject
 from grader.sandbox.capture import Captured
 from grader.training.crew import Crew
 from grader.training.data import TrainingData
+from grader.training.task import Task
 
 STUDENTS_WORKERS = (0, 2)
 TEST_IMAGES = 10_000
@@ -123,7 +124,7 @@ def _fast(captured: Captured, data: TrainingData, device: str, seeds: int) -> Ca
     def run() -> Timing:
         values = {seed: captured.values[seed] for seed in range(seeds)}
         with Crew() as crew:
-            runs = crew.run(captured.program, values, data, device=device, epochs=2)
+            runs = crew.run(Task(captured.program, data, device, epochs=2), values)
         seconds = sum(done.epochs[-1].seconds / done.side_by_side for done in runs)
         evaluation = statistics.fmean(done.epochs[-1].evaluation_seconds / done.side_by_side for done in runs)
         return Timing(seeds * len(data.train_images) / seconds, evaluation)
@@ -137,5 +138,5 @@ def memory(folder: Path) -> tuple[float, float]:
     done = subprocess.run([sys.executable, "-c", line], check=True, capture_output=True, text=True)  # noqa: S603
     captured = subject.capture(ALL_IMAGES)
     with Crew() as crew:
-        (run,) = crew.run(captured.program, {0: captured.values[0]}, subject.data(folder, ALL_IMAGES), epochs=1)
+        (run,) = crew.run(Task(captured.program, subject.data(folder, ALL_IMAGES), epochs=1), {0: captured.values[0]})
     return int(done.stdout) / 2**20, (run.peak_memory_bytes or 0) / 2**30

@@ -23,6 +23,7 @@ from grader.report import Verdict
 from grader.training.crew import Crew
 from grader.training.data import TrainingData
 from grader.training.records import Epoch, Feedback, Step, TrainingRun
+from grader.training.task import Task
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
@@ -154,16 +155,16 @@ class _Runner:
 
     def train(self, seeds: Sequence[int]) -> None:
         """Train from the initial weights of these seeds."""
-        self.runs += self.crew.run(
+        task = Task(
             self.captured.program,
-            {seed: self.captured.values[seed] for seed in seeds},
             self.metric.data,
-            device=self.device,
-            epochs=self.epochs,
+            self.device,
+            self.epochs,
             budget_seconds=PATIENCE * self.assignment.limits.seconds,
             after_epoch=self.after_epoch,
             on_step=self.on_step,
         )
+        self.runs += self.crew.run(task, {seed: self.captured.values[seed] for seed in seeds})
 
     def after_epoch(self, seed: int, epoch: Epoch) -> Feedback | None:
         """Judge the epoch, show it, and answer with two numbers where the recipe follows one of them."""

@@ -21,8 +21,9 @@ from grader.training.data import TrainingData
 from grader.training.device import choose, describe
 from grader.training.loop import order, seeds, train
 from grader.training.optimizer import SETTINGS, expand
-from grader.training.records import Ending, Epoch, Feedback, TrainingRun
-from grader.training.run import INTERRUPTED, run
+from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
+from grader.training.run import run
+from grader.training.task import Task
 
 SEED = 3
 BATCH = 16
@@ -430,7 +431,7 @@ def trained(
     wanted: Program, after_epoch: Any = lambda epoch: None, on_step: Any = lambda step: None, **arguments: Any
 ) -> TrainingRun:
     told = {"after_epoch": lambda _, epoch: after_epoch(epoch), "on_step": lambda _, step: on_step(step)}
-    (done,) = run(wanted, {SEED: values()}, images(), **told, **arguments)
+    (done,) = run(Task(wanted, images(), **told, **arguments), {SEED: values()})
     return done
 
 
@@ -466,7 +467,7 @@ def test_seeds_train_one_after_the_other_and_ctrl_c_keeps_the_whole_ones():
             raise KeyboardInterrupt
 
     blobs = {seed: values() for seed in (3, 4, 5)}
-    first, second = run(program(), blobs, images(), after_epoch=interrupt)
+    first, second = run(Task(program(), images(), after_epoch=interrupt), blobs)
     assert (first.seed, first.ending, len(first.epochs)) == (3, Ending(True), EPOCHS)
     assert (second.seed, second.ending, len(second.epochs)) == (4, INTERRUPTED, 2)
 

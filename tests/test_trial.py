@@ -16,8 +16,7 @@ from grader.judge import Judge
 from grader.report import Curve, EpochRow, Verdict
 from grader.sandbox.capture import Captured
 from grader.training.data import Source
-from grader.training.records import TrainingRun
-from grader.training.run import INTERRUPTED
+from grader.training.records import INTERRUPTED, TrainingRun
 from grader.training.run import run as train_here
 from tests.test_loop import EPOCHS, PLATEAU, STEPS, curve, images, program, values
 
@@ -44,9 +43,9 @@ class Here:
     def __exit__(self, *_):
         self.gone = True
 
-    def run(self, program, values, data, **more):
+    def run(self, task, values):
         self.lots.append(list(values))
-        return train_here(program, values, data, **more)
+        return train_here(task, values)
 
 
 class Silent:
@@ -157,7 +156,7 @@ def test_the_report_says_when_a_run_reached_99_percent(monkeypatch):
 
 
 def test_ctrl_c_before_the_first_epoch_is_a_report_without_a_score(monkeypatch):
-    def interrupted(self, program, values, *_, **__):
+    def interrupted(self, _task, values):
         return (TrainingRun(min(values), "cpu", (), INTERRUPTED, parameters_moved=True, peak_memory_bytes=None),)
 
     monkeypatch.setattr(Here, "run", interrupted)

@@ -26,8 +26,7 @@ from grader.judge import Judge
 from grader.sandbox.capture import Captured, capture
 from grader.training import loop
 from grader.training.data import validation
-from grader.training.records import Feedback, TrainingRun
-from grader.training.run import INTERRUPTED
+from grader.training.records import INTERRUPTED, Feedback, TrainingRun
 from grader.training.run import run as train_here
 from tests.capture.sources import FILE, net, text
 from tests.test_loop import EPOCHS, PLATEAU, SEED, images, program, values
@@ -55,13 +54,13 @@ class Heard:
     def __exit__(self, *_):
         pass
 
-    def run(self, program, values, data, *, after_epoch, **more):
+    def run(self, task, values):
         def hear(seed, epoch):
-            self.told.append(after_epoch(seed, epoch))
+            self.told.append(task.after_epoch(seed, epoch))
             return self.told[-1]
 
-        self.data = data
-        return train_here(program, values, data, after_epoch=hear, **more)
+        self.data = task.data
+        return train_here(dataclasses.replace(task, after_epoch=hear), values)
 
 
 class Silent:

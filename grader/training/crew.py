@@ -1,25 +1,22 @@
 """Training processes side by side: on a CPU one for each seed, as far as its threads go; on a GPU one for all seeds.
 
-In: what `grader.training.run.run` takes. Out: the same runs. Two processes of one thread each train two seeds in three
-quarters of the time that one process of two threads takes: small tensors are not worth sharing.
+In: a Task and initial weights, as `run.run` takes them. Out: the same runs. Two processes of one thread each train two
+seeds in three quarters of the time that one process of two threads takes: small tensors are not worth sharing.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 import torch
 
-from grader.program import Program
-from grader.training.data import TrainingData
 from grader.training.records import Epoch, Feedback, Step, TrainingRun
 from grader.training.remote import Limits, Worker
-from grader.training.run import AfterEpoch, OnStep
+from grader.training.task import Task, Values
 
 
 class Crew:
@@ -41,48 +38,26 @@ class Crew:
         for worker in self._workers:
             worker.stop()
 
-    def run(
-        self,
-        program: Program,
-        values: Mapping[int, bytes],
-        data: TrainingData,
-        *,
-        device: torch.device | str = "cpu",
-        epochs: int | None = None,
-        budget_seconds: float = math.inf,
-        after_epoch: AfterEpoch = lambda seed, epoch: None,
-        on_step: OnStep = lambda seed, step: None,
-    ) -> tuple[TrainingRun, ...]:
+    def run(self, task: Task, values: Values) -> tuple[TrainingRun, ...]:
         """As `Worker.run`; `after_epoch` and `on_step` are called from other threads, one at a time."""
         threads = torch.get_num_threads()
-        width = min(len(values), threads) if torch.device(device).type == "cpu" else 1
+        width = min(len(values), threads) if torch.device(task.device).type == "cpu" else 1
         lots = [dict(list(values.items())[number::width]) for number in range(width)]
         workers = self._hire(width, threads // width)
 
         def told(seed: int, epoch: Epoch) -> Feedback | None:
             with self._speaking:
-                return after_epoch(seed, epoch)
+                return task.after_epoch(seed, epoch)
 
         def shown(seed: int, step: Step) -> None:
             with self._speaking:
-                on_step(seed, step)
-
-        def train(worker: Worker, lot: Mapping[int, bytes]) -> tuple[TrainingRun, ...]:
-            return worker.run(
-                program,
-                lot,
-                data,
-                device=device,
-                epochs=epochs,
-                budget_seconds=budget_seconds,
-                after_epoch=told,
-                on_step=shown,
-            )
+                task.on_step(seed, step)
 
         if width == 1:
-            return train(workers[0], values)
+            return workers[0].run(task, values)
+        part = dataclasses.replace(task, after_epoch=told, on_step=shown)
         with ThreadPoolExecutor(width) as pool:
-            runs = self._wait([pool.submit(train, worker, lot) for worker, lot in zip(workers, lots, strict=True)])
+            runs = self._wait([pool.submit(worker.run, part, lot) for worker, lot in zip(workers, lots, strict=True)])
         by_seed = {run.seed: dataclasses.replace(run, side_by_side=width) for run in runs}
         return tuple(by_seed[seed] for seed in values if seed in by_seed)
 

@@ -63,6 +63,9 @@ class Ending:
     stopped_because: str = ""
 
 
+INTERRUPTED = Ending(finished=False, stopped_because="interrupted")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingRun:
     """One seed's training, as far as it came.

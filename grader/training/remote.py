@@ -1,16 +1,14 @@
 """Train in a process of its own, which may run out of memory, hang or die: the grader goes on.
 
-In: what `grader.training.run.run` takes. Out: the same `TrainingRun`, bit for bit on a CPU. However the process ends,
-that is this submission's error and nobody else's. It is sent no label of a test image, and its answers are believed
-only as far as their form.
+In: a Task and initial weights, as `run.run` takes them. Out: the same `TrainingRun`, bit for bit on a CPU. However the
+process ends, that is this submission's error and nobody else's. It is sent no label of a test image, and its answers
+are believed only as far as their form.
 """
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -21,8 +19,8 @@ from grader.errors import SubmissionError
 from grader.program import Program
 from grader.training.data import TrainingData
 from grader.training.process import Process
-from grader.training.records import Ending, Epoch, Step, TrainingRun
-from grader.training.run import INTERRUPTED, AfterEpoch, OnStep
+from grader.training.records import INTERRUPTED, Ending, Epoch, Step, TrainingRun
+from grader.training.task import Task, Values
 from grader.training.wire import Message
 
 
@@ -55,13 +53,11 @@ class _Run:
 
 @dataclass(slots=True)
 class _Runs:
-    """The runs of one call, by seed, and who is told of them."""
+    """The runs of one Task, by seed, and on what device they are."""
 
     by_seed: dict[int, _Run]
     device: str
     logits_shape: tuple[int, int]
-    after_epoch: AfterEpoch
-    on_step: OnStep
 
     @property
     def done(self) -> bool:
@@ -123,33 +119,21 @@ class Worker:
         self._cancelled = True
         self.stop()
 
-    def run(
-        self,
-        program: Program,
-        values: Mapping[int, bytes],
-        data: TrainingData,
-        *,
-        device: torch.device | str = "cpu",
-        epochs: int | None = None,
-        budget_seconds: float = math.inf,
-        after_epoch: AfterEpoch = lambda seed, epoch: None,
-        on_step: OnStep = lambda seed, step: None,
-    ) -> tuple[TrainingRun, ...]:
+    def run(self, task: Task, values: Values) -> tuple[TrainingRun, ...]:
         """As `grader.training.run.run`, but `on_step` is called every 20 steps only.
 
         Ctrl-C stops the process and keeps the epochs that were finished; the parameters then count as moved. Raises
         SubmissionError also when the process dies, is silent for too long, or takes more than twice its budget;
         GraderError when it does not start.
         """
-        shape = (len(data.test_images), program.classes)
-        by_seed = {seed: _Run(seed) for seed in values}
-        runs = _Runs(by_seed, torch.device(device).type, shape, after_epoch, on_step)
-        deadline = time.monotonic() + 2 * len(values) * budget_seconds + self._limits.start_seconds
-        facts = {"seeds": list(values), "epochs": epochs, "budget_seconds": budget_seconds}
+        shape = (len(task.data.test_images), task.program.classes)
+        runs = _Runs({seed: _Run(seed) for seed in values}, torch.device(task.device).type, shape)
+        deadline = time.monotonic() + 2 * len(values) * task.budget_seconds + self._limits.start_seconds
+        facts = {"seeds": list(values), "epochs": task.epochs, "budget_seconds": task.budget_seconds}
         try:
-            process = self._prepared(program, data, str(device))
+            process = self._prepared(task.program, task.data, str(task.device))
             process.say(Message("run", facts, tuple(values.values())))
-            self._follow(process, runs, deadline)
+            self._follow(process, task, runs, deadline)
         except KeyboardInterrupt:
             self.stop()
         except BaseException:
@@ -173,7 +157,7 @@ class Worker:
             return process
         return self._process
 
-    def _follow(self, process: Process, runs: _Runs, deadline: float) -> None:
+    def _follow(self, process: Process, task: Task, runs: _Runs, deadline: float) -> None:
         """Take the runs' messages until all are done."""
         while not runs.done:
             if time.monotonic() > deadline:
@@ -184,9 +168,9 @@ class Worker:
             except (KeyError, TypeError, ValueError) as error:
                 raise SubmissionError(f"The training process answered nonsense and was stopped ({error}).") from error
             if isinstance(heard, Step):
-                runs.on_step(message.facts["seed"], heard)
+                task.on_step(message.facts["seed"], heard)
             if isinstance(heard, Epoch):
-                feedback = runs.after_epoch(message.facts["seed"], heard)
+                feedback = task.after_epoch(message.facts["seed"], heard)
                 process.say(Message("feedback", asdict(feedback) if feedback else {}))
 
 

@@ -1,15 +1,13 @@
-"""Training under one or more seeds, from a Program to `TrainingRun`s.
+"""Training under one or more seeds, from a Task to `TrainingRun`s.
 
-In: a Program, the values of its initial weights under each seed, images, a device. Out: everything that happened, also
-when Ctrl-C cut it short. Here is chosen which engine trains: `replay`, on a GPU, all seeds at once from a recorded CUDA
+In: a Task, and the values of initial weights under each seed. Out: everything that happened, also when Ctrl-C cut it
+short. Here is chosen which engine trains: `replay`, on a GPU, all seeds at once from a recorded CUDA
 graph; else `loop`, one seed after the other, step by step. Both give the same up to rounding.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -22,59 +20,26 @@ from grader.network import Network
 from grader.program import Program
 from grader.training import augment, in_place, layout, loop, replay
 from grader.training import device as devices
-from grader.training.data import TrainingData
-from grader.training.records import Ending, Epoch, Feedback, Step, TrainingRun
-
-INTERRUPTED = Ending(finished=False, stopped_because="interrupted")
-
-AfterEpoch = Callable[[int, Epoch], Feedback | None]
-"""Called with the seed and its epoch."""
-OnStep = Callable[[int, Step], None]
-"""Called with the seed and its step."""
+from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
+from grader.training.task import Task, Values
 
 
-def run(
-    program: Program,
-    values: Mapping[int, bytes],
-    data: TrainingData,
-    *,
-    device: torch.device | str = "cpu",
-    epochs: int | None = None,
-    budget_seconds: float = math.inf,
-    after_epoch: AfterEpoch = lambda seed, epoch: None,
-    on_step: OnStep = lambda seed, step: None,
-) -> tuple[TrainingRun, ...]:
-    """Train a Program from the initial weights of every seed in `values` (safetensors bytes), one run a seed.
+def run(task: Task, values: Values) -> tuple[TrainingRun, ...]:
+    """One run for each seed in `values`, from its initial weights.
 
-    `after_epoch` must return Feedback where the recipe follows a metric. Ctrl-C ends training with
-    `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no run. `epochs` and
-    `budget_seconds`, of each seed, are those of `loop.train`. Raises SubmissionError for a recipe or weights that do
-    not fit, GraderError for data that do not.
+    Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no
+    run. Raises SubmissionError for a recipe or weights that do not fit, GraderError for data that do not.
     """
-    _check(program)
-    place = torch.device(device)
+    _check(task.program)
+    place = torch.device(task.device)
     devices.reset_peak_memory(place)
-    task = _Task(program, data, place, epochs, budget_seconds, after_epoch, on_step)
-    seeds = [_Seed(number, in_place.apply(network.build(program, blob, place))) for number, blob in values.items()]
+    seeds = [_Seed(number, in_place.apply(network.build(task.program, blob, place))) for number, blob in values.items()]
     try:
         _train(task, seeds)
     except KeyboardInterrupt:
         for seed in seeds:
             seed.ending = seed.ending or INTERRUPTED
     return tuple(seed.result(place) for seed in seeds if seed.engine)
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What all seeds have in common."""
-
-    program: Program
-    data: TrainingData
-    device: torch.device
-    epochs: int | None
-    budget_seconds: float
-    after_epoch: AfterEpoch
-    on_step: OnStep
 
 
 @dataclass(slots=True)
@@ -119,8 +84,8 @@ class _Seed:
         )
 
 
-def _train(task: _Task, seeds: list[_Seed]) -> None:
-    if task.device.type != "cuda":
+def _train(task: Task, seeds: list[_Seed]) -> None:
+    if torch.device(task.device).type != "cuda":
         return _train_in_turn(task, seeds, "eager")
     try:
         _train_together(task, seeds)
@@ -133,9 +98,9 @@ def _train(task: _Task, seeds: list[_Seed]) -> None:
         _train_in_turn(task, seeds, f"eager ({reason})")
 
 
-def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
+def _train_in_turn(task: Task, seeds: list[_Seed], engine: str) -> None:
     """One seed after the other, step by step."""
-    fast = layout.pays() and layout.suits(task.program, task.device)
+    fast = layout.pays() and layout.suits(task.program, torch.device(task.device))
     for seed in seeds:
         seed.begin(f"{engine}, channels last" if fast else engine)
         if fast:
@@ -161,7 +126,7 @@ def _train_in_turn(task: _Task, seeds: list[_Seed], engine: str) -> None:
                 feedback = task.after_epoch(seed.number, epoch)
 
 
-def _train_together(task: _Task, seeds: list[_Seed]) -> None:
+def _train_together(task: Task, seeds: list[_Seed]) -> None:
     """All seeds at once, every step recorded and replayed. Raises NotRecordableError before any seed has begun."""
     networks = {seed.number: seed.network for seed in seeds}
     training = replay.train(

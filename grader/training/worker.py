@@ -108,19 +108,19 @@ class _Worker:
     def _run(self, message: Message) -> None:
         from grader.training import device
         from grader.training.run import run
+        from grader.training.task import Task
 
         seeds = message.facts.pop("seeds")
         self._say(Message("began", {"device": device.describe(_place(self._device))}))
-        runs = run(
+        task = Task(
             self._program,
-            {seed: bytes(blob) for seed, blob in zip(seeds, message.blobs, strict=True)},
             self._data,
-            device=self._device,
+            self._device,
             after_epoch=self._after_epoch,
             on_step=self._on_step,
             **message.facts,
         )
-        for done in runs:
+        for done in run(task, {seed: bytes(blob) for seed, blob in zip(seeds, message.blobs, strict=True)}):
             facts = {item.name: getattr(done, item.name) for item in dataclasses.fields(done) if item.name in _OF_A_RUN}
             self._say(Message("done", facts | {"ending": dataclasses.asdict(done.ending)}))
 

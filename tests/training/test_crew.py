@@ -11,9 +11,10 @@ import torch
 
 from grader.errors import SubmissionError
 from grader.training.crew import Crew
-from grader.training.records import Ending
+from grader.training.records import INTERRUPTED, Ending
 from grader.training.remote import Worker
-from grader.training.run import INTERRUPTED, run
+from grader.training.run import run
+from grader.training.task import Task
 from tests.test_loop import EPOCHS, images, program, values
 from tests.training.test_worker import alive
 
@@ -43,21 +44,21 @@ def pids(crew: Crew) -> list[int]:
 
 def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
     seen = []
-    runs = crew.run(PROGRAM, BLOBS, IMAGES, after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch)))
+    runs = crew.run(Task(PROGRAM, IMAGES, after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch))), BLOBS)
     assert [done.seed for done in runs] == [3, 4, 5]
     assert {done.side_by_side for done in runs} == {2}
     assert {(done.device, done.engine) for done in runs} == {("cpu (1 thread)", "eager, channels last")}
     assert sorted(seen) == [(seed, epoch) for seed in (3, 4, 5) for epoch in range(1, EPOCHS + 1)]
     torch.set_num_threads(1)
-    for done, alone in zip(runs, run(PROGRAM, BLOBS, IMAGES), strict=True):
+    for done, alone in zip(runs, run(Task(PROGRAM, IMAGES), BLOBS), strict=True):
         assert all(torch.equal(a.logits, b.logits) for a, b in zip(done.epochs, alone.epochs, strict=True))
 
 
 def test_one_seed_has_all_threads_and_the_next_lot_has_other_processes(crew):
-    (first,) = crew.run(PROGRAM, {3: values()}, IMAGES)
+    (first,) = crew.run(Task(PROGRAM, IMAGES), {3: values()})
     assert (first.device, first.engine, first.side_by_side) == ("cpu (2 threads)", "eager", 1)
     (alone,) = pids(crew)
-    crew.run(PROGRAM, {4: values(), 5: values()}, IMAGES)
+    crew.run(Task(PROGRAM, IMAGES), {4: values(), 5: values()})
     assert len(pids(crew)) == 2
     assert not alive(alone)
 
@@ -70,7 +71,7 @@ def test_nobody_is_told_of_two_things_at_once(crew):
         time.sleep(0.01)
         inside.release()
 
-    crew.run(PROGRAM, BLOBS, IMAGES, after_epoch=after_epoch)
+    crew.run(Task(PROGRAM, IMAGES, after_epoch=after_epoch), BLOBS)
 
 
 def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
@@ -81,7 +82,7 @@ def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
         os.kill(hired[0], 9)
 
     with pytest.raises(SubmissionError, match="SIGKILL"):
-        crew.run(PROGRAM, BLOBS, IMAGES, after_epoch=kill)
+        crew.run(Task(PROGRAM, IMAGES, after_epoch=kill), BLOBS)
     assert not any(alive(pid) for pid in hired)
 
 
@@ -104,7 +105,7 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
             enough.set()
             threading.Event().wait(1.0)  # the others wait for this one to have spoken
 
-    runs = crew.run(PROGRAM, {3: values(), 4: values()}, IMAGES, after_epoch=after_epoch)
+    runs = crew.run(Task(PROGRAM, IMAGES, after_epoch=after_epoch), {3: values(), 4: values()})
     assert {done.seed for done in runs} == {3, 4}
     assert all(done.ending in (INTERRUPTED, Ending(True)) for done in runs)
     assert INTERRUPTED in {done.ending for done in runs}
@@ -114,7 +115,7 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
 def test_a_worker_that_was_cancelled_before_it_began_trains_nothing_and_leaves_no_process(threads):
     worker = Worker(threads=1)
     worker.cancel()
-    (done,) = worker.run(PROGRAM, {3: values()}, IMAGES)
+    (done,) = worker.run(Task(PROGRAM, IMAGES), {3: values()})
     assert (done.ending, done.epochs, worker.pid) == (INTERRUPTED, (), None)
 
 

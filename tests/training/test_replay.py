@@ -26,6 +26,7 @@ from grader.training.data import TrainingData
 from grader.training.optimizer import SETTINGS
 from grader.training.records import Ending, Epoch, Feedback
 from grader.training.replay import NotRecordableError, Work
+from grader.training.task import Task
 from tests.networks import habits, program_of
 from tests.test_loop import PLATEAU, curve, images, program, values
 
@@ -345,9 +346,9 @@ def test_a_run_that_cannot_be_recorded_is_trained_step_by_step_and_says_why(monk
     """With a GPU that is none: the engine is asked for, refuses, and the eager one gives the same as ever."""
     monkeypatch.setattr(replay, "CudaGraphs", Refusing)
     monkeypatch.setattr(runs, "_train", on_a_gpu)
-    done = runs.run(program(), {3: values(), 4: values()}, images())
+    done = runs.run(Task(program(), images()), {3: values(), 4: values()})
     monkeypatch.undo()
-    plain = runs.run(program(), {3: values(), 4: values()}, images())
+    plain = runs.run(Task(program(), images()), {3: values(), 4: values()})
     for mine, other in zip(done, plain, strict=True):
         assert mine.engine.startswith("eager (no CUDA graph can hold it: operation not permitted)")
         assert mine.side_by_side == 1
@@ -358,7 +359,7 @@ def test_a_run_that_cannot_be_recorded_is_trained_step_by_step_and_says_why(monk
 def test_a_run_that_can_be_recorded_says_so(monkeypatch):
     monkeypatch.setattr(replay, "CudaGraphs", Immediate)
     monkeypatch.setattr(runs, "_train", on_a_gpu)
-    for done in runs.run(program(), {3: values(), 4: values()}, images()):
+    for done in runs.run(Task(program(), images()), {3: values(), 4: values()}):
         assert (done.engine, done.side_by_side, done.ending) == ("CUDA graph", 2, Ending(True))
 
 
@@ -599,7 +600,7 @@ def test_each_replay_of_one_epoch_draws_another_dropout_and_augmentation_on_a_gp
 @needs_cuda
 def test_a_run_on_a_gpu_is_recorded_and_leaves_the_callers_random_numbers_alone():
     before = torch.cuda.get_rng_state()
-    (done,) = runs.run(program(dropout=0.5), {3: values()}, images(), device="cuda")
+    (done,) = runs.run(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert (done.engine, done.ending) == ("CUDA graph", Ending(True))
     assert torch.equal(torch.cuda.get_rng_state(), before)
 
@@ -615,12 +616,12 @@ def test_what_no_graph_can_hold_falls_back_to_the_eager_engine_on_a_gpu(monkeypa
 
     monkeypatch.setattr(replay._Member, "step", reads)
     current = torch.cuda.current_stream()
-    (done,) = runs.run(program(dropout=0.5), {3: values()}, images(), device="cuda")
+    (done,) = runs.run(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert done.engine.startswith("eager (no CUDA graph can hold it: ")
     assert "captur" in done.engine
     assert done.ending == Ending(True)
     assert torch.cuda.current_stream() == current
     assert not torch.cuda.is_current_stream_capturing()
     monkeypatch.undo()
-    (again,) = runs.run(program(dropout=0.5), {3: values()}, images(), device="cuda")
+    (again,) = runs.run(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert again.engine == "CUDA graph"

@@ -21,9 +21,10 @@ from grader.errors import GraderError, SubmissionError
 from grader.program import Program, read
 from grader.training import remote, worker
 from grader.training.process import Process
-from grader.training.records import Ending, Epoch, Feedback, TrainingRun
+from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
 from grader.training.remote import Limits, Worker
-from grader.training.run import INTERRUPTED, run
+from grader.training.run import run
+from grader.training.task import Task
 from grader.training.wire import Inbox, Message, receive, send
 from tests.test_loop import PLATEAU, images, program, values
 
@@ -46,18 +47,18 @@ def judged(epoch: Epoch) -> Feedback:
 
 
 def trained(one: Worker, wanted: Program = PROGRAM, *, seed: int = 3, **arguments: Any) -> TrainingRun:
-    (done,) = one.run(wanted, {seed: values()}, IMAGES, **told(**{"after_epoch": judged, **arguments}))
+    (done,) = one.run(Task(wanted, IMAGES, **told(**{"after_epoch": judged, **arguments})), {seed: values()})
     return done
 
 
 def told(*, after_epoch: Any, on_step: Any = lambda step: None, **arguments: Any) -> dict[str, Any]:
-    """The arguments of `run` from functions that do not care for the seed."""
+    """The arguments of a Task from functions that do not care for the seed."""
     by_seed = {"after_epoch": lambda _, epoch: after_epoch(epoch), "on_step": lambda _, step: on_step(step)}
     return {**by_seed, **arguments}
 
 
 def trained_here(seed: int) -> TrainingRun:
-    (done,) = run(PROGRAM, {seed: values()}, IMAGES, **told(after_epoch=judged))
+    (done,) = run(Task(PROGRAM, IMAGES, **told(after_epoch=judged)), {seed: values()})
     return done
 
 
