@@ -94,9 +94,9 @@ def grade(wanted: Wanted) -> int:
 
 
 def _begin() -> Zygote | None:
-    """Let the sandbox get ready while torch, which takes seconds, is loaded here.
+    """Let the sandbox get ready while torch is loaded here, which takes seconds.
 
-    With the part of it that torch itself loads when the first tensor has a shape only.
+    Torch would load a part of itself, `_dynamo`, only for the first tensor that has a shape and no data.
     """
     begun = isolation.begin()
     import torch._dynamo  # noqa: F401

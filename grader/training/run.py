@@ -1,8 +1,8 @@
 """Training under one or more seeds, from a Task to `TrainingRun`s.
 
-In: a Task, and the values of initial weights under each seed. Out: everything that happened, also when Ctrl-C cut it
-short. Here is chosen which engine trains: `replay`, on a GPU, all seeds at once from a recorded CUDA
-graph; else `loop`, one seed after the other, step by step. Both give the same up to rounding.
+In: a Task, and initial weights for each seed. Out: everything that happened, also when Ctrl-C cut it short. Here is
+chosen which engine trains: `replay`, on a GPU, all seeds at once from a recorded CUDA graph; else `loop`, one seed
+after the other, step by step. Both give the same up to rounding.
 """
 
 from __future__ import annotations
