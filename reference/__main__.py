@@ -8,9 +8,8 @@ of the numbers should know, such as other work that made the machine slow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -53,7 +52,8 @@ def main(
         with isolation.choose() as sandbox, TrainingProgress(found.name, console=messages) as progress:
             report = pipeline.grade(found, known[found.assignment], images, options, progress, sandbox)
         Console().print(terminal.scorecard(report))
-        _keep(name, measurement.of_report(report, remark), claims)
+        _keep(name, measurement.of_report(report, remark))
+    write_whole(measurement.RESULTS, measurement.results(claims, measurement.read_measurements()))
 
 
 def _seeds_done(name: str, device: str) -> int:
@@ -63,9 +63,9 @@ def _seeds_done(name: str, device: str) -> int:
     return len(known.runs) if known and measurement.same_place(known.environment, here) else 0
 
 
-def _keep(name: str, found: measurement.Measurement, claims: Mapping[str, Any]) -> None:
+def _keep(name: str, found: measurement.Measurement) -> None:
     """Add to what is measured by now, which another terminal may have changed, and write it."""
-    measured = measurement.read_measurements()
+    measured, claims = measurement.read_measurements(), measurement.read_claims()
     before = measured.get(name)
     measured[name] = before.joined(found) if before else found
     ordered = {key: measured[key] for key in claims if key in measured}

@@ -12,6 +12,7 @@ from torch import nn
 
 from grader.assignment import CheckName, load_all
 from grader.report import Verdict
+from reference import __main__ as command
 from reference import measurement
 from tests import static_grading
 
@@ -176,6 +177,15 @@ def test_a_reference_fails_just_the_required_static_checks_that_are_said(name):
 
 
 def test_the_results_page_is_what_the_measurements_say():
+    expected = measurement.results(measurement.read_claims(), measurement.read_measurements())
+    assert measurement.RESULTS.read_text(encoding="utf-8") == expected
+
+
+def test_where_nothing_is_left_to_measure_the_page_is_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "resolve", lambda *_, **__: None)
+    monkeypatch.setattr(command, "_seeds_done", lambda *_: 1)
+    monkeypatch.setattr(measurement, "RESULTS", tmp_path / "RESULTS.md")
+    command.main()
     expected = measurement.results(measurement.read_claims(), measurement.read_measurements())
     assert measurement.RESULTS.read_text(encoding="utf-8") == expected
 
