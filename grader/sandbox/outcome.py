@@ -73,7 +73,7 @@ def _problem(header: Any) -> SubmissionError | None:
 
 _STOPPED = {
     "time": (
-        "The file was still busy after {seconds:.0f} seconds and was stopped. Building and running the network once "
+        "The file was still busy after {seconds:.0f} s and was stopped. Building and running the network once "
         'takes a moment: move training, input() and plt.show() under `if __name__ == "__main__":`, and look for an '
         "endless loop."
     ),

@@ -16,7 +16,7 @@ STRANGE_ERROR = "an exception with a hostile __str__ or a million-line traceback
 ENTRIES = (EXIT, CRASH, ENDLESS, IGNORES, PARENT, DAEMON, HOOK, STRANGE_ERROR)
 
 ENDS = "ends the program"
-BUSY = "still busy after 1 seconds and was stopped"
+BUSY = "still busy after 1 s and was stopped"
 
 
 def blocked(attempt: str) -> str:
