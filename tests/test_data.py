@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import subprocess
 import sys
@@ -220,6 +221,18 @@ def test_a_download_arrives_whole_and_leaves_nothing_else(downloader, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["MNIST"]
 
 
+def test_a_download_fills_a_folder_that_is_there_already(downloader, tmp_path):
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / "MNIST" / "raw" / ".DS_Store").write_text("")
+    downloader(
+        "import pathlib, sys; raw = pathlib.Path(sys.argv[1]) / 'MNIST' / 'raw'; raw.mkdir(parents=True); "
+        "(raw / 'images').write_text('new')"
+    )
+    assert download.mnist(tmp_path) == ""
+    assert sorted(file.name for file in (tmp_path / "MNIST" / "raw").iterdir()) == [".DS_Store", "images"]
+    assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
+
+
 def test_a_failed_download_gives_the_last_line_of_the_error(downloader, tmp_path):
     downloader("raise RuntimeError('Error downloading train-images.')")
     assert download.mnist(tmp_path) == "RuntimeError: Error downloading train-images"
@@ -240,6 +253,23 @@ def test_without_internet_the_reason_is_known_at_once(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens at the discard port
     assert "cannot be reached" in download.mnist(tmp_path)
+
+
+def test_a_login_page_in_place_of_the_internet_is_a_reason_and_no_crash(monkeypatch, tmp_path):
+    def login(*_, **__):
+        raise http.client.BadStatusLine("<html>")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(download.urllib.request, "urlopen", login)
+    assert "cannot be reached (<html>)" in download.mnist(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may look into every folder")
+def test_a_folder_that_may_not_be_looked_into_is_no_crash(tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    monkeypatch.setattr(download, "mnist", lambda root: "it cannot be written")
+    assert "could not be downloaded: it cannot be written" in data.resolve("auto", closed).note
 
 
 @pytest.mark.mnist

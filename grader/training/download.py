@@ -5,6 +5,7 @@ In: a folder. Out: MNIST/raw in it, whole or not at all, and "" or why it did no
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import sys
 import tempfile
@@ -34,11 +35,14 @@ def mnist(root: Path, *, most_seconds: float = MOST_SECONDS) -> str:
         return offline
     try:
         root.mkdir(parents=True, exist_ok=True)
-        # Unpacked beside its final place and then moved: an interrupted download leaves nothing half done behind.
+        # Unpacked beside its final place and then moved: an interrupted download leaves no half of a file behind.
         with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder:
             failure = _run(Path(folder), most_seconds)
-            if not failure and not (root / "MNIST").exists():
-                (Path(folder) / "MNIST").rename(root / "MNIST")
+            if not failure:
+                place = root / "MNIST" / "raw"
+                place.mkdir(parents=True, exist_ok=True)
+                for file in (Path(folder) / "MNIST" / "raw").iterdir():
+                    file.replace(place / file.name)
         return failure
     except OSError as error:
         return f"{root} cannot be written ({error.strerror or error})"
@@ -50,7 +54,7 @@ def _unreachable() -> str:
         urllib.request.urlopen(urllib.request.Request(PROBE, method="HEAD"), timeout=5).close()
     except urllib.error.HTTPError as error:
         error.close()  # an answer, if a refusal: somebody is there
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:  # the latter: a proxy or a hotel's login page answers instead
         return f"{urlsplit(PROBE).hostname} cannot be reached ({getattr(error, 'reason', error)})"
     return ""
 
