@@ -26,46 +26,54 @@ def install(session: nox.Session, *groups: str, runs: bool = True) -> None:
     session.install("--quiet", "--editable", ".", *(f"--group={group}" for group in groups), *pins, env=compiling)
 
 
+def run(session: nox.Session, *arguments: str) -> None:
+    """Run Python in the session's environment.
+
+    Standard error stays apart from standard output, and Ctrl-C leaves time to write what is finished.
+    """
+    session.run("python", *arguments, stderr=None, interrupt_timeout=60)
+
+
 @nox.session
 def grade(session: nox.Session) -> None:
     """Grade submissions: all of them, or those named: `nox -s grade -- path/to/model.py`."""
     install(session)
-    session.run("python", "-m", "grader", "grade", *session.posargs)
+    run(session, "-m", "grader", "grade", *session.posargs)
 
 
 @nox.session
 def analyse(session: nox.Session) -> None:
     """Print the JSON analysis of one submission: `nox -s analyse -- path/to/model.py`."""
     install(session)
-    session.run("python", "-m", "grader", "analyse", *session.posargs)
+    run(session, "-m", "grader", "analyse", *session.posargs)
 
 
 @nox.session
 def explain(session: nox.Session) -> None:
     """Say what a check means, and why: `nox -s explain -- gap`."""
     install(session)
-    session.run("python", "-m", "grader", "explain", *session.posargs)
+    run(session, "-m", "grader", "explain", *session.posargs)
 
 
 @nox.session
 def export(session: nox.Session) -> None:
     """Render saved reports: `nox -s export -- grades --format html --output class.html`."""
     install(session)
-    session.run("python", "-m", "grader", "export", *session.posargs)
+    run(session, "-m", "grader", "export", *session.posargs)
 
 
 @nox.session
 def reference(session: nox.Session) -> None:
     """Grade the published models on MNIST and write reference/RESULTS.md: claims beside measurements."""
     install(session)
-    session.run("python", "-m", "reference", *session.posargs)
+    run(session, "-m", "reference", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests; `-- --hostile` adds every hostile submission at each level, `-- --thorough` the longest ones."""
     install(session, "tests")
-    session.run("python", "-m", "pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
+    run(session, "-m", "pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 
 
 @nox.session
@@ -87,4 +95,4 @@ def types(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Time analyses, and training beside the loop that students write, in one run; write bench/RESULTS.md."""
     install(session)
-    session.run("python", "-m", "bench", *session.posargs)
+    run(session, "-m", "bench", *session.posargs)

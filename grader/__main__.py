@@ -6,6 +6,7 @@ Exit codes: 0 every required check passed, 1 some failed, 2 wrong usage, 3 the g
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from enum import StrEnum
@@ -119,7 +120,7 @@ def grade(
         quiet=quiet,
         root=root,
     )
-    raise typer.Exit(_guarded(lambda: session.grade(wanted)))
+    raise typer.Exit(guarded(lambda: session.grade(wanted)))
 
 
 @app.command()
@@ -133,7 +134,7 @@ def analyse(
     """Print what the network is, as JSON, without training it."""
     from grader import session
 
-    raise typer.Exit(_guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root)))
+    raise typer.Exit(guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root)))
 
 
 @app.command()
@@ -148,7 +149,7 @@ def export(
     """Write saved reports in another format."""
     from grader.render import export as exports
 
-    raise typer.Exit(_guarded(lambda: exports.export(paths, form.value, output)))
+    raise typer.Exit(guarded(lambda: exports.export(paths, form.value, output)))
 
 
 @app.command()
@@ -158,19 +159,26 @@ def explain(
     """Say what a check means and why it matters, with examples."""
     from grader import explain as explanations
 
-    raise typer.Exit(_guarded(lambda: explanations.show(check)))
+    raise typer.Exit(guarded(lambda: explanations.show(check)))
 
 
-def _guarded(work: Work) -> int:
+def guarded(work: Work) -> int:
     """Run a command and turn what can go wrong into a message on standard error and an exit code."""
     from grader.submission import UsageError
 
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()  # what it still holds may find the disk full
+        return code
     except UsageError as error:
         print(f"Usage: {error}", file=sys.stderr)  # noqa: T201 - standard error is where messages go
         return 2
     except GraderError as error:
+        print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return 3
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read the output has seen enough; typer knows what to do
+            raise
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3
     except KeyboardInterrupt:

@@ -42,7 +42,7 @@ CheckName = Literal[
 """The checks that exist: each is the function `test_<name>` in grader/checks."""
 
 Protocol = Literal["best", "last", "mean_last_3"]
-"""Which accuracy counts: the best epoch's, the last one's, or the mean of the last three."""
+"""Which accuracy of a run is its score: of its best epoch, of its last one, or the mean of its last three."""
 
 MetricImages = Literal["validation", "test"]
 """Which images a recipe's own metric is measured on: training images that are held back for it, or the test images."""

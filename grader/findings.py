@@ -20,6 +20,7 @@ from grader.trial import run as run_trial
 
 if TYPE_CHECKING:
     from grader.assignment import Assignment
+    from grader.clock import Clock
     from grader.pipeline import Options
     from grader.render.progress import TrainingProgress
     from grader.sandbox.capture import Captured
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 WATCHED_IMAGES = 200
 """Training images that the untrained network is watched on."""
+
+STATIC = "static checks only (--static)"
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Findings:
     images: Source
     options: Options
     progress: TrainingProgress
+    clock: Clock
     trial: Trial | None = None
     failure: SubmissionError | GraderError | None = field(default=None, repr=False)
 
@@ -75,20 +79,26 @@ class Findings:
         self.progress.stage("Loading the images")
         judged = judge.Judge(self.data.test_labels, classes=self.captured.program.classes)
         self.progress.stage("Training")
-        return run_trial(
-            self.captured,
-            self.assignment,
-            self.data.training,
-            judged,
-            device=devices.choose(self.options.device),
-            seeds=self.options.seeds,
-            epochs=self.options.epochs,
-            progress=self.progress,
-        )
+        with self.clock.measure("training"):
+            return run_trial(
+                self.captured,
+                self.assignment,
+                self.data.training,
+                judged,
+                device=devices.choose(self.options.device),
+                seeds=self.options.seeds,
+                epochs=self.options.epochs,
+                progress=self.progress,
+            )
 
-    def for_checks(self) -> plugin.Findings:
+    @property
+    def quick_look(self) -> str:
+        """Why this is not a graded run, or ""."""
+        return STATIC if self.options.static else self.trial.quick_look if self.trial else ""
+
+    def for_checks(self) -> plugin.Answers:
         """The same, by the names that the checks know."""
-        return plugin.Findings(
+        return plugin.Answers(
             assignment=self.assignment,
             parameters=self.analysis.parameters,
             structure=self.analysis.structure,
@@ -97,7 +107,7 @@ class Findings:
             recipe=self.captured.program.recipe,
             training=self.train,
             accuracy=lambda: self.train().accuracy,
-            skip_training="static checks only (--static)" if self.options.static else "",
+            skip_training=STATIC if self.options.static else "",
             train_anyway=self.options.train_anyway,
         )
 

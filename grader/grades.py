@@ -1,12 +1,13 @@
 """Keep reports: `grades/<assignment>/<name>/report.json` and `model_analysis_results.json` beside it.
 
 In: Reports and a folder. Out: files, each whole or not at all; and the report of an earlier run that still stands. A
-report that says nothing final never takes the place of one that does.
+report never takes the place of one on the same file that says more.
 """
 
 from __future__ import annotations
 
 import json
+from enum import IntEnum
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,14 +21,25 @@ UNFINISHED = "report.unfinished.json"
 ANALYSIS = "model_analysis_results.json"
 
 
+class Standing(IntEnum):
+    """How much a report says: one takes the place of another on the same file that says no more."""
+
+    UNFINISHED = 0
+    """Interrupted, or the grader broke: grading again may say more."""
+    PARTIAL = 1
+    """Not asked for everything: a quick look, or practice images."""
+    FULL = 2
+
+
 def write(result: Report, output: Path, *, secret: bytes) -> Path:
     """Write the files of a sealed report; returns the report's own. Raises GraderError when they cannot be written.
 
-    That is `REPORT`, except for one that is not final where `REPORT` is a final report on the same file: `UNFINISHED`.
+    That is `REPORT`, or `UNFINISHED` where `REPORT` is on the same file and says more.
     """
     folder = output / result.assignment / result.submission
     text = result.model_dump_json(indent=2) + "\n"
-    if not is_final(result) and _stands(folder / REPORT, result.sha256, secret):
+    earlier = _read(folder / REPORT, secret)
+    if earlier and earlier.sha256 == result.sha256 and standing(earlier) > standing(result):
         write_whole(folder / UNFINISHED, text)
         return folder / UNFINISHED
     _write_analysis(result, folder / ANALYSIS)
@@ -37,23 +49,20 @@ def write(result: Report, output: Path, *, secret: bytes) -> Path:
 
 
 def kept(name: str, assignment: str, output: Path, *, address: str, secret: bytes) -> Report | None:
-    """The final report of an earlier run at that address, as this grader wrote it; else None."""
-    found = _read(output / assignment / name / REPORT)
-    if found is None or not is_final(found) or found.key.partition(".")[0] != address:
-        return None
-    return found if key.is_genuine(found, secret) else None
+    """The report of an earlier run at that address, which grading again could only repeat; else None."""
+    for file in (REPORT, UNFINISHED):
+        found = _read(output / assignment / name / file, secret)
+        if found and found.key.partition(".")[0] == address and standing(found) > Standing.UNFINISHED:
+            return found
+    return None
 
 
-def _stands(file: Path, sha256: str, secret: bytes) -> bool:
-    """Whether there is a final report on the submission of that hash."""
-    found = _read(file)
-    return found is not None and found.sha256 == sha256 and is_final(found) and key.is_genuine(found, secret)
-
-
-def is_final(result: Report) -> bool:
-    """Whether grading again could only repeat it: not interrupted, no quick look, nothing of the grader's broken."""
-    broken = Verdict.BROKEN in (result.verdict, *(check.verdict for check in result.checks))
-    return not (result.interrupted or result.quick_look or broken)
+def standing(result: Report) -> Standing:
+    """How much the report says."""
+    if result.interrupted or Verdict.BROKEN in (result.verdict, *(check.verdict for check in result.checks)):
+        return Standing.UNFINISHED
+    practice = result.training is not None and result.training.practice
+    return Standing.PARTIAL if result.quick_look or practice else Standing.FULL
 
 
 def check_writable(output: Path) -> None:
@@ -63,11 +72,13 @@ def check_writable(output: Path) -> None:
     _remove(probe)
 
 
-def _read(file: Path) -> Report | None:
+def _read(file: Path, secret: bytes) -> Report | None:
+    """The report in that file, as this grader wrote it."""
     try:
-        return report.read(file.read_bytes())
+        found = report.read(file.read_bytes())
     except (OSError, ValidationError):  # none, half of one, or one of another version
         return None
+    return found if key.is_genuine(found, secret) else None
 
 
 def _write_analysis(result: Report, file: Path) -> None:

@@ -14,12 +14,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from grader.assignment import Protocol as Protocol
 from grader.report import Verdict
 from grader.training import statistics
 from grader.training.statistics import Decision
-
-Protocol = Literal["best", "last", "mean_last_3"]
-"""Which accuracy of a run is its score: of its best epoch, of its last one, or the mean of its last three."""
 
 
 class Judge:

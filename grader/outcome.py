@@ -53,10 +53,10 @@ def finished(
         left_out=tuple(Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out),
         flags=findings.analysis.flags,
         notes=findings.analysis.notes,
-        quick_look=done.quick_look if done else "",
+        quick_look=findings.quick_look,
         interrupted=done.interrupted if done else False,
         environment=environment.describe(device=done.device if done else "none", isolation=isolation),
-        seconds=clock.seconds | ({"training": done.seconds} if done else {}),
+        seconds=clock.seconds,
         started=clock.started.isoformat(timespec="seconds"),
     )
 

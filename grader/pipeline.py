@@ -53,9 +53,9 @@ def grade(
             captured = capture_submission(submission, assignment, images, sandbox, options)
         progress.stage("Proving its structure")
         with clock.measure("analysis"):
-            found = Findings(captured, assignment, images, options, progress)
-            questions = found.for_checks()
-        checks = plugin.run(questions, progress.check)
+            found = Findings(captured, assignment, images, options, progress, clock)
+            answers = found.for_checks()
+        checks = plugin.run(answers, progress.check)
     except Exception as error:  # whatever it is, it ends this submission's journey and nobody else's
         return outcome.unfinished(submission, assignment, error, sandbox.isolation)
     return outcome.finished(submission, assignment, captured, found, checks, clock, sandbox.isolation)

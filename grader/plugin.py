@@ -1,6 +1,6 @@
 """The pytest plugin that runs the checks on one submission and writes down how each came out.
 
-In: `Findings` (what the analyses and the training found). Out: one `CheckResult` a check. A failed assert is "failed",
+In: `Answers` (what the analyses and the training found). Out: one `CheckResult` a check. A failed assert is "failed",
 a broken fixture is "broken": the student loses no points for our mistakes.
 """
 
@@ -20,7 +20,9 @@ from grader.assignment import Assignment, Check
 from grader.errors import GraderError, SubmissionError
 from grader.report import CheckResult, Hint, Verdict
 
-CHECKS = Path(__file__).parent / "checks"
+CHECKS = "grader.checks"
+"""By its name as a package: pytest takes no path with a bracket in it."""
+
 COULD_NOT_TELL = "could not tell: "
 
 
@@ -42,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Answers:
     """What the checks may ask for. `training` and `accuracy` start the training when they are first called.
 
     `skip_training` says why training must not run ("--static"), or is empty.
@@ -64,10 +66,11 @@ class Findings:
 class Checker:
     """The plugin object: fixtures for the checks, and their outcomes."""
 
-    findings: Findings
+    answers: Answers
     on_result: Callable[[CheckResult], None] = lambda result: None
     results: dict[str, CheckResult] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
+    may_train: bool = False
 
     @pytest.fixture
     def show(self, request: pytest.FixtureRequest) -> Line:
@@ -77,44 +80,44 @@ class Checker:
     @pytest.fixture
     def limits(self) -> Any:
         """The assignment's limits."""
-        return self.findings.assignment.limits
+        return self.answers.assignment.limits
 
     @pytest.fixture
     def parameters(self) -> Any:
         """How many numbers the network learns: `grader.analysis.parameters`."""
-        return self.findings.parameters
+        return self.answers.parameters
 
     @pytest.fixture
     def structure(self) -> Any:
         """BatchNorm, Dropout and head, as executed: `grader.analysis.structure`."""
-        return self.findings.structure
+        return self.answers.structure
 
     @pytest.fixture
     def receptive_field(self) -> Any:
         """The receptive field of the last feature map: `grader.analysis.receptive_field`."""
-        return self.findings.receptive_field
+        return self.answers.receptive_field
 
     @pytest.fixture
     def behaviour(self) -> Any:
         """What the untrained network does: `grader.behaviour`."""
-        return self.findings.behaviour
+        return self.answers.behaviour
 
     @pytest.fixture
     def recipe(self) -> Any:
         """The student's training recipe: `grader.program.Recipe`."""
-        return self.findings.recipe
+        return self.answers.recipe
 
     @pytest.fixture
     def training(self) -> Any:
         """The training runs; starts them on first use."""
-        self._may_train()
-        return self.findings.training()
+        self._ask_whether_to_train()
+        return self.answers.training()
 
     @pytest.fixture
     def accuracy(self) -> Any:
         """The judged accuracy by the assignment's protocol; trains on first use."""
-        self._may_train()
-        return self.findings.accuracy()
+        self._ask_whether_to_train()
+        return self.answers.accuracy()
 
     @pytest.fixture
     def skip(self) -> Callable[[str], None]:
@@ -135,16 +138,20 @@ class Checker:
 
         return answer
 
-    def _may_train(self) -> None:
-        if self.findings.skip_training:
-            pytest.skip(self.findings.skip_training)
+    def _ask_whether_to_train(self) -> None:
+        """Skip the check where training must not run; once it has, a check that fails because of it changes nothing."""
+        if self.may_train:
+            return
+        if self.answers.skip_training:
+            pytest.skip(self.answers.skip_training)
         failed = [item for item in self.results.values() if item.required and item.verdict is Verdict.FAILED]
-        if failed and not self.findings.train_anyway:
+        if failed and not self.answers.train_anyway:
             pytest.skip(f"not trained, because a required check failed: {failed[0].title} (--train-anyway trains it)")
+        self.may_train = True
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the checks that the assignment names, in its order."""
-        wanted = list(self.findings.assignment.checks)
+        wanted = list(self.answers.assignment.checks)
         items[:] = sorted((item for item in items if _name(item) in wanted), key=lambda item: wanted.index(_name(item)))  # type: ignore[arg-type] # names are the assignment's literals
 
     @pytest.hookimpl(hookwrapper=True)
@@ -154,10 +161,10 @@ class Checker:
         name = _name(item)
         if call.when == "teardown" or (call.when == "setup" and call.excinfo is None):
             return
-        check = self.findings.assignment.checks[name]  # type: ignore[index] # as above
+        check = self.answers.assignment.checks[name]  # type: ignore[index] # as above
         line = self.lines.get(name, Line())
         result = _result(name, _title(item), check, line, call)
-        if result.verdict is Verdict.BORDERLINE and self.findings.assignment.borderline_earns_points:
+        if result.verdict is Verdict.BORDERLINE and self.answers.assignment.borderline_earns_points:
             result = result.model_copy(update={"points": result.max_points})
         self.results[name] = result
         self.on_result(result)
@@ -205,14 +212,15 @@ def _outcome(call: pytest.CallInfo[None]) -> tuple[Verdict, str]:
     return Verdict.BROKEN, f"{type(error).__name__}: {text}"
 
 
-def run(findings: Findings, on_result: Callable[[CheckResult], None] = lambda result: None) -> tuple[CheckResult, ...]:
+def run(answers: Answers, on_result: Callable[[CheckResult], None] = lambda result: None) -> tuple[CheckResult, ...]:
     """Run the assignment's checks. Nothing in or near the submission, and no plugin of the user's, takes part.
 
     Raises KeyboardInterrupt when the user interrupts it; `on_result` has then had the checks that were done.
     """
-    checker = Checker(findings, on_result)
-    arguments = [str(CHECKS), "-c", os.devnull, f"--rootdir={CHECKS}", "--noconftest", "-p", "no:cacheprovider"]
-    arguments += ["-p", "no:terminal", "-p", "no:logging", "-p", "no:faulthandler", "-p", "no:warnings"]
+    checker = Checker(answers, on_result)
+    arguments = ["--pyargs", CHECKS, "-c", os.devnull, f"--rootdir={Path(__file__).parent}", "--noconftest"]
+    arguments += ["-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:logging", "-p", "no:faulthandler"]
+    arguments += ["-p", "no:warnings"]
     # These collect garbage five times over at the end, which takes longer than the checks.
     arguments += ["-p", "no:unraisableexception", "-p", "no:threadexception"]
     arguments += ["--assert=plain", "--capture=no", "--import-mode=importlib"]
@@ -227,7 +235,7 @@ def run(findings: Findings, on_result: Callable[[CheckResult], None] = lambda re
 
 def _never_ran(checker: Checker) -> Iterable[CheckResult]:
     """A check that the assignment names and pytest did not run is the grader's fault, and must not vanish."""
-    for name, check in checker.findings.assignment.checks.items():
+    for name, check in checker.answers.assignment.checks.items():
         if name not in checker.results:
             yield CheckResult(
                 name=name,

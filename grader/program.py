@@ -20,7 +20,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from grader import ops
 from grader.errors import SubmissionError
 
-SCHEMA_VERSION = 1
 BATCH = "N"
 """The number of images, in a `Shape`."""
 

@@ -197,7 +197,7 @@ class Report(Record):
     """Everything about one graded submission.
 
     `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where capture failed.
-    `seconds` is by stage: capture, analysis, loading, training. `quick_look` names why this is not a graded run
+    `seconds` is by stage: capture, analysis, training (all its runs). `quick_look` names why this is not a graded run
     (fewer epochs than the recipe's, say), or is empty. `interrupted`: Ctrl-C ended the training. `key` says what was
     graded, how, and that this grader wrote it (see `grader.key`); empty in a report that was not kept.
     """

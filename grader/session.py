@@ -9,7 +9,8 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from grader import assignment as assignments
 from grader import grades, key, submission
-from grader.errors import SubmissionError
+from grader.errors import GraderError, SubmissionError
 from grader.render import terminal
 from grader.render.escape import printable
 from grader.render.progress import TrainingProgress
@@ -69,9 +70,9 @@ def grade(wanted: Wanted) -> int:
     place = device.choose(wanted.device)
     grades.check_writable(wanted.output)
     messages = Console(stderr=True)
-    images = data.resolve(wanted.dataset, wanted.data, say=lambda text: messages.print(text, style="dim"))
+    images = data.resolve(wanted.dataset, wanted.data, say=partial(_say, messages))
     if images.note:
-        messages.print(images.note, style="yellow")
+        _say(messages, images.note, style="yellow")
     options = pipeline.Options(
         device=wanted.device,
         static=wanted.static,
@@ -87,10 +88,17 @@ def grade(wanted: Wanted) -> int:
             report = desk.report(item, known[item.assignment])
             reports.append(report)
             if report.interrupted:
-                messages.print(f"Interrupted. The reports so far are in {wanted.output}.")
+                _say(messages, f"Interrupted. The reports so far are in {wanted.output}.", style="")
                 return 130
     _conclude(reports, wanted)
+    if desk.unwritten:
+        raise desk.unwritten[0]
     return outcome.exit_code(reports, known)
+
+
+def _say(messages: Console, text: str, *, style: str = "dim") -> None:
+    """A message for people, word for word: a path may hold what rich would read as markup."""
+    messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def _begin() -> Zygote | None:
@@ -115,6 +123,7 @@ class _Desk:
     secret: bytes
     messages: Console
     sandbox: Sandbox
+    unwritten: list[GraderError] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
         """The report on one submission, shown and kept: an earlier run's where that still stands."""
@@ -130,18 +139,24 @@ class _Desk:
             report = pipeline.grade(item, assignment, self.images, self.options, progress, self.sandbox)
         report = key.sealed(report, address, self.secret)
         try:
-            grades.write(report, self.wanted.output, secret=self.secret)
-        finally:  # a full disk does not take the result from the screen
-            _show(report, self.wanted)
+            self._keep(report)
+        except GraderError as error:  # a full disk takes neither this result nor the next ones from the screen
+            self.unwritten.append(error)
+        _show(report, self.wanted)
         return report
+
+    def _keep(self, report: Report) -> None:
+        file = grades.write(report, self.wanted.output, secret=self.secret)
+        if file.name == grades.UNFINISHED and not self.wanted.quiet:
+            text = f"{report.submission}: the earlier report on this file says more and stays; this one is {file}"
+            _say(self.messages, text)
 
     def _kept(self, item: Submission, address: str) -> Report | None:
         kept = grades.kept(item.name, item.assignment, self.wanted.output, address=address, secret=self.secret)
         if kept is None:
             return None
         if not self.wanted.quiet:
-            since = f"{item.name}: unchanged since {kept.started}: kept (use --fresh to grade again)"
-            self.messages.print(since, style="dim", markup=False, highlight=False, soft_wrap=True)
+            _say(self.messages, f"{item.name}: unchanged since {kept.started}: kept (use --fresh to grade again)")
         return kept.model_copy(update={"path": item.display})  # the same file may have moved
 
 
@@ -152,9 +167,16 @@ def _speak_any_encoding() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _results() -> Console:
+    """Standard output, where a narrow terminal breaks lines but loses no column."""
+    console = Console()
+    console.width = max(console.width, terminal.NARROWEST)
+    return console
+
+
 def _show(report: Report, wanted: Wanted) -> None:
     if not (wanted.as_json or wanted.quiet):
-        Console().print(terminal.scorecard(report))
+        _results().print(terminal.scorecard(report))
 
 
 def _conclude(reports: list[Report], wanted: Wanted) -> None:
@@ -163,7 +185,7 @@ def _conclude(reports: list[Report], wanted: Wanted) -> None:
         sys.stdout.write(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
         sys.stdout.write("\n")
     elif len(reports) > 1 or wanted.quiet:
-        Console().print(terminal.summary(reports))
+        _results().print(terminal.summary(reports))
 
 
 def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Path) -> int:

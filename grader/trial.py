@@ -64,9 +64,28 @@ class Trial:
     quick_look: str = ""
 
     @property
+    def judged(self) -> tuple[TrainingRun, ...]:
+        """The runs that finished an epoch."""
+        return tuple(run for run, correct in zip(self.runs, self.correct, strict=True) if correct)
+
+    @property
     def seconds(self) -> float:
         """Mean seconds of one run; what trained side by side shares its seconds."""
-        return sum(run.seconds / run.side_by_side for run in self.runs) / max(1, len(self.runs))
+        return sum(run.seconds / run.side_by_side for run in self.judged) / max(1, len(self.judged))
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a run was stopped at `PATIENCE` times the budget."""
+        return any(run.ending.out_of_time for run in self.runs)
+
+    @property
+    def skipped(self) -> str:
+        """Why nothing is graded on these runs, or ""."""
+        if self.training.practice:
+            return "practice images: graded on MNIST only"
+        if self.quick_look:
+            return f"quick look, {self.quick_look}: not graded"
+        return "training was interrupted" if self.interrupted else ""
 
     @property
     def device(self) -> str:
@@ -88,7 +107,7 @@ class Accuracy:
     @property
     def measured(self) -> str:
         """The score by the assignment's protocol, and what it is."""
-        score, runs = self.trial.judgement.score, len(self.trial.runs)
+        score, runs = self.trial.judgement.score, len(self.trial.judged)
         if score is None:
             return "no score"
         of = f", mean of {runs} runs" if runs > 1 else ""
@@ -101,12 +120,8 @@ class Accuracy:
 
     @property
     def skipped(self) -> str:
-        """Why there is no verdict on accuracy, or nothing."""
-        if self.trial.training.practice:
-            return "practice images: accuracy is graded on MNIST only"
-        if self.trial.quick_look:
-            return f"quick look, {self.trial.quick_look}: not graded"
-        return "training was interrupted" if self.trial.interrupted else ""
+        """Why there is no verdict on accuracy, or ""."""
+        return self.trial.skipped
 
     @property
     def borderline(self) -> bool:

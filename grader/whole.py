@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -16,8 +17,10 @@ def write_whole(file: Path, content: bytes | str, *, mode: int = 0o666) -> None:
     own. Raises GraderError, and leaves an older file as it was, when that does not work.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
+        if not file.name:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:

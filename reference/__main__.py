@@ -1,9 +1,9 @@
 """Grade the published models and write RESULTS.md: `nox -s reference -- [--seeds N] [--data DIR] [NAME...]`.
 
-NAME is a part of "assignment/file", such as `sub_8k`; without any, all models. What was measured before stays in
-measured.json: `--seeds 5` trains only the seeds that are missing there, where the others come from this machine with
-these versions. So the long runs can be done one by one, and in several terminals at once. `--remark` is what a reader
-of the numbers should know, such as other work that made the machine slow.
+NAME is an assignment, a file or both: `mnist_8k`, `sub_8k`, `mnist_8k/sub_8k`; without any, all models. What was
+measured before stays in measured.json: `--seeds 5` trains only the seeds that are missing there, where the others come
+from this machine with these versions. So the long runs can be done one by one, and in several terminals at once.
+`--remark` is what a reader of the numbers should know, such as other work that made the machine slow.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from grader import assignment, environment, pipeline, submission
+from grader.__main__ import guarded
 from grader.errors import GraderError
 from grader.render import terminal
 from grader.render.progress import TrainingProgress
@@ -37,23 +38,32 @@ def main(
     remark: str = "",
 ) -> None:
     """Measure the models named (all, if none) on MNIST and write RESULTS.md."""
-    messages = Console(stderr=True)
+    raise typer.Exit(guarded(lambda: measure(names or [], seeds=seeds, device=device, data=data, remark=remark)))
+
+
+def measure(names: list[str], *, seeds: int, device: str, data: Path | None, remark: str) -> int:
+    """See `main`. Raises GraderError, and KeyboardInterrupt, which leaves the model in hand unmeasured."""
+    messages = Console(stderr=True, markup=False, highlight=False)
     known = assignment.load_all(ROOT)
-    images = resolve("mnist", data, say=messages.print)
     claims = measurement.read_claims()
-    for name in _wanted(list(claims), names or []):
+    wanted = _wanted(list(claims), names)
+    for name in wanted:
         file = measurement.HERE / f"{name}.py"
         done = _seeds_done(name, device)
         if done >= seeds:
             messages.print(f"{name}: {done} seeds are measured already")
             continue
+        images = resolve("mnist", data, say=messages.print)
         options = pipeline.Options(device=device, seeds=seeds - done, first_seed=done, train_anyway=True)
         (found,) = submission.discover([file], known, root=ROOT)
         with isolation.choose() as sandbox, TrainingProgress(found.name, console=messages) as progress:
             report = pipeline.grade(found, known[found.assignment], images, options, progress, sandbox)
         Console().print(terminal.scorecard(report))
+        if report.interrupted:
+            raise KeyboardInterrupt
         _keep(name, measurement.of_report(report, remark))
     write_whole(measurement.RESULTS, measurement.results(claims, measurement.read_measurements()))
+    return 0
 
 
 def _seeds_done(name: str, device: str) -> int:
@@ -75,9 +85,13 @@ def _keep(name: str, found: measurement.Measurement) -> None:
 
 def _wanted(known: list[str], names: list[str]) -> list[str]:
     for name in names:
-        if not any(name in item for item in known):
+        if not any(_means(name, item) for item in known):
             raise GraderError(f"There is no reference model {name!r}; known: {', '.join(known)}.")
-    return [item for item in known if not names or any(item.endswith(f"/{name}") or name == item for name in names)]
+    return [item for item in known if not names or any(_means(name, item) for name in names)]
+
+
+def _means(name: str, item: str) -> bool:
+    return name == item or name in item.split("/")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def _capture(
         if isinstance(error, KeyboardInterrupt):
             raise
         raise explain.explained(error, filename) from error
-    return Captured(program.read(text), dict(zip(request["seeds"], blobs, strict=True)), seconds=0.0)
+    return Captured(program.read(text), dict(zip(request["seeds"], blobs, strict=True)))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The command line from end to end: a file goes in; a scorecard, two JSON files and an exit code come out."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,33 @@ def test_analyse_prints_the_analysis_without_training(tmp_path):
     assert analysis["total_parameters"] == 6260
     assert analysis["receptive_field"]["rows"] == 28
     assert analysis["receptive_field"]["coverage"]["pixels"] == 1.0
+
+
+def test_a_folder_in_place_of_an_output_file_ends_with_3(tmp_path):
+    submission = tmp_path / "tiny.py"
+    submission.write_text(TINY)
+    done = run("analyse", submission, "--assignment", "mnist_20k", "--output", "/")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("The grader cannot work here: / cannot be written: Is a directory.")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_behind_standard_output_ends_with_3():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "grader", "explain", "gap"]
+        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0].startswith("The grader cannot work here: ")
+
+
+def test_a_project_folder_with_brackets_in_its_name_is_no_obstacle(tmp_path):
+    room = tmp_path / "[2026] course"
+    room.mkdir()
+    for name in ("grader", "assignments"):
+        shutil.copytree(ROOT / name, room / name, ignore=shutil.ignore_patterns("__pycache__"))
+    file = "assignments/mnist_8k/submissions/example.py"
+    done = run("grade", file, "--static", "--dataset", "practice", "--json", "--quiet", cwd=room)
+    assert (done.returncode, Report.model_validate_json(done.stdout).verdict) == (0, "passed")
 
 
 def test_help_loads_no_torch():

@@ -16,6 +16,7 @@ from grader import explain, judge, plugin, trial
 from grader.render import explanation
 from grader.report import CheckResult, Verdict
 from grader.submission import UsageError
+from grader.training.records import Ending
 from tests.static_grading import every_check, plain, report
 
 ROOT = Path(__file__).parents[1]
@@ -37,14 +38,14 @@ def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
     """The checks on a training of one run: `number` of `total` images correct, or done in `number` seconds."""
     limits = every_check().limits
     judgement = judge.verdict([Fraction(number, total or number)], judge.exact(limits.accuracy))
-    run = SimpleNamespace(seconds=float(number), side_by_side=1, device="cpu", ending=SimpleNamespace(finished=True))
+    run = SimpleNamespace(seconds=float(number), side_by_side=1, device="cpu", ending=Ending(finished=True))
     training = SimpleNamespace(protocol="best", threshold=limits.accuracy, practice=False)
     done = trial.Trial((run,), ((number,),), judgement, training, interrupted=False)
     nothing = dict.fromkeys(("parameters", "structure", "receptive_field", "behaviour", "recipe"))
-    findings = plugin.Findings(
+    answers = plugin.Answers(
         assignment=every_check(), **nothing, training=lambda: done, accuracy=lambda: done.accuracy, train_anyway=True
     )
-    return plain(plugin.run(findings))
+    return plain(plugin.run(answers))
 
 
 def told(check: CheckResult) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reports are on disk whole or not at all, and the last final one stands."""
+"""Reports are on disk whole or not at all, and one that says more stands."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def test_a_report_is_recognised_after_it_was_written_and_read(example, tmp_path)
     assert key.is_genuine(again, SECRET)
 
 
-def test_a_final_report_at_its_address_is_kept(tmp_path):
+def test_a_full_report_at_its_address_is_kept(tmp_path):
     write(examples.passed(), tmp_path)
     assert kept(tmp_path) == sealed(examples.passed())
     assert kept(tmp_path, "b" * 64) is None
     assert kept(tmp_path, name="bob") is None
 
 
-@pytest.mark.parametrize("more", [{"interrupted": True}, {"quick_look": "1 of 15 epochs"}, {"verdict": Verdict.BROKEN}])
-def test_a_report_that_says_nothing_final_is_not_kept(tmp_path, more):
+@pytest.mark.parametrize("more", [{"interrupted": True}, {"verdict": Verdict.BROKEN}])
+def test_a_report_that_is_not_finished_is_not_kept(tmp_path, more):
     write(examples.report(**more), tmp_path)
     assert kept(tmp_path) is None
 
@@ -146,8 +146,16 @@ def test_a_report_cut_at_any_byte_is_not_kept(tmp_path):
         assert kept(tmp_path) is None
 
 
-@pytest.mark.parametrize("more", [{"interrupted": True}, {"quick_look": "1 of 15 epochs"}])
-def test_a_report_that_says_nothing_final_does_not_replace_one_that_does(tmp_path, more):
+LESS = {
+    "an interrupted training": {"interrupted": True},
+    "a quick look": {"quick_look": "1 of 15 epochs"},
+    "static checks": {"quick_look": "static checks only (--static)", "training": None},
+    "practice images": {"training": examples.practice().training},
+}
+
+
+@pytest.mark.parametrize("more", LESS.values(), ids=LESS)
+def test_a_report_does_not_replace_one_that_says_more(tmp_path, more):
     write(examples.passed(), tmp_path)
     beside = write(examples.report(**more), tmp_path, "b" * 64)
     assert beside.name == "report.unfinished.json"
@@ -155,6 +163,21 @@ def test_a_report_that_says_nothing_final_does_not_replace_one_that_does(tmp_pat
     assert kept(tmp_path) == sealed(examples.passed())
     write(examples.passed(), tmp_path)
     assert names(beside.parent) == ["model_analysis_results.json", "report.json"]
+
+
+def test_static_checks_beside_a_full_report_are_kept_as_well(tmp_path):
+    static = examples.report(**LESS["static checks"])
+    write(examples.passed(), tmp_path)
+    write(static, tmp_path, "b" * 64)
+    assert kept(tmp_path, "b" * 64) == sealed(static, "b" * 64)
+    assert kept(tmp_path) == sealed(examples.passed())
+
+
+def test_a_full_report_without_training_replaces_one_that_was_trained_anyway(tmp_path):
+    write(examples.passed(), tmp_path)
+    file = write(examples.report(training=None, verdict=Verdict.FAILED), tmp_path, "b" * 64)
+    assert file.name == "report.json"
+    assert report.read(file.read_bytes()).verdict is Verdict.FAILED
 
 
 def test_a_changed_submission_replaces_the_report_of_the_older_one(tmp_path):

@@ -489,7 +489,7 @@ def test_a_diverged_training_stops_and_says_so():
 def test_a_used_up_time_budget_stops_within_the_epoch():
     done = trained(program(), budget_seconds=0)
     assert done.epochs == ()
-    assert done.ending == Ending(False, "the time budget of 0 s ended in epoch 1")
+    assert done.ending == Ending(False, "its 0 s were over in epoch 1", out_of_time=True)
     assert done.images_per_second == 0
 
 

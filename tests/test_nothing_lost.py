@@ -167,6 +167,34 @@ def test_a_full_disk_is_said_and_neither_earlier_reports_nor_the_scorecard_is_lo
     assert "bob" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("more", [{}, {"as_json": True}, {"quiet": True}])
+def test_on_a_full_disk_the_whole_class_is_still_graded_and_shown(room, monkeypatch, capsys, more):
+    def full(*_, **__):
+        raise GraderError("No space left on device")
+
+    monkeypatch.setattr(grades, "write", full)
+    with pytest.raises(GraderError, match="No space left"):
+        room.run(**more)
+    assert room.graded == list(CLASS)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in CLASS)
+
+
+def test_a_report_that_says_less_stays_beside_the_one_that_says_more_and_its_place_is_named(room, capsys):
+    room.run()
+    room.accident = lambda name: {"quick_look": "static checks only (--static)"}
+    room.run(static=True)
+    assert all(not found.quick_look for found in room.reports().values())
+    said = "ada: the earlier report on this file says more and stays; this one is"
+    assert said in capsys.readouterr().err
+
+
+def test_a_message_shows_a_path_as_it_is(room, capsys):
+    room.accident = lambda name: {"interrupted": True}
+    room.run(output=room.folder / "[red]course[/b]")
+    assert "[red]course[/b]" in capsys.readouterr().err
+
+
 def test_a_read_only_folder_is_said_before_anything_is_graded(room, monkeypatch):
     def read_only(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from grader.assignment import CheckName, load_all
+from grader.errors import GraderError
 from grader.report import Verdict
+from grader.sandbox import isolation
 from reference import __main__ as command
 from reference import measurement
-from tests import static_grading
+from tests import report_examples, static_grading
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reference"
@@ -185,9 +187,44 @@ def test_where_nothing_is_left_to_measure_the_page_is_written_anew(tmp_path, mon
     monkeypatch.setattr(command, "resolve", lambda *_, **__: None)
     monkeypatch.setattr(command, "_seeds_done", lambda *_: 1)
     monkeypatch.setattr(measurement, "RESULTS", tmp_path / "RESULTS.md")
-    command.main()
+    assert command.measure([], seeds=1, device="cpu", data=None, remark="") == 0
     expected = measurement.results(measurement.read_claims(), measurement.read_measurements())
     assert measurement.RESULTS.read_text(encoding="utf-8") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("sub_8k", ["mnist_8k/sub_8k"]),
+        ("mnist_8k/sub_8k", ["mnist_8k/sub_8k"]),
+        ("mnist_20k", ["mnist_20k/model_a", "mnist_20k/model_b", "mnist_20k/dual_block", "mnist_20k/dsconv_se"]),
+    ],
+)
+def test_a_name_is_that_of_a_file_or_of_an_assignment(name, meant):
+    assert command._wanted(list(measurement.read_claims()), [name]) == meant
+
+
+def test_a_name_that_nothing_has_is_an_error_that_lists_all():
+    with pytest.raises(GraderError, match=r"no reference model 'dual'; known: .*mnist_20k/dual_block"):
+        command._wanted(list(measurement.read_claims()), ["dual"])
+
+
+@pytest.mark.parametrize("less", [{"interrupted": True}, {"quick_look": "2 of 15 epochs"}, {"training": None}])
+def test_a_run_that_was_cut_short_is_no_measurement(less):
+    with pytest.raises(GraderError, match="was not trained in full on MNIST"):
+        measurement.of_report(report_examples.report(**less))
+
+
+def test_ctrl_c_leaves_the_model_in_hand_unmeasured(monkeypatch):
+    kept = []
+    monkeypatch.setattr(command, "resolve", lambda *_, **__: None)
+    monkeypatch.setattr(command, "_seeds_done", lambda *_: 0)
+    monkeypatch.setattr(command, "_keep", lambda *_: kept.append(1))
+    monkeypatch.setattr(command.pipeline, "grade", lambda *_: report_examples.report(interrupted=True))
+    monkeypatch.setattr(command.isolation, "choose", lambda: isolation.Fresh())
+    with pytest.raises(KeyboardInterrupt):
+        command.measure(["sub_8k"], seeds=1, device="cpu", data=None, remark="")
+    assert kept == []
 
 
 @pytest.mark.parametrize(

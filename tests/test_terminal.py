@@ -88,7 +88,7 @@ def test_the_layer_table_loses_nothing_in_80_columns():
     (conv5,) = [line.split() for line in lines if line.startswith("conv5")]
     assert conv5 == ["conv5", "Conv2d", "16×7×7", "2,320", "37.1", "%", "28", "4", "114", "k", "26"]
     assert any("AdaptiveAvgPool2d" in line for line in lines)
-    first_column = "".join(line[:13].strip() for line in lines)
+    first_column = "".join(line[:16].strip() for line in lines)
     assert "blocks.2.depthwise_separable.conv" in first_column
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from grader import assignment, findings, pipeline, trial
+from grader.clock import Clock
 from grader.errors import SubmissionError
 from grader.judge import Judge
 from grader.report import Curve, EpochRow, Verdict
@@ -24,7 +27,7 @@ ASSIGNMENT = assignment.load(Path(__file__).parents[1] / "assignments" / "mnist_
 IMAGES = images()
 SEEDS = (3, 4, 5)
 PROGRAM = program().model_copy(update={"seeds": SEEDS})
-CAPTURED = Captured(PROGRAM, {seed: values() for seed in SEEDS}, 0.0)
+CAPTURED = Captured(PROGRAM, {seed: values() for seed in SEEDS})
 
 
 class Here:
@@ -70,7 +73,7 @@ def tried(captured=CAPTURED, **more):
 
 
 def one_run(**recipe):
-    captured = Captured(program(**recipe).model_copy(update={"seeds": SEEDS}), {SEEDS[0]: values()}, 0.0)
+    captured = Captured(program(**recipe).model_copy(update={"seeds": SEEDS}), {SEEDS[0]: values()})
     (run,) = tried(captured, seeds=1).training.runs
     return run
 
@@ -87,7 +90,7 @@ def test_all_seeds_that_were_asked_for_train_together_and_the_processes_are_gone
 def test_a_close_call_gets_two_more_seeds_at_a_time(monkeypatch):
     monkeypatch.setattr(trial.judging, "another_seed", lambda scores, *_, **__: len(scores) < 3)
     wanted = program().model_copy(update={"seeds": (0, 1, 2, 3, 4)})
-    captured = Captured(wanted, {seed: values() for seed in range(5)}, 0.0)
+    captured = Captured(wanted, {seed: values() for seed in range(5)})
     done = trial.run(
         captured,
         ASSIGNMENT,
@@ -129,7 +132,6 @@ def test_steps_that_were_never_taken_are_not_in_the_curve():
     captured = Captured(
         program(schedule={"learning_rate": [curve(rates)]}).model_copy(update={"seeds": SEEDS}),
         {SEEDS[0]: values()},
-        0.0,
     )
     (run,) = tried(captured, seeds=1, epochs=1).training.runs
     assert run.learning_rate == Curve(first=0.1, lowest=0.1, highest=0.1, last=0.1)
@@ -168,6 +170,29 @@ def test_ctrl_c_before_the_first_epoch_is_a_report_without_a_score(monkeypatch):
     assert done.training.score is None
 
 
+def test_runs_that_were_interrupted_before_their_first_epoch_count_neither_as_runs_nor_as_seconds(monkeypatch):
+    def only_the_first_begins(self, task, values):
+        (first,) = train_here(task, {SEEDS[0]: values[SEEDS[0]]})
+        others = (TrainingRun(seed, "cpu", (), INTERRUPTED, True, None, side_by_side=2) for seed in SEEDS[1:])
+        return first, *others
+
+    monkeypatch.setattr(Here, "run", only_the_first_begins)
+    done = tried()
+    assert len(done.runs) == 3
+    assert "(mean of last 3)" in done.accuracy.measured
+    assert done.seconds == done.runs[0].seconds > 0
+    assert done.interrupted
+
+
+def test_the_stage_training_is_the_time_of_all_rounds_not_of_one_run(monkeypatch):
+    monkeypatch.setattr(findings, "run_trial", lambda *_, **__: time.sleep(0.02))
+    monkeypatch.setattr(findings.Findings, "data", SimpleNamespace(training=None, test_labels=[0]))
+    source = Source("practice", practice=True, train_images=0)
+    clock = Clock()
+    findings.Findings(CAPTURED, ASSIGNMENT, source, pipeline.Options(device="cpu"), _Progress(), clock).train()
+    assert clock.seconds["training"] >= 0.02
+
+
 def test_a_process_that_dies_ends_the_trial_and_is_cleared_away(monkeypatch):
     def die(self, *_, **__):
         raise SubmissionError("The training process was ended by SIGKILL.")
@@ -186,7 +211,7 @@ def test_a_training_that_failed_is_not_tried_again_for_the_next_check(monkeypatc
     calls: list[int] = []
     monkeypatch.setattr(findings, "run_trial", fail)
     source = Source("practice", practice=True, train_images=0)
-    found = findings.Findings(CAPTURED, ASSIGNMENT, source, pipeline.Options(device="cpu"), _Progress())
+    found = findings.Findings(CAPTURED, ASSIGNMENT, source, pipeline.Options(device="cpu"), _Progress(), Clock())
     for _ in range(2):
         with pytest.raises(SubmissionError, match="SIGKILL"):
             found.train()

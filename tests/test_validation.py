@@ -79,7 +79,7 @@ def crew(monkeypatch):
 
 
 def captured(**recipe):
-    return Captured(program(**recipe).model_copy(update={"seeds": (SEED,)}), {SEED: values()}, 0.0)
+    return Captured(program(**recipe).model_copy(update={"seeds": (SEED,)}), {SEED: values()})
 
 
 def tried(asked=ASSIGNMENT, labels=TEST_LABELS, **recipe):

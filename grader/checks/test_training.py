@@ -17,9 +17,12 @@ def test_accuracy(accuracy, show, skip, too_close_to_call):
     assert accuracy.passed, accuracy.explanation
 
 
-def test_time_budget(training, limits, show):
+def test_time_budget(training, limits, show, skip):
     """Training fits the time budget."""
     show(measured=f"{training.seconds:.0f} s", limit=f"<= {limits.seconds:.0f} s")
+    if training.skipped:
+        skip(training.skipped)
+    assert not training.out_of_time, f"a run was stopped, long after the budget of {limits.seconds:.0f} seconds"
     assert training.seconds <= limits.seconds, (
         f"one run takes {training.seconds:.0f} seconds on {training.device}; the budget is {limits.seconds:.0f}"
     )

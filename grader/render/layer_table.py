@@ -24,7 +24,7 @@ def layer_table(report: Report) -> RenderableType:
     table.add_column(module, overflow="fold")
     table.add_column(kind, no_wrap=True)
     for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name.replace("-", "-\n"), justify="right", no_wrap=True)
     for row in report.layers:
         table.add_row(*_cells(row))
     return Group(section("Layers"), table, _total(report))

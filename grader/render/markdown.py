@@ -61,7 +61,7 @@ def code(text: str, limit: int = 300) -> str:
 def _header(report: Report) -> list[str]:
     mark = MARKS[report.verdict]
     parts = [
-        f"## {mark.symbol} {prose(report.submission, 80)}: {mark.words}, {notices.total(report)}",
+        f"## {mark.symbol} {prose(report.submission, 80)}: {notices.verdict(report)}, {notices.total(report)}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
     return [*parts, *(f"> **{prose(title)}**<br>{prose(text)}" for title, text in notices.banners(report))]

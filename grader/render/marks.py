@@ -29,12 +29,6 @@ MARKS = {
 }
 
 
-def headline(verdict: Verdict) -> Text:
-    """Symbol and word: "✗ failed"."""
-    mark = MARKS[verdict]
-    return Text(f"{mark.symbol} {mark.words}", style=f"bold {mark.style}")
-
-
 def label(verdict: Verdict) -> Text:
     """Symbol and the verdict's own name, for a table: "≈ borderline"."""
     return Text(f"{MARKS[verdict].symbol} {verdict}", style=MARKS[verdict].style)

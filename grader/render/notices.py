@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from grader.render import words
 from grader.render.escape import printable
-from grader.report import Environment, Problem, Report
+from grader.render.marks import MARKS
+from grader.report import Environment, Problem, Report, Verdict
 
 PRACTICE = (
     "MNIST was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
@@ -26,6 +27,13 @@ def banners(report: Report) -> list[Notice]:
     if report.quick_look:
         found.append(("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
     return found
+
+
+def verdict(report: Report) -> str:
+    """The verdict in words: "passed so far" where a required check is still to come."""
+    to_come = any(check.required and check.verdict is Verdict.SKIPPED for check in report.checks)
+    so_far = " so far" if report.verdict is Verdict.PASSED and to_come else ""
+    return MARKS[report.verdict].words + so_far
 
 
 def problem(found: Problem) -> Notice:

@@ -21,16 +21,19 @@ from grader.render.accuracy import accuracy
 from grader.render.check_lines import check_lines, hint_lines
 from grader.render.escape import printable
 from grader.render.layer_table import layer_table
-from grader.render.marks import MARKS, bullets, headline, label, section
+from grader.render.marks import MARKS, bullets, label, section
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
 
 WIDEST = 100
 """Longer lines are harder to read than they are worth."""
 
+NARROWEST = 60
+"""In fewer columns, names would be lost."""
+
 
 def scorecard(report: Report) -> RenderableType:
-    """The whole report of one submission, 80 to 100 columns wide."""
+    """The whole report of one submission, 60 to 100 columns wide."""
     parts: list[RenderableType] = [_header(report), *(_banner(*notice) for notice in notices.banners(report))]
     if report.problem is not None:
         parts.append(_problem(report, report.problem))
@@ -61,10 +64,15 @@ def _header(report: Report) -> RenderableType:
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(ratio=1, overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(Text(printable(report.submission, 80), style="bold"), headline(report.verdict))
+    grid.add_row(Text(printable(report.submission, 80), style="bold"), _headline(report))
     grid.add_row(Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold"))
     title = Text(printable(report.assignment_title, 60), style="bold")
     return Panel(grid, title=title, title_align="left", border_style=MARKS[report.verdict].style, padding=(0, 1))
+
+
+def _headline(report: Report) -> Text:
+    mark = MARKS[report.verdict]
+    return Text(f"{mark.symbol} {notices.verdict(report)}", style=f"bold {mark.style}")
 
 
 def _banner(title: str, text: str) -> RenderableType:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,12 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A Program, the initial weights for each of its seeds (safetensors), and the seconds that capturing took."""
+    """A Program, and the initial weights for each of its seeds (safetensors)."""
 
     program: Program
     values: dict[int, bytes]
-    seconds: float
-    isolation: str = child.LEVEL
 
 
 def capture(
@@ -49,7 +46,6 @@ def capture(
     `sandbox` is where it runs: one of `isolation.choose()` for all submissions, or a fresh process for this one alone.
     Raises SubmissionError when it cannot be captured, GraderError when the sandbox fails.
     """
-    started = time.perf_counter()
     request = {
         "source": _text(source),
         "filename": filename,
@@ -66,8 +62,7 @@ def capture(
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError("The captured network does not belong to this assignment: its shapes are others.")
     _check_steps(found.recipe, assignment, train_images)
-    level = sandbox.isolation.name if sandbox else child.LEVEL
-    return Captured(found, dict(zip(seeds, parts[1:], strict=True)), time.perf_counter() - started, level)
+    return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
 
 
 def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:

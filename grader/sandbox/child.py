@@ -25,9 +25,8 @@ from typing import IO, Any
 from grader.sandbox import lock, outcome, removal, reply
 from grader.sandbox.outcome import Limits, Outcome
 
-__all__ = ["LEVEL", "PROGRAM", "Limits", "environment", "run"]
+__all__ = ["PROGRAM", "Limits", "environment", "run"]
 
-LEVEL = "1 process"
 PROGRAM = Path(__file__).resolve().parents[1] / "capture" / "__main__.py"
 _END_SECONDS = 1.0  # that the child's supervisor may take to end what the child has started
 

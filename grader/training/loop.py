@@ -63,7 +63,7 @@ def train(
         try:
             epoch = engine.epoch(number, last)
         except _OutOfTimeError:
-            return Ending(False, f"the time budget of {budget_seconds:,.0f} s ended in epoch {number}")
+            return Ending(False, f"its {budget_seconds:,.0f} s were over in epoch {number}", out_of_time=True)
         feedback = yield epoch
         if found := ending(recipe, epoch, feedback, engine.tell):
             return found

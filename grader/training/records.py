@@ -57,10 +57,14 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How training ended: `finished`, or why not. A finished one may name the recipe's own early stop as its reason."""
+    """How training ended: `finished`, or why not. A finished one may name the recipe's own early stop as its reason.
+
+    `out_of_time`: it was stopped at its limit of seconds.
+    """
 
     finished: bool
     stopped_because: str = ""
+    out_of_time: bool = False
 
 
 INTERRUPTED = Ending(finished=False, stopped_because="interrupted")

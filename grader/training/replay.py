@@ -140,7 +140,7 @@ def train(
         for seed, epoch in done.items():
             found = ending(recipe, epoch, feedback.get(seed), engine.members[seed].update.tell)
             if found is None and engine.seconds > budget_seconds * len(networks) and number < last:
-                found = Ending(False, f"the time budget of {budget_seconds:,.0f} s ended with epoch {number}")
+                found = Ending(False, f"its {budget_seconds:,.0f} s were over with epoch {number}", out_of_time=True)
             endings |= {seed: found} if found else {}
         if len(endings) == len(networks):
             break

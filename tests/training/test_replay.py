@@ -239,7 +239,7 @@ def test_a_used_up_time_budget_ends_training_with_the_epoch():
     found = together(program(**recipe(epochs=4)), [3, 4], images(), budget_seconds=0)
     for epochs, ending, _ in found.values():
         assert len(epochs) == 1
-        assert ending == Ending(False, "the time budget of 0 s ended with epoch 1")
+        assert ending == Ending(False, "its 0 s were over with epoch 1", out_of_time=True)
 
 
 def test_missing_feedback_is_the_graders_fault():

@@ -102,7 +102,7 @@ def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared)
 
 def test_epochs_and_the_time_budget_reach_the_process(shared):
     assert len(trained(shared, epochs=1).epochs) == 1
-    assert trained(shared, budget_seconds=0).ending == Ending(False, "the time budget of 0 s ended in epoch 1")
+    assert trained(shared, budget_seconds=0).ending == Ending(False, "its 0 s were over in epoch 1", out_of_time=True)
 
 
 def test_what_is_sent_holds_the_training_images_and_no_label_of_a_test_image():
