@@ -116,8 +116,9 @@ def _fraction(value: float) -> float:
 class Limits(Table):
     """What a submission is measured against, and how much of it the grader is willing to run.
 
-    `parameters` counts trainable ones; `receptive_field` is the least number of pixels across, at the last feature map;
-    `accuracy` (0 to 1) the least on the test images; `seconds` the time budget of one training run.
+    `parameters` bounds those that count (see `grader.analysis.parameters`); `receptive_field` is the least number of
+    pixels across, at the last feature map; `accuracy` (0 to 1) the least on the test images; `seconds` the time budget
+    of one training run.
 
     The others protect the grader: what is beyond them is refused before it runs. `nodes` operators in a graph,
     `weights` numbers in all tensors of the model, `multiply_adds` per image, `steps` of the optimizer in one run.

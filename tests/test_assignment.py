@@ -246,7 +246,7 @@ def test_the_brief_names_the_limits_and_points_that_the_grader_uses(shipped, nam
     assignment = shipped[name]
     words = f"{'at most' if assignment.limits.parameters.inclusive else 'fewer than'}"
     rules = {
-        "Trainable parameters": (f"{words} {assignment.limits.parameters.number:,}", "parameter_limit"),
+        "Parameters": (f"{words} {assignment.limits.parameters.number:,}", "parameter_limit"),
         "Epochs": (f"at most {assignment.limits.epochs}", "epochs"),
         "Receptive field": (f"{assignment.limits.receptive_field} pixels or more", "receptive_field"),
         "Test accuracy": (f"at least {assignment.limits.accuracy:.1%}".replace("%", " %"), "accuracy"),

@@ -61,3 +61,4 @@ def configure_optimizers(model, steps_per_epoch, epochs):
 
 
 # GRADIENT_CLIP_NORM = 1.0  # scale gradients down to this norm
+# STOP_AT_ACCURACY = 0.995  # end training at the first epoch that reaches it on 5,000 images that are held back
