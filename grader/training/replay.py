@@ -2,7 +2,8 @@
 
 In: networks of one recipe, one for each seed, and the images. Out: what `loop.train` gives, for all seeds together, up
 to rounding. Whatever changes from step to step is read from tensors on the device: the order of the images, the number
-of the step, learning rate, momentum. The host only replays, and waits once an epoch.
+of the step, learning rate, momentum. Images are augmented some batches ahead, with each batch's own draws. The host
+only replays, and waits once an epoch.
 
 Unmeasured: no GPU was at hand when this was written. Tests hold it to `loop` on a CPU, where a recorded step is the
 step itself, and on a GPU where there is one.
@@ -26,13 +27,19 @@ from grader.program import Recipe
 from grader.training import augment
 from grader.training import device as devices
 from grader.training.data import TrainingData
-from grader.training.loop import EVALUATION_BATCH, check_steps, ending, loss_function, must_learn, order, seeds
+from grader.training.loop import check_steps, ending, loss_function, must_learn, order, seeds
 from grader.training.records import Ending, Epoch, Feedback
 from grader.training.update import NotRecordableError as NotRecordableError
 from grader.training.update import Update
 
 WARM_UPS = 3
 """Steps before one is recorded: libraries then have chosen their kernels and fetched their memory."""
+
+AUGMENTED_AHEAD = 2_048
+"""Images that are augmented at once, some batches ahead: augmentation is many small kernels, whatever their number."""
+
+LOOKED_AT = 2_500
+"""Test images at once: few kernels, and their activations fit beside those of many seeds."""
 
 Work = Callable[[], None]
 
@@ -76,8 +83,9 @@ class CudaGraphs:
                 self._at_once(branches)
         except RuntimeError as error:
             self._recover(generators)
-            first = error.__context__ or error  # the end of a broken recording raises once more, and says less
-            raise NotRecordableError(f"no CUDA graph can hold it: {_first_line(first)}") from error
+            # The end of a broken recording raises once more, and says less. It gets no name here: its traceback holds
+            # this frame, and with it the memory of the recording.
+            raise NotRecordableError(f"no CUDA graph can hold it: {_first_line(error.__context__ or error)}") from None
         return graph.replay
 
     def _at_once(self, branches: Sequence[Work]) -> None:
@@ -174,9 +182,7 @@ class _Engine:
         with devices.repeatable(self._device, seeds(self._seeds[0], number).dropout):
             devices.synchronize(self._device)
             started = time.perf_counter()
-            for _ in range(self._whole):
-                self._step()
-            self._tail()
+            self.train()
             devices.synchronize(self._device)
             trained = time.perf_counter()
             self._evaluate()
@@ -185,10 +191,18 @@ class _Engine:
         evaluation = time.perf_counter() - trained
         return {seed: member.end(number, trained - started, evaluation) for seed, member in self.members.items()}
 
+    def train(self) -> None:
+        """Replay the steps of one epoch."""
+        for augment_ahead, steps in self._lots:
+            augment_ahead()
+            for step in steps:
+                step()
+
     def _record(self, recorder: Recorder, recipe: Recipe, images: int) -> None:
-        """Record a step, the shorter last step of an epoch where there is one, and the look at the test images."""
-        batches = order(images, recipe.batch_size, 0)
-        self._whole, rest = divmod(sum(len(batch) for batch in batches), recipe.batch_size)
+        """Record what an epoch repeats: images made ahead, a step, a shorter last step, the look at the test images."""
+        sizes = [len(batch) for batch in order(images, recipe.batch_size, 0)]
+        ahead = _batches_ahead(recipe.batch_size)
+        lots = [tuple(sizes[begin : begin + ahead]) for begin in range(0, len(sizes), ahead)]
         members = list(self.members.values())
         generators = [member.generator for member in members]
 
@@ -203,15 +217,16 @@ class _Engine:
                 member.rewind()
             return recorder.record(branches, generators)
 
-        self._step = recorded(lambda member: member.step(recipe.batch_size)) if self._whole else _nothing
-        self._tail = recorded(lambda member: member.step(rest)) if rest else _nothing
+        augmented = {lot: recorded(partial(_Member.augment_ahead, sizes=lot)) for lot in dict.fromkeys(lots)}
+        steps = {size: recorded(partial(_Member.step, size=size)) for size in dict.fromkeys(sizes)}
+        self._lots = [(augmented[lot], [steps[size] for size in lot]) for lot in lots]
         self._evaluate = recorded(_Member.evaluate)
         for member in members:
             member.update.reset()
 
 
-def _nothing() -> None:
-    """The tail of an epoch whose images fill whole batches, or the whole batches of an epoch that is less than one."""
+def _batches_ahead(batch_size: int) -> int:
+    return max(1, AUGMENTED_AHEAD // batch_size)
 
 
 def _distinct(network: Network) -> list[Tensor]:
@@ -241,8 +256,11 @@ class _Member:
         self._loss = loss_function(recipe.loss, device)
         self.generator = torch.Generator(device)
         self._order = torch.arange(len(images.train), device=device)
-        self._rows = torch.arange(recipe.batch_size, device=device)
+        self._rows = torch.arange(recipe.batch_size * _batches_ahead(recipe.batch_size), device=device)
+        self._ahead = torch.zeros((len(self._rows), *self._augment.output_shape), device=device)
+        self._answers = torch.zeros(len(self._rows), dtype=torch.int64, device=device)
         self._position = torch.zeros((), dtype=torch.int64, device=device)
+        self._place = torch.zeros((), dtype=torch.int64, device=device)
         self._number = torch.zeros((), dtype=torch.int64, device=device)
         self._losses = torch.zeros((), dtype=torch.float64, device=device)
         self._correct = torch.zeros((), dtype=torch.int64, device=device)
@@ -264,25 +282,35 @@ class _Member:
 
     def rewind(self) -> None:
         """Stand before the first image, with nothing counted."""
-        for counter in (self._position, self._number, self._losses, self._correct):
+        for counter in (self._position, self._place, self._number, self._losses, self._correct):
             counter.zero_()
 
+    @torch.no_grad()
+    def augment_ahead(self, sizes: Sequence[int]) -> None:
+        """Gather and augment the next batches, of these sizes."""
+        count = sum(sizes)
+        chosen = self._order[self._position + self._rows[:count]]
+        self._ahead[:count].copy_(self._augment.batches(self._images.train[chosen], sizes, self.generator))
+        self._answers[:count].copy_(self._images.labels[chosen])
+        self._position += count
+        self._place.zero_()
+
     def step(self, size: int) -> None:
-        """Gather, augment, forward, backward, clip, update; and count."""
+        """Forward, backward, clip, update; and count."""
         self._network.train()
         loss, right = self._forward(size)
         self.update.step(torch.autograd.grad(loss, self._learned), self._number)
         with torch.no_grad():
-            self._losses += loss.double() * size if self._recipe.loss.reduction == "mean" else loss.double()
+            self._losses.add_(loss, alpha=size if self._recipe.loss.reduction == "mean" else 1)
             self._correct += right
-            self._position += size
+            self._place += size
             self._number += 1
 
     @torch.no_grad()
     def evaluate(self) -> None:
         """Logits of all test images, from the eval graph."""
         self._network.eval()
-        batches = torch.split(self._images.test, EVALUATION_BATCH)
+        batches = torch.split(self._images.test, LOOKED_AT)
         logits = torch.cat([self._network(self._prepare(images)) for images in batches]).float()
         if not len(self._logits):
             self._logits = torch.empty_like(logits)
@@ -305,17 +333,19 @@ class _Member:
         )
 
     def _forward(self, size: int) -> tuple[Tensor, Tensor]:
-        """Loss and number of right answers of the next `size` images."""
-        batch = self._order[self._position + self._rows[:size]]
-        labels = self._images.labels[batch]
-        logits = self._network(self._augment(self._images.train[batch], self.generator))
+        """Loss and number of right answers of the next `size` images that were made ahead."""
+        batch = self._place + self._rows[:size]
+        labels = self._answers[batch]
+        logits = self._network(self._ahead[batch])
         loss = self._loss(logits, labels)
         return loss, (logits.detach().argmax(1) == labels).sum()
 
     def _which_learn(self) -> list[Tensor]:
         """The trainable parameters that the loss depends on. torch.optim leaves the others alone, and so do we."""
         self._network.train()
-        loss, _ = self._forward(min(self._recipe.batch_size, len(self._order)))
+        size = min(self._recipe.batch_size, len(self._order))
+        self.augment_ahead([size])
+        loss, _ = self._forward(size)
         must_learn(loss)
         gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
         return [item for item, gradient in zip(self._parameters, gradients, strict=True) if gradient is not None]

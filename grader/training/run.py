@@ -85,8 +85,17 @@ class _Seed:
 
 
 def _train(task: Task, seeds: list[_Seed]) -> None:
-    if torch.device(task.device).type != "cuda":
-        return _train_in_turn(task, seeds, "eager")
+    engine = "eager"
+    if torch.device(task.device).type == "cuda":
+        reason = _why_not_together(task, seeds)
+        if not reason:
+            return
+        engine = f"eager ({reason})"
+    _train_in_turn(task, seeds, engine)
+
+
+def _why_not_together(task: Task, seeds: list[_Seed]) -> str:
+    """Train all seeds at once; returns "", or why that cannot be, and holds none of its memory any more."""
     try:
         _train_together(task, seeds)
     except (replay.NotRecordableError, torch.OutOfMemoryError) as error:
@@ -94,8 +103,8 @@ def _train(task: Task, seeds: list[_Seed]) -> None:
             raise
         for seed in seeds:
             seed.engine = ""
-        reason = str(error).splitlines()[0]
-        _train_in_turn(task, seeds, f"eager ({reason})")
+        return str(error).splitlines()[0]
+    return ""
 
 
 def _train_in_turn(task: Task, seeds: list[_Seed], engine: str) -> None:

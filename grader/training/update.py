@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from grader.program import Recipe
@@ -51,7 +50,7 @@ class Step:
         if share and decoupled:
             self.weights.mul_(1 - self.rate * share)
         elif share:
-            self.gradient = self.gradient + share * self.weights
+            self.gradient = self.gradient.add(self.weights, alpha=share)
 
 
 def sgd(step: Step) -> None:
@@ -59,11 +58,13 @@ def sgd(step: Step) -> None:
     step.decay(decoupled=False)
     direction = step.gradient
     if "velocity" in step.state:
-        velocity = step.state["velocity"]
-        moved = step.momentum * velocity + (1 - step.settings.get("dampening", 0)) * direction
-        velocity.copy_(torch.where(step.number == 1, direction, moved))
-        direction = direction + step.momentum * velocity if step.settings.get("nesterov") else velocity
-    step.weights.sub_(step.rate * direction)
+        velocity = step.state["velocity"].mul_(step.momentum)
+        if dampening := step.settings.get("dampening"):
+            velocity.add_(direction * torch.where(step.number == 1, 1.0, 1 - dampening))
+        else:
+            velocity.add_(direction)
+        direction = direction.addcmul(velocity, step.momentum) if step.settings.get("nesterov") else velocity
+    step.weights.addcmul_(direction, step.rate, value=-1)
 
 
 def adam(step: Step) -> None:
@@ -109,7 +110,7 @@ def rmsprop(step: Step) -> None:
     step.decay(decoupled=False)
     share = 1 - step.settings.get("alpha", 0.99)
     square = step.state["square"]
-    square.mul_(1 - share).add_(share * step.gradient.square())
+    square.mul_(1 - share).addcmul_(step.gradient, step.gradient, value=share)
     spread = square
     if "mean" in step.state:
         mean = step.state["mean"].lerp_(step.gradient, share)
@@ -124,7 +125,7 @@ def rmsprop(step: Step) -> None:
 def adagrad(step: Step) -> None:
     """torch.optim.Adagrad."""
     step.decay(decoupled=False)
-    total = step.state["square"].add_(step.gradient.square())
+    total = step.state["square"].addcmul_(step.gradient, step.gradient)
     rate = step.rate / (1 + (step.number - 1) * step.settings.get("lr_decay", 0))
     step.weights.sub_(rate * step.gradient / (total.sqrt() + step.settings.get("eps", 1e-10)))
 
@@ -134,7 +135,7 @@ def _moments(step: Step) -> tuple[Tensor, Tensor, float]:
     second: float = step.settings["betas"][1]
     mean, square = step.state["mean"], step.state["square"]
     mean.lerp_(step.gradient, (1 - step.momentum).to(mean.dtype))
-    square.mul_(second).add_((1 - second) * step.gradient.square())
+    square.mul_(second).addcmul_(step.gradient, step.gradient, value=1 - second)
     return mean, square, second
 
 
@@ -198,6 +199,7 @@ class Update:
         self._place = {id(parameter): number for number, parameter in enumerate(learned)}
         device = learned[0].device
         self._taken = torch.zeros((), dtype=torch.float64, device=device)
+        self._gap = torch.zeros(ALIGNED, device=device)
         groups = enumerate(self._optimizer.param_groups)
         self._groups = [self._group(number, group, learned, device) for number, group in groups]
         self._moving = [group for group in self._groups if group.members]
@@ -256,15 +258,22 @@ class Update:
 
     def _clipped(self, gradients: Sequence[Tensor]) -> Iterable[Tensor]:
         """The gradient vector of every group, clipped as the Recipe says."""
-        vectors = [_vector([gradients[member] for member in group.members]) for group in self._moving]
+        vectors = [self._vector([gradients[member] for member in group.members]) for group in self._moving]
         if self._recipe.clip_value is not None:
             vectors = [vector.clamp(-self._recipe.clip_value, self._recipe.clip_value) for vector in vectors]
             gradients = [gradient.clamp(-self._recipe.clip_value, self._recipe.clip_value) for gradient in gradients]
         if self._recipe.clip_norm is not None:
-            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(item) for item in gradients]))
+            norm = torch.nn.utils.get_total_norm(gradients)
             share = (self._recipe.clip_norm / (norm + 1e-6)).clamp(max=1)
             vectors = [vector * share for vector in vectors]
         return vectors
+
+    def _vector(self, gradients: Sequence[Tensor]) -> Tensor:
+        """The gradients (at least one) laid out as `_side_by_side` lays out their parameters."""
+        pieces = []
+        for item in gradients:
+            pieces += [item.reshape(-1), self._gap[: _padded(item.numel()) - item.numel()]]
+        return torch.cat(pieces)
 
 
 def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
@@ -292,9 +301,3 @@ def _side_by_side(parameters: Sequence[Tensor], device: torch.device) -> Tensor:
         item.data = piece
         begin += _padded(item.numel())
     return vector
-
-
-def _vector(gradients: Sequence[Tensor]) -> Tensor:
-    """The gradients (at least one) laid out as `_side_by_side` lays out their parameters."""
-    pieces = [F.pad(item.reshape(-1), (0, _padded(item.numel()) - item.numel())) for item in gradients]
-    return torch.cat(pieces)

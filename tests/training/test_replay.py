@@ -168,6 +168,28 @@ def test_fifty_steps_with_every_optimizer_equal_the_eager_engine(name):
     assert len(losses) * STEPS > 50
 
 
+@pytest.mark.parametrize("ahead", [1, 16, 32, 48, 1000], ids=lambda images: f"{images} images")
+def test_however_many_images_are_augmented_ahead_each_batch_gets_its_own_draws(monkeypatch, ahead):
+    monkeypatch.setattr(replay, "AUGMENTED_AHEAD", ahead)
+    everything = described(*AUGMENTATIONS["pil, nearest"][:-1], *AUGMENTATIONS["crops and sizes"])
+    assert_equal(program(**recipe(epochs=2, steps=8, augmentations=everything)), [3, 4], images(120))
+
+
+def test_augmenting_ahead_takes_a_third_of_the_kernels(meta, monkeypatch):
+    steps = [v1.Pad(2), v1.RandomCrop(28), v1.RandomAffine(7, (0.1, 0.1), (0.9, 1.1)), v1.ToTensor()]
+    wanted = program(**recipe(steps=16, epochs=1, augmentations=described(*steps)))
+
+    def kernels(ahead: int) -> int:
+        monkeypatch.setattr(replay, "AUGMENTED_AHEAD", ahead)
+        engine = replay._Engine({3: network.build(wanted, values(), "meta")}, wanted.recipe, images(256), Immediate())
+        with OnDevice("meta") as mode:
+            for augment_ahead, _ in engine._lots:
+                augment_ahead()
+        return mode.kernels
+
+    assert 3 * kernels(256) < kernels(16)
+
+
 def test_three_seeds_at_once_are_what_each_is_alone():
     found = assert_equal(program(**recipe(augmentations=ROTATION)), [3, 4, 5], images())
     assert len({epochs[0].train_loss for epochs, _, _ in found.values()}) == 3
@@ -384,6 +406,7 @@ class OnDevice(TorchDispatchMode):
         super().__init__()
         self.kind = torch.device(device).type
         self.seen: set[str] = set()
+        self.kernels = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.__name__.partition(".")[0]
@@ -395,6 +418,7 @@ class OnDevice(TorchDispatchMode):
         tensors = [item for item in tree_leaves((args, kwargs, result)) if isinstance(item, Tensor)]
         assert all(item.device.type == self.kind for item in tensors), f"{func} mixes devices"
         self.seen.add(name)
+        self.kernels += not func.is_view and not name.startswith("empty")
         return result
 
 
@@ -420,12 +444,11 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def operations_of_a_step(wanted: Program, blob: bytes | None = None) -> set[str]:
-    """What a step, a shorter last step and an evaluation do, by name. Fails where a CUDA graph could not hold it."""
+    """What an epoch and an evaluation do, by name. Fails where a CUDA graph could not hold it."""
     net = network.build(wanted, blob or values(), "meta")
     engine = replay._Engine({3: net}, wanted.recipe, images(), Immediate())
     with OnDevice("meta") as mode:
-        engine._step()
-        engine._tail()
+        engine.train()
         engine._evaluate()
     return mode.seen
 
@@ -556,7 +579,14 @@ def test_a_tensor_elsewhere_is_noticed():
 # On a GPU
 
 
+@pytest.fixture
+def exact_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions without TensorFloat-32, in which a difference of rounding may grow a thousandfold."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
 @needs_cuda
+@pytest.mark.usefixtures("exact_convolutions")
 @pytest.mark.parametrize("seeds", [[3], [3, 4, 5]], ids=["one seed", "three seeds"])
 @pytest.mark.parametrize("name", SETTINGS)
 def test_fifty_recorded_steps_equal_the_eager_engine_on_a_gpu(name, seeds):
@@ -580,8 +610,8 @@ def test_recorded_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal_
 
 
 @needs_cuda
-def test_each_replay_of_one_epoch_draws_another_dropout_and_augmentation_on_a_gpu():
-    """The losses of single steps over the same images: what is drawn is all that differs."""
+def test_each_replay_draws_another_dropout_and_augmentation_on_a_gpu():
+    """The losses of epochs over the same images in the same order: what is drawn is all that differs."""
     for changes in ({"dropout": 0.5}, {"augmentations": ROTATION}):
         wanted = program(**changes, **recipe(epochs=4, schedule={"learning_rate": [curve([0.0] * 12)]}))
         net = network.build(wanted, values(), "cuda")
@@ -591,7 +621,7 @@ def test_each_replay_of_one_epoch_draws_another_dropout_and_augmentation_on_a_gp
         losses = []
         for _ in range(4):
             member.rewind()
-            engine._step()
+            engine.train()
             torch.cuda.synchronize()
             losses.append(float(member._losses))
         assert len(set(losses)) == 4

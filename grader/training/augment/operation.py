@@ -7,6 +7,7 @@ nothing is read back from the device, and no constant is copied to it, so that a
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -93,6 +94,14 @@ class Drawn:
         return Drawn(values, tuple(drawn.to(device) for drawn in self.inner))
 
 
+def joined(parts: Sequence[Drawn]) -> Drawn:
+    """The draws of several batches as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    values = {name: torch.cat([part[name] for part in parts]) for name in parts[0].values}
+    return Drawn(values, tuple(joined(inner) for inner in zip(*(part.inner for part in parts), strict=True)))
+
+
 class Operation(Data):
     """One augmentation, its settings as fields. `frame` is always the image that it receives."""
 
@@ -136,7 +145,8 @@ def uniform(shape: tuple[int, ...], generator: torch.Generator | None, low: floa
     """Uniform float32 numbers in [low, high)."""
     if generator is None:
         raise GraderError("A pipeline with random augmentations was called without a generator.")
-    return torch.rand(shape, generator=generator, device=generator.device).mul_(high - low).add_(low)
+    drawn = torch.rand(shape, generator=generator, device=generator.device)
+    return drawn if (low, high) == (0, 1) else drawn.mul_(high - low).add_(low)
 
 
 def whole(count: Tensor | int, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:

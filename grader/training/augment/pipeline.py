@@ -6,7 +6,7 @@ the operation and the setting. No code of the student's runs here, only operatio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
@@ -19,7 +19,7 @@ from grader.program import Augmentation, Data
 from grader.training.augment import colour, conversion, crops, geometry, resampling
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
 from grader.training.augment.conversion import as_floats
-from grader.training.augment.operation import Frame, Operation, Probability
+from grader.training.augment.operation import Frame, Operation, Probability, joined
 
 MOST_OPERATIONS = 50
 MOST_IN_ANY_ORDER = 6
@@ -91,12 +91,16 @@ class Pipeline:
         Without ToTensor at its end the pipeline still returns floats from 0 to 1. Raises GraderError for images of
         another shape or type than the pipeline was built for.
         """
+        return self.batches(images, [len(images)], generator)
+
+    def batches(self, images: Tensor, sizes: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+        """Several batches behind each other, of `sizes`, changed all at once, with the draws of one call for each."""
         if images.dtype != torch.uint8 or images.shape[1:] != (1, self.before.height, self.before.width):
             raise GraderError(
                 f"The augmentations were built for uint8 images of {self.before.height} x {self.before.width}, "
                 f"not for {images.dtype} of shape {tuple(images.shape)}."
             )
-        drawn = self.chain.draw(len(images), generator).to(images.device)
+        drawn = joined([self.chain.draw(size, generator) for size in sizes]).to(images.device)
         return as_floats(self.chain.apply(images, drawn))
 
 
