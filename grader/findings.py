@@ -15,7 +15,7 @@ from grader import behaviour, judge, network, plugin
 from grader.analysis import proof, summary
 from grader.errors import GraderError, SubmissionError
 from grader.training import device as devices
-from grader.trial import Trial
+from grader.trial import Trial, cut_short
 from grader.trial import run as run_trial
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class Findings:
 
     @property
     def quick_look(self) -> str:
-        """Why this is not a graded run, or ""."""
-        return STATIC if self.options.static else self.trial.quick_look if self.trial else ""
+        """Why this is not a graded run, whether it came to training or not; or ""."""
+        return STATIC if self.options.static else cut_short(self.captured.program.recipe, self.options.epochs)
 
     def for_checks(self) -> plugin.Answers:
         """The same, by the names that the checks know."""

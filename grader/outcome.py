@@ -61,7 +61,9 @@ def finished(
     )
 
 
-def unfinished(submission: Submission, assignment: Assignment, error: Exception, isolation: Isolation) -> Report:
+def unfinished(
+    submission: Submission, assignment: Assignment, error: Exception, isolation: Isolation, quick_look: str = ""
+) -> Report:
     """The report of a submission that could not be graded: no points when it is at fault, "broken" when we are."""
     problem = _problem(error)
     return Report(
@@ -75,6 +77,7 @@ def unfinished(submission: Submission, assignment: Assignment, error: Exception,
         max_points=assignment.points,
         checks=(),
         problem=problem,
+        quick_look=quick_look,
         environment=environment.describe(device="none", isolation=isolation),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -34,6 +34,11 @@ class Options:
     train_anyway: bool = False
     require_isolation: int | None = None
 
+    @property
+    def quick_look(self) -> str:
+        """The option that asks for less than a grading, or ""."""
+        return "--static" if self.static else f"--epochs {self.epochs}" if self.epochs else ""
+
 
 def grade(
     submission: Submission,
@@ -57,7 +62,7 @@ def grade(
             answers = found.for_checks()
         checks = plugin.run(answers, progress.check)
     except Exception as error:  # whatever it is, it ends this submission's journey and nobody else's
-        return outcome.unfinished(submission, assignment, error, sandbox.isolation)
+        return outcome.unfinished(submission, assignment, error, sandbox.isolation, options.quick_look)
     return outcome.finished(submission, assignment, captured, found, checks, clock, sandbox.isolation)
 
 

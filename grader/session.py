@@ -91,14 +91,12 @@ def grade(wanted: Wanted) -> int:
                 _say(messages, f"Interrupted. The reports so far are in {wanted.output}.", style="")
                 return 130
     _conclude(reports, wanted)
-    if desk.unwritten:
-        raise desk.unwritten[0]
-    return outcome.exit_code(reports, known)
+    return 3 if desk.unwritten else outcome.exit_code(reports, known)
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
     """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    messages.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def _begin() -> Zygote | None:
@@ -123,7 +121,7 @@ class _Desk:
     secret: bytes
     messages: Console
     sandbox: Sandbox
-    unwritten: list[GraderError] = field(default_factory=list)
+    unwritten: list[Report] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
         """The report on one submission, shown and kept: an earlier run's where that still stands."""
@@ -141,7 +139,8 @@ class _Desk:
         try:
             self._keep(report)
         except GraderError as error:  # a full disk takes neither this result nor the next ones from the screen
-            self.unwritten.append(error)
+            _say(self.messages, f"The grader cannot keep this report: {error}", style="red")
+            self.unwritten.append(report)
         _show(report, self.wanted)
         return report
 

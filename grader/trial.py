@@ -218,7 +218,7 @@ def run(
     `epochs` shortens training for a quick look, which is never graded. Raises SubmissionError when training cannot run.
     """
     recipe = captured.program.recipe
-    quick_look = f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
+    quick_look = cut_short(recipe, epochs)
     threshold = judging.exact(assignment.limits.accuracy)
     most = 1 if (seeds is None and (data.practice or quick_look)) else seeds or assignment.most_seeds
     chosen = captured.program.seeds[:most]
@@ -242,6 +242,11 @@ def run(
         interrupted=any(item.ending.stopped_because == "interrupted" for item in runner.runs),
         quick_look=quick_look,
     )
+
+
+def cut_short(recipe: Recipe, epochs: int | None) -> str:
+    """That only so many `epochs` of a recipe are trained, in words; "" where all of them are."""
+    return f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
 
 
 def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> report.Training:

@@ -43,7 +43,7 @@ def main(
 
 def measure(names: list[str], *, seeds: int, device: str, data: Path | None, remark: str) -> int:
     """See `main`. Raises GraderError, and KeyboardInterrupt, which leaves the model in hand unmeasured."""
-    messages = Console(stderr=True, markup=False, highlight=False)
+    messages = Console(stderr=True, markup=False, emoji=False, highlight=False)
     known = assignment.load_all(ROOT)
     claims = measurement.read_claims()
     wanted = _wanted(list(claims), names)

@@ -143,6 +143,15 @@ def test_each_of_several_seeds_has_its_line():
     assert "█ every seed  ░ some seeds" in text
 
 
+def test_a_verdict_with_a_required_check_still_to_come_is_one_so_far():
+    skipped = examples.check("accuracy", "It is accurate.", Verdict.SKIPPED, max_points=40)
+    static = examples.report(checks=(*examples.passed().checks[:2], skipped), quick_look="static checks only")
+    assert "✓ passed so far" in shown(scorecard(static))
+    class_table = words(shown(summary([static, static, examples.passed()])))
+    assert "✓ passed so far" in class_table
+    assert "3 submissions: 2 passed so far, 1 passed" in class_table
+
+
 def test_practice_digits_are_announced_and_have_no_threshold():
     text = shown(scorecard(examples.practice()))
     assert "PRACTICE: not graded on MNIST" in text

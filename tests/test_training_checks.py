@@ -49,7 +49,7 @@ def test_an_accuracy_that_fails_does_not_hide_how_long_training_took():
 def test_a_run_that_was_stopped_in_its_first_epoch_is_out_of_time(order):
     ending = Ending(False, "its 7,200 s were over in epoch 1", out_of_time=True)
     found = checks(order=order, ending=ending, seconds=0.0, epochs=0)
-    assert found["time_budget"].verdict is Verdict.FAILED
+    assert (found["time_budget"].verdict, found["time_budget"].measured) == (Verdict.FAILED, "stopped")
     assert found["time_budget"].detail == "a run was stopped, long after the budget of 3600 seconds"
 
 

@@ -184,6 +184,16 @@ def test_runs_that_were_interrupted_before_their_first_epoch_count_neither_as_ru
     assert done.interrupted
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [({"static": True}, findings.STATIC), ({"epochs": 1}, f"1 of {EPOCHS} epochs"), ({"epochs": 99}, ""), ({}, "")],
+)
+def test_a_quick_look_is_one_also_where_it_did_not_come_to_training(options, why):
+    source = Source("practice", practice=True, train_images=0)
+    found = findings.Findings(CAPTURED, ASSIGNMENT, source, pipeline.Options(**options), _Progress(), Clock())
+    assert found.quick_look == why
+
+
 def test_the_stage_training_is_the_time_of_all_rounds_not_of_one_run(monkeypatch):
     monkeypatch.setattr(findings, "run_trial", lambda *_, **__: time.sleep(0.02))
     monkeypatch.setattr(findings.Findings, "data", SimpleNamespace(training=None, test_labels=[0]))
@@ -220,3 +230,11 @@ def test_a_training_that_failed_is_not_tried_again_for_the_next_check(monkeypatc
 
 class _Progress(Silent):
     def stage(self, text): ...
+
+
+def test_what_could_not_be_captured_in_a_quick_look_is_one_too():
+    assert [pipeline.Options(**more).quick_look for more in ({}, {"static": True}, {"epochs": 2})] == [
+        "",
+        "--static",
+        "--epochs 2",
+    ]

@@ -19,7 +19,8 @@ def test_accuracy(accuracy, show, skip, too_close_to_call):
 
 def test_time_budget(training, limits, show, skip):
     """Training fits the time budget."""
-    show(measured=f"{training.seconds:.0f} s", limit=f"<= {limits.seconds:.0f} s")
+    took = "stopped" if training.out_of_time else f"{training.seconds:.0f} s"
+    show(measured=took, limit=f"<= {limits.seconds:.0f} s")
     if training.skipped:
         skip(training.skipped)
     assert not training.out_of_time, f"a run was stopped, long after the budget of {limits.seconds:.0f} seconds"

@@ -59,9 +59,9 @@ def code(text: str, limit: int = 300) -> str:
 
 
 def _header(report: Report) -> list[str]:
-    mark = MARKS[report.verdict]
+    symbol, _, verdict = notices.headline(report).partition(" ")
     parts = [
-        f"## {mark.symbol} {prose(report.submission, 80)}: {notices.verdict(report)}, {notices.total(report)}",
+        f"## {symbol} {prose(report.submission, 80)}: {verdict}, {notices.total(report)}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
     return [*parts, *(f"> **{prose(title)}**<br>{prose(text)}" for title, text in notices.banners(report))]
@@ -170,9 +170,8 @@ def _class_table(reports: Sequence[Report]) -> str:
 
 
 def _summary_cells(report: Report) -> list[str]:
-    symbol = f"{MARKS[report.verdict].symbol} {report.verdict}"
     names = [prose(report.submission, 40), prose(report.assignment, 40)]
-    return [symbol, *names, notices.total(report), figures.score(report.training)]
+    return [notices.label(report), *names, notices.total(report), figures.score(report.training)]
 
 
 def _capped(lines: Iterable[str]) -> list[str]:

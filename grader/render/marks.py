@@ -29,11 +29,6 @@ MARKS = {
 }
 
 
-def label(verdict: Verdict) -> Text:
-    """Symbol and the verdict's own name, for a table: "≈ borderline"."""
-    return Text(f"{MARKS[verdict].symbol} {verdict}", style=MARKS[verdict].style)
-
-
 def section(title: str) -> Rule:
     """The line that opens a part of the scorecard."""
     return Rule(Text(title, style="bold"), align="left", style="bright_black")

@@ -29,11 +29,19 @@ def banners(report: Report) -> list[Notice]:
     return found
 
 
-def verdict(report: Report) -> str:
-    """The verdict in words: "passed so far" where a required check is still to come."""
+def headline(report: Report) -> str:
+    """Symbol and verdict in words: "✗ failed", "✓ passed so far" where a required check is still to come."""
+    return f"{MARKS[report.verdict].symbol} {MARKS[report.verdict].words}{_so_far(report)}"
+
+
+def label(report: Report) -> str:
+    """Symbol and the verdict's own name, for a table: "≈ borderline", "✓ passed so far"."""
+    return f"{MARKS[report.verdict].symbol} {report.verdict}{_so_far(report)}"
+
+
+def _so_far(report: Report) -> str:
     to_come = any(check.required and check.verdict is Verdict.SKIPPED for check in report.checks)
-    so_far = " so far" if report.verdict is Verdict.PASSED and to_come else ""
-    return MARKS[report.verdict].words + so_far
+    return " so far" if report.verdict is Verdict.PASSED and to_come else ""
 
 
 def problem(found: Problem) -> Notice:

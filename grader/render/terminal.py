@@ -21,7 +21,7 @@ from grader.render.accuracy import accuracy
 from grader.render.check_lines import check_lines, hint_lines
 from grader.render.escape import printable
 from grader.render.layer_table import layer_table
-from grader.render.marks import MARKS, bullets, label, section
+from grader.render.marks import MARKS, bullets, section
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
 
@@ -64,15 +64,11 @@ def _header(report: Report) -> RenderableType:
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(ratio=1, overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(Text(printable(report.submission, 80), style="bold"), _headline(report))
+    verdict = Text(notices.headline(report), style=f"bold {MARKS[report.verdict].style}")
+    grid.add_row(Text(printable(report.submission, 80), style="bold"), verdict)
     grid.add_row(Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold"))
     title = Text(printable(report.assignment_title, 60), style="bold")
     return Panel(grid, title=title, title_align="left", border_style=MARKS[report.verdict].style, padding=(0, 1))
-
-
-def _headline(report: Report) -> Text:
-    mark = MARKS[report.verdict]
-    return Text(f"{mark.symbol} {notices.verdict(report)}", style=f"bold {mark.style}")
 
 
 def _banner(title: str, text: str) -> RenderableType:
@@ -131,7 +127,7 @@ def _summary_cells(report: Report) -> tuple[Text, ...]:
     practice = report.training is not None and report.training.practice
     return (
         Text(printable(report.submission, 40)),
-        label(report.verdict),
+        Text(notices.label(report), style=MARKS[report.verdict].style),
         Text(f"{words.points(report.points)} / {words.points(report.max_points)}"),
         Text(f"{parameters:,}" if isinstance(parameters, int) else "–"),
         Text(figures.score(report.training), style="yellow" if practice else ""),
@@ -148,10 +144,9 @@ def _look_at(report: Report) -> str:
 
 
 def _tally(reports: Sequence[Report]) -> Text:
-    counted = Counter(report.verdict for report in reports)
+    counted = Counter((report.verdict, notices.label(report).partition(" ")[2]) for report in reports)
     line = Text(f"{len(reports)} submissions: ", style="bold")
-    for verdict in Verdict:
-        if number := counted[verdict]:
-            line.append("" if line.plain.endswith(": ") else ", ")
-            line.append(f"{number} {verdict}", style=MARKS[verdict].style)
+    for (verdict, name), number in sorted(counted.items(), key=lambda item: list(Verdict).index(item[0][0])):
+        line.append("" if line.plain.endswith(": ") else ", ")
+        line.append(f"{number} {name}", style=MARKS[verdict].style)
     return line

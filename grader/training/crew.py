@@ -55,7 +55,9 @@ class Crew:
 
         if width == 1:
             return workers[0].run(task, values)
-        part = dataclasses.replace(task, after_epoch=told, on_step=shown)
+        # Side by side each takes longer by as many times.
+        budget = task.budget_seconds * width
+        part = dataclasses.replace(task, budget_seconds=budget, after_epoch=told, on_step=shown)
         with ThreadPoolExecutor(width) as pool:
             runs = self._wait([pool.submit(worker.run, part, lot) for worker, lot in zip(workers, lots, strict=True)])
         by_seed = {run.seed: dataclasses.replace(run, side_by_side=width) for run in runs}

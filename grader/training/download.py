@@ -1,6 +1,6 @@
 """Fetch MNIST: torchvision's downloader, with its mirrors and checksums, in a process that may not take for ever.
 
-In: a folder. Out: MNIST/raw in it, whole or not at all, and "" or why it did not work.
+In: a folder. Out: MNIST/raw in it, each file whole or not at all, and "" or why it did not work.
 """
 
 from __future__ import annotations

@@ -126,3 +126,17 @@ def _interrupted(real, stopped):
         return real(self, timeout)
 
     return result
+
+
+def test_side_by_side_each_run_may_take_longer_by_as_many_times(threads, monkeypatch):
+    budgets = []
+
+    def run_nothing(self, task, values):
+        budgets.append(task.budget_seconds)
+        return ()
+
+    monkeypatch.setattr(Worker, "run", run_nothing)
+    with Crew() as together:
+        together.run(Task(PROGRAM, IMAGES, budget_seconds=100), {3: BLOBS[3]})
+        together.run(Task(PROGRAM, IMAGES, budget_seconds=100), {4: BLOBS[4], 5: BLOBS[5]})
+    assert budgets == [100, 200, 200]
