@@ -20,7 +20,7 @@ from grader.analysis.output import OutputKind, output_kind
 from grader.analysis.parameters import Parameters, parameters
 from grader.analysis.receptive_field import Coverage, ReceptiveField, receptive_field
 from grader.analysis.structure import Found, Structure, structure
-from grader.program import Program, Schedule
+from grader.program import Program, Recipe, Schedule
 from grader.report import LayerRow
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ class Analysis:
                 "OneCycleLR has not come down when training ends: it is planned for more steps than it takes; "
                 '"interval": "step" takes one after every batch'
             )
+        elif _hardly_moves(self.program.recipe):
+            found.append(
+                f"{self.program.recipe.schedule.scheduler} hardly moves the learning rate: if it is planned for steps, "
+                '"interval": "step" takes one after every batch'
+            )
         return tuple(found)
 
 
@@ -86,6 +91,14 @@ def _still_up(schedule: Schedule) -> bool:
     """OneCycleLR ends far below where it began, if it is let end."""
     curves = schedule.learning_rate if schedule.scheduler == "OneCycleLR" else ()
     return any(curve[-1].value > curve[0].value for curve in curves)
+
+
+def _hardly_moves(recipe: Recipe) -> bool:
+    """A scheduler is there for changing something: by 5 % at least."""
+    if recipe.schedule.scheduler is None or recipe.plateau is not None:
+        return False
+    moved = [{run.value for run in curve} for curve in (*recipe.schedule.learning_rate, *recipe.schedule.momentum)]
+    return all(max(values) * 0.95 < min(values) for values in moved)
 
 
 def _named(names: tuple[str, ...]) -> str:

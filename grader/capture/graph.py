@@ -216,6 +216,8 @@ class _Reader:
                 )
         if op in _PLACED:
             op, arguments, keywords = "aten.to.dtype", [arguments[0], _dtype_argument(node)], {}
+        if op == "aten.squeeze.default":  # of a single image it would take the batch away, too
+            op, arguments = "aten.squeeze.dims", [arguments[0], _dimensions_of_one(node)]
         try:
             ops.find(op).bind(arguments, keywords)
         except ValueError as error:
@@ -281,6 +283,13 @@ _PLACED = {"aten.to.device", "aten.to.dtype_layout", "aten._to_copy.default"}
 
 def _dtype_argument(node: fx.Node) -> DTypeArgument:
     return DTypeArgument(dtype=_dtype(node.meta["val"].dtype))
+
+
+def _dimensions_of_one(node: fx.Node) -> tuple[int, ...]:
+    """Dimensions of size 1, whatever the number of images, in what the node reads."""
+    (source,) = node.all_input_nodes
+    sizes = source.meta["val"].shape
+    return tuple(number for number, size in enumerate(sizes) if isinstance(size, int) and size == 1)
 
 
 def _operator_name(target: Callable[..., Any] | str) -> str:

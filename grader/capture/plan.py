@@ -58,7 +58,7 @@ def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         answer = _call(configure, model, steps, epochs, line)
-    found = _understood(answer, epochs, line)
+    found = _understood(answer, steps, epochs, line)
     if type(found.optimizer) not in [getattr(torch.optim, name) for name in OPTIMIZERS]:
         raise SubmissionError(
             f"configure_optimizers uses the optimizer {type(found.optimizer).__name__}. The grader trains with "
@@ -69,22 +69,41 @@ def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
 
 
 def _call(configure: Callable[..., Any], model: nn.Module, steps: int, epochs: int, line: int | None) -> Any:
-    """Call with as many of (model, steps_per_epoch, epochs) as the function takes: by name, else in this order."""
+    """Call with what the function asks for: by the names that we know, then by what its names say, then in order."""
     offered = {"model": model, "steps_per_epoch": steps, "epochs": epochs}
-    parameters = inspect.signature(configure).parameters
-    if parameters.keys() <= offered.keys():
-        return configure(**{name: offered[name] for name in parameters})
-    needed = [name for name, item in parameters.items() if item.default is item.empty]
-    if len(needed) > len(offered):
+    signature = inspect.signature(configure)
+    asked = [item for item in signature.parameters.values() if item.kind not in _REST]
+    needed = [item.name for item in asked if item.default is item.empty and item.name not in offered]
+    left = [name for name in offered if name not in signature.parameters]
+    if len(needed) > len(left):
+        everything = [item.name for item in asked if item.default is item.empty]
         raise SubmissionError(
-            f"configure_optimizers needs {len(needed)} arguments ({', '.join(needed)}). The grader calls it with "
-            "(model, steps_per_epoch, epochs): give the others a default.",
+            f"configure_optimizers needs {len(everything)} arguments ({', '.join(everything)}). The grader calls it "
+            "with (model, steps_per_epoch, epochs): give the others a default.",
             line=line,
         )
-    return configure(*list(offered.values())[: len(needed)])
+    given = {name: offered[name] for name in signature.parameters if name in offered}
+    meant = {name: meaning for name in needed if (meaning := _meaning(name)) in left}
+    if len(set(meant.values())) < len(meant):
+        meant = {}
+    others = (name for name in left if name not in meant.values())
+    given |= {name: offered[meant[name] if name in meant else next(others)] for name in needed}
+    bound = signature.bind_partial()
+    bound.arguments = {name: given[name] for name in signature.parameters if name in given}
+    return configure(*bound.args, **bound.kwargs)
 
 
-def _understood(answer: Any, epochs: int, line: int | None) -> Plan:
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _meaning(name: str) -> str | None:
+    """What an argument such as `num_epochs` or `steps` stands for."""
+    if any(word in name.lower() for word in ("step", "batch", "iter")):
+        return "steps_per_epoch"
+    return "epochs" if "epoch" in name.lower() else None
+
+
+def _understood(answer: Any, steps: int, epochs: int, line: int | None) -> Plan:
     """Lightning's forms: an optimizer; (optimizer, scheduler); lists of one each; a dictionary."""
     if isinstance(answer, dict):
         optimizer, scheduler = answer.get("optimizer"), answer.get("lr_scheduler")
@@ -98,7 +117,7 @@ def _understood(answer: Any, epochs: int, line: int | None) -> Plan:
             '{"optimizer": ..., "lr_scheduler": {"scheduler": ..., "interval": "step"}}.',
             line=line,
         )
-    return _scheduled(optimizer, scheduler, epochs, line)
+    return _scheduled(optimizer, scheduler, steps, epochs, line)
 
 
 def _single(item: Any) -> Any:
@@ -108,7 +127,7 @@ def _single(item: Any) -> Any:
     return item
 
 
-def _scheduled(optimizer: torch.optim.Optimizer, scheduler: Any, epochs: int, line: int | None) -> Plan:
+def _scheduled(optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, epochs: int, line: int | None) -> Plan:
     options: Mapping[str, Any] = scheduler if isinstance(scheduler, dict) else {"scheduler": scheduler}
     inner = options.get("scheduler")
     if inner is not None and not isinstance(inner, lr_scheduler.LRScheduler):
@@ -122,7 +141,7 @@ def _scheduled(optimizer: torch.optim.Optimizer, scheduler: Any, epochs: int, li
             "configure_optimizers returns a scheduler of another optimizer: make it with the one you return.",
             line=line,
         )
-    interval = options.get("interval") or _natural_interval(inner, epochs)
+    interval = options.get("interval") or _natural_interval(inner, steps, epochs)
     if interval not in ("step", "epoch"):
         raise SubmissionError(
             f'configure_optimizers gives the scheduler the interval {short(interval)}; write "step" or "epoch".',
@@ -159,11 +178,22 @@ def _monitored(
     return natural
 
 
-def _natural_interval(scheduler: Any, epochs: int) -> str:
-    """OneCycleLR and CyclicLR are made for steps, unless their length is the number of epochs; the rest for epochs."""
-    if not isinstance(scheduler, _PER_STEP):
-        return "epoch"
-    return "epoch" if getattr(scheduler, "total_steps", None) == epochs else "step"
+def _natural_interval(scheduler: Any, steps: int, epochs: int) -> str:
+    """OneCycleLR and CyclicLR are made for steps, unless their length is the number of epochs.
+
+    The rest are for epochs, unless they are planned for at least an epoch's steps, and for more than all epochs.
+    """
+    if isinstance(scheduler, _PER_STEP):
+        return "epoch" if getattr(scheduler, "total_steps", None) == epochs else "step"
+    return "step" if _length(scheduler) >= max(steps, epochs + 1) else "epoch"
+
+
+def _length(scheduler: Any) -> float:
+    """For how many of its own steps a scheduler, or the longest of those in it, is planned; 0 where it does not say."""
+    milestones = getattr(scheduler, "milestones", getattr(scheduler, "_milestones", ()))
+    inner = getattr(scheduler, "_schedulers", ())
+    own = [getattr(scheduler, name, 0) for name in ("T_max", "total_iters")]
+    return float(max([*own, *milestones, *map(_length, inner)]))
 
 
 def _default_plan(default: Mapping[str, Any], model: nn.Module, steps: int, epochs: int) -> Plan:

@@ -254,3 +254,16 @@ def test_in_place_operations_are_kept():
     # The overload of fill_ differs between versions of torch.
     names = [op.partition(".")[0] for op in operators(found)]
     assert [name for name in names if name.endswith("_")] == ["add_", "fill_", "relu_"]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_squeeze_takes_away_dimensions_but_never_the_batch(training):
+    found = graph(built("self.conv = nn.Conv2d(1, 10, 28)", "return self.conv(x).squeeze()"), training=training)
+    squeeze = only(found, "aten.squeeze.dims")
+    assert squeeze.arguments[1] == (2, 3)
+    assert squeeze.shape == ("N", 10)
+
+
+def test_squeeze_without_a_dimension_of_one_takes_none_away():
+    found = graph(built("self.fc = nn.Linear(784, 10)", "return self.fc(x.flatten(1).squeeze())"))
+    assert only(found, "aten.squeeze.dims").arguments[1] == ()

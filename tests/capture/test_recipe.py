@@ -412,6 +412,57 @@ def test_a_plan_that_cannot_be_followed_is_explained_with_its_line(body, message
     assert error.line == 10
 
 
+@pytest.mark.parametrize(
+    ("arguments", "model", "steps", "epochs"),
+    [
+        ("model, epochs, rate=0.05", "model", None, "epochs"),
+        ("net, epochs, steps_per_epoch", "net", "steps_per_epoch", "epochs"),
+        ("model, num_epochs, steps", "model", "steps", "num_epochs"),
+        ("network, n_epochs, batches_per_epoch, *rest, **more", "network", "batches_per_epoch", "n_epochs"),
+        ("net, steps, rounds", "net", "steps", "rounds"),
+        ("net, first, second", "net", "first", "second"),
+        ("model, /, epochs=1", "model", None, "epochs"),
+    ],
+)
+def test_arguments_are_given_by_what_their_names_say(arguments, model, steps, epochs):
+    body = f"""
+assert isinstance({model}, nn.Module)
+assert {steps} in (None, 5)
+assert {epochs} == 4
+return torch.optim.SGD({model}.parameters(), lr=0.1)
+"""
+    assert read(configured(body, arguments=arguments))
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "interval"),
+    [
+        ("CosineAnnealingLR(optimizer, T_max=steps_per_epoch * epochs)", "step"),
+        ("LinearLR(optimizer, total_iters=steps_per_epoch)", "step"),
+        ("MultiStepLR(optimizer, [steps_per_epoch, 3 * steps_per_epoch])", "step"),
+        ("CosineAnnealingLR(optimizer, T_max=epochs)", "epoch"),
+        ("MultiStepLR(optimizer, [2, 3])", "epoch"),
+        ("StepLR(optimizer, 30)", "epoch"),
+    ],
+)
+def test_a_schedule_that_is_planned_in_steps_is_taken_in_steps(scheduler, interval):
+    code = f"{SGD}\nscheduler = torch.optim.lr_scheduler.{scheduler}"
+    said = read(configured(f"{code}\n{scheduled(interval=repr(interval))}"))
+    assert read(configured(f"{code}\nreturn optimizer, scheduler")).schedule == said.schedule
+
+
+def test_a_sequence_of_schedules_that_is_planned_in_steps_is_taken_in_steps():
+    code = f"""{SGD}
+from torch.optim.lr_scheduler import *
+warm = LinearLR(optimizer, 0.1, total_iters=steps_per_epoch)
+cool = CosineAnnealingLR(optimizer, T_max=steps_per_epoch * (epochs - 1))
+scheduler = SequentialLR(optimizer, [warm, cool], milestones=[steps_per_epoch])"""
+    code = code.replace("import *", "import CosineAnnealingLR, LinearLR, SequentialLR")
+    rates = read(configured(f"{code}\nreturn optimizer, scheduler")).schedule.learning_rate[0]
+    assert max(run.value for run in rates) == pytest.approx(0.1)
+    assert rates[-1].value < 0.01
+
+
 def test_arguments_that_nobody_gives_are_named():
     error = refusal(configured("return None", arguments="model, steps, epochs, config"))
     assert "needs 4 arguments (model, steps, epochs, config)" in error.message
