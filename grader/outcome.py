@@ -52,7 +52,7 @@ def finished(
         training=done.training if done else None,
         left_out=tuple(Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out),
         flags=findings.analysis.flags,
-        notes=findings.analysis.notes,
+        notes=(*program.notes, *findings.analysis.notes),
         quick_look=findings.quick_look,
         interrupted=done.interrupted if done else False,
         environment=environment.describe(device=done.device if done else "none", isolation=isolation),

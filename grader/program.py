@@ -303,7 +303,7 @@ class Program(Data):
     modules: tuple[Module, ...]
     recipe: Recipe
     left_out: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Annotated[str, Field(max_length=2_000)], ...] = Field(default=(), max_length=20)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -5,10 +5,12 @@ In: the file's definitions. Out: a `Builder`. Runs in the child.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,13 +35,20 @@ class Builder:
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        model = self.call()
+        model = _unwrapped(self.call())
         if not isinstance(model, nn.Module):
             raise SubmissionError(
                 f"{self.name} gives a {type(model).__name__}, not an nn.Module. Return the network itself.",
                 line=self.line,
             )
         return model.to("cpu")
+
+
+def _unwrapped(model: Any) -> Any:
+    """What torch.compile() or nn.DataParallel wraps: the same network, and neither wrapper can be exported."""
+    if type(model).__name__ == "OptimizedModule":
+        return model._orig_mod
+    return model.module if isinstance(model, nn.DataParallel) else model
 
 
 @dataclass(frozen=True)
@@ -54,19 +63,25 @@ class _Tried:
 def find(definitions: Definitions, *, example: Tensor, classes: int, filename: str) -> Builder:
     """The network of the file, for images like `example` (2, *input_shape) and that many classes.
 
-    First `MODEL`, then a factory function, then the one class that fits, then a top-level `model`.
+    First `MODEL`, then a factory function, then the top-level `model` that a class of the file is read for, then the
+    one class that fits, then any other top-level `model`.
     Raises SubmissionError that lists what was found where the choice is not clear.
     """
     named = definitions.names.get("MODEL")
     if named is not None:
         return _named(definitions, named)
-    for name in FACTORIES:
-        factory = definitions.names.get(name)
-        if callable(factory):
-            return _factory(definitions, name, factory)
-    tried = [_try(builder, example, classes, filename) for builder in _builders(definitions)]
-    if definitions.instances and not any(item.problem is None for item in tried):
-        return _instance(definitions)
+    factories = [name for name in FACTORIES if callable(definitions.names.get(name))]
+    ready = [name for name in factories if not _required(definitions.names[name])]
+    if ready:
+        return _factory(definitions, ready[0], definitions.names[ready[0]])
+    attempt = partial(_try, example=example, classes=classes, filename=filename)
+    tried = [attempt(builder) for builder in _builders(definitions)]
+    if deciding := _deciding(definitions, tried, factories):
+        return _decided(definitions, deciding, tried, attempt)
+    if definitions.instances and not _fitting(tried):
+        return _instance(definitions, next(name for name in INSTANCES if name in definitions.instances))
+    if factories and all(_required(item.builder.call) for item in tried):
+        return _factory(definitions, factories[0], definitions.names[factories[0]])
     return _choose(tried) if tried else _nothing(definitions)
 
 
@@ -110,7 +125,7 @@ def _builders(definitions: Definitions) -> list[Builder]:
     return [Builder(name, definitions.lines.get(name), kind) for name, kind in _modules(definitions).items()]
 
 
-def _try(builder: Builder, example: Tensor, classes: int, filename: str) -> _Tried:
+def _try(builder: Builder, *, example: Tensor, classes: int, filename: str) -> _Tried:
     parts: frozenset[type] = frozenset()
     if needed := _required(builder.call):
         problem = SubmissionError(
@@ -130,10 +145,80 @@ def _try(builder: Builder, example: Tensor, classes: int, filename: str) -> _Tri
     return _Tried(builder, parts, None)
 
 
-def _choose(tried: list[_Tried]) -> Builder:
+def _fitting(tried: list[_Tried]) -> list[_Tried]:
+    return [item for item in tried if item.problem is None]
+
+
+def _whole(tried: list[_Tried]) -> list[_Tried]:
+    """Those that are no part of another."""
     parts = {part for item in tried for part in item.parts}
-    whole = [item for item in tried if item.builder.call not in parts] or tried
-    fitting = [item for item in whole if item.problem is None]
+    return [item for item in tried if item.builder.call not in parts] or tried
+
+
+def _deciding(definitions: Definitions, tried: list[_Tried], factories: list[str]) -> list[str]:
+    """The top-level `model`, `net`, `network` that say which class is the network, without those that go into another.
+
+    A factory that needs arguments counts where there are several classes: only its call knows which one.
+    """
+    telling = {item.builder.name for item in tried} | set(factories if len(_whole(tried)) > 1 else [])
+    made = definitions.instances
+    names = [name for name in INSTANCES if name in made and made[name].reads & telling]
+    return [name for name in names if not any(name in made[other].reads for other in names)] or names
+
+
+def _decided(
+    definitions: Definitions, deciding: list[str], tried: list[_Tried], attempt: Callable[[Builder], _Tried]
+) -> Builder:
+    """What the first of the `deciding` statements builds: the class itself where that is the same."""
+    made, name = definitions.instances, deciding[0]
+    rivals = [item for item in tried if any(item.builder.name in made[other].reads for other in deciding)]
+    if len(deciding) > 1 and len(_fitting(rivals)) > 1:
+        return _choose(rivals)
+    read = _whole([item for item in rivals if item.builder.name in made[name].reads])
+    alone = read[0] if len(read) == 1 else None
+    bare = alone if alone and _calls_bare(made[name].node, alone.builder.name) else None
+    if bare and bare.problem is None:
+        return bare.builder
+    built = attempt(_instance(definitions, name))
+    if built.problem is None:
+        return built.builder
+    if alone and alone.problem is None:
+        definitions.notes.append(_instead(built, alone.builder))
+        return alone.builder
+    for other, statement in made.items():
+        if name in statement.reads:  # `net` is the first part of `model = nn.Sequential(net, ...)`
+            return _instance(definitions, other)
+    raise _blamed((bare and bare.problem) or built.problem, built.builder, tried)
+
+
+def _instead(built: _Tried, chosen: Builder) -> str:
+    return (
+        f"Line {built.builder.line}, {built.builder.name} = ..., cannot be used here, so {chosen.name}() is graded "
+        f"instead, with its default arguments: {built.problem}"
+    )[:1000]
+
+
+def _blamed(problem: SubmissionError, statement: Builder, tried: list[_Tried]) -> SubmissionError:
+    """The problem of the network that `statement` makes, with a way out where another one was meant."""
+    message = problem.message
+    if others := _fitting(_whole(tried)):
+        name = others[-1].builder.name
+        message += f" Line {statement.line} makes this the network. If it is another, write MODEL = {name}."
+    return SubmissionError(message, line=problem.line)
+
+
+def _calls_bare(statement: ast.stmt, name: str) -> bool:
+    """Whether `name` is called without arguments, and not as one layer among others."""
+    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    bare = [call.func for call in calls if not call.args and not call.keywords]
+    return any(isinstance(function, ast.Name) and function.id == name for function in bare) and not any(
+        "Sequential" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")) for call in calls
+    )
+
+
+def _choose(tried: list[_Tried]) -> Builder:
+    whole = _whole(tried)
+    fitting = _fitting(whole)
     if len(fitting) == 1:
         return fitting[0].builder
     if fitting:
@@ -149,9 +234,8 @@ def _choose(tried: list[_Tried]) -> Builder:
     raise SubmissionError(f"None of the networks in the file can be graded. {reasons}", line=whole[0].builder.line)
 
 
-def _instance(definitions: Definitions) -> Builder:
-    name = next(name for name in INSTANCES if name in definitions.instances)
-    return Builder(name, definitions.lines.get(name), lambda: definitions.instance(name))
+def _instance(definitions: Definitions, name: str) -> Builder:
+    return Builder(name, definitions.instances[name].node.lineno, lambda: definitions.instance(name))
 
 
 def _nothing(definitions: Definitions) -> Builder:
@@ -174,7 +258,7 @@ def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str)
         raise explain.explained(error, filename) from error
     finally:
         torch.set_rng_state(state)
-    line = _forward_line(model)
+    line = _forward_line(model, filename)
     if not isinstance(output, Tensor):
         raise SubmissionError(
             f"forward() returns a {type(output).__name__}, not one tensor. Return the scores of the classes alone.",
@@ -205,6 +289,7 @@ def _wrong_shape(shape: tuple[int, ...], images: int, classes: int) -> str:
     return f"{text}: one row per image, one score per class."
 
 
-def _forward_line(model: nn.Module) -> int | None:
+def _forward_line(model: nn.Module, filename: str) -> int | None:
+    """Where the student's file defines forward(); None where the network has torch's own."""
     code = getattr(type(model).forward, "__code__", None)
-    return code.co_firstlineno if code else None
+    return code.co_firstlineno if code and code.co_filename == filename else None

@@ -3,8 +3,8 @@
 In: source text. Out: its names, and a list of the statements that were left out. Runs in the child.
 
 Most files train, download or parse arguments when imported. So only definitions run, and only those that the network
-or its recipe can reach: imports, classes, functions, assignments, and calls that fill a list or a dictionary. A loop
-or any other call at the top level never runs.
+or its recipe can reach: imports, classes, functions, assignments, and calls that fill a list, a dictionary or a
+network. A loop or any other call at the top level never runs, nor does it inside an `if` or `try` that defines names.
 What fails while it is defined (a package that is missing here, a data set that cannot be downloaded) becomes a stand-in
 that complains when, and only when, the network really uses it.
 """
@@ -36,9 +36,16 @@ SETTINGS = (
     "GRADIENT_CLIP_VALUE",
     "STOP_AT_ACCURACY",
 )
-FILLING = ("append", "extend", "insert", "add", "update", "setdefault", "add_argument")
+FILLING = (
+    *("append", "extend", "insert", "add", "update", "setdefault", "add_argument"),
+    *("add_module", "register_module", "register_buffer", "register_parameter"),
+)
 """Methods that go on defining what they are called on: `config.update(...)`, `parser.add_argument(...)`."""
 MODULE_NAME = "submission"
+
+
+class MissingError(SubmissionError):
+    """Something is used that could not be defined."""
 
 
 class Missing:
@@ -66,7 +73,7 @@ class Missing:
         return (MissingBase,)
 
     def _complain(self, *_: Any, **__: Any) -> Any:
-        raise SubmissionError(self.why, line=self.line)
+        raise MissingError(self.why, line=self.line)
 
     __call__ = __iter__ = __len__ = __getitem__ = __bool__ = __int__ = __float__ = __index__ = _complain
     __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _complain
@@ -74,7 +81,7 @@ class Missing:
 
 
 class Definitions:
-    """What a file defines: `names`, and what could not be defined as `notes`."""
+    """What a file defines: `names`, and remarks on how the file was read as `notes`."""
 
     def __init__(self, source: str, filename: str) -> None:
         self._source, self._magics = _without_magics(source)
@@ -124,17 +131,31 @@ class Definitions:
         }
 
     def instance(self, name: str) -> Any:
-        """A new one of the file's `instances`."""
-        statement = self.instances[name]
-        self.define(statement.reads)
-        self._ran.add(statement)
-        exec(self._compiled(statement), self.names)  # noqa: S102 - as in _run
+        """A new one of the file's `instances`, of new parts, and filled as the file goes on to fill it.
+
+        Each time, what it needs runs in the file's order: a part that was made once would have one seed's weights.
+        """
+        maker = self.instances[name]
+        place = self._statements.index(maker)
+        later = [item for item in self._statements[place + 1 :] if item.changes or name not in item.binds]
+        own = {maker, *(item for item in later if name in item.binds)}
+        statements = [*self._statements[:place], maker, *later]
+        needed = _reachable(statements, {read for item in own for read in item.reads} - {name})
+        wanted = needed - (self._ran - _made_again(statements))
+        for item in statements:
+            if item in own:
+                self._ran.add(item)
+                exec(self._compiled(item), self.names)  # noqa: S102 - as in _run
+            elif item in wanted:
+                self._ran.add(item)
+                self._run(item)
         return self.names[name]
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """What of the file has not been run, and why."""
-        skipped = (item for item in self._statements if item not in self._ran and _worth_a_line(item))
+        statements = (part for item in self._statements for part in (item, *item.left_out))
+        skipped = (item for item in statements if item not in self._ran and _worth_a_line(item))
         found = [*self._magics, *(_left_out(item, self._source) for item in skipped)]
         return tuple(sorted(found, key=lambda item: item.line))
 
@@ -146,7 +167,6 @@ class Definitions:
             exec(self._compiled(statement), self.names)  # noqa: S102 - running the student's definitions is the job of this process
         except (Exception, SystemExit) as error:  # argparse ends the program when it misses an argument
             why = _why(statement, error)
-            self.notes.append(why)
             for name in self._unbound() if "*" in statement.binds else statement.binds:
                 self.names.setdefault(name, Missing(why, statement.node.lineno))
 
@@ -172,19 +192,41 @@ def _is_own_class(name: str, value: Any) -> bool:
 
 
 def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
-    """Blank out notebook lines (`!pip install`, `%matplotlib`), which are not Python, keeping the line numbers."""
+    """Blank out notebook lines (`!pip install`, `%matplotlib`), which are not Python, keeping the line numbers.
+
+    A command that may be all that an `if` or `except` holds becomes `pass`.
+    """
     lines, left_out = source.split("\n"), []
+    continued = False
     for index, line in enumerate(lines):
-        if re.match(r"\s*(!|%{1,2}[a-zA-Z])", line) and not _is_continuation(lines, index):
-            left_out.append(LeftOut(line=index + 1, text=line.strip()[:200], reason="a notebook command, not Python"))
+        if continued:
             lines[index] = ""
+        elif re.match(r"\s*(!(?!=)|%{1,2}[a-zA-Z])", line) and not _is_continuation(lines, index):
+            left_out.append(LeftOut(line=index + 1, text=line.strip()[:200], reason="a notebook command, not Python"))
+            lines[index] = _indentation(line) + "pass" if _begins_block(lines, index) else ""
+        else:
+            continue
+        continued = line.rstrip().endswith("\\")
     return "\n".join(lines), left_out
 
 
 def _is_continuation(lines: list[str], index: int) -> bool:
     """A line that begins with `%` can also be the right side of a formatting or modulo expression."""
-    before = next((line.rstrip() for line in reversed(lines[:index]) if line.strip()), "")
-    return before.endswith(("\\", "(", ",", "["))
+    return _line_before(lines, index).endswith(("\\", "(", ",", "["))
+
+
+def _begins_block(lines: list[str], index: int) -> bool:
+    """Elsewhere a `pass` could be wrong: notebooks forgive ` !pip install` its lone space, Python does not."""
+    return bool(_indentation(lines[index]) and re.search(r":\s*(#.*)?$", _line_before(lines, index)))
+
+
+def _line_before(lines: list[str], index: int) -> str:
+    """The last line before `index` that is neither blank nor a comment."""
+    return next((line.rstrip() for line in reversed(lines[:index]) if line.strip() and line.strip()[0] != "#"), "")
+
+
+def _indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _parse(source: str, filename: str) -> ast.Module:
@@ -206,10 +248,12 @@ class _Statement:
     """A top-level statement: what it binds, what it reads, and whether it defines or does something.
 
     `changes`: it adds to what a name is bound to already, as `config["width"] = 16` does.
+    `left_out`: what it would do beside defining names; that has become `pass`.
     """
 
     def __init__(self, node: ast.stmt) -> None:
         self.node = node
+        self.left_out = [_Statement(inner) for inner in _take_out(node)]
         self.defines = _defines(node)
         self.binds = frozenset(_bound(node))
         self.changes = _changes(node)
@@ -219,11 +263,9 @@ class _Statement:
 
 
 def _defines(node: ast.stmt) -> bool:
-    if isinstance(node, ast.If):
-        return not _is_main_guard(node) and all(map(_defines, [*node.body, *node.orelse]))
-    if isinstance(node, ast.Try):
-        handlers = [statement for handler in node.handlers for statement in handler.body]
-        return all(map(_defines, [*node.body, *handlers, *node.orelse, *node.finalbody]))
+    if isinstance(node, ast.If | ast.Try):
+        inner = (item for block in _blocks(node) for item in block)
+        return not _is_main_guard(node) and (any(_bound(node)) or all(map(_defines, inner)))
     return _filled(node) is not None or isinstance(
         node,
         ast.Import
@@ -238,6 +280,28 @@ def _defines(node: ast.stmt) -> bool:
     )
 
 
+def _take_out(node: ast.stmt) -> Iterator[ast.stmt]:
+    """Put `pass` in the place of what an `if` or `try` does beside defining names, and give what was there.
+
+    A `raise` stays: it is how the file says why it does not define them, and the stand-in repeats that.
+    """
+    if not isinstance(node, ast.If | ast.Try) or _is_main_guard(node) or not any(_bound(node)):
+        return
+    for block in _blocks(node):
+        for index, inner in enumerate(block):
+            if _defines(inner):
+                yield from _take_out(inner)
+            elif not isinstance(inner, ast.Raise):
+                block[index] = ast.copy_location(ast.Pass(), inner)
+                yield inner
+
+
+def _blocks(node: ast.If | ast.Try) -> list[list[ast.stmt]]:
+    if isinstance(node, ast.If):
+        return [node.body, node.orelse]
+    return [node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody]
+
+
 def _filled(node: ast.stmt) -> ast.expr | None:
     """What `layers.append(...)` or the like is called on."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
@@ -248,11 +312,15 @@ def _filled(node: ast.stmt) -> ast.expr | None:
 def _changes(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
         return not any(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in node.targets)
+    if isinstance(node, ast.If | ast.Try):
+        return all(_changes(inner) for block in _blocks(node) for inner in block if any(_bound(inner)))
     return isinstance(node, ast.AugAssign) or _filled(node) is not None
 
 
-def _is_main_guard(node: ast.If) -> bool:
-    return any(isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test))
+def _is_main_guard(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and any(
+        isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test)
+    )
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
@@ -301,6 +369,13 @@ def _reachable(statements: list[_Statement], names: set[str]) -> set[_Statement]
     return wanted
 
 
+def _made_again(statements: list[_Statement]) -> set[_Statement]:
+    """What makes or changes values. Imports, functions and classes, and what is added to them, stay as they are."""
+    kinds = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    once = {name for item in statements if isinstance(item.node, kinds) for name in item.binds}
+    return {item for item in statements if not item.binds <= once}
+
+
 def _why(statement: _Statement, error: BaseException) -> str:
     node = statement.node
     if isinstance(error, SubmissionError):
@@ -336,6 +411,6 @@ def _worth_a_line(statement: _Statement) -> bool:
 def _left_out(statement: _Statement, source: str) -> LeftOut:
     text = (ast.get_source_segment(source, statement.node) or "").strip().splitlines()
     reason = "not needed to build the network" if statement.defines else "it does something instead of defining it"
-    if isinstance(statement.node, ast.If) and _is_main_guard(statement.node):
+    if _is_main_guard(statement.node):
         reason = "runs only when the file is the program"
     return LeftOut(line=statement.node.lineno, text=text[0][:200] if text else "", reason=reason)

@@ -16,10 +16,15 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
+from grader.capture.load import MissingError
 from grader.capture.settings import Asker, short
 from grader.errors import SubmissionError
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad")
+WITHOUT_DATA = (
+    "configure_optimizers uses it. If it is the length of a data set or a loader, which are not there when a file is "
+    "read, take it as an argument: configure_optimizers(model, steps_per_epoch, epochs)."
+)
 _PER_STEP = (lr_scheduler.OneCycleLR, lr_scheduler.CyclicLR)
 
 
@@ -57,7 +62,10 @@ def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        answer = _call(configure, model, steps, epochs, line)
+        try:
+            answer = _call(configure, model, steps, epochs, line)
+        except MissingError as error:
+            raise SubmissionError(f"{error.message} {WITHOUT_DATA}", line=error.line) from error
     found = _understood(answer, steps, epochs, line)
     if type(found.optimizer) not in [getattr(torch.optim, name) for name in OPTIMIZERS]:
         raise SubmissionError(

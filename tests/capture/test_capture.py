@@ -73,3 +73,9 @@ def test_afterwards_torch_is_as_before():
     report(HEAD + SIGN + NET)
     assert torch.autograd.Function.apply.__self__ is torch.autograd.Function
     assert type("Own", (torch.autograd.Function,), {}).apply.__self__.__name__ == "Own"
+
+
+def test_a_network_that_was_taken_in_place_of_another_is_remarked_on():
+    source = HEAD + NET.replace("def __init__(self)", "def __init__(self, p=0.1)") + "\nmodel = Net(missing)\n"
+    (note,) = [text for text in report(source).notes if "Net() is graded instead" in text]
+    assert note.startswith("Line 16, model = ..., cannot be used here")

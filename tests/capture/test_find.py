@@ -15,6 +15,8 @@ from grader.errors import SubmissionError
 from tests.capture.sources import FILE, net, text
 
 EXAMPLE = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+GPU = "return self.fc(x.cuda().flatten(1))"
+NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 BLOCK = net("self.conv = nn.Conv2d(1, 1, 3)", "return self.conv(x)", name="Block")
 
 
@@ -88,10 +90,38 @@ def test_a_factory_comes_before_the_classes(name):
     assert choice(source) == (name, 10)
 
 
-def test_a_factory_with_arguments_is_refused():
-    error = refusal(net() + "def build_model(width):\n    return Net()\n")
+@pytest.mark.parametrize("classes", ["", net(arguments="self, width")])
+def test_a_factory_with_arguments_is_refused_where_nothing_else_can_be_built(classes):
+    error = refusal(classes + "def build_model(width):\n    return nn.Linear(width, 10)\n")
     assert "build_model() needs the argument width" in error.message
-    assert error.line == 10
+    assert error.line == (10 if classes else 4)
+
+
+def test_a_factory_with_arguments_does_not_hide_the_one_network():
+    factory = "def get_model(name):\n    return {'net': Net}[name]()\nmodel = get_model('net')\n"
+    assert choice(net() + factory) == ("Net", 4)
+
+
+def test_a_factory_without_arguments_comes_before_one_with_arguments():
+    source = net() + "def build_model(width):\n    return Net()\ndef get_model():\n    return build_model(1)\n"
+    assert choice(source) == ("get_model", 12)
+
+
+def test_a_factory_with_arguments_says_by_its_call_which_of_several_classes_is_the_network():
+    factory = "def get_model(name):\n    return {'new': Net, 'old': OldNet}[name](10)\nmodel = get_model('new')\n"
+    builder = found(net(name="OldNet") + net(arguments="self, width") + factory)
+    assert (builder.name, type(builder.build(0)).__name__) == ("model", "Net")
+
+
+def test_the_problem_of_a_class_comes_before_that_of_a_factory_with_arguments():
+    error = refusal(net("self.fc = nn.Linear(784, 32)") + "def build_model(width):\n    return Net()\n")
+    assert "32 scores for 10 classes" in error.message
+
+
+@pytest.mark.parametrize("wrap", ["torch.compile", "nn.DataParallel"])
+def test_a_wrapped_network_is_graded_as_it_was_written(wrap):
+    builder = found(net() + f"def build_model():\n    return {wrap}(Net())\n")
+    assert type(builder.build(0)).__name__ == "Net"
 
 
 def test_a_factory_that_gives_no_module_is_refused():
@@ -118,6 +148,124 @@ def test_a_constructor_with_arguments_is_refused_by_name():
 )
 def test_a_network_at_the_top_level_is_found_where_no_class_fits(source):
     assert choice(source)[0] in ("model", "net")
+
+
+OLD_AND_NEW = net(name="OldNet") + net(
+    "self.fc = nn.Linear(784, 10)\nself.drop = drop", "return self.fc(x.flatten(1))", arguments="self, drop"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("model", "model = Net(0.1)"),
+        ("network", "network = Net(0.1)"),
+        ("model", "model = torch.compile(Net(0.1))"),
+        ("net", "net = Net(0.1)\nmodel = nn.DataParallel(net)"),
+        ("model", "net = Net(0.2)\nmodel = Net(0.1)"),
+        ("model", "net = OldNet()\nmodel = Net(0.1)"),
+    ],
+)
+def test_the_class_that_the_top_level_builds_is_the_network_though_another_needs_no_arguments(name, lines):
+    builder = found(OLD_AND_NEW + lines)
+    assert (builder.name, builder.build(0).drop) == (name, 0.1)
+
+
+def test_the_top_level_decides_between_two_networks():
+    assert choice(net(name="First") + net(name="Second") + "model = First()") == ("First", 4)
+
+
+def test_two_networks_at_the_top_level_are_listed():
+    error = refusal(net(name="First") + net(name="Second") + "model = First()\nnet = Second()")
+    assert "2 networks that fit: First, Second" in error.message
+
+
+def test_the_top_level_gives_the_arguments_that_it_calls_the_class_with():
+    source = net("self.fc = nn.Linear(784, 10)\nself.drop = drop", arguments="self, drop=0.5")
+    assert found(source + "model = Net(drop=0.1)").build(0).drop == 0.1
+
+
+@NO_GPU
+def test_the_problem_of_the_class_at_the_top_level_is_told_though_another_fits():
+    error = refusal(net(name="OldNet") + net(forward=GPU) + "model = Net()")
+    assert error.message.startswith("The network asks for a GPU")
+    assert error.message.endswith("Line 16 makes this the network. If it is another, write MODEL = OldNet.")
+    assert error.line == 15
+
+
+def test_a_statement_that_cannot_build_its_class_is_told_though_another_fits():
+    error = refusal(OLD_AND_NEW + "model = Net(1 / 0)")
+    assert error.message.startswith("ZeroDivisionError: division by zero")
+    assert error.line == 17
+
+
+@NO_GPU
+@pytest.mark.parametrize(
+    "line",
+    [
+        "model = Net()",
+        "model = Net().to('cuda')",
+        "model = Net().cuda()",
+        "model = Net(None).cuda()",
+        "model = Net",
+        "model = train(Net(), loader)",
+        "model, optimizer = Net(), 1 / 0",
+        "model = Net()\nmodel = model.cuda()",
+        "net = Net()\nmodel = net.cuda()",
+    ],
+)
+@pytest.mark.parametrize("other", ["", net(name="OldNet")])
+def test_a_class_without_arguments_is_the_network_whatever_the_top_level_does_with_it(line, other):
+    assert choice(other + net(arguments="self, width=None") + line) == ("Net", 10 if other else 4)
+
+
+def test_a_statement_that_is_not_used_is_noted():
+    definitions = load(text(net(arguments="self, width=16") + "model = Net(missing)"), FILE)
+    assert find(definitions, example=EXAMPLE, classes=10, filename=FILE).name == "Net"
+    assert definitions.notes == [
+        "Line 10, model = ..., cannot be used here, so Net() is graded instead, with its default arguments: name "
+        "'missing' is not defined. The grader runs definitions only, so a name that a loop or a call at the top level "
+        "makes is not there: define it where the class can see it."
+    ]
+
+
+def test_the_line_of_a_network_at_the_top_level_is_where_it_is_made():
+    assert choice(net(arguments="self, width") + "model = Net(1)\nmodel = model.to('cpu')")[1] == 10
+
+
+def test_a_class_without_arguments_is_built_without_running_the_top_level():
+    definitions = load(text(net() + "device = 1 / 0\nmodel = Net().to(device)"), FILE)
+    find(definitions, example=EXAMPLE, classes=10, filename=FILE)
+    assert [item.line for item in definitions.left_out] == [11]
+    assert not definitions.notes
+
+
+@NO_GPU
+def test_a_part_that_the_top_level_names_too_is_not_the_network():
+    whole = net(
+        "self.block = block()\nself.fc = nn.Linear(676, 10)",
+        "return self.fc(self.block(x).flatten(1))",
+        arguments="self, block=Block",
+    )
+    assert choice(BLOCK + whole + "model = Net(Block).cuda()") == ("Net", 10)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "model = nn.Sequential(Net(), nn.LogSoftmax(1))",
+        "net = Net()\nmodel = Wrapper(net)",
+        "model = Net()\nnet = Wrapper(model)",
+    ],
+)
+def test_a_network_that_the_top_level_wraps_is_graded_with_its_wrapping(lines):
+    wrapper = net("self.inner = inner", "return self.inner(x)", name="Wrapper", arguments="self, inner")
+    model = found(net() + wrapper + lines).build(0)
+    assert type(next(model.children())).__name__ == "Net"
+
+
+def test_a_class_that_is_the_first_part_of_the_top_level_model_is_not_the_network():
+    assert choice(BLOCK + "net = Block()\nmodel = nn.Sequential(net, nn.Flatten(), nn.Linear(676, 10))")[0] == "model"
 
 
 def test_a_network_at_the_top_level_from_a_missing_file_names_the_file():
@@ -191,6 +339,17 @@ def test_a_class_without_forward_is_explained_at_its_line():
     error = refusal("class Net(nn.Module):\n    pass\n")
     assert 'missing the required "forward" function' in error.message
     assert error.line == 4
+
+
+def test_a_forward_of_torch_gives_no_line_of_the_file():
+    sequential = "nn.Sequential(nn.Flatten(), nn.Linear(784, 32))"
+    assert (
+        refusal(f"class Net(nn.Sequential):\n    def __init__(self):\n        super().__init__(*{sequential})\n").line
+        == 4
+    )
+    with pytest.raises(SubmissionError, match="32 scores for 10 classes") as caught:
+        check_run(found(f"model = {sequential}").build(0), EXAMPLE, classes=10, filename=FILE)
+    assert caught.value.line is None
 
 
 def test_a_setting_that_could_not_be_defined_is_named_where_a_layer_gets_it():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from textwrap import indent
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,7 +73,7 @@ def test_a_training_loop_does_not_run_and_is_named():
         "assert False",
         "if True: print(1 / 0)",
         "try:\n    main()\nexcept ValueError:\n    pass",
-        "try:\n    import sys\nfinally:\n    print(1 / 0)",
+        "if True: raise ValueError",
         "import sys; sys.exit()",
         "for _ in (): pass",
     ],
@@ -103,6 +105,34 @@ def test_notebook_lines_are_left_out_and_the_lines_keep_their_numbers():
     ]
 
 
+COMMAND = "!pip install torchsummary"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"if COLAB:\n    {COMMAND}\nEPOCHS = 3\n",
+        f"if COLAB:  # not here: there it is installed\n    {COMMAND}\nEPOCHS = 3\n",
+        f"if COLAB:\n    # It is not there.\n\n    {COMMAND}\n    {COMMAND}\nelse:\n    {COMMAND}\nEPOCHS = 3\n",
+        f"try:\n    import torchsummary_x\nexcept ImportError:\n    {COMMAND}\n    import torchsummary_x\nEPOCHS = 3\n",
+        f"EPOCHS = 3\n {COMMAND}\n",
+    ],
+)
+def test_an_indented_notebook_command_is_left_out(source):
+    definitions = loaded(source)
+    assert definitions.names["EPOCHS"] == 3
+    assert definitions.lines["EPOCHS"] == source.split("\n").index("EPOCHS = 3") + 1
+    assert [item.line for item in definitions.left_out if item.text == COMMAND] == [
+        number for number, line in enumerate(source.split("\n"), start=1) if line.strip() == COMMAND
+    ]
+
+
+def test_a_notebook_command_goes_on_while_its_lines_end_in_a_backslash():
+    definitions = loaded("!pip install \\\n    torchsummary \\\n    --quiet\nEPOCHS = 3\n!ls \\\n!-l\n")
+    assert definitions.lines == {"EPOCHS": 4}
+    assert [item.line for item in definitions.left_out] == [1, 5]
+
+
 def test_a_line_that_begins_with_a_percent_sign_may_be_a_formula():
     definitions = loaded("EPOCHS = (7\n    %4)\nNAME = ('%s'\n    %'a')\n")
     assert definitions.names["EPOCHS"] == 3
@@ -112,7 +142,6 @@ def test_a_line_that_begins_with_a_percent_sign_may_be_a_formula():
 def test_a_missing_package_that_the_network_does_not_use_is_no_problem(package):
     definitions = loaded(text(f"import {package} as package\n" + net() + "def train():\n    package.run(Net())\n"))
     assert use(definitions)
-    assert definitions.notes == []
 
 
 def test_a_missing_package_that_the_network_uses_is_named_with_its_line():
@@ -158,6 +187,75 @@ def test_a_device_that_an_if_decides_is_defined():
     source = "if torch.cuda.is_available():\n    device = 'cuda'\nelse:\n    device = 'cpu'\n"
     definitions = loaded(text(source + net("self.device = device")))
     assert use(definitions).device in ("cuda", "cpu")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "print(1 / 0)",
+        "for _ in range(3): 1 / 0",
+        "with open('/nowhere') as file: pass",
+        "if 1 / 0: print()",
+        "assert 0",
+    ],
+)
+def test_what_does_something_inside_an_if_is_left_out_and_what_is_defined_there_is_defined(action):
+    source = f"if True:\n    {action}\n    device = 'cpu'\nelse:\n    device = 'cuda'\n    {action}\n"
+    definitions = loaded(text(source + net("self.device = device")))
+    assert use(definitions).device == "cpu"
+    assert [(item.line, item.text, item.reason) for item in definitions.left_out] == [
+        (line, action, "it does something instead of defining it") for line in (5, 9)
+    ]
+
+
+def test_an_if_on_one_line_defines_too():
+    source = "if False: device = 'cuda'; print('GPU')\nelif True: device = 'cpu'; print('CPU')\n"
+    definitions = loaded(source + "class Net:\n    device = device\n")
+    assert definitions.names["Net"].device == "cpu"
+    assert [(item.line, item.text) for item in definitions.left_out] == [(1, "print('GPU')"), (2, "print('CPU')")]
+
+
+def test_what_does_something_inside_a_try_is_left_out():
+    source = (
+        "try:\n    import apex_x as apex\n    print(1 / 0)\nexcept ImportError:\n    apex = None\n    print(1 / 0)\n"
+        "else:\n    print(1 / 0)\nfinally:\n    print(1 / 0)\nclass Net:\n    amp = apex\n"
+    )
+    definitions = loaded(source)
+    assert definitions.names["Net"].amp is None
+    assert [item.line for item in definitions.left_out] == [3, 6, 8, 10]
+
+
+def test_an_if_inside_an_if_defines_too():
+    source = "if True:\n    if True:\n        width = 8\n        print(1 / 0)\n"
+    definitions = loaded(source + "class Net:\n    width = width\n")
+    assert definitions.names["Net"].width == 8
+    assert [item.line for item in definitions.left_out] == [4]
+
+
+def test_a_main_guard_is_not_run_although_it_defines():
+    guard = 'if __name__ == "submission":\n    width = 8\n'
+    for source in (guard, "if True:\n" + indent("depth = 2\n" + guard, "    ")):
+        definitions = loaded(source + "class Net:\n    def __init__(self):\n        self.size = width, depth\n")
+        assert "width" not in definitions.names
+        assert [item.reason for item in definitions.left_out] == ["runs only when the file is the program"]
+
+
+def test_an_import_that_is_raised_again_is_not_in_the_way_where_it_works():
+    source = "try:\n    from torch import nn as T\nexcept ImportError:\n    print('no torch')\n    raise\n"
+    assert use(loaded(text(source + net("self.fc = T.Linear(784, 10)"))))
+
+
+def test_an_import_that_is_raised_again_says_what_is_missing_where_the_network_uses_it():
+    source = "try:\n    from blocks_x import Block\nexcept ImportError:\n    raise\n"
+    error = complaint(text(source + net("self.block = Block()")))
+    assert "The network uses blocks_x" in error.message
+    assert use(loaded(text(source + "def train():\n    Block()\n" + net())))
+
+
+def test_what_an_if_refuses_to_define_says_why_where_the_network_uses_it():
+    source = "if False:\n    device = 'cuda'\nelse:\n    raise RuntimeError('needs a GPU')\n"
+    error = complaint(text(source + net("self.device = device()")))
+    assert error.message.startswith("device could not be defined: RuntimeError: needs a GPU.")
 
 
 @pytest.mark.parametrize(
@@ -236,6 +334,81 @@ def test_a_network_that_is_moved_or_trained_afterwards_is_not_moved_or_trained()
     assert definitions.instance("model").in_features == 1
 
 
+@pytest.mark.parametrize(
+    "filling",
+    [
+        "model.add_module('fc', nn.Linear(784, 10))",
+        "model.register_module('fc', nn.Linear(784, 10))",
+        "model.append(nn.Linear(784, 10))",
+        "model.extend([nn.Linear(784, 10)])",
+        "model.fc = nn.Linear(784, 10)",
+        "if True:\n    model.append(nn.Linear(784, 10))\n    print(1 / 0)",
+        "width = 784\nfc = nn.Linear(width, 10)\nmodel.append(fc)",
+    ],
+)
+def test_a_network_that_is_filled_line_by_line_is_full_each_time(filling):
+    definitions = loaded(text(f"model = nn.Sequential()\nmodel.append(nn.Flatten())\n{filling}\n"))
+    for _ in range(2):
+        assert [type(layer).__name__ for layer in definitions.instance("model")] == ["Flatten", "Linear"]
+
+
+def test_a_tensor_that_a_network_registers_is_there():
+    source = "model = nn.Sequential()\nmodel.register_buffer('mean', torch.zeros(1))\n"
+    source += "model.register_parameter('scale', nn.Parameter(torch.ones(1)))\n"
+    assert loaded(text(source)).instance("model").state_dict().keys() == {"mean", "scale"}
+
+
+def test_a_network_that_cannot_be_filled_says_so():
+    definitions = loaded(text("model = nn.Sequential()\nmodel.append(nn.Linear(784))\n"))
+    with pytest.raises(TypeError, match="out_features"):
+        definitions.instance("model")
+
+
+def test_what_fills_an_earlier_network_of_the_same_name_does_not_fill_this_one():
+    source = "model = nn.Sequential()\nmodel.append(nn.ReLU())\nmodel = nn.Sequential()\nmodel.append(nn.Tanh())\n"
+    assert str(list(loaded(text(source)).instance("model"))) == "[Tanh()]"
+
+
+def drawn(definitions: Definitions, seed: int) -> torch.Tensor:
+    """All weights of the top-level `model` under `seed`."""
+    torch.manual_seed(seed)
+    return torch.cat([weights.detach().flatten() for weights in definitions.instance("model").parameters()])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "features = nn.Linear(2, 3)\nmodel = nn.Sequential(features)\n",
+        "layers = [nn.Linear(2, 3)]\nfeatures = nn.Sequential(*layers)\nmodel = nn.Sequential(features)\n",
+        "layers = []\nlayers.append(nn.Linear(2, 3))\nmodel = nn.Sequential(*layers)\n",
+        "layer = nn.Linear(2, 3)\ndef make():\n    return nn.Sequential(layer)\nmodel = make()\n",
+        "features = nn.Sequential()\nmodel = nn.Sequential(features)\nfeatures.append(nn.Linear(2, 3))\n",
+        "if True:\n    layers = [nn.Linear(2, 3)]\nelse:\n    layers = []\nmodel = nn.Sequential(*layers)\n",
+    ],
+)
+def test_a_network_of_parts_has_new_parts_each_time(source):
+    definitions = loaded(text(source))
+    one, other, again = drawn(definitions, 1), drawn(definitions, 2), drawn(definitions, 1)
+    assert one.numel() == other.numel() == 9  # 2 * 3 + 3
+    assert (one != other).all()
+    assert (one == again).all()
+
+
+def test_imports_functions_and_classes_of_a_network_are_defined_once():
+    source = (
+        "import collections\nclass Part(nn.Linear):\n    sizes = []\nPart.sizes.append(3)\n"
+        "def make():\n    return Part(2, *Part.sizes)\nmodel = nn.Sequential(make())\n"
+    )
+    definitions = loaded(text(source))
+    one, other = definitions.instance("model"), definitions.instance("model")
+    assert type(one[0]) is type(other[0])
+
+
+def test_a_network_is_made_with_the_values_of_its_line():
+    source = "width = 8\nmodel = nn.Linear(width, 10)\nwidth = 16\n"
+    assert loaded(text(source)).instance("model").in_features == 8
+
+
 def test_recipe_settings_are_defined():
     definitions = loaded("EPOCHS = 5\nrate = 0.1\ndef configure_optimizers(model):\n    return rate\n")
     assert definitions.names["EPOCHS"] == 5
@@ -280,3 +453,9 @@ def test_dataclasses_and_annotations_find_their_module():
         "@dataclass\nclass Config:\n    width: int = 8\nclass Net:\n    config = Config()\n"
     )
     assert loaded(source).names["Net"].config.width == 8
+
+
+def test_a_comparison_that_begins_a_line_is_no_notebook_command():
+    found = load("width = (\n    3\n    != 4\n)\nMODEL = width\n", FILE)
+    assert found.names["MODEL"] is True
+    assert found.left_out == ()

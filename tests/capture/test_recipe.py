@@ -468,6 +468,14 @@ def test_arguments_that_nobody_gives_are_named():
     assert "needs 4 arguments (model, steps, epochs, config)" in error.message
 
 
+def test_the_length_of_a_loader_is_better_taken_as_an_argument():
+    loader = "from torch.optim.lr_scheduler import OneCycleLR\ntrain_loader = open('/nowhere/train')\n"
+    body = f"{SGD}\nreturn OneCycleLR(optimizer, 0.1, steps_per_epoch=len(train_loader), epochs=4)"
+    error = refusal(loader + configured(body))
+    assert "train_loader could not be defined: FileNotFoundError" in error.message
+    assert "take it as an argument: configure_optimizers(model, steps_per_epoch, epochs)" in error.message
+
+
 def test_a_network_without_parameters_is_told_where_they_hide():
     with pytest.raises(SubmissionError, match=r"nn\.ModuleList or nn\.Sequential for layers, and nn\.ParameterList"):
         read("", nn.Flatten())
