@@ -27,7 +27,7 @@ def own_ones_refused() -> Iterator[None]:
                 "over what forward() computes and derives the gradients itself. For a step that passes gradients "
                 "straight through write x + (f(x) - x).detach()."
             )
-        return original.__func__(kind, *arguments, **keywords)
+        return original.__get__(None, kind)(*arguments, **keywords)
 
     torch.autograd.Function.apply = classmethod(apply)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from grader.capture import gradients
 from grader.report import Report, Verdict
 from tests.static_grading import report
 
@@ -66,6 +67,22 @@ def test_a_gradient_of_ones_own_is_refused_because_it_would_be_lost():
 
 def test_a_gradient_of_ones_own_that_nobody_applies_is_no_obstacle():
     assert verdicts(report(HEAD + SIGN.replace("sign = Sign.apply\n", "") + NET))
+
+
+def test_functions_of_others_go_on_working():
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(context, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(context, gradient):
+            return 3 * gradient
+
+    with gradients.own_ones_refused():
+        x = torch.ones(1, requires_grad=True)
+        Double.apply(x).backward()
+    assert x.grad == 3
 
 
 def test_afterwards_torch_is_as_before():

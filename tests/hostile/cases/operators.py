@@ -104,7 +104,7 @@ CASES = (
             top="class Own(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return x * 1\n    @staticmethod\n    def backward(ctx, g): return g * 1e9\n",
             end="x = torch.fft.fft(Own.apply(x)).real",
         ),
-        UNKNOWN,
+        r"its backward\(\) would be lost",
     ),
     from_gallery("fft_unknown_operator", CUSTOM),
     refuses(
