@@ -124,7 +124,7 @@ class Behaviour:
         if self.fixed.trained:
             hints.append(
                 f"The same under every seed: {_named(self.fixed.trained)}. Let PyTorch draw the initial weights: set "
-                "no seed in __init__, and copy no learned numbers in."
+                "no seed in __init__, copy no learned numbers in, and make every layer inside the class."
             )
         if not self.brings_little:
             where = _named(self.fixed.held) or "the numbers in forward()"

@@ -17,7 +17,9 @@ from grader.clock import Clock
 from grader.errors import SubmissionError
 from grader.judge import Judge
 from grader.report import Curve, EpochRow, Verdict
+from grader.sandbox import isolation
 from grader.sandbox.capture import Captured
+from grader.submission import Submission
 from grader.training.data import Source
 from grader.training.records import INTERRUPTED, TrainingRun
 from grader.training.run import run as train_here
@@ -232,9 +234,11 @@ class _Progress(Silent):
     def stage(self, text): ...
 
 
-def test_what_could_not_be_captured_in_a_quick_look_is_one_too():
-    assert [pipeline.Options(**more).quick_look for more in ({}, {"static": True}, {"epochs": 2})] == [
-        "",
-        "--static",
-        "--epochs 2",
-    ]
+@pytest.mark.parametrize(("options", "why"), [({}, ""), ({"static": True}, "--static"), ({"epochs": 2}, "--epochs 2")])
+def test_what_could_not_be_captured_in_a_quick_look_is_one_too(tmp_path, options, why):
+    problem = SubmissionError("net.py is empty.")
+    unread = Submission(tmp_path / "net.py", "net", "net.py", ASSIGNMENT.name, b"", "", problem)
+    source = Source("practice", practice=True, train_images=0)
+    with isolation.Fresh() as sandbox:
+        found = pipeline.grade(unread, ASSIGNMENT, source, pipeline.Options(**options), _Progress(), sandbox)
+    assert (found.problem.message, found.quick_look) == (problem.message, why)

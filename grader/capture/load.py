@@ -17,9 +17,10 @@ import linecache
 import re
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
+from grader.capture.statements import Statement, is_main_guard, made_again, reachable
 from grader.errors import SubmissionError
 from grader.program import LeftOut
 
@@ -36,11 +37,6 @@ SETTINGS = (
     "GRADIENT_CLIP_VALUE",
     "STOP_AT_ACCURACY",
 )
-FILLING = (
-    *("append", "extend", "insert", "add", "update", "setdefault", "add_argument"),
-    *("add_module", "register_module", "register_buffer", "register_parameter"),
-)
-"""Methods that go on defining what they are called on: `config.update(...)`, `parser.add_argument(...)`."""
 MODULE_NAME = "submission"
 
 
@@ -85,9 +81,9 @@ class Definitions:
 
     def __init__(self, source: str, filename: str) -> None:
         self._source, self._magics = _without_magics(source)
-        self._statements = [_Statement(node) for node in _parse(self._source, filename).body]
+        self._statements = [Statement(node) for node in _parse(self._source, filename).body]
         self._filename = filename
-        self._ran: set[_Statement] = set()
+        self._ran: set[Statement] = set()
         module = types.ModuleType(MODULE_NAME)
         module.__file__ = filename
         sys.modules[MODULE_NAME] = module
@@ -96,7 +92,7 @@ class Definitions:
 
     def define(self, names: Iterable[str]) -> None:
         """Run the definitions of `names` and of everything that they need, in the file's order, each once."""
-        wanted = _reachable(self._statements, set(names)) - self._ran
+        wanted = reachable(self._statements, set(names)) - self._ran
         for statement in self._statements:
             if statement in wanted:
                 self._ran.add(statement)
@@ -118,7 +114,7 @@ class Definitions:
         return {name: item.node.lineno for item in self._statements if not item.changes for name in item.binds}
 
     @property
-    def instances(self) -> dict[str, _Statement]:
+    def instances(self) -> dict[str, Statement]:
         """Where the file makes a network at its top level: `model = nn.Sequential(...)`.
 
         `model = model.to(device)` or `model = train(model)` make none.
@@ -140,8 +136,8 @@ class Definitions:
         later = [item for item in self._statements[place + 1 :] if item.changes or name not in item.binds]
         own = {maker, *(item for item in later if name in item.binds)}
         statements = [*self._statements[:place], maker, *later]
-        needed = _reachable(statements, {read for item in own for read in item.reads} - {name})
-        wanted = needed - (self._ran - _made_again(statements))
+        needed = reachable(statements, {read for item in own for read in item.reads} - {name})
+        wanted = needed - (self._ran - made_again(statements))
         for item in statements:
             if item in own:
                 self._ran.add(item)
@@ -159,10 +155,10 @@ class Definitions:
         found = [*self._magics, *(_left_out(item, self._source) for item in skipped)]
         return tuple(sorted(found, key=lambda item: item.line))
 
-    def _compiled(self, statement: _Statement) -> types.CodeType:
+    def _compiled(self, statement: Statement) -> types.CodeType:
         return compile(ast.Module([statement.node], []), self._filename, "exec")
 
-    def _run(self, statement: _Statement) -> None:
+    def _run(self, statement: Statement) -> None:
         try:
             exec(self._compiled(statement), self.names)  # noqa: S102 - running the student's definitions is the job of this process
         except (Exception, SystemExit) as error:  # argparse ends the program when it misses an argument
@@ -244,139 +240,7 @@ def _parse(source: str, filename: str) -> ast.Module:
         ) from error
 
 
-class _Statement:
-    """A top-level statement: what it binds, what it reads, and whether it defines or does something.
-
-    `changes`: it adds to what a name is bound to already, as `config["width"] = 16` does.
-    `left_out`: what it would do beside defining names; that has become `pass`.
-    """
-
-    def __init__(self, node: ast.stmt) -> None:
-        self.node = node
-        self.left_out = [_Statement(inner) for inner in _take_out(node)]
-        self.defines = _defines(node)
-        self.binds = frozenset(_bound(node))
-        self.changes = _changes(node)
-        self.reads = frozenset(
-            name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)
-        )
-
-
-def _defines(node: ast.stmt) -> bool:
-    if isinstance(node, ast.If | ast.Try):
-        inner = (item for block in _blocks(node) for item in block)
-        return not _is_main_guard(node) and (any(_bound(node)) or all(map(_defines, inner)))
-    return _filled(node) is not None or isinstance(
-        node,
-        ast.Import
-        | ast.ImportFrom
-        | ast.ClassDef
-        | ast.FunctionDef
-        | ast.AsyncFunctionDef
-        | ast.Assign
-        | ast.AnnAssign
-        | ast.AugAssign
-        | ast.Pass,
-    )
-
-
-def _take_out(node: ast.stmt) -> Iterator[ast.stmt]:
-    """Put `pass` in the place of what an `if` or `try` does beside defining names, and give what was there.
-
-    A `raise` stays: it is how the file says why it does not define them, and the stand-in repeats that.
-    """
-    if not isinstance(node, ast.If | ast.Try) or _is_main_guard(node) or not any(_bound(node)):
-        return
-    for block in _blocks(node):
-        for index, inner in enumerate(block):
-            if _defines(inner):
-                yield from _take_out(inner)
-            elif not isinstance(inner, ast.Raise):
-                block[index] = ast.copy_location(ast.Pass(), inner)
-                yield inner
-
-
-def _blocks(node: ast.If | ast.Try) -> list[list[ast.stmt]]:
-    if isinstance(node, ast.If):
-        return [node.body, node.orelse]
-    return [node.body, *(handler.body for handler in node.handlers), node.orelse, node.finalbody]
-
-
-def _filled(node: ast.stmt) -> ast.expr | None:
-    """What `layers.append(...)` or the like is called on."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
-        return node.value.func.value if node.value.func.attr in FILLING else None
-    return None
-
-
-def _changes(node: ast.stmt) -> bool:
-    if isinstance(node, ast.Assign):
-        return not any(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in node.targets)
-    if isinstance(node, ast.If | ast.Try):
-        return all(_changes(inner) for block in _blocks(node) for inner in block if any(_bound(inner)))
-    return isinstance(node, ast.AugAssign) or _filled(node) is not None
-
-
-def _is_main_guard(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and any(
-        isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test)
-    )
-
-
-def _bound(node: ast.AST) -> Iterator[str]:
-    """Names that a definition binds or changes: `config["lr"] = 1` changes config."""
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        for alias in node.names:
-            yield alias.asname or alias.name.partition(".")[0]
-    elif isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        yield node.name
-    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            yield from _target_names(target)
-    elif isinstance(node, ast.Expr) and (filled := _filled(node)) is not None:
-        yield from _target_names(filled)
-    elif isinstance(node, ast.If | ast.Try | ast.ExceptHandler):
-        for child in ast.iter_child_nodes(node):
-            yield from _bound(child)
-
-
-def _target_names(target: ast.expr) -> Iterator[str]:
-    if isinstance(target, ast.Name):
-        yield target.id
-    elif isinstance(target, ast.Tuple | ast.List):
-        for item in target.elts:
-            yield from _target_names(item)
-    elif isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
-        yield from _target_names(target.value)
-
-
-def _reachable(statements: list[_Statement], names: set[str]) -> set[_Statement]:
-    """The definitions of `names`, and those that they need, directly or through another definition."""
-    wanted: set[_Statement] = set()
-    imported = {
-        name for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom) for name in item.binds
-    }
-    grew = True
-    while grew:
-        grew = False
-        for item in statements:
-            changes_import = item.changes and item.binds <= imported
-            is_star = isinstance(item.node, ast.ImportFrom) and item.node.names[0].name == "*"
-            if item not in wanted and item.defines and not changes_import and (item.binds & names or is_star):
-                wanted.add(item)
-                names |= item.reads
-                grew = True
-    return wanted
-
-
-def _made_again(statements: list[_Statement]) -> set[_Statement]:
-    """What makes or changes values. Imports, functions and classes, and what is added to them, stay as they are."""
-    kinds = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    once = {name for item in statements if isinstance(item.node, kinds) for name in item.binds}
-    return {item for item in statements if not item.binds <= once}
-
-
-def _why(statement: _Statement, error: BaseException) -> str:
+def _why(statement: Statement, error: BaseException) -> str:
     node = statement.node
     if isinstance(error, SubmissionError):
         return error.message
@@ -399,7 +263,7 @@ def missing_module(name: str) -> str:
     )
 
 
-def _worth_a_line(statement: _Statement) -> bool:
+def _worth_a_line(statement: Statement) -> bool:
     node = statement.node
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return False
@@ -408,9 +272,9 @@ def _worth_a_line(statement: _Statement) -> bool:
     return isinstance(node, ast.Assign) and any(isinstance(item, ast.Call) for item in ast.walk(node))
 
 
-def _left_out(statement: _Statement, source: str) -> LeftOut:
+def _left_out(statement: Statement, source: str) -> LeftOut:
     text = (ast.get_source_segment(source, statement.node) or "").strip().splitlines()
     reason = "not needed to build the network" if statement.defines else "it does something instead of defining it"
-    if _is_main_guard(statement.node):
+    if is_main_guard(statement.node):
         reason = "runs only when the file is the program"
     return LeftOut(line=statement.node.lineno, text=text[0][:200] if text else "", reason=reason)

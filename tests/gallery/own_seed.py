@@ -5,7 +5,7 @@
 ✓ receptive_field: 32 × 32 pixels
 ✗ untrained: 12% correct, 6 fixed tensors
     weights that should be random are the same under every seed
-    → The same under every seed: body.0.weight, body.0.bias, body.4.weight, body.4.bias and 2 more. Let PyTorch draw the initial weights: set no seed in __init__, and copy no learned numbers in.
+    → The same under every seed: body.0.weight, body.0.bias, body.4.weight, body.4.bias and 2 more. Let PyTorch draw the initial weights: set no seed in __init__, copy no learned numbers in, and make every layer inside the class.
 """
 
 import torch

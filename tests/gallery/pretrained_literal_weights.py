@@ -7,7 +7,7 @@ The grader trains from weights that PyTorch draws; what every seed gives alike w
 ✓ receptive_field: 30 × 30 pixels
 ✗ untrained: 13% correct, 1 fixed tensor
     weights that should be random are the same under every seed
-    → The same under every seed: conv1.weight. Let PyTorch draw the initial weights: set no seed in __init__, and copy no learned numbers in.
+    → The same under every seed: conv1.weight. Let PyTorch draw the initial weights: set no seed in __init__, copy no learned numbers in, and make every layer inside the class.
 """
 
 import torch
