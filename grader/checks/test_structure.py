@@ -5,14 +5,16 @@ def test_batch_norm(structure, show):
     """Batch normalisation is used."""
     found = structure.batch_norm
     show(measured=found.count, limit="at least 1", hints=found.hints)
-    assert found.layers, "no BatchNorm layer has an effect on the output"
+    add = "" if found.hints else ": put nn.BatchNorm2d(channels) between a convolution and its ReLU"
+    assert found.layers, f"no BatchNorm layer has an effect on the output{add}"
 
 
 def test_dropout(structure, show):
     """Dropout is used in training and off in evaluation."""
     found = structure.dropout
     show(measured=found.count, limit="at least 1", hints=found.hints)
-    assert found.layers, "no Dropout layer with p > 0 has an effect on the output"
+    add = "" if found.hints else ": put a small one, such as nn.Dropout(0.05), between two layers"
+    assert found.layers, f"no Dropout layer with p > 0 has an effect on the output{add}"
     assert not found.active_in_eval, "dropout is still active in evaluation, so predictions are random"
 
 

@@ -2,7 +2,7 @@
 
 ✓ parameter_limit: 7,434 parameters
 ✗ batch_norm: 0 layers
-    no BatchNorm layer has an effect on the output
+    no BatchNorm layer has an effect on the output: put nn.BatchNorm2d(channels) between a convolution and its ReLU
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 """
