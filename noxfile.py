@@ -23,7 +23,14 @@ def install(session: nox.Session, *groups: str, runs: bool = True) -> None:
     constraints = os.environ.get("NOX_CONSTRAINTS", "constraints.txt")
     pins = ["--constraint", constraints] if constraints else []
     compiling = {"UV_COMPILE_BYTECODE": "1"} if runs else {}
-    session.install("--quiet", "--editable", ".", *(f"--group={group}" for group in groups), *pins, env=compiling)
+    session.install(
+        "--quiet",
+        "--editable",
+        ".",
+        *(f"--group={group}" for group in groups),
+        *pins,
+        env=compiling,
+    )
 
 
 def run(session: nox.Session, *arguments: str) -> None:

@@ -20,16 +20,16 @@ from rich.console import Console
 from torchvision import models
 
 from bench import training
-from grader import assignment, environment, network, submission
-from grader.analysis import proof, summary
-from grader.analysis.cost import cost
-from grader.analysis.receptive_field import receptive_field
+from grader import assignment, intake, network, submission
+from grader.analysis import summary
+from grader.analysis.cost import measure_cost
+from grader.analysis.receptive_field import proof
+from grader.analysis.receptive_field.field import receptive_field
 from grader.capture import graph
-from grader.program import Graph
+from grader.program import Captured, Graph
 from grader.sandbox import isolation
-from grader.sandbox.capture import Captured, capture
-from grader.training import data
-from grader.whole import write_whole
+from grader.storage.atomic import write_whole
+from grader.training import data, lab_note
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -52,10 +52,19 @@ def main(
     with isolation.choose() as sandbox:
         for name in REFERENCES:
             rows += _reference(name, sandbox, runs)
-        here = environment.describe(device="cpu (1 thread)", isolation=sandbox.isolation)
+        here = lab_note.describe(device="cpu (1 thread)", isolation=sandbox.isolation.name)
     rows += _resnet152(runs)
     machine = f"{here.processor}, {here.cores} cores, {here.platform}, torch {here.torch}, Python {here.python}"
-    text = "\n".join([*_of_analyses(rows), *_of_training(loops, memory), *_note(machine, runs, rounds, steps)]) + "\n"
+    text = (
+        "\n".join(
+            [
+                *_of_analyses(rows),
+                *_of_training(loops, memory),
+                *_note(machine, runs, rounds, steps),
+            ]
+        )
+        + "\n"
+    )
     write_whole(RESULTS, text)
     Console().print(text, markup=False, highlight=False, soft_wrap=True)
 
@@ -66,14 +75,19 @@ def _reference(name: str, sandbox: isolation.Sandbox, runs: int) -> Iterator[Row
     asked = known[found.assignment]
 
     def captured() -> Captured:
-        return capture(
-            found.source, found.path.name, asked, train_images=60_000, seeds=range(asked.most_seeds), sandbox=sandbox
+        return intake.capture(
+            found.source,
+            found.path.name,
+            asked,
+            train_images=60_000,
+            seeds=range(asked.most_seeds),
+            sandbox=sandbox,
         )
 
     one = captured()
     weights = network.build(one.program, one.values[0]).weights
     yield _timed(name, f"capture ({sandbox.isolation.name}, zygote warm)", captured, runs)
-    yield _timed(name, "shapes checked", lambda: network.check_shapes(one.program), runs)
+    yield _timed(name, "shapes checked", lambda: intake.check_shapes(one.program), runs)
     yield _timed(name, "all analyses", lambda: summary.analyse(one.program), runs)
     yield _timed(name, "NaN probe", lambda: proof.measure(one.program.eval, weights), runs)
 
@@ -81,12 +95,14 @@ def _reference(name: str, sandbox: isolation.Sandbox, runs: int) -> Iterator[Row
 def _resnet152(runs: int) -> Iterator[Row]:
     model = models.resnet152(weights=None)
     exported = graph.export(model, torch.rand(2, 3, 224, 224), training=False)
-    yield _timed("resnet152 at 224×224", "receptive field and cost", lambda: _analyse(exported), runs)
+    yield _timed(
+        "resnet152 at 224×224", "receptive field and cost", lambda: _analyse(exported), runs
+    )
 
 
 def _analyse(exported: Graph) -> None:
     field = receptive_field(exported)
-    cost(exported, field.live)
+    measure_cost(exported, field.live)
 
 
 def _timed(what: str, step: str, work: Callable[[], object], runs: int) -> Row:
@@ -133,7 +149,11 @@ def _of_training(rows: list[training.Row], memory: tuple[float, float]) -> Itera
 
 def _note(machine: str, runs: int, rounds: int, steps: int) -> Iterator[str]:
     yield ""
-    load = ", ".join(f"{load:.1f}" for load in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    load = (
+        ", ".join(f"{load:.1f}" for load in os.getloadavg())
+        if hasattr(os, "getloadavg")
+        else "unknown"
+    )
     yield f"Lab note: {datetime.now(UTC):%Y-%m-%d}, {machine}."
     yield f"{runs} runs of each analysis; training in {rounds} rounds of {steps} batches after as many to warm up, each"
     yield f"contender in turn. Load average at the end: {load}."

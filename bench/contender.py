@@ -25,7 +25,9 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def student(folder: Path, images: int, device: str = "cpu", workers: Annotated[int, typer.Option(min=0)] = 0) -> None:
+def student(
+    folder: Path, images: int, device: str = "cpu", workers: Annotated[int, typer.Option(min=0)] = 0
+) -> None:
     """The loop that students write, with so many worker processes for loading."""
     own = runpy.run_path(str(subject.FILE))
     model = own["Net"]().to(device)
@@ -34,8 +36,12 @@ def student(folder: Path, images: int, device: str = "cpu", workers: Annotated[i
     seen = datasets.MNIST(folder, train=True, transform=own["train_transform"])
     plain = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
     loading: dict[str, Any] = {"num_workers": workers, "pin_memory": device == "cuda"}
-    train = DataLoader(Subset(seen, range(images)), batch_size=subject.BATCH, shuffle=True, **loading)
-    test = DataLoader(datasets.MNIST(folder, train=False, transform=plain), batch_size=1000, **loading)
+    train = DataLoader(
+        Subset(seen, range(images)), batch_size=subject.BATCH, shuffle=True, **loading
+    )
+    test = DataLoader(
+        datasets.MNIST(folder, train=False, transform=plain), batch_size=1000, **loading
+    )
     for _ in range(2):
         began = time.perf_counter()
         _learn(model, train, own["criterion"], optimizer, scheduler, device)
@@ -45,7 +51,14 @@ def student(folder: Path, images: int, device: str = "cpu", workers: Annotated[i
     _say(trained - began, done - trained)
 
 
-def _learn(model: nn.Module, batches: DataLoader[Any], loss: Any, optimizer: Any, scheduler: Any, device: str) -> None:
+def _learn(
+    model: nn.Module,
+    batches: DataLoader[Any],
+    loss: Any,
+    optimizer: Any,
+    scheduler: Any,
+    device: str,
+) -> None:
     model.train()
     running = 0.0
     for pixels, labels in batches:
@@ -61,14 +74,17 @@ def _learn(model: nn.Module, batches: DataLoader[Any], loss: Any, optimizer: Any
 @torch.no_grad()
 def _test(model: nn.Module, batches: DataLoader[Any], device: str) -> int:
     model.eval()
-    return sum(int((model(pixels.to(device)).argmax(1).cpu() == labels).sum()) for pixels, labels in batches)
+    return sum(
+        int((model(pixels.to(device)).argmax(1).cpu() == labels).sum())
+        for pixels, labels in batches
+    )
 
 
 @app.command()
 def eager(folder: Path, images: int, device: str = "cpu") -> None:
     """The grader's plain loop, without what makes it fast."""
     from grader import network
-    from grader.training.loop import train
+    from grader.training.engine.loop import train
 
     captured, data = subject.capture(images), subject.data(folder, images)
     model = network.build(captured.program, captured.values[0], device)

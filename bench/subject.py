@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from grader import assignment, submission
-from grader.sandbox import capture as sandboxed
+from grader import intake as sandboxed
 from grader.sandbox import isolation
 from grader.training import data as images
 from grader.training.data import TrainingData
@@ -36,5 +36,7 @@ def data(folder: Path, train_images: int) -> TrainingData:
     """The first training images of MNIST, and all test images."""
     whole = images.load("mnist", folder).training
     return dataclasses.replace(
-        whole, train_images=whole.train_images[:train_images], train_labels=whole.train_labels[:train_images]
+        whole,
+        train_images=whole.train_images[:train_images],
+        train_labels=whole.train_labels[:train_images],
     )

@@ -18,10 +18,10 @@ from pathlib import Path
 import torch
 
 from bench import subject
-from grader.sandbox.capture import Captured
-from grader.training.crew import Crew
+from grader.program import Captured
 from grader.training.data import TrainingData
 from grader.training.task import Task
+from grader.training.worker.crew import Crew
 
 STUDENTS_WORKERS = (0, 2)
 TEST_IMAGES = 10_000
@@ -68,7 +68,11 @@ class Row:
 def measure(folder: Path, *, rounds: int, steps: int, seeds: tuple[int, ...]) -> list[Row]:
     """Time all contenders on every device present, `steps` batches at a time, `rounds` times in turn."""
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    return [row for device in devices for row in _on(device, folder, steps * subject.BATCH, rounds, seeds)]
+    return [
+        row
+        for device in devices
+        for row in _on(device, folder, steps * subject.BATCH, rounds, seeds)
+    ]
 
 
 def median(timings: Sequence[Timing]) -> Timing:
@@ -91,11 +95,15 @@ def _on(device: str, folder: Path, images: int, rounds: int, seeds: tuple[int, .
         for workers in STUDENTS_WORKERS
     ]
     plain = Contender("ours, plain loop", device, 1, _process(folder, images, device, "eager"))
-    fast = [Contender("ours", device, count, _fast(captured, data, device, count)) for count in seeds]
+    fast = [
+        Contender("ours", device, count, _fast(captured, data, device, count)) for count in seeds
+    ]
     contenders = [*students, plain, *fast]
     found = [
         tuple(turns)
-        for turns in zip(*([contender.run() for contender in contenders] for _ in range(rounds)), strict=True)
+        for turns in zip(
+            *([contender.run() for contender in contenders] for _ in range(rounds)), strict=True
+        )
     ]
     best = max(median(timings).images_per_second for timings in found[: len(students)])
     return [
@@ -107,11 +115,26 @@ def _on(device: str, folder: Path, images: int, rounds: int, seeds: tuple[int, .
 def _process(folder: Path, images: int, device: str, *arguments: str) -> Callable[[], Timing]:
     """A contender in a process of its own, with the environment that a student's shell has."""
     command, *options = arguments
-    line = [sys.executable, "-m", "bench.contender", command, str(folder), str(images), f"--device={device}", *options]
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "GOMP_", "MALLOC_"))}
+    line = [
+        sys.executable,
+        "-m",
+        "bench.contender",
+        command,
+        str(folder),
+        str(images),
+        f"--device={device}",
+        *options,
+    ]
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OMP_", "GOMP_", "MALLOC_"))
+    }
 
     def run() -> Timing:
-        done = subprocess.run(line, env=plain, cwd=subject.ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            line, env=plain, cwd=subject.ROOT, check=True, capture_output=True, text=True
+        )
         facts = json.loads(done.stdout.splitlines()[-1])
         return Timing(images / facts["seconds"], facts["evaluation_seconds"])
 
@@ -126,7 +149,9 @@ def _fast(captured: Captured, data: TrainingData, device: str, seeds: int) -> Ca
         with Crew() as crew:
             runs = crew.run(Task(captured.program, data, device, epochs=2), values)
         seconds = sum(done.epochs[-1].seconds / done.side_by_side for done in runs)
-        evaluation = statistics.fmean(done.epochs[-1].evaluation_seconds / done.side_by_side for done in runs)
+        evaluation = statistics.fmean(
+            done.epochs[-1].evaluation_seconds / done.side_by_side for done in runs
+        )
         return Timing(seeds * len(data.train_images) / seconds, evaluation)
 
     return run
@@ -138,5 +163,8 @@ def memory(folder: Path) -> tuple[float, float]:
     done = subprocess.run([sys.executable, "-c", line], check=True, capture_output=True, text=True)  # noqa: S603
     captured = subject.capture(ALL_IMAGES)
     with Crew() as crew:
-        (run,) = crew.run(Task(captured.program, subject.data(folder, ALL_IMAGES), epochs=1), {0: captured.values[0]})
+        (run,) = crew.run(
+            Task(captured.program, subject.data(folder, ALL_IMAGES), epochs=1),
+            {0: captured.values[0]},
+        )
     return int(done.stdout) / 2**30, (run.peak_memory_bytes or 0) / 2**30

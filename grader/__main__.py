@@ -17,14 +17,17 @@ import typer
 
 from grader.errors import GraderError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a session takes half a second to import: not for --help
     from grader.session import Work
 
 # Threads that wait by spinning make training ten times slower as soon as anything else runs on the machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Grade small PyTorch networks.", rich_markup_mode=None
+    add_completion=False,
+    no_args_is_help=True,
+    help="Grade small PyTorch networks.",
+    rich_markup_mode=None,
 )
 
 
@@ -63,47 +66,64 @@ def _seeds(value: str) -> int | None:
     return int(value)
 
 
-Root = Annotated[Path, typer.Option("--root", hidden=True, help="The folder that holds assignments/.")]
-Named = Annotated[str | None, typer.Option("--assignment", help="The assignment; needed for files outside its folder.")]
+Root = Annotated[
+    Path, typer.Option("--root", hidden=True, help="The folder that holds assignments/.")
+]
+Named = Annotated[
+    str | None,
+    typer.Option("--assignment", help="The assignment; needed for files outside its folder."),
+]
 
 
 @app.command()
 def grade(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; all submissions if none.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files or folders; all submissions if none.")
+    ] = None,
     *,
     assignment: Named = None,
     dataset: Annotated[
         Dataset, typer.Option(help="auto: MNIST, or practice digits where it is not to be had.")
     ] = Dataset.AUTO,
     data: Annotated[
-        Path | None, typer.Option(help="The folder that holds MNIST/ [default: GRADER_DATA, else a cache].")
+        Path | None,
+        typer.Option(help="The folder that holds MNIST/ [default: GRADER_DATA, else a cache]."),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
-    static: Annotated[bool, typer.Option("--static", help="Only the checks that need no training.")] = False,
+    static: Annotated[
+        bool, typer.Option("--static", help="Only the checks that need no training.")
+    ] = False,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Train fewer epochs for a quick look; never graded.")
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")] = "auto",
+    seeds: Annotated[
+        str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
+    ] = "auto",
     train_anyway: Annotated[
         bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
     ] = False,
     require_isolation: Annotated[
-        int | None, typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation.")
+        int | None,
+        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Grade again what is unchanged since its report was written.")
+        bool,
+        typer.Option("--fresh", help="Grade again what is unchanged since its report was written."),
     ] = False,
     output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report alone, as JSON, on standard output.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no scorecards: only the summary.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress, no scorecards: only the summary.")
+    ] = False,
     root: Root = Path(),
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
     from grader import session
+    from grader.options import Options
 
-    wanted = session.Wanted(
+    options = Options(
         paths=tuple(paths or ()),
         assignment=assignment,
         dataset=dataset.value,
@@ -120,7 +140,7 @@ def grade(
         quiet=quiet,
         root=root,
     )
-    raise typer.Exit(guarded(lambda: session.grade(wanted)))
+    raise typer.Exit(guarded(lambda: session.grade(options)))
 
 
 @app.command()
@@ -128,23 +148,35 @@ def analyse(
     path: Annotated[Path, typer.Argument(help="One submission.")],
     *,
     assignment: Named = None,
-    output: Annotated[Path | None, typer.Option(help="Write here instead of standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write here instead of standard output.")
+    ] = None,
     root: Root = Path(),
 ) -> None:
     """Print what the network is, as JSON, without training it."""
     from grader import session
 
-    raise typer.Exit(guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root)))
+    raise typer.Exit(
+        guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root))
+    )
 
 
 @app.command()
 def export(
-    paths: Annotated[list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")
+    ],
     *,
     form: Annotated[
-        Format, typer.Option("--format", help="A scorecard, a page, test results, a class table, or GitHub's remarks.")
+        Format,
+        typer.Option(
+            "--format",
+            help="A scorecard, a page, test results, a class table, or GitHub's remarks.",
+        ),
     ] = Format.MARKDOWN,
-    output: Annotated[Path | None, typer.Option(help="Write here instead of standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write here instead of standard output.")
+    ] = None,
 ) -> None:
     """Write saved reports in another format."""
     from grader.render import export as exports
@@ -154,12 +186,14 @@ def export(
 
 @app.command()
 def explain(
-    check: Annotated[str | None, typer.Argument(help="A check's name; lists all checks if none.")] = None,
+    check: Annotated[
+        str | None, typer.Argument(help="A check's name; lists all checks if none.")
+    ] = None,
 ) -> None:
     """Say what a check means and why it matters, with examples."""
-    from grader import explain as explanations
+    from grader.checks import pages
 
-    raise typer.Exit(guarded(lambda: explanations.show(check)))
+    raise typer.Exit(guarded(lambda: pages.show(check)))
 
 
 def guarded(work: Work) -> int:
@@ -177,7 +211,9 @@ def guarded(work: Work) -> int:
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3
     except OSError as error:
-        if error.errno == errno.EPIPE:  # whoever read the output has seen enough; typer knows what to do
+        if (
+            error.errno == errno.EPIPE
+        ):  # whoever read the output has seen enough; typer knows what to do
             raise
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from inspect import isclass
 from math import isfinite
@@ -17,29 +17,31 @@ from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from grader.checks.names import check_names
 from grader.errors import GraderError
 
 FILE = "assignment.toml"
 
-CheckName = Literal[
-    "parameter_limit",
-    "batch_norm",
-    "dropout",
-    "gap_or_fc",
-    "gap",
-    "receptive_field",
-    "output",
-    "independent_samples",
-    "same_network",
-    "untrained",
-    "epochs",
-    "accuracy",
-    "time_budget",
-]
-"""The checks that exist: each is the function `test_<name>` in grader/checks."""
+
+def _check(name: str) -> str:
+    if name not in check_names():
+        raise PydanticCustomError("unknown", "", {"known": check_names()})
+    return name
+
+
+CheckName = Annotated[str, AfterValidator(_check)]
+"""A check that exists."""
 
 Protocol = Literal["best", "last", "mean_last_3"]
 """Which accuracy of a run is its score: of its best epoch, of its last one, or the mean of its last three."""
@@ -68,7 +70,9 @@ TransformName = Literal[
 
 def _setting(value: object) -> object:
     items = value if isinstance(value, list) else [value]
-    if isinstance(value, str) or all(isinstance(item, int | float) and isfinite(item) for item in items):
+    if isinstance(value, str) or all(
+        isinstance(item, int | float) and isfinite(item) for item in items
+    ):
         return tuple(value) if isinstance(value, list) else value
     raise ValueError("a setting is a number, true, false, a string or a list of numbers")
 
@@ -94,7 +98,11 @@ class Bound(Table):
     @model_validator(mode="before")
     @classmethod
     def _parse(cls, value: object) -> object:
-        match = re.fullmatch(r"(<=?) *([0-9]+(?:[_,][0-9]{3})*)", value) if isinstance(value, str) else None
+        match = (
+            re.fullmatch(r"(<=?) *([0-9]+(?:[_,][0-9]{3})*)", value)
+            if isinstance(value, str)
+            else None
+        )
         if match is None:
             raise ValueError('write it as "< 20,000" (fewer than) or "<= 8,000" (at most)')
         return {"number": int(re.sub("[_,]", "", match[2])), "inclusive": match[1] == "<="}
@@ -211,7 +219,9 @@ class Assignment(Table):
     def _consistent(self) -> Self:
         shape, classes = DATASETS[self.dataset]
         if (self.input_shape, self.classes) != (shape, classes):
-            raise ValueError(f"dataset {self.dataset!r} has input_shape = {list(shape)} and classes = {classes}")
+            raise ValueError(
+                f"dataset {self.dataset!r} has input_shape = {list(shape)} and classes = {classes}"
+            )
         if self.recipe.epochs > self.limits.epochs:
             raise ValueError(
                 f"recipe.epochs is {self.recipe.epochs}, more than limits.epochs = {self.limits.epochs} allows"
@@ -232,7 +242,9 @@ def load_all(root: Path) -> dict[str, Assignment]:
     """Every assignment of the project folder `root` by name, in alphabetical order. Raises GraderError."""
     files = sorted((root / "assignments").glob(f"*/{FILE}"))
     if not files:
-        raise GraderError(f"{root / 'assignments'} holds no assignment: each is a folder with an {FILE} in it.")
+        raise GraderError(
+            f"{root / 'assignments'} holds no assignment: each is a folder with an {FILE} in it."
+        )
     return {file.parent.name: load(file.parent) for file in files}
 
 
@@ -245,9 +257,13 @@ def load(folder: Path) -> Assignment:
         assignment = Assignment.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         lines = [_explain(detail) for detail in error.errors(include_url=False)]
-        raise GraderError(f"{file} has {_count(lines)}:\n" + "\n".join(f"  {line}" for line in lines)) from error
+        raise GraderError(
+            f"{file} has {_count(lines)}:\n" + "\n".join(f"  {line}" for line in lines)
+        ) from error
     if assignment.name != folder.name:
-        raise GraderError(f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: they must be equal.")
+        raise GraderError(
+            f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: they must be equal."
+        )
     return assignment
 
 
@@ -279,16 +295,20 @@ def _explain(error: ErrorDetails) -> str:
         return f"{key} is missing."
     if error["type"] == "extra_forbidden":
         return _explain_unknown(key, str(path[-1]), _keys_at(path[:-1]))
+    if error["type"] == "unknown":
+        return _explain_unknown(key, str(path[-1]), error["ctx"]["known"])
     choices = re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
     if path != error["loc"] and choices:
         return _explain_unknown(key, str(path[-1]), choices)
     message = f"{error['msg'].removeprefix('Value error, ')}."
     if choices:
-        message = f"known choices: {', '.join(choices)}.{did_you_mean(str(error['input']), choices)}"
+        message = (
+            f"known choices: {', '.join(choices)}.{did_you_mean(str(error['input']), choices)}"
+        )
     return f"{key} = {json.dumps(error['input'], default=str)}; {message}" if path else message
 
 
-def _explain_unknown(key: str, word: str, known: list[str]) -> str:
+def _explain_unknown(key: str, word: str, known: Sequence[str]) -> str:
     return f"{key} is not a known key; known: {', '.join(known)}.{did_you_mean(word, known)}"
 
 

@@ -81,8 +81,13 @@ class Operator:
     def bind(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
         """Every argument by name, defaults filled in. Raises ValueError when the call does not fit the operator."""
         if len(arguments) > len(self.parameters):
-            raise ValueError(f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}")
-        bound = {parameter.name: value for parameter, value in zip(self.parameters, arguments, strict=False)}
+            raise ValueError(
+                f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}"
+            )
+        bound = {
+            parameter.name: value
+            for parameter, value in zip(self.parameters, arguments, strict=False)
+        }
         names = {parameter.name for parameter in self.parameters}
         for name, value in keywords.items():
             if name not in names:
@@ -115,7 +120,9 @@ def _parameter(text: str) -> Parameter:
         return Parameter(name, _WORDS[default], required=False)
     if default.startswith("'"):
         return Parameter(name, default.strip("'"), required=False)
-    return Parameter(name, float(default) if "." in default or "e" in default else int(default), required=False)
+    return Parameter(
+        name, float(default) if "." in default or "e" in default else int(default), required=False
+    )
 
 
 def _table(kind: Kind, text: str, **facts: bool) -> dict[str, Operator]:
@@ -130,7 +137,11 @@ def _table(kind: Kind, text: str, **facts: bool) -> dict[str, Operator]:
             facts_here = {"writes": base.endswith("_") and not base.endswith("__"), **facts}
             full = f"aten.{base}.{overload or 'default'}"
             table[full] = Operator(
-                full, kind, parameters, label.strip() or base.strip("_").replace("_", " "), **facts_here
+                full,
+                kind,
+                parameters,
+                label.strip() or base.strip("_").replace("_", " "),
+                **facts_here,
             )
     return table
 
@@ -141,13 +152,13 @@ OPERATORS: dict[str, Operator] = {
         """
         conv1d conv2d conv3d: input weight bias=None stride=1 padding=0 dilation=1 groups=1 ; convolution
         conv1d.padding conv2d.padding conv3d.padding: input weight bias=None stride=1 padding='valid' dilation=1 groups=1 ; convolution
-        """,  # noqa: E501 - one line an operator
+        """,
     ),
     **_table(
         Kind.TRANSPOSED_CONVOLUTION,
         """
         conv_transpose1d conv_transpose2d.input: input weight bias=None stride=1 padding=0 output_padding=0 groups=1 dilation=1 ; transposed convolution
-        """,  # noqa: E501 - one line an operator
+        """,
     ),
     **_table(
         Kind.POOLING,
@@ -155,7 +166,7 @@ OPERATORS: dict[str, Operator] = {
         max_pool1d max_pool2d max_pool3d: self kernel_size stride=[] padding=0 dilation=1 ceil_mode=False ; max pooling
         avg_pool1d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True ; average pooling
         avg_pool2d avg_pool3d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True divisor_override=None ; average pooling
-        """,  # noqa: E501 - one line an operator
+        """,
     ),
     **_table(
         Kind.POOLING,
@@ -180,7 +191,7 @@ OPERATORS: dict[str, Operator] = {
         instance_norm: input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled ; instance norm
         rms_norm: input normalized_shape weight=None eps=None ; RMS norm
         _weight_norm: v g dim=0 ; weight norm
-        """,  # noqa: E501 - one line an operator
+        """,
     ),
     **_table(
         Kind.DROPOUT,
@@ -217,7 +228,7 @@ OPERATORS: dict[str, Operator] = {
         clone: self memory_format=None
         contiguous: self memory_format=None
         detach detach_ alias lift_fresh_copy lift_fresh: self
-        """,  # noqa: E501 - one line an operator
+        """,
     ),
     **_table(
         Kind.POINTWISE,
@@ -399,7 +410,7 @@ OPERATORS: dict[str, Operator] = {
         linspace: start end steps dtype=None layout=None device=None pin_memory=None
         arange.start_step: start end step=1 dtype=None layout=None device=None pin_memory=None
         scalar_tensor: s dtype=None layout=None device=None pin_memory=None
-        """,  # noqa: E501 - one line an operator
+        """,
         loses_nan=True,
     ),
     **_table(Kind.SIZE, "sym_size.int: self dim ; size"),
@@ -408,7 +419,9 @@ OPERATORS |= {
     name: Operator(name, Kind.SIZE, (Parameter("a"), Parameter("b")), name.split(".")[1])
     for name in ("operator.add", "operator.sub", "operator.mul", "operator.floordiv")
 }
-OPERATORS["operator.getitem"] = Operator("operator.getitem", Kind.TAKE, (Parameter("a"), Parameter("b")), "take")
+OPERATORS["operator.getitem"] = Operator(
+    "operator.getitem", Kind.TAKE, (Parameter("a"), Parameter("b")), "take"
+)
 
 INSTEAD = {
     "lstm gru rnn_tanh rnn_relu": "Use nn.Conv1d or nn.Conv2d over the rows.",

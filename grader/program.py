@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -45,7 +46,9 @@ def _dimension(value: int | str) -> int | str:
         return value
     if isinstance(value, str) and re.fullmatch(r"([1-9][0-9]{0,6}\*)?N", value):
         return value
-    raise ValueError(f"{value!r} is no dimension: a size, 'N' (the number of images) or a multiple such as '4*N'")
+    raise ValueError(
+        f"{value!r} is no dimension: a size, 'N' (the number of images) or a multiple such as '4*N'"
+    )
 
 
 Name = Annotated[str, AfterValidator(_printable)]
@@ -280,6 +283,24 @@ class Recipe(Data):
         return self.plateau is not None or self.stop_at_accuracy is not None
 
 
+class Request(Data):
+    """What the child is asked: one student's file, and how its network will be trained and used.
+
+    All that crosses the other way. `default_recipe` is the `[recipe]` table of the assignment;
+    `validation_images` of the `train_images` are held back from a recipe that follows a metric.
+    """
+
+    source: str
+    filename: str
+    input_shape: tuple[int, ...]
+    classes: int
+    seeds: tuple[int, ...] = Field(min_length=1, max_length=100)
+    train_images: int
+    validation_images: int = 0
+    most_steps: int
+    default_recipe: dict[str, Any]
+
+
 class LeftOut(Data):
     """A top-level statement of the student's file that was not executed, and why."""
 
@@ -317,16 +338,17 @@ class Program(Data):
         _check_recipe(self.recipe, weights)
         return self
 
-    def weight(self, name: str) -> Weight:
-        """The weight of that name. Raises KeyError."""
-        for weight in self.weights:
-            if weight.name == name:
-                return weight
-        raise KeyError(name)
-
     def to_json(self) -> str:
         """The JSON that `read` reads back."""
         return self.model_dump_json()
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A Program, and the initial weights for each of its seeds (safetensors)."""
+
+    program: Program
+    values: dict[int, bytes]
 
 
 def _check_weight(weight: Weight, weights: dict[str, Weight]) -> None:
@@ -336,12 +358,16 @@ def _check_weight(weight: Weight, weights: dict[str, Weight]) -> None:
     if owner.storage != owner.name:
         raise ValueError(f"{weight.name} shares the memory of {owner.name}, which shares another's")
     if (weight.shape, weight.dtype) != (owner.shape, owner.dtype):
-        raise ValueError(f"{weight.name} shares the memory of {owner.name} under another shape or type")
+        raise ValueError(
+            f"{weight.name} shares the memory of {owner.name} under another shape or type"
+        )
     if weight.trainable and "float" not in weight.dtype:
         raise ValueError(f"{weight.name} is trainable but holds {weight.dtype} numbers")
 
 
-def _check_graph(graph: Graph, weights: dict[str, Weight], input_shape: tuple[int, ...], classes: int) -> None:
+def _check_graph(
+    graph: Graph, weights: dict[str, Weight], input_shape: tuple[int, ...], classes: int
+) -> None:
     for node in graph.nodes:
         if node.op == "input":
             if node.shape != (BATCH, *input_shape):
@@ -350,7 +376,9 @@ def _check_graph(graph: Graph, weights: dict[str, Weight], input_shape: tuple[in
             if len(node.arguments) != 1 or node.arguments[0] not in weights:
                 raise ValueError(f"{node.name} reads the unknown weight {node.arguments}")
             if node.shape != weights[str(node.arguments[0])].shape:
-                raise ValueError(f"{node.name} has another shape than the weight {node.arguments[0]}")
+                raise ValueError(
+                    f"{node.name} has another shape than the weight {node.arguments[0]}"
+                )
         else:
             ops.find(node.op).bind(node.arguments, node.keywords)
     output = graph[graph.output].shape
@@ -367,7 +395,9 @@ def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
         raise ValueError("min_lr has another number of parameter groups than the optimizer")
     for curves in (recipe.schedule.learning_rate, recipe.schedule.momentum):
         if curves and len(curves) != len(recipe.optimizer.groups):
-            raise ValueError("the schedule has another number of parameter groups than the optimizer")
+            raise ValueError(
+                "the schedule has another number of parameter groups than the optimizer"
+            )
         for curve in curves:
             if sum(run.steps for run in curve) != recipe.steps:
                 raise ValueError("the schedule does not cover epochs x steps_per_epoch steps")

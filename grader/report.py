@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-REPORT_VERSION: Final = 1
+REPORT_VERSION: Final = 2
 
 
 class Verdict(StrEnum):
@@ -22,8 +22,10 @@ class Verdict(StrEnum):
     FAILED = "failed"
     BORDERLINE = "borderline"
     """Too close to the threshold to call."""
+    UNKNOWN = "unknown"
+    """Asked, and could not be told; the detail says why."""
     SKIPPED = "skipped"
-    """Not asked, or could not be told; the detail says why."""
+    """Not asked; the detail says why."""
     BROKEN = "broken"
     """The grader's own fault; costs no points."""
 
@@ -202,7 +204,7 @@ class Report(Record):
     graded, how, and that this grader wrote it (see `grader.key`); empty in a report that was not kept.
     """
 
-    schema_version: Literal[1] = REPORT_VERSION
+    schema_version: Literal[2] = REPORT_VERSION
     submission: str
     path: str
     sha256: str
@@ -228,13 +230,46 @@ class Report(Record):
 
 
 def read(text: str | bytes) -> Report:
-    """A Report from its JSON. Raises pydantic.ValidationError when it is none."""
-    return Report.model_validate_json(text)
+    """A Report from its JSON, also one of an older version. Raises pydantic.ValidationError."""
+    try:
+        return Report.model_validate_json(text)
+    except ValidationError:
+        value = json.loads(text) if _is_json(text) else None
+        if not isinstance(value, dict) or value.get("schema_version") != 1:
+            raise
+        return Report.model_validate_json(json.dumps(_from_version_1(value)))
+
+
+def _is_json(text: str | bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_version_1(value: dict[str, Any]) -> dict[str, Any]:
+    """The same report in today's words: version 1 wrote "could not tell: " for the verdict unknown."""
+    checks = value.get("checks")
+    changed = (
+        [_check_from_version_1(item) for item in checks] if isinstance(checks, list) else checks
+    )
+    verdict = "unknown" if value.get("verdict") == "skipped" else value.get("verdict")
+    return {**value, "schema_version": REPORT_VERSION, "checks": changed, "verdict": verdict}
+
+
+def _check_from_version_1(item: Any) -> Any:
+    if not isinstance(item, dict) or not str(item.get("detail", "")).startswith("could not tell: "):
+        return item
+    return {**item, "verdict": "unknown", "detail": item["detail"].removeprefix("could not tell: ")}
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a report as it is written: every field is there, also one that has a default."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Report.model_json_schema(mode="serialization")}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Report.model_json_schema(mode="serialization"),
+    }
 
 
 def write_schema(path: Path) -> None:

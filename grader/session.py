@@ -1,6 +1,7 @@
-"""One run of the command line: find the submissions, grade each, show and keep the results.
+"""One command: find the submissions, grade each, show and keep the results; the exit code.
 
-In: what the user asked for. Out: an exit code. Progress goes to standard error, results to standard output.
+In: what the user asked for. Out: an exit code. Progress goes to standard error, results to standard
+output.
 """
 
 from __future__ import annotations
@@ -8,90 +9,88 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from grader import assignment as assignments
-from grader import grades, key, submission
+from grader import submission
+from grader.assignment import Assignment
 from grader.errors import GraderError, SubmissionError
+from grader.options import Options
+from grader.printable import printable
 from grader.render import terminal
-from grader.render.escape import printable
 from grader.render.progress import TrainingProgress
-from grader.report import Report
+from grader.report import Report, Verdict
 from grader.sandbox import isolation
-from grader.whole import write_whole
+from grader.sandbox.zygote import Zygote
+from grader.storage import reports, seal
+from grader.storage.atomic import write_whole
+from grader.submission import Submission
 
-if TYPE_CHECKING:
-    from grader.assignment import Assignment
-    from grader.pipeline import Options
-    from grader.sandbox.isolation import Sandbox
-    from grader.sandbox.zygote import Zygote
-    from grader.submission import Submission
-    from grader.training.data import Source
+if TYPE_CHECKING:  # it loads torch: not before `_begin`
+    from grader.pipeline import Workshop
 
 Work = Callable[[], int]
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The arguments of `grade`, parsed."""
-
-    paths: tuple[Path, ...]
-    assignment: str | None
-    dataset: Literal["auto", "mnist", "practice"]
-    data: Path | None
-    device: str
-    static: bool
-    epochs: int | None
-    seeds: int | None
-    train_anyway: bool
-    fresh: bool
-    require_isolation: int | None
-    output: Path
-    as_json: bool
-    quiet: bool
-    root: Path
-
-
-def grade(wanted: Wanted) -> int:
+def grade(options: Options) -> int:
     """Grade every submission that was asked for. Raises UsageError and GraderError."""
     _speak_any_encoding()
-    known = assignments.load_all(wanted.root)
-    found = submission.discover(wanted.paths, known, root=wanted.root, assignment=wanted.assignment)
+    known = assignments.load_all(options.root)
+    found = submission.discover(
+        options.paths, known, root=options.root, assignment=options.assignment
+    )
     begun = _begin()
-    from grader import outcome, pipeline
+    from grader.pipeline import Workshop
     from grader.training import data, device
+    from grader.training.worker.crew import Crew
 
-    place = device.choose(wanted.device)
-    grades.check_writable(wanted.output)
+    place = device.choose(options.device)
+    reports.check_writable(options.output)
     messages = Console(stderr=True)
-    images = data.resolve(wanted.dataset, wanted.data, say=partial(_say, messages))
+    images = data.resolve(options.dataset, options.data, say=partial(_say, messages))
     if images.note:
         _say(messages, images.note, style="yellow")
-    options = pipeline.Options(
-        device=wanted.device,
-        static=wanted.static,
-        epochs=wanted.epochs,
-        seeds=wanted.seeds,
-        train_anyway=wanted.train_anyway,
-        require_isolation=wanted.require_isolation,
-    )
-    reports = []
-    with isolation.choose(wanted.require_isolation, begun=begun) as sandbox:
-        desk = _Desk(wanted, images, options, place.type, key.secret(), messages, sandbox)
+    graded = []
+    with isolation.choose(options.require_isolation, begun=begun) as sandbox:
+        workshop = Workshop(options, images, sandbox, Crew())
+        desk = _Desk(options, workshop, place.type, seal.secret(), messages)
         for item in found:
             report = desk.report(item, known[item.assignment])
-            reports.append(report)
+            graded.append(report)
             if report.interrupted:
-                _say(messages, f"Interrupted. The reports so far are in {wanted.output}.", style="")
+                text = f"Interrupted. The reports so far are in {options.output}."
+                _say(messages, text, style="")
                 return 130
-    _conclude(reports, wanted)
-    return 3 if desk.unwritten else outcome.exit_code(reports, known)
+    _conclude(graded, options)
+    return 3 if desk.unwritten else exit_code(graded, known)
+
+
+EXIT = {
+    Verdict.PASSED: 0,
+    Verdict.BORDERLINE: 0,
+    Verdict.FAILED: 1,
+    Verdict.UNKNOWN: 1,
+    Verdict.SKIPPED: 1,
+    Verdict.BROKEN: 3,
+}
+
+
+def exit_code(graded: Sequence[Report], known: Mapping[str, Assignment]) -> int:
+    """0: every required check passed; 1: one failed or could not tell; 3: the grader broke."""
+    return max((_exit_code(report, known) for report in graded), default=0)
+
+
+def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
+    forgiving = known[report.assignment].borderline_earns_points
+    if report.verdict is Verdict.BORDERLINE and not forgiving:
+        return 1
+    return EXIT[report.verdict]
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
@@ -102,10 +101,11 @@ def _say(messages: Console, text: str, *, style: str = "dim") -> None:
 def _begin() -> Zygote | None:
     """Let the sandbox get ready while torch is loaded here, which takes seconds.
 
-    Torch would load a part of itself, `_dynamo`, only for the first tensor that has a shape and no data.
+    Torch would load a part of itself, `_dynamo`, only for the first tensor that has a shape and no
+    data.
     """
     begun = isolation.begin()
-    import torch._dynamo  # noqa: F401
+    import torch._dynamo  # noqa: F401 - loaded for its effect
 
     return begun
 
@@ -114,48 +114,59 @@ def _begin() -> Zygote | None:
 class _Desk:
     """Where one submission after the other is graded: all that is the same for each."""
 
-    wanted: Wanted
-    images: Source
     options: Options
+    workshop: Workshop
     device: str
     secret: bytes
     messages: Console
-    sandbox: Sandbox
     unwritten: list[Report] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
-        """The report on one submission, shown and kept: an earlier run's where that still stands."""
-        choices = {**asdict(self.options), "device": self.device, "images": [self.images.name, self.images.practice]}
-        address = key.address(item, assignment, choices)
-        kept = None if self.wanted.fresh or item.problem else self._kept(item, address)
+        """The report on one submission, shown and kept: an earlier run's where that stands."""
+        images = self.workshop.images
+        choices = {
+            **self.options.deciding,
+            "device": self.device,
+            "images": [images.name, images.practice],
+        }
+        address = seal.address(item, assignment, choices)
+        kept = None if self.options.fresh or item.problem else self._kept(item, address)
         if kept:
-            _show(kept, self.wanted)
+            _show(kept, self.options)
             return kept
         from grader import pipeline  # it loads torch: not before `_begin`
 
-        with TrainingProgress(item.name, console=self.messages, quiet=self.wanted.quiet) as progress:
-            report = pipeline.grade(item, assignment, self.images, self.options, progress, self.sandbox)
-        report = key.sealed(report, address, self.secret)
+        quiet = self.options.quiet
+        with TrainingProgress(item.name, console=self.messages, quiet=quiet) as progress:
+            report = pipeline.grade(item, assignment, self.workshop, progress)
+        report = seal.sealed(report, address, self.secret)
         try:
             self._keep(report)
-        except GraderError as error:  # a full disk takes neither this result nor the next ones from the screen
+        except GraderError as error:
+            # A full disk takes neither this result nor the next ones from the screen.
             _say(self.messages, f"The grader cannot keep this report: {error}", style="red")
             self.unwritten.append(report)
-        _show(report, self.wanted)
+        _show(report, self.options)
         return report
 
     def _keep(self, report: Report) -> None:
-        file = grades.write(report, self.wanted.output, secret=self.secret)
-        if file.name == grades.UNFINISHED and not self.wanted.quiet:
-            text = f"{report.submission}: the earlier report on this file says more and stays; this one is {file}"
+        file = reports.write(report, self.options.output, secret=self.secret)
+        if file.name == reports.UNFINISHED and not self.options.quiet:
+            text = (
+                f"{report.submission}: the earlier report on this file says more and stays; "
+                f"this one is {file}"
+            )
             _say(self.messages, text)
 
     def _kept(self, item: Submission, address: str) -> Report | None:
-        kept = grades.kept(item.name, item.assignment, self.wanted.output, address=address, secret=self.secret)
+        kept = reports.kept(
+            item.name, item.assignment, self.options.output, address=address, secret=self.secret
+        )
         if kept is None:
             return None
-        if not self.wanted.quiet:
-            _say(self.messages, f"{item.name}: unchanged since {kept.started}: kept (use --fresh to grade again)")
+        if not self.options.quiet:
+            text = f"unchanged since {kept.started}: kept (use --fresh to grade again)"
+            _say(self.messages, f"{item.name}: {text}")
         return kept.model_copy(update={"path": item.display})  # the same file may have moved
 
 
@@ -173,26 +184,31 @@ def _results() -> Console:
     return console
 
 
-def _show(report: Report, wanted: Wanted) -> None:
-    if not (wanted.as_json or wanted.quiet):
+def _show(report: Report, options: Options) -> None:
+    if not (options.as_json or options.quiet):
         _results().print(terminal.scorecard(report))
 
 
-def _conclude(reports: list[Report], wanted: Wanted) -> None:
-    if wanted.as_json:
-        texts = [report.model_dump_json(indent=2) for report in reports]
+def _conclude(graded: list[Report], options: Options) -> None:
+    if options.as_json:
+        texts = [report.model_dump_json(indent=2) for report in graded]
         sys.stdout.write(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
         sys.stdout.write("\n")
-    elif len(reports) > 1 or wanted.quiet:
-        _results().print(terminal.summary(reports))
+    elif len(graded) > 1 or options.quiet:
+        _results().print(terminal.summary(graded))
 
 
 def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Path) -> int:
-    """Write the JSON analysis of one submission; 1 when it cannot be captured. Raises UsageError and GraderError."""
+    """Write the JSON analysis of one submission; 1 when it cannot be captured.
+
+    Raises UsageError and GraderError.
+    """
     known = assignments.load_all(root)
     found = submission.discover([path], known, root=root, assignment=assignment)
     if len(found) != 1:
-        raise submission.UsageError(f"{path} holds {len(found)} submissions; analyse takes one file.")
+        raise submission.UsageError(
+            f"{path} holds {len(found)} submissions; analyse takes one file."
+        )
     begun = _begin()
     from grader import pipeline
 
@@ -200,8 +216,9 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
         with isolation.choose(begun=begun) as sandbox:
             analysis = pipeline.analyse(found[0], known[found[0].assignment], sandbox)
     except SubmissionError as error:
-        where = f"{found[0].display}:{error.line}: " if error.line else f"{found[0].display}: "
-        Console(stderr=True).print(printable(where + error.message, 4000), markup=False, highlight=False)
+        line = f":{error.line}" if error.line else ""
+        text = printable(f"{found[0].display}{line}: {error.message}", 4000)
+        Console(stderr=True).print(text, markup=False, highlight=False)
         return 1
     text = json.dumps(analysis, indent=2) + "\n"
     if output:

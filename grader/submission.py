@@ -20,6 +20,7 @@ from pathlib import Path
 
 from grader.assignment import did_you_mean
 from grader.errors import SubmissionError
+from grader.printable import printable_path
 
 MOST_BYTES = 256 * 1024
 """The largest file that is read. A network and its recipe take 4 to 20 KiB."""
@@ -49,7 +50,11 @@ class Submission:
 
 
 def discover(
-    paths: Sequence[Path], assignments: Collection[str], *, root: Path, assignment: str | None = None
+    paths: Sequence[Path],
+    assignments: Collection[str],
+    *,
+    root: Path,
+    assignment: str | None = None,
 ) -> list[Submission]:
     """Every submission that `paths` name, each once: files anywhere, or folders of files.
 
@@ -66,7 +71,9 @@ def discover(
     files = dict.fromkeys(file for path in wanted for file in _files(_absolute(path)))
     if not files:
         raise UsageError(_nothing_in(wanted))
-    return _named([_read(file, assignment or _infer(file, assignments), root) for file in files], root)
+    return _named(
+        [_read(file, assignment or _infer(file, assignments), root) for file in files], root
+    )
 
 
 def _absolute(path: Path) -> Path:
@@ -80,7 +87,9 @@ def _folders(root: Path, assignments: Collection[str]) -> list[Path]:
 
 
 def _nothing_in(paths: Sequence[Path]) -> str:
-    where = " or ".join(printable(path) for path in paths) or "any assignment's submissions folder"
+    where = (
+        " or ".join(printable_path(path) for path in paths) or "any assignment's submissions folder"
+    )
     return (
         f"There is no Python file to grade in {where}. Copy an assignment's starter.py to its submissions folder under "
         "a name of your own, or name a file."
@@ -90,7 +99,9 @@ def _nothing_in(paths: Sequence[Path]) -> str:
 def _files(path: Path) -> Iterator[Path]:
     """The path itself, or where it is a folder, what could be a submission in it; sorted, folders in it left alone."""
     if not os.path.lexists(path):
-        raise UsageError(f"There is no file or folder {printable(path)}. Check the spelling and the current folder.")
+        raise UsageError(
+            f"There is no file or folder {printable_path(path)}. Check the spelling and the current folder."
+        )
     if not stat.S_ISDIR(path.lstat().st_mode):
         yield path
         return
@@ -100,7 +111,9 @@ def _files(path: Path) -> Iterator[Path]:
     try:
         yield from sorted(file for file in path.iterdir() if _could_be_one(file.name))
     except OSError as error:
-        raise UsageError(f"The folder {printable(path)} cannot be read: {error.strerror}.") from error
+        raise UsageError(
+            f"The folder {printable_path(path)} cannot be read: {error.strerror}."
+        ) from error
 
 
 def _could_be_one(name: str) -> bool:
@@ -113,34 +126,41 @@ def _infer(file: Path, assignments: Collection[str]) -> str:
     if folder.parent.name in {"assignments", "reference"} and folder.name in assignments:
         return folder.name
     raise UsageError(
-        f"Which assignment is {printable(file)} for? Its folder does not say: add --assignment with one of "
+        f"Which assignment is {printable_path(file)} for? Its folder does not say: add --assignment with one of "
         f"{', '.join(assignments)}."
     )
 
 
 def _read(file: Path, assignment: str, root: Path) -> Submission:
-    shown = printable(file.relative_to(root) if file.is_relative_to(root) else file)
+    shown = printable_path(file.relative_to(root) if file.is_relative_to(root) else file)
     try:
         source = read_source(file)
     except SubmissionError as problem:
         return Submission(file, file.stem, shown, assignment, b"", "", problem)
-    return Submission(file, file.stem, shown, assignment, source, hashlib.sha256(source).hexdigest())
+    return Submission(
+        file, file.stem, shown, assignment, source, hashlib.sha256(source).hexdigest()
+    )
 
 
 def read_source(file: Path) -> bytes:
     """The bytes of a Python file, read once. Raises SubmissionError when it is none; never waits for a writer."""
-    name = printable(Path(file.name))
+    name = printable_path(Path(file.name))
     try:
         _refuse_odd_kinds(name, file.lstat())
         flags = os.O_RDONLY | sum(
-            getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
+            getattr(os, flag, 0)
+            for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
         )
         with os.fdopen(os.open(file, flags), "rb") as stream:
-            _refuse_odd_kinds(name, os.fstat(stream.fileno()))  # again: it may have been exchanged in between
+            _refuse_odd_kinds(
+                name, os.fstat(stream.fileno())
+            )  # again: it may have been exchanged in between
             source = stream.read(MOST_BYTES + 1)
     except OSError as error:
         reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        raise SubmissionError(f"{name} cannot be read: {reason}. Hand in a plain, readable file.") from error
+        raise SubmissionError(
+            f"{name} cannot be read: {reason}. Hand in a plain, readable file."
+        ) from error
     _refuse_no_text(name, source)
     return source
 
@@ -171,7 +191,9 @@ def _refuse_no_text(name: str, source: bytes) -> None:
             "itself and needs no weights, data or output."
         )
     if not source.strip():
-        raise SubmissionError(f"{name} is empty. Copy the assignment's starter.py and write your network in it.")
+        raise SubmissionError(
+            f"{name} is empty. Copy the assignment's starter.py and write your network in it."
+        )
     try:
         source.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -188,7 +210,9 @@ def _refuse_no_text(name: str, source: bytes) -> None:
     _refuse_other_encodings(name, source)
     if b"\0" in source:
         line = source.count(b"\n", 0, source.index(b"\0")) + 1
-        raise SubmissionError(f"{name} holds a NUL byte in line {line}. Save it as plain UTF-8 text.", line=line)
+        raise SubmissionError(
+            f"{name} holds a NUL byte in line {line}. Save it as plain UTF-8 text.", line=line
+        )
 
 
 def _refuse_other_encodings(name: str, source: bytes) -> None:
@@ -206,15 +230,16 @@ def _refuse_other_encodings(name: str, source: bytes) -> None:
 
 _CODING = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _LIKE_UTF_8 = {"utf-8", "utf8", "utf_8", "utf-8-sig", "u8"}
-_LIKE_ASCII = {"ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1", "iso-8859-15", "cp1252", "windows-1252"}
-
-
-def printable(path: Path) -> str:
-    r"""The path for people: what does not print (line ends, direction marks, stray bytes) as \x and \u escapes."""
-    return "".join(
-        character if character.isprintable() and character != "\\" else ascii(character)[1:-1]
-        for character in path.as_posix()
-    )
+_LIKE_ASCII = {
+    "ascii",
+    "us-ascii",
+    "latin-1",
+    "latin1",
+    "iso-8859-1",
+    "iso-8859-15",
+    "cp1252",
+    "windows-1252",
+}
 
 
 def _named(submissions: list[Submission], root: Path) -> list[Submission]:
@@ -230,7 +255,9 @@ def _named(submissions: list[Submission], root: Path) -> list[Submission]:
 
 def _is_plain(name: str) -> bool:
     # A name that looks as if it had a suffix gets one too, so that nobody can take another file's.
-    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", name) is not None and not _SUFFIX.search(name)
+    return re.fullmatch(
+        r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", name
+    ) is not None and not _SUFFIX.search(name)
 
 
 _SUFFIX = re.compile(r"-[0-9a-f]{12}\Z")

@@ -14,16 +14,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grader import assignment, environment, pipeline, submission
+from grader import assignment, pipeline, submission
 from grader.__main__ import guarded
 from grader.errors import GraderError
+from grader.options import Options
 from grader.render import terminal
 from grader.render.progress import TrainingProgress
 from grader.sandbox import isolation
 from grader.sandbox.level import Isolation
+from grader.storage.atomic import write_whole
 from grader.training import device as devices
+from grader.training import lab_note
 from grader.training.data import resolve
-from grader.whole import write_whole
+from grader.training.worker.crew import Crew
 from reference import measurement
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +41,9 @@ def main(
     remark: str = "",
 ) -> None:
     """Measure the models named (all, if none) on MNIST and write RESULTS.md."""
-    raise typer.Exit(guarded(lambda: measure(names or [], seeds=seeds, device=device, data=data, remark=remark)))
+    raise typer.Exit(
+        guarded(lambda: measure(names or [], seeds=seeds, device=device, data=data, remark=remark))
+    )
 
 
 def measure(names: list[str], *, seeds: int, device: str, data: Path | None, remark: str) -> int:
@@ -54,10 +59,14 @@ def measure(names: list[str], *, seeds: int, device: str, data: Path | None, rem
             messages.print(f"{name}: {done} seeds are measured already")
             continue
         images = resolve("mnist", data, say=messages.print)
-        options = pipeline.Options(device=device, seeds=seeds - done, first_seed=done, train_anyway=True)
+        options = Options(device=device, seeds=seeds - done, first_seed=done, train_anyway=True)
         (found,) = submission.discover([file], known, root=ROOT)
-        with isolation.choose() as sandbox, TrainingProgress(found.name, console=messages) as progress:
-            report = pipeline.grade(found, known[found.assignment], images, options, progress, sandbox)
+        with (
+            isolation.choose() as sandbox,
+            TrainingProgress(found.name, console=messages) as progress,
+        ):
+            workshop = pipeline.Workshop(options, images, sandbox, Crew())
+            report = pipeline.grade(found, known[found.assignment], workshop, progress)
         Console().print(terminal.scorecard(report))
         if report.interrupted:
             raise KeyboardInterrupt
@@ -69,7 +78,7 @@ def measure(names: list[str], *, seeds: int, device: str, data: Path | None, rem
 def _seeds_done(name: str, device: str) -> int:
     """How many seeds, from 0 on, are measured of this model on this machine with these versions."""
     known = measurement.read_measurements().get(name)
-    here = environment.describe(device=devices.choose(device).type, isolation=Isolation())
+    here = lab_note.describe(device=devices.choose(device).type, isolation=Isolation().name)
     return len(known.runs) if known and measurement.same_place(known.environment, here) else 0
 
 
@@ -79,7 +88,9 @@ def _keep(name: str, found: measurement.Measurement) -> None:
     before = measured.get(name)
     measured[name] = before.joined(found) if before else found
     ordered = {key: measured[key] for key in claims if key in measured}
-    write_whole(measurement.MEASURED, measurement.Measurements(ordered).model_dump_json(indent=1) + "\n")
+    write_whole(
+        measurement.MEASURED, measurement.Measurements(ordered).model_dump_json(indent=1) + "\n"
+    )
     write_whole(measurement.RESULTS, measurement.results(claims, ordered))
 
 

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from grader import judge
 from grader.errors import GraderError
-from grader.grades import Standing, standing
+from grader.judging import judge
+from grader.judging.decision import POOLED_SIGMA, claim_tolerance
 from grader.report import Environment, Report, RunRow, Verdict
-from grader.training.statistics import POOLED_SIGMA, claim_tolerance
+from grader.storage.reports import Standing, standing
 
 HERE = Path(__file__).parent
 CLAIMS = HERE / "claims.toml"
@@ -64,7 +64,10 @@ class Measurement(BaseModel):
     @property
     def accuracy(self) -> Verdict:
         """What the grader says of the accuracy of all runs together."""
-        scores = [Fraction(getattr(run, self.protocol)).limit_denominator(MOST_IMAGES) for run in self.runs]
+        scores = [
+            Fraction(getattr(run, self.protocol)).limit_denominator(MOST_IMAGES)
+            for run in self.runs
+        ]
         return judge.verdict(scores, judge.exact(self.threshold)).verdict
 
     def joined(self, more: Measurement) -> Measurement:
@@ -73,8 +76,12 @@ class Measurement(BaseModel):
         if not same or not same_place(self.environment, more.environment):
             return more
         runs = {run.seed: run for run in (*self.runs, *more.runs)}
-        remark = self.remark if more.remark in self.remark else f"{self.remark} {more.remark}".strip()
-        return more.model_copy(update={"runs": tuple(runs[seed] for seed in sorted(runs)), "remark": remark})
+        remark = (
+            self.remark if more.remark in self.remark else f"{self.remark} {more.remark}".strip()
+        )
+        return more.model_copy(
+            update={"runs": tuple(runs[seed] for seed in sorted(runs)), "remark": remark}
+        )
 
 
 def same_place(one: Environment, other: Environment) -> bool:
@@ -95,12 +102,20 @@ class Measurements(RootModel[dict[str, Measurement]]):
 def read_claims() -> dict[str, dict[str, Any]]:
     """Each claim by "assignment/file"."""
     tables = tomllib.loads(CLAIMS.read_text(encoding="utf-8"))
-    return {f"{assignment}/{name}": claim for assignment, models in tables.items() for name, claim in models.items()}
+    return {
+        f"{assignment}/{name}": claim
+        for assignment, models in tables.items()
+        for name, claim in models.items()
+    }
 
 
 def read_measurements(file: Path = MEASURED) -> dict[str, Measurement]:
     """The measurements so far; none where the file is missing."""
-    return Measurements.model_validate_json(file.read_text(encoding="utf-8")).root if file.exists() else {}
+    return (
+        Measurements.model_validate_json(file.read_text(encoding="utf-8")).root
+        if file.exists()
+        else {}
+    )
 
 
 def of_report(report: Report, remark: str = "") -> Measurement:
@@ -143,7 +158,9 @@ def _seed_result(run: RunRow) -> SeedResult:
     )
 
 
-Answer = Literal["confirmed", "within noise", "not reproduced", "exceeded", "other data", "not measured"]
+Answer = Literal[
+    "confirmed", "within noise", "not reproduced", "exceeded", "other data", "not measured"
+]
 
 
 def answer(claim: Mapping[str, Any], measured: Measurement | None) -> Answer:
@@ -193,7 +210,9 @@ def results(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Meas
     return "\n".join(_lines(claims, measured)) + "\n"
 
 
-def _lines(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]) -> Iterator[str]:
+def _lines(
+    claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]
+) -> Iterator[str]:
     yield INTRODUCTION
     yield "| " + " | ".join(COLUMNS) + " |"
     yield "| --- " * len(COLUMNS) + "|"
@@ -207,7 +226,18 @@ def _row(name: str, claim: Mapping[str, Any], found: Measurement | None) -> str:
     cells = [f"[{claim['title']}]({name}.py)"]
     said = f"{100 * claim['accuracy_claimed']:.2f} ({WORDS[claim['accuracy_is']]})"
     if found is None:
-        cells += [f"{claimed} → –", "–", str(claim["epochs"]), said, "–", "–", "–", "0", "–", "not measured"]
+        cells += [
+            f"{claimed} → –",
+            "–",
+            str(claim["epochs"]),
+            said,
+            "–",
+            "–",
+            "–",
+            "0",
+            "–",
+            "not measured",
+        ]
         return f"| {' | '.join(cells)} |"
     epochs = sorted({run.epochs for run in found.runs})
     cells += [
@@ -229,7 +259,9 @@ def _spread(found: Measurement, which: str) -> str:
     return f"{text} ± {statistics.stdev(values):.2f}" if len(values) > 1 else text
 
 
-def _notes(claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]) -> Iterator[str]:
+def _notes(
+    claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]
+) -> Iterator[str]:
     yield ""
     yield "A claim is one run; by chance alone it may differ by 1.96 · s · √(1 + 1/n) + 0.02 points from our mean. Here"
     yield "s is 0.055 points, as measured on a network at 99.4 %, or the deviation of our runs where that is larger."

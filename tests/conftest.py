@@ -5,16 +5,26 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: with more threads each they wait for one another
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # the workers share the cores: with more threads each they wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A shared machine can be slow for a moment: no deadline, and the same examples every time.
-settings.register_profile("normal", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "normal", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--hostile", action="store_true", help="grade every hostile submission at each of its levels")
-    parser.addoption("--thorough", action="store_true", help="run many more examples, and all tests")
+    parser.addoption(
+        "--hostile",
+        action="store_true",
+        help="grade every hostile submission at each of its levels",
+    )
+    parser.addoption(
+        "--thorough", action="store_true", help="run many more examples, and all tests"
+    )
 
 
 def pytest_configure(config):

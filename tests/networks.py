@@ -26,7 +26,14 @@ CLASSES = 10
 class Convolution(nn.Module):
     """Convolution, then perhaps BatchNorm, an activation and dropout."""
 
-    def __init__(self, channels: int, options: dict[str, Any], norm: bool, activation: nn.Module, dropout: float):
+    def __init__(
+        self,
+        channels: int,
+        options: dict[str, Any],
+        norm: bool,
+        activation: nn.Module,
+        dropout: float,
+    ):
         super().__init__()
         self.conv = nn.Conv2d(channels, **options)
         self.norm = nn.BatchNorm2d(options["out_channels"]) if norm else nn.Identity()
@@ -172,7 +179,10 @@ def _fresh(model: nn.Module) -> nn.Module:
 
 @st.composite
 def _layer(draw: st.DrawFn, channels: int, size: int) -> nn.Module:
-    same = [_convolution(channels, size, keep=True), *map(st.just, _keeping(channels, draw(st.floats(0, 0.6))))]
+    same = [
+        _convolution(channels, size, keep=True),
+        *map(st.just, _keeping(channels, draw(st.floats(0, 0.6)))),
+    ]
     kind = draw(st.sampled_from(["convolution", "pool", "residual", "beside", "same"]))
     if kind == "pool" and size >= 4:
         return draw(_pool())
@@ -180,7 +190,9 @@ def _layer(draw: st.DrawFn, channels: int, size: int) -> nn.Module:
         return Residual(draw(st.one_of(same)), draw(st.booleans()))
     if kind == "beside" and channels <= 8:
         return Beside(draw(st.one_of(same)))
-    return draw(st.one_of(same)) if kind == "same" else draw(_convolution(channels, size, keep=False))
+    return (
+        draw(st.one_of(same)) if kind == "same" else draw(_convolution(channels, size, keep=False))
+    )
 
 
 def _keeping(channels: int, p: float) -> list[nn.Module]:
@@ -211,13 +223,17 @@ def _convolution(draw: st.DrawFn, channels: int, size: int, *, keep: bool) -> Co
         "padding": dilation * (kernel // 2) if keep or size < 6 else draw(st.integers(0, 2)),
     }
     activation = draw(st.sampled_from(ACTIVATIONS))()
-    return Convolution(channels, options, draw(st.booleans()), activation, draw(st.sampled_from([0.0, 0.1, 0.5])))
+    return Convolution(
+        channels, options, draw(st.booleans()), activation, draw(st.sampled_from([0.0, 0.1, 0.5]))
+    )
 
 
 def _pool() -> st.SearchStrategy[nn.Module]:
     return st.one_of(
         st.builds(nn.MaxPool2d, st.integers(2, 3), st.integers(1, 2), ceil_mode=st.booleans()),
-        st.builds(nn.AvgPool2d, st.integers(2, 3), st.integers(1, 2), count_include_pad=st.booleans()),
+        st.builds(
+            nn.AvgPool2d, st.integers(2, 3), st.integers(1, 2), count_include_pad=st.booleans()
+        ),
         st.builds(nn.AdaptiveAvgPool2d, st.integers(2, 4)),
     )
 
@@ -227,16 +243,30 @@ def _head(channels: int, size: int) -> st.SearchStrategy[nn.Module]:
         [
             nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, CLASSES)),
             nn.Sequential(nn.Conv2d(channels, CLASSES, 1), nn.AvgPool2d(size), nn.Flatten()),
-            nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(channels * size * size, CLASSES)),
+            nn.Sequential(
+                nn.Flatten(), nn.Dropout(0.2), nn.Linear(channels * size * size, CLASSES)
+            ),
         ]
     )
 
 
 def habits() -> nn.Module:
     """A network with every habit in it, under the seed of the moment."""
-    layers = [nn.Conv2d(1, 4, 3, stride=2, padding=1), Functional(4, 0.1), Gate(4), Frozen(4), Tied(4)]
-    layers += [Residual(nn.BatchNorm2d(4), in_place=True), Beside(nn.MaxPool2d(3, 1, 1)), nn.Dropout(0.1)]
-    return Whole(layers, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)), True)
+    layers = [
+        nn.Conv2d(1, 4, 3, stride=2, padding=1),
+        Functional(4, 0.1),
+        Gate(4),
+        Frozen(4),
+        Tied(4),
+    ]
+    layers += [
+        Residual(nn.BatchNorm2d(4), in_place=True),
+        Beside(nn.MaxPool2d(3, 1, 1)),
+        nn.Dropout(0.1),
+    ]
+    return Whole(
+        layers, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, CLASSES)), True
+    )
 
 
 def images(count: int = 4, seed: int = 1) -> Tensor:
@@ -268,7 +298,9 @@ def program_of(
         modules=modules.declared(model, {}),
         recipe=plain_recipe(tuple(weight.name for weight in weights if weight.kind == "parameter")),
     )
-    return program, safetensors.torch.save({name: tensor.clone().contiguous() for name, tensor in values.items()})
+    return program, safetensors.torch.save(
+        {name: tensor.clone().contiguous() for name, tensor in values.items()}
+    )
 
 
 def plain_recipe(parameters: tuple[str, ...]) -> Recipe:
@@ -277,7 +309,9 @@ def plain_recipe(parameters: tuple[str, ...]) -> Recipe:
         epochs=1,
         batch_size=4,
         steps_per_epoch=1,
-        optimizer=Optimizer(name="SGD", groups=(OptimizerGroup(parameters=parameters, settings={}),)),
+        optimizer=Optimizer(
+            name="SGD", groups=(OptimizerGroup(parameters=parameters, settings={}),)
+        ),
         schedule=Schedule(learning_rate=((Run(value=0.1, steps=1),),)),
         loss=Loss(name="cross_entropy"),
     )

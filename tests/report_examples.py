@@ -48,22 +48,54 @@ LAYERS = (
     LayerRow(module="forward", kind="log_softmax", output_shape=(10,), parameters=0, share=0, line=44),
 )  # fmt: skip
 
-ANALYSIS = {"schema_version": 1, "total_parameters": 6260, "multiply_adds": 962_752, "head": ["gap", "conv"]}
+ANALYSIS = {
+    "schema_version": 1,
+    "total_parameters": 6260,
+    "multiply_adds": 962_752,
+    "head": ["gap", "conv"],
+}
 
 
 def check(name: str, title: str, verdict: Verdict = Verdict.PASSED, **more: object) -> CheckResult:
-    facts = {"required": True, "points": 10 if verdict is Verdict.PASSED else 0, "max_points": 10, **more}
+    facts = {
+        "required": True,
+        "points": 10 if verdict is Verdict.PASSED else 0,
+        "max_points": 10,
+        **more,
+    }
     return CheckResult(name=name, title=title, verdict=verdict, **facts)
 
 
 STATIC = (
     check(
-        "parameter_limit", "The model is small enough.", measured="6,260", limit="<= 8,000", points=20, max_points=20
+        "parameter_limit",
+        "The model is small enough.",
+        measured="6,260",
+        limit="<= 8,000",
+        points=20,
+        max_points=20,
     ),
-    check("batch_normalization", "The model normalises its activations.", measured="5 layers", limit="at least 1"),
-    check("global_average_pooling", "The head averages each feature map.", measured="GAP", limit="GAP"),
-    check("receptive_field", "The last feature map sees the whole image.", measured="28", limit=">= 28"),
-    check("samples_independent", "Each image is judged on its own.", measured="difference 0", limit="<= 1e-5"),
+    check(
+        "batch_normalization",
+        "The model normalises its activations.",
+        measured="5 layers",
+        limit="at least 1",
+    ),
+    check(
+        "global_average_pooling", "The head averages each feature map.", measured="GAP", limit="GAP"
+    ),
+    check(
+        "receptive_field",
+        "The last feature map sees the whole image.",
+        measured="28",
+        limit=">= 28",
+    ),
+    check(
+        "samples_independent",
+        "Each image is judged on its own.",
+        measured="difference 0",
+        limit="<= 1e-5",
+    ),
 )
 
 
@@ -75,7 +107,9 @@ def confusion(*mistakes: tuple[int, int, int], each: int = 990) -> tuple[tuple[i
     return tuple(map(tuple, table))
 
 
-def run(correct: tuple[int, ...] = CLIMB, *, seed: int = 1, total: int = 10_000, finished: bool = True) -> RunRow:
+def run(
+    correct: tuple[int, ...] = CLIMB, *, seed: int = 1, total: int = 10_000, finished: bool = True
+) -> RunRow:
     epochs = tuple(
         EpochRow(epoch=number, train_loss=0.4 / number, correct=right, total=total, learning_rate=0.05 / number,
                  seconds=13.5, momentum=0.9, train_accuracy=1 - 0.2 / number)
@@ -83,13 +117,19 @@ def run(correct: tuple[int, ...] = CLIMB, *, seed: int = 1, total: int = 10_000,
     )  # fmt: skip
     stopped = "" if finished else "Ctrl-C"
     fast = next((row.epoch for row in epochs if row.correct >= 0.99 * total), None)
-    rate = Curve(first=0.004, lowest=0.004, highest=0.05, last=0.05 / len(correct)) if correct else None
+    rate = (
+        Curve(first=0.004, lowest=0.004, highest=0.05, last=0.05 / len(correct))
+        if correct
+        else None
+    )
     return RunRow(seed=seed, epochs=epochs, seconds=13.5 * len(correct), images_per_second=4444.4, finished=finished,
                   stopped_because=stopped, seconds_to_99=13.5 * fast if fast else None, learning_rate=rate,
                   momentum=Curve(first=0.9, lowest=0.9, highest=0.9, last=0.9) if correct else None)  # fmt: skip
 
 
-def training(*runs: RunRow, practice: bool = False, protocol: str = "mean_last_3", **more: object) -> Training:
+def training(
+    *runs: RunRow, practice: bool = False, protocol: str = "mean_last_3", **more: object
+) -> Training:
     runs = runs or (run(),)
     rates = [[row.correct / row.total for row in one.epochs] for one in runs]
     means = {
@@ -150,7 +190,10 @@ def passed() -> Report:
         analysis=ANALYSIS,
         training=training(),
         seconds={"capture": 4.12, "analysis": 0.21, "training": 202.5},
-        left_out=(Hint(text="for epoch in range(EPOCHS): train(...)", line=61), Hint(text="plt.show()", line=70)),
+        left_out=(
+            Hint(text="for epoch in range(EPOCHS): train(...)", line=61),
+            Hint(text="plt.show()", line=70),
+        ),
     )
 
 
@@ -192,7 +235,10 @@ def uncaptured() -> Report:
 
 
 def broken() -> Report:
-    problem = Problem(fault="grader", message="The capture process could not start: no memory limit can be set here.")
+    problem = Problem(
+        fault="grader",
+        message="The capture process could not start: no memory limit can be set here.",
+    )
     return report(submission="carol", verdict=Verdict.BROKEN, points=0, checks=(), problem=problem)
 
 
@@ -216,7 +262,11 @@ def borderline() -> Report:
                      limit=">= 99.40 %", max_points=40,
                      detail="Three seeds do not tell on which side of 99.40 % this recipe lies.",
                      hints=(Hint(text="More seeds narrow the interval: --seeds 10."),))  # fmt: skip
-    runs = (run(), run(tuple(right - 7 for right in CLIMB), seed=2), run(tuple(right - 2 for right in CLIMB), seed=3))
+    runs = (
+        run(),
+        run(tuple(right - 7 for right in CLIMB), seed=2),
+        run(tuple(right - 2 for right in CLIMB), seed=3),
+    )
     return report(
         verdict=Verdict.BORDERLINE,
         points=60,

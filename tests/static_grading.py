@@ -10,7 +10,7 @@ import gc
 import logging
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -21,16 +21,19 @@ from unittest import mock
 import torch
 
 from grader import assignment as assignments
-from grader import pipeline, program
+from grader import pipeline
 from grader.assignment import Assignment, Check
 from grader.capture import capture as in_child
 from grader.capture import explain
+from grader.options import Options
+from grader.pipeline import Workshop
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report
-from grader.sandbox.capture import Captured
+from grader.sandbox.ending import Limits
 from grader.sandbox.isolation import Fresh
 from grader.submission import Submission
 from grader.training.data import Data, Source
+from grader.training.worker.crew import Crew
 
 ROOT = Path(__file__).parents[1]
 MNIST_TRAINING_IMAGES = 60_000
@@ -55,45 +58,42 @@ def _digits() -> Data:
 def every_check() -> Assignment:
     """mnist_20k with both questions about the head: its own, and the stricter one of mnist_8k."""
     asked = assignments.load(ROOT / "assignments" / "mnist_20k")
-    return asked.model_copy(update={"checks": asked.checks | {"gap": Check(required=True, points=10)}})
+    return asked.model_copy(
+        update={"checks": asked.checks | {"gap": Check(required=True, points=10)}}
+    )
 
 
 def report(source: str, name: str = "net.py", assignment: Assignment | None = None) -> Report:
     """The report on a file of that text by the checks of `assignment` (else all) that need no training."""
     content, asked = source.encode(), assignment or every_check()
     submission = Submission(Path(name), name.removesuffix(".py"), name, asked.name, content, "")
-    options = pipeline.Options(static=True)
-    alone = mock.patch.object(sys, "argv", [name])
-    with mock.patch.object(pipeline, "capture", _capture), alone, _apart():
-        graded = pipeline.grade(submission, asked, Images(), options, TrainingProgress(quiet=True), Fresh())
+    workshop = Workshop(Options(static=True), Images(), InThisProcess(), Crew())
+    with _apart():
+        graded = pipeline.grade(submission, asked, workshop, TrainingProgress(quiet=True))
     return graded.model_copy(update={"checks": plain(graded.checks)})
 
 
 def plain(checks: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
     """The checks as outside of pytest, which here adds the values of each assert to its message."""
-    return tuple(check.model_copy(update={"detail": check.detail.partition("\nassert ")[0]}) for check in checks)
+    return tuple(
+        check.model_copy(update={"detail": check.detail.partition("\nassert ")[0]})
+        for check in checks
+    )
 
 
-def _capture(
-    source: bytes, filename: str, assignment: Assignment, *, train_images: int, seeds: Sequence[int], **_: Any
-) -> Captured:
-    request = {
-        "source": source.decode(),
-        "filename": filename,
-        "input_shape": assignment.input_shape,
-        "classes": assignment.classes,
-        "seeds": list(seeds)[:2],
-        "train_images": train_images,
-        "most_steps": assignment.limits.steps,
-        "default_recipe": assignment.recipe.model_dump(mode="json"),
-    }
-    try:
-        text, *blobs = in_child.capture(request)
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise explain.explained(error, filename) from error
-    return Captured(program.read(text), dict(zip(request["seeds"], blobs, strict=True)))
+class InThisProcess(Fresh):
+    """A sandbox without a process: what it is asked to capture is ours."""
+
+    def run(
+        self, request: Mapping[str, Any], limits: Limits | None = None, **_: Any
+    ) -> tuple[bytes, ...]:
+        with mock.patch.object(sys, "argv", [request["filename"]]):
+            try:
+                return tuple(in_child.answer({**request}))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                raise explain.explained(error, request["filename"]) from error
 
 
 @contextmanager

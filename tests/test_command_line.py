@@ -93,9 +93,13 @@ def test_the_report_file_is_the_report_that_was_printed(graded):
 
 def test_the_analysis_file_has_the_keys_that_students_know(graded):
     folder, _ = graded
-    analysis = json.loads((folder / "grades" / "mnist_20k" / "tiny" / "model_analysis_results.json").read_text())
+    analysis = json.loads(
+        (folder / "grades" / "mnist_20k" / "tiny" / "model_analysis_results.json").read_text()
+    )
     # 208 + 16 + 3,216 + 32 + 170: two convolutions with biases, two norms, one linear layer
-    assert analysis["total_parameters"] == 1 * 8 * 25 + 8 + 16 + 8 * 16 * 25 + 16 + 32 + 16 * 10 + 10
+    assert (
+        analysis["total_parameters"] == 1 * 8 * 25 + 8 + 16 + 8 * 16 * 25 + 16 + 32 + 16 * 10 + 10
+    )
     assert analysis["batch_normalization"]["count"] == 2
     assert analysis["dropout"] == {
         "found": True,
@@ -109,7 +113,9 @@ def test_the_analysis_file_has_the_keys_that_students_know(graded):
         "actual": 3642,
         "passed": True,
     }
-    assert analysis["receptive_field"]["rows"] == 5 + 4 * 2  # the second 5×5 adds four steps of two pixels
+    assert (
+        analysis["receptive_field"]["rows"] == 5 + 4 * 2
+    )  # the second 5×5 adds four steps of two pixels
 
 
 def test_practice_images_give_an_accuracy_but_no_verdict_on_it(graded):
@@ -132,10 +138,20 @@ def test_a_submission_that_cannot_be_captured_fails_with_its_line_and_ends_with_
     file = tmp_path / "outputs.py"
     file.write_text(TINY.replace("nn.Linear(16, 10)", "nn.Linear(16, 32)"))
     result = run(
-        "grade", file, "--assignment", "mnist_20k", "--static", "--dataset", "practice", "--output", tmp_path / "grades"
+        "grade",
+        file,
+        "--assignment",
+        "mnist_20k",
+        "--static",
+        "--dataset",
+        "practice",
+        "--output",
+        tmp_path / "grades",
     )
     assert result.returncode == 1
-    shown = " ".join(result.stdout.replace("│", " ").split())  # without the panel's frame and line breaks
+    shown = " ".join(
+        result.stdout.replace("│", " ").split()
+    )  # without the panel's frame and line breaks
     assert "32 scores for 10 classes" in shown
     assert "outputs.py:" in shown
 
@@ -181,14 +197,18 @@ def test_a_folder_in_place_of_an_output_file_ends_with_3(tmp_path):
     submission.write_text(TINY)
     done = run("analyse", submission, "--assignment", "mnist_20k", "--output", "/")
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.startswith("The grader cannot work here: / cannot be written: Is a directory.")
+    assert done.stderr.startswith(
+        "The grader cannot work here: / cannot be written: Is a directory."
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_full_disk_behind_standard_output_ends_with_3():
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "grader", "explain", "gap"]
-        done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
     assert done.returncode == 3
     assert done.stderr.splitlines()[0].startswith("The grader cannot work here: ")
 
@@ -212,5 +232,7 @@ try:
 except SystemExit:
     print("torch" in sys.modules)
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
     assert result.stdout.endswith("False\n")

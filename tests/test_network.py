@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from grader import network
+from grader import intake, network
 from grader.assignment import Bound, Limits
 from grader.errors import SubmissionError
 from grader.ops import OPERATORS
@@ -52,7 +52,7 @@ def scores(model: nn.Module) -> Tensor:
 def test_a_rebuilt_network_computes_and_trains_bit_for_bit_like_the_original(original):
     program, values = program_of(original)
     assert read(program.to_json()) == program
-    network.check_shapes(program)
+    intake.check_shapes(program)
     rebuilt = network.build(read(program.to_json()), values)
     assert torch.equal(scores(rebuilt), scores(original))
     parameters = list(dict.fromkeys(rebuilt.parameters_by_name().values()))
@@ -77,7 +77,7 @@ def parsed() -> dict[str, Any]:
 def accept(data: dict[str, Any]) -> network.Network:
     """All that the grader does with a captured network before it runs it."""
     program = read(json.dumps(data))
-    network.check_shapes(program)
+    intake.check_shapes(program)
     return network.build(program, captured()[1])
 
 
@@ -112,16 +112,28 @@ def test_a_changed_shape_is_always_refused(data):
 def mutations(node: dict[str, Any]) -> st.SearchStrategy[tuple[str, Any]]:
     """A field of a node, and something else to put there."""
     names = st.sampled_from([node["name"], "n0_x", "nowhere"]).map(lambda name: {"node": name})
-    numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 9), st.floats(-1e9, 1e9), st.booleans())
-    item = st.one_of(numbers, names, st.none(), st.sampled_from(["", "constant", "a" * 200, {"dtype": "bool"}]))
+    numbers = st.one_of(
+        st.integers(-(2**63), 2**63 - 1), st.integers(-3, 9), st.floats(-1e9, 1e9), st.booleans()
+    )
+    item = st.one_of(
+        numbers, names, st.none(), st.sampled_from(["", "constant", "a" * 200, {"dtype": "bool"}])
+    )
     arguments = st.lists(st.one_of(item, st.lists(item, max_size=4)), max_size=9)
     kept = st.integers(0, 8).flatmap(
-        lambda at: item.map(lambda new: [new if index == at else old for index, old in enumerate(node["arguments"])])
+        lambda at: item.map(
+            lambda new: [new if index == at else old for index, old in enumerate(node["arguments"])]
+        )
     )
     return st.one_of(
-        st.tuples(st.just("op"), st.sampled_from([*OPERATORS, "input", "weight", "aten.from_file.default", "x"])),
+        st.tuples(
+            st.just("op"),
+            st.sampled_from([*OPERATORS, "input", "weight", "aten.from_file.default", "x"]),
+        ),
         st.tuples(st.just("arguments"), st.one_of(arguments, kept, kept)),
-        st.tuples(st.just("keywords"), st.dictionaries(st.sampled_from(["dim", "dtype", "p", "device"]), item)),
+        st.tuples(
+            st.just("keywords"),
+            st.dictionaries(st.sampled_from(["dim", "dtype", "p", "device"]), item),
+        ),
         st.tuples(st.just("gradient"), st.booleans()),
     )
 
@@ -137,7 +149,9 @@ def test_a_forged_graph_is_accepted_or_refused_and_never_ends_in_another_excepti
         accept(forged)
 
 
-@pytest.mark.parametrize("op", ["aten.from_file.default", "aten.as_strided.default", "aten.set_.source_Tensor", "x"])
+@pytest.mark.parametrize(
+    "op", ["aten.from_file.default", "aten.as_strided.default", "aten.set_.source_Tensor", "x"]
+)
 def test_an_operator_that_is_not_listed_is_refused_by_name(op):
     changed = parsed()
     operators(changed, "aten.relu.default")[0]["op"] = op
@@ -147,7 +161,10 @@ def test_an_operator_that_is_not_listed_is_refused_by_name(op):
 def test_a_tensor_that_would_not_fit_in_memory_is_refused_before_anything_is_allocated():
     changed = parsed()
     node = operators(changed, "aten.relu.default")[0]
-    node.update(op="aten.expand.default", arguments=[{"node": node["arguments"][0]["node"]}, [2**31 - 1, 2**20, 6, 6]])
+    node.update(
+        op="aten.expand.default",
+        arguments=[{"node": node["arguments"][0]["node"]}, [2**31 - 1, 2**20, 6, 6]],
+    )
     assert refusal(changed)
 
 
@@ -175,7 +192,13 @@ def test_arithmetic_on_sizes_takes_whole_numbers_of_a_bounded_size(nodes):
 def test_a_tensor_cannot_be_cut_into_more_pieces_than_memory_holds():
     changed = parsed()
     changed["train"]["nodes"] += [
-        {"name": "line", "op": "aten.zeros.default", "arguments": [[2**27]], "shape": [2**27], "dtype": "float32"},
+        {
+            "name": "line",
+            "op": "aten.zeros.default",
+            "arguments": [[2**27]],
+            "shape": [2**27],
+            "dtype": "float32",
+        },
         {"name": "dust", "op": "aten.unbind.int", "arguments": [{"node": "line"}]},
     ]
     assert "pieces" in refusal(changed)
@@ -227,25 +250,32 @@ def test_tracing_names_every_node_with_its_result():
 
 
 @pytest.mark.parametrize(
-    ("shape", "batch", "sizes"), [(("N", 3), 2, (2, 3)), (("4*N", 10), 2, (8, 10)), ((), 5, ()), ((0, "N"), 7, (0, 7))]
+    ("shape", "batch", "sizes"),
+    [(("N", 3), 2, (2, 3)), (("4*N", 10), 2, (8, 10)), ((), 5, ()), ((0, "N"), 7, (0, 7))],
 )
 def test_a_shape_becomes_numbers_for_a_number_of_images(shape, batch, sizes):
     assert network.concrete(shape, batch) == sizes
 
 
 LIMITS = Limits(
-    parameters=Bound.model_validate("< 20,000"), epochs=1, receptive_field=1, accuracy=0.9, seconds=1, nodes=10_000
+    parameters=Bound.model_validate("< 20,000"),
+    epochs=1,
+    receptive_field=1,
+    accuracy=0.9,
+    seconds=1,
+    nodes=10_000,
 )
 
 
 @pytest.mark.parametrize(
-    ("limit", "message"), [({"nodes": 3}, "operators; the grader runs at most 3"), ({"weights": 7}, "at most 7")]
+    ("limit", "message"),
+    [({"nodes": 3}, "operators; the grader runs at most 3"), ({"weights": 7}, "at most 7")],
 )
 def test_a_network_of_too_many_operators_or_weights_is_refused(limit, message):
     program = read(captured()[0])
-    network.check_size(program, LIMITS)
+    intake.check_size(program, LIMITS)
     with pytest.raises(SubmissionError, match=message):
-        network.check_size(program, LIMITS.model_copy(update=limit))
+        intake.check_size(program, LIMITS.model_copy(update=limit))
 
 
 def tensors() -> dict[str, Tensor]:
@@ -259,7 +289,9 @@ def read_back(values: bytes | dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_values_are_read_back_as_they_were():
-    assert all(torch.equal(tensor, tensors()[name]) for name, tensor in read_back(captured()[1]).items())
+    assert all(
+        torch.equal(tensor, tensors()[name]) for name, tensor in read_back(captured()[1]).items()
+    )
 
 
 def test_a_missing_tensor_is_named():
@@ -274,7 +306,9 @@ def test_a_tensor_too_many_is_named():
 
 @pytest.mark.parametrize("other", [torch.zeros(11), torch.zeros(10, dtype=torch.float64)])
 def test_a_tensor_of_another_shape_or_type_is_named_with_both(other):
-    with pytest.raises(SubmissionError, match=r"The weight head\.2\.bias has .*float.*, declared as .*float32"):
+    with pytest.raises(
+        SubmissionError, match=r"The weight head\.2\.bias has .*float.*, declared as .*float32"
+    ):
         read_back(tensors() | {"head.2.bias": other})
 
 
@@ -293,7 +327,9 @@ def test_damaged_values_are_refused_and_never_end_in_another_exception(data):
 def test_a_network_on_another_device_has_all_its_tensors_there():
     class Made(nn.Module):
         def forward(self, x):
-            return torch.zeros(x.size(0), CLASSES) + x.new_ones(x.size(0), 1) + torch.arange(CLASSES)
+            return (
+                torch.zeros(x.size(0), CLASSES) + x.new_ones(x.size(0), 1) + torch.arange(CLASSES)
+            )
 
     program, values = program_of(Made())
     built = network.build(program, values, "meta")

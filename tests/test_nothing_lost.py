@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from grader import clock, grades, key, pipeline, report, session, whole
+from grader import pipeline, report, session
 from grader.errors import GraderError
+from grader.options import Options
 from grader.sandbox import isolation
-from grader.training import data
+from grader.storage import atomic, reports, seal
+from grader.training import data, lab_note
 from tests import report_examples as examples
 from tests import static_grading
 from tests.interrupts import heard
@@ -29,7 +31,7 @@ CLASS = ("ada", "bob", "cleo", "dan")
 @pytest.fixture
 def room(tmp_path, monkeypatch):
     """A class of four, graded by a stand-in that remembers whom it graded."""
-    monkeypatch.setattr(key, "secret", lambda: b"s" * 32)
+    monkeypatch.setattr(seal, "secret", lambda: b"s" * 32)
     for name in CLASS:
         (tmp_path / f"{name}.py").write_text(f"# the network of {name}\n")
     return Room(tmp_path, monkeypatch)
@@ -44,10 +46,14 @@ class Room:
         monkeypatch.setattr(isolation, "begin", lambda: None)
         monkeypatch.setattr(isolation, "choose", lambda *_, **__: isolation.Fresh())
 
-    def _grade(self, submission, assignment, images, options, progress, sandbox):
+    def _grade(self, submission, assignment, workshop, progress):
         self.graded.append(submission.name)
         more = self.accident(submission.name) if self.accident else {}
-        facts = {"submission": submission.name, "sha256": submission.sha256, "assignment": assignment.name}
+        facts = {
+            "submission": submission.name,
+            "sha256": submission.sha256,
+            "assignment": assignment.name,
+        }
         return examples.report(**facts, path=submission.display, **(more or {}))
 
     def run(self, **more) -> int:
@@ -69,7 +75,7 @@ class Room:
             "quiet": False,
             "root": ROOT,
         }
-        return session.grade(session.Wanted(**{**wanted, **more}))
+        return session.grade(Options(**{**wanted, **more}))
 
     def reports(self) -> dict[str, report.Report]:
         files = sorted((self.folder / "grades" / "mnist_8k").glob("*/report.json"))
@@ -77,7 +83,11 @@ class Room:
 
     def leftovers(self) -> list[str]:
         known = {"report.json", "report.unfinished.json", "model_analysis_results.json"}
-        return [file.name for file in self.folder.rglob("grades/**/*") if file.is_file() and file.name not in known]
+        return [
+            file.name
+            for file in self.folder.rglob("grades/**/*")
+            if file.is_file() and file.name not in known
+        ]
 
 
 def test_a_rerun_grades_only_what_changed_and_shows_every_scorecard(room, capsys):
@@ -88,7 +98,10 @@ def test_a_rerun_grades_only_what_changed_and_shows_every_scorecard(room, capsys
     assert room.run() == 0
     assert room.graded == ["bob"]
     shown = capsys.readouterr()
-    assert "ada: unchanged since 2026-01-15T10:42:07+00:00: kept (use --fresh to grade again)" in shown.err
+    assert (
+        "ada: unchanged since 2026-01-15T10:42:07+00:00: kept (use --fresh to grade again)"
+        in shown.err
+    )
     assert "bob: unchanged" not in shown.err
     assert all(name in shown.out for name in CLASS)
 
@@ -108,7 +121,7 @@ def test_another_question_is_graded_anew(room, more):
 
 def test_another_version_of_the_grader_grades_anew(room, monkeypatch):
     room.run()
-    monkeypatch.setattr(key, "_own_source", lambda: "another")
+    monkeypatch.setattr(seal, "_own_source", lambda: "another")
     room.run()
     assert room.graded == list(CLASS)
 
@@ -151,10 +164,12 @@ def test_ctrl_c_before_training_passes_through_and_loses_nothing(room):
     assert room.leftovers() == []
 
 
-def test_a_full_disk_is_said_and_neither_earlier_reports_nor_the_scorecard_is_lost(room, monkeypatch, capsys):
+def test_a_full_disk_is_said_and_neither_earlier_reports_nor_the_scorecard_is_lost(
+    room, monkeypatch, capsys
+):
     def fill(name):
         if name == "bob":
-            monkeypatch.setattr(whole.os, "fsync", no_space)
+            monkeypatch.setattr(atomic.os, "fsync", no_space)
 
     def no_space(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -174,7 +189,7 @@ def test_on_a_full_disk_the_whole_class_is_still_graded_and_shown(room, monkeypa
     def full(*_, **__):
         raise GraderError("No space left on device")
 
-    monkeypatch.setattr(grades, "write", full)
+    monkeypatch.setattr(reports, "write", full)
     assert room.run(**more) == 3
     assert room.graded == list(CLASS)
     shown = capsys.readouterr()
@@ -182,7 +197,9 @@ def test_on_a_full_disk_the_whole_class_is_still_graded_and_shown(room, monkeypa
     assert shown.err.count("No space left on device") == len(CLASS)
 
 
-def test_a_report_that_says_less_stays_beside_the_one_that_says_more_and_its_place_is_named(room, capsys):
+def test_a_report_that_says_less_stays_beside_the_one_that_says_more_and_its_place_is_named(
+    room, capsys
+):
     room.run()
     room.accident = lambda name: {"quick_look": "static checks only (--static)"}
     room.run(static=True)
@@ -201,7 +218,7 @@ def test_a_read_only_folder_is_said_before_anything_is_graded(room, monkeypatch)
     def read_only(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(whole.os, "open", read_only)
+    monkeypatch.setattr(atomic.os, "open", read_only)
     with pytest.raises(GraderError, match=r"Read-only file system.* --output"):
         room.run()
     assert room.graded == []
@@ -230,21 +247,26 @@ def images_gone(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "resolve", lambda *_, **__: source)
 
 
-def test_a_vanished_data_file_breaks_the_report_but_not_an_earlier_one(tmp_path, monkeypatch, images_gone, capsys):
+def test_a_vanished_data_file_breaks_the_report_but_not_an_earlier_one(
+    tmp_path, monkeypatch, images_gone, capsys
+):
     graded = pipeline.grade
     room = Room(tmp_path, monkeypatch)
-    monkeypatch.setattr(key, "secret", lambda: b"s" * 32)
+    monkeypatch.setattr(seal, "secret", lambda: b"s" * 32)
     for name in CLASS:
         (tmp_path / f"{name}.py").write_text(TINY)
     room.run(paths=(tmp_path / "ada.py",))
     monkeypatch.setattr(pipeline, "grade", graded)
-    monkeypatch.setattr(pipeline, "capture", static_grading._capture)
+    monkeypatch.setattr(isolation, "choose", lambda *_, **__: static_grading.InThisProcess())
     assert room.run(paths=(tmp_path / "ada.py", tmp_path / "bob.py"), fresh=True) == 3
     found = room.reports()
     assert found["ada"].points == 100
     assert found["bob"].problem.fault == "grader"
-    assert "train-images-idx3-ubyte cannot be read (No such file or directory)" in found["bob"].problem.message
-    beside = tmp_path / "grades" / "mnist_8k" / "ada" / grades.UNFINISHED
+    assert (
+        "train-images-idx3-ubyte cannot be read (No such file or directory)"
+        in found["bob"].problem.message
+    )
+    beside = tmp_path / "grades" / "mnist_8k" / "ada" / reports.UNFINISHED
     assert report.read(beside.read_bytes()).problem.fault == "grader"
     assert "the grader broke" in capsys.readouterr().out
 
@@ -260,9 +282,9 @@ def test_a_clock_that_jumps_backwards_changes_only_the_date(tmp_path, monkeypatc
 
     seconds = iter(range(10**9, 0, -1000))
     monkeypatch.setattr(time, "time", lambda: float(next(seconds)))
-    monkeypatch.setattr(clock, "datetime", Back)
-    monkeypatch.setattr(pipeline, "capture", static_grading._capture)
-    monkeypatch.setattr(key, "secret", lambda: b"s" * 32)
+    monkeypatch.setattr(lab_note, "datetime", Back)
+    monkeypatch.setattr(isolation, "choose", lambda *_, **__: static_grading.InThisProcess())
+    monkeypatch.setattr(seal, "secret", lambda: b"s" * 32)
     graded = pipeline.grade
     room = Room(tmp_path, monkeypatch)
     monkeypatch.setattr(pipeline, "grade", graded)
@@ -277,10 +299,16 @@ def test_a_clock_that_jumps_backwards_changes_only_the_date(tmp_path, monkeypatc
     assert room.reports()["ada"].started.startswith("2029")
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="finds processes through /proc"
+)
 
-SLOW_TO_BUILD = TINY.replace("super().__init__()", "super().__init__(); import time; time.sleep(600)")
-SLOW_TO_TRAIN = TINY.replace("EPOCHS = 2", "EPOCHS = 20").replace("BATCH_SIZE = 64", "BATCH_SIZE = 8")
+SLOW_TO_BUILD = TINY.replace(
+    "super().__init__()", "super().__init__(); import time; time.sleep(600)"
+)
+SLOW_TO_TRAIN = TINY.replace("EPOCHS = 2", "EPOCHS = 20").replace(
+    "BATCH_SIZE = 64", "BATCH_SIZE = 8"
+)
 
 
 class Run:
@@ -289,7 +317,15 @@ class Run:
     def __init__(self, folder: Path, source: str):
         (folder / "tiny.py").write_text(source)
         self.report = folder / "grades" / "mnist_20k" / "tiny" / "report.json"
-        command = [sys.executable, "-m", "grader", "grade", str(folder / "tiny.py"), "--assignment", "mnist_20k"]
+        command = [
+            sys.executable,
+            "-m",
+            "grader",
+            "grade",
+            str(folder / "tiny.py"),
+            "--assignment",
+            "mnist_20k",
+        ]
         command += ["--dataset", "practice", "--device", "cpu", "--output", str(folder / "grades")]
         temporary = folder / "temporary"
         temporary.mkdir()
@@ -328,13 +364,17 @@ class Run:
             time.sleep(0.05)
         assert [pid for pid in started if runs(pid)] == []
         # torch makes a cache folder of its own in the user's temporary folder, and keeps it for the next run
-        assert [file for file in self.temporary.iterdir() if not file.name.startswith("torchinductor_")] == []
+        assert [
+            file for file in self.temporary.iterdir() if not file.name.startswith("torchinductor_")
+        ] == []
         return self.process.returncode
 
 
 def descendants(pid: int) -> list[int]:
     try:
-        children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        children = [
+            int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
     except OSError:
         return []
     return children + [one for child in children for one in descendants(child)]

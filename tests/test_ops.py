@@ -39,7 +39,9 @@ def test_arguments_and_defaults_are_those_of_pytorch(name):
     theirs = schema(name)
     if theirs is None:
         pytest.skip(f"torch {torch.__version__} has no {name}")
-    assert [parameter.name for parameter in OPERATORS[name].parameters] == [item.name for item in theirs.arguments]
+    assert [parameter.name for parameter in OPERATORS[name].parameters] == [
+        item.name for item in theirs.arguments
+    ]
     for ours, their in zip(OPERATORS[name].parameters, theirs.arguments, strict=True):
         assert ours.required is not their.has_default_value(), ours.name
         if their.has_default_value() and ours.name not in PLACES:
@@ -57,14 +59,17 @@ def test_what_an_operator_writes_and_shares_is_what_pytorch_says(name):
         assert OPERATORS[name].views
         return
     assert OPERATORS[name].writes == theirs.is_mutable
-    shares = any(item.alias_info is not None and not item.alias_info.is_write for item in theirs.arguments)
+    shares = any(
+        item.alias_info is not None and not item.alias_info.is_write for item in theirs.arguments
+    )
     assert not shares or may_alias(Node(name="n", op=name))
 
 
 def test_only_the_first_argument_is_ever_written():
     for name in ATEN:
         written = [
-            bool(item.alias_info and item.alias_info.is_write) for item in getattr(schema(name), "arguments", ())
+            bool(item.alias_info and item.alias_info.is_write)
+            for item in getattr(schema(name), "arguments", ())
         ]
         assert not any(written[1:]), name
 
@@ -72,9 +77,33 @@ def test_only_the_first_argument_is_ever_written():
 @pytest.mark.parametrize(
     "prefix",
     [
-        *("aten.from_file", "aten.set_", "aten.resize", "aten.as_strided", "aten.empty", "aten.new_empty"),
-        *("aten._resize", "aten.storage", "aten.data", "aten._to_cpu", "aten.unsafe", "aten._foreach", "aten.record"),
-        *("aten.normal", "aten.random", "aten.uniform", "aten.bernoulli", "aten.put", "aten.save", "prim", "quantized"),
+        *(
+            "aten.from_file",
+            "aten.set_",
+            "aten.resize",
+            "aten.as_strided",
+            "aten.empty",
+            "aten.new_empty",
+        ),
+        *(
+            "aten._resize",
+            "aten.storage",
+            "aten.data",
+            "aten._to_cpu",
+            "aten.unsafe",
+            "aten._foreach",
+            "aten.record",
+        ),
+        *(
+            "aten.normal",
+            "aten.random",
+            "aten.uniform",
+            "aten.bernoulli",
+            "aten.put",
+            "aten.save",
+            "prim",
+            "quantized",
+        ),
     ],
 )
 def test_dangerous_operators_are_absent(prefix):
@@ -83,7 +112,9 @@ def test_dangerous_operators_are_absent(prefix):
 
 def test_no_operator_writes_into_a_given_output():
     assert not [name for name in OPERATORS if name.endswith("out")]
-    assert not [name for name in ATEN for item in getattr(schema(name), "arguments", ()) if item.is_out]
+    assert not [
+        name for name in ATEN for item in getattr(schema(name), "arguments", ()) if item.is_out
+    ]
 
 
 def test_arithmetic_on_sizes_is_four_operations_and_taking_an_element():
@@ -92,7 +123,9 @@ def test_arithmetic_on_sizes_is_four_operations_and_taking_an_element():
 
 
 def test_every_operator_has_a_word_for_people():
-    assert not [name for name, operator in OPERATORS.items() if not operator.label or "_" in operator.label]
+    assert not [
+        name for name, operator in OPERATORS.items() if not operator.label or "_" in operator.label
+    ]
 
 
 def test_an_in_place_operator_is_the_kind_of_its_plain_twin():
@@ -100,7 +133,10 @@ def test_an_in_place_operator_is_the_kind_of_its_plain_twin():
         _, base, overload = name.split(".")
         twin = OPERATORS.get(f"aten.{base.rstrip('_')}.{overload}")
         if twin is not None:
-            assert (twin.kind, twin.loses_nan) == (OPERATORS[name].kind, OPERATORS[name].loses_nan), name
+            assert (twin.kind, twin.loses_nan) == (
+                OPERATORS[name].kind,
+                OPERATORS[name].loses_nan,
+            ), name
 
 
 @pytest.fixture
@@ -140,7 +176,9 @@ def test_a_submission_cannot_say_where_a_tensor_lives(place):
 
 
 def test_an_unknown_operator_is_named():
-    with pytest.raises(ValueError, match=r"aten\.from_file\.default is not one that the grader accepts"):
+    with pytest.raises(
+        ValueError, match=r"aten\.from_file\.default is not one that the grader accepts"
+    ):
         ops.find("aten.from_file.default")
 
 

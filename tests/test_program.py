@@ -15,8 +15,22 @@ from grader.errors import SubmissionError
 from grader.program import Graph, Node, Program, Ref, read
 
 X = {"name": "x", "op": "input", "shape": ["N", 1, 2, 2], "dtype": "float32"}
-WEIGHT = {"name": "w", "kind": "parameter", "shape": [3, 4], "dtype": "float32", "trainable": True, "storage": "w"}
-PLATEAU = {"monitor": "loss", "mode": "min", "factor": 0.1, "patience": 3, "threshold": 1e-4, "threshold_mode": "rel"}
+WEIGHT = {
+    "name": "w",
+    "kind": "parameter",
+    "shape": [3, 4],
+    "dtype": "float32",
+    "trainable": True,
+    "storage": "w",
+}
+PLATEAU = {
+    "monitor": "loss",
+    "mode": "min",
+    "factor": 0.1,
+    "patience": 3,
+    "threshold": 1e-4,
+    "threshold_mode": "rel",
+}
 PLATEAU |= {"cooldown": 0, "min_lr": [0.0, 0.0], "eps": 1e-8}
 
 
@@ -25,7 +39,12 @@ def graph() -> dict[str, Any]:
         "nodes": [
             X,
             {"name": "w", "op": "weight", "arguments": ["w"], "shape": [3, 4], "dtype": "float32"},
-            {"name": "flat", "op": "aten.flatten.using_ints", "arguments": [{"node": "x"}, 1], "shape": ["N", 4]},
+            {
+                "name": "flat",
+                "op": "aten.flatten.using_ints",
+                "arguments": [{"node": "x"}, 1],
+                "shape": ["N", 4],
+            },
             {
                 "name": "y",
                 "op": "aten.linear.default",
@@ -52,8 +71,13 @@ def program() -> dict[str, Any]:
             "epochs": 2,
             "batch_size": 8,
             "steps_per_epoch": 5,
-            "optimizer": {"name": "SGD", "groups": [{"parameters": ["w"], "settings": {"nesterov": False}}]},
-            "schedule": {"learning_rate": [[{"value": 0.1, "steps": 4}, {"value": 0.01, "steps": 6}]]},
+            "optimizer": {
+                "name": "SGD",
+                "groups": [{"parameters": ["w"], "settings": {"nesterov": False}}],
+            },
+            "schedule": {
+                "learning_rate": [[{"value": 0.1, "steps": 4}, {"value": 0.01, "steps": 6}]]
+            },
             "loss": {"name": "nll"},
         },
     }
@@ -130,7 +154,11 @@ def test_arguments_of_every_kind_come_back_as_the_same_kind(arguments):
         ("train.nodes.1.shape", [4, 3], "another shape than the weight"),
         ("train.nodes.2.name", "x", "two nodes are named x"),
         ("train.nodes.2.name", "a b", "'a b' is not a plain name"),
-        ("train.nodes.2.arguments", [{"node": "y"}, 1], "flat reads y, which does not come before it"),
+        (
+            "train.nodes.2.arguments",
+            [{"node": "y"}, 1],
+            "flat reads y, which does not come before it",
+        ),
         ("train.nodes.2.arguments", [{"node": "x"}, 1, 2, 3], "takes 3 arguments, not 4"),
         ("train.nodes.2.keywords", {"axis": 1}, "has no argument axis"),
         ("train.nodes.2.op", "aten.set_.source_Tensor", "not one that the grader accepts"),
@@ -203,7 +231,8 @@ def test_numbers_that_are_not_finite_are_refused(number):
 
 
 PLACES = st.recursive(
-    st.none() | st.booleans() | NUMBERS | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3)
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3),
 )
 
 
@@ -213,7 +242,9 @@ def test_any_change_is_read_or_refused_and_never_ends_in_another_exception(data)
     forged: Any = copy.deepcopy(program())
     place = forged
     while True:
-        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+        key = data.draw(
+            st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place)))
+        )
         if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
             break
         place = place[key]

@@ -4,13 +4,13 @@ import importlib.util
 import tomllib
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
 import pytest
 import torch
 from torch import nn
 
-from grader.assignment import CheckName, load_all
+from grader.assignment import load_all
+from grader.checks.names import check_names
 from grader.errors import GraderError
 from grader.report import Verdict
 from grader.sandbox import isolation
@@ -143,8 +143,14 @@ def test_a_reference_trains_for_as_many_epochs_as_its_claim_says_and_its_assignm
 
 
 def test_every_reference_has_a_claim_and_every_claim_a_reference():
-    files = {path.relative_to(REFERENCE).with_suffix("").as_posix() for path in REFERENCE.glob("*/*.py")}
-    assert files == {f"{assignment}/{file}" for assignment, table in CLAIMS.items() for file in table} == set(TRAINABLE)
+    files = {
+        path.relative_to(REFERENCE).with_suffix("").as_posix() for path in REFERENCE.glob("*/*.py")
+    }
+    assert (
+        files
+        == {f"{assignment}/{file}" for assignment, table in CLAIMS.items() for file in table}
+        == set(TRAINABLE)
+    )
 
 
 def test_all_claims_have_the_same_keys():
@@ -154,7 +160,10 @@ def test_all_claims_have_the_same_keys():
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_a_claim_says_what_was_counted(name):
     claim = entry(name)
-    assert (claim["parameters"], claim["receptive_field"]) == (TRAINABLE[name], RECEPTIVE_FIELD[name])
+    assert (claim["parameters"], claim["receptive_field"]) == (
+        TRAINABLE[name],
+        RECEPTIVE_FIELD[name],
+    )
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
@@ -163,17 +172,21 @@ def test_a_claims_accuracy_says_what_it_is_of(name):
     assert 0.9 < claim["accuracy_claimed"] < 1
     assert claim["accuracy_is"] in {"best", "last", "mean_last_3"}
     assert claim["accuracy_on"] in {"test", "training"}
-    assert set(claim["fails"]) <= set(get_args(CheckName))
+    assert set(claim["fails"]) <= set(check_names())
 
 
 def test_the_claim_about_the_sub_8k_network_is_the_mean_of_its_last_three_epochs():
-    assert entry("mnist_8k/sub_8k")["accuracy_claimed"] == pytest.approx((0.9942 + 0.9940 + 0.9944) / 3)
+    assert entry("mnist_8k/sub_8k")["accuracy_claimed"] == pytest.approx(
+        (0.9942 + 0.9940 + 0.9944) / 3
+    )
 
 
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_a_reference_fails_just_the_required_static_checks_that_are_said(name):
     assignment = load_all(ROOT)[name.split("/")[0]]
-    checks = static_grading.report((REFERENCE / f"{name}.py").read_text(), assignment=assignment).checks
+    checks = static_grading.report(
+        (REFERENCE / f"{name}.py").read_text(), assignment=assignment
+    ).checks
     failed = [check.name for check in checks if check.required and check.verdict is Verdict.FAILED]
     assert sorted(failed) == sorted(entry(name)["fails"])
 
@@ -197,7 +210,15 @@ def test_where_nothing_is_left_to_measure_the_page_is_written_anew(tmp_path, mon
     [
         ("sub_8k", ["mnist_8k/sub_8k"]),
         ("mnist_8k/sub_8k", ["mnist_8k/sub_8k"]),
-        ("mnist_20k", ["mnist_20k/model_a", "mnist_20k/model_b", "mnist_20k/dual_block", "mnist_20k/dsconv_se"]),
+        (
+            "mnist_20k",
+            [
+                "mnist_20k/model_a",
+                "mnist_20k/model_b",
+                "mnist_20k/dual_block",
+                "mnist_20k/dsconv_se",
+            ],
+        ),
     ],
 )
 def test_a_name_is_that_of_a_file_or_of_an_assignment(name, meant):
@@ -205,11 +226,15 @@ def test_a_name_is_that_of_a_file_or_of_an_assignment(name, meant):
 
 
 def test_a_name_that_nothing_has_is_an_error_that_lists_all():
-    with pytest.raises(GraderError, match=r"no reference model 'dual'; known: .*mnist_20k/dual_block"):
+    with pytest.raises(
+        GraderError, match=r"no reference model 'dual'; known: .*mnist_20k/dual_block"
+    ):
         command._wanted(list(measurement.read_claims()), ["dual"])
 
 
-@pytest.mark.parametrize("less", [{"interrupted": True}, {"quick_look": "2 of 15 epochs"}, {"training": None}])
+@pytest.mark.parametrize(
+    "less", [{"interrupted": True}, {"quick_look": "2 of 15 epochs"}, {"training": None}]
+)
 def test_a_run_that_was_cut_short_is_no_measurement(less):
     with pytest.raises(GraderError, match="was not trained in full on MNIST"):
         measurement.of_report(report_examples.report(**less))
@@ -220,7 +245,9 @@ def test_ctrl_c_leaves_the_model_in_hand_unmeasured(monkeypatch):
     monkeypatch.setattr(command, "resolve", lambda *_, **__: None)
     monkeypatch.setattr(command, "_seeds_done", lambda *_: 0)
     monkeypatch.setattr(command, "_keep", lambda *_: kept.append(1))
-    monkeypatch.setattr(command.pipeline, "grade", lambda *_: report_examples.report(interrupted=True))
+    monkeypatch.setattr(
+        command.pipeline, "grade", lambda *_: report_examples.report(interrupted=True)
+    )
     monkeypatch.setattr(command.isolation, "choose", lambda: isolation.Fresh())
     with pytest.raises(KeyboardInterrupt):
         command.measure(["sub_8k"], seeds=1, device="cpu", data=None, remark="")
@@ -239,20 +266,28 @@ def test_ctrl_c_leaves_the_model_in_hand_unmeasured(monkeypatch):
     ],
 )
 def test_a_claim_is_held_against_the_mean_with_the_noise_of_one_run(claimed, words):
-    run = measurement.SeedResult(seed=0, epochs=15, best=0.9945, last=0.9940, mean_last_3=0.9942, seconds=1)
+    run = measurement.SeedResult(
+        seed=0, epochs=15, best=0.9945, last=0.9940, mean_last_3=0.9942, seconds=1
+    )
     found = measurement.read_measurements()["mnist_20k/model_b"].model_copy(update={"runs": (run,)})
     claim = {"accuracy_claimed": claimed, "accuracy_is": "mean_last_3", "accuracy_on": "test"}
     # one run against one run: 1.96 * 0.055 * sqrt(2) + 0.02 = 0.17 points
     assert measurement.answer(claim, found) == words
 
 
-@pytest.mark.parametrize(("claimed", "words"), [(0.9658, "within noise"), (0.9740, "not reproduced")])
+@pytest.mark.parametrize(
+    ("claimed", "words"), [(0.9658, "within noise"), (0.9740, "not reproduced")]
+)
 def test_runs_that_scatter_more_than_usual_bring_their_own_noise(claimed, words):
     runs = [
-        measurement.SeedResult(seed=seed, epochs=15, best=best, last=best, mean_last_3=best, seconds=1)
+        measurement.SeedResult(
+            seed=seed, epochs=15, best=best, last=best, mean_last_3=best, seconds=1
+        )
         for seed, best in enumerate([0.9552, 0.9599, 0.9613, 0.9486, 0.9634])
     ]
-    found = measurement.read_measurements()["mnist_8k/c1_foundation"].model_copy(update={"runs": tuple(runs)})
+    found = measurement.read_measurements()["mnist_8k/c1_foundation"].model_copy(
+        update={"runs": tuple(runs)}
+    )
     claim = {"accuracy_claimed": claimed, "accuracy_is": "best", "accuracy_on": "test"}
     # mean 95.768, standard deviation 0.586: 1.96 * 0.586 * sqrt(6 / 5) + 0.02 = 1.28 points
     assert measurement.answer(claim, found) == words
@@ -269,7 +304,9 @@ def test_just_the_references_that_see_too_little_are_said_to_fail_it(name):
     assert ("receptive_field" in entry(name)["fails"]) == (RECEPTIVE_FIELD[name] < 28)
 
 
-@pytest.mark.parametrize(("name", "statistics"), [("mnist_20k/model_a", 256), ("mnist_20k/model_b", 208)])
+@pytest.mark.parametrize(
+    ("name", "statistics"), [("mnist_20k/model_a", 256), ("mnist_20k/model_b", 208)]
+)
 def test_keras_counts_the_running_statistics_too(name, statistics):
     model = network(reference(name))
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -331,7 +368,9 @@ def test_the_example_is_a_small_network_that_sees_the_whole_image(training):
 def measured(*seeds: int, correct: int = 9941, **facts: object) -> measurement.Measurement:
     share = correct / 10_000
     runs = tuple(
-        measurement.SeedResult(seed=seed, epochs=15, best=share, last=share, mean_last_3=share, seconds=1)
+        measurement.SeedResult(
+            seed=seed, epochs=15, best=share, last=share, mean_last_3=share, seconds=1
+        )
         for seed in seeds
     )
     known = measurement.read_measurements()["mnist_20k/model_b"]

@@ -111,7 +111,9 @@ def test_a_relative_path_starts_at_the_current_folder(root, monkeypatch):
 def test_a_file_anywhere_needs_its_assignment_named(root, tmp_path):
     file = tmp_path / "model.py"
     file.write_bytes(SOURCE)
-    with pytest.raises(UsageError, match=r"Which assignment is .*model\.py for\? .* mnist_20k, mnist_8k"):
+    with pytest.raises(
+        UsageError, match=r"Which assignment is .*model\.py for\? .* mnist_20k, mnist_8k"
+    ):
         find(root, file)
     assert find(root, file, assignment="mnist_20k")[0].assignment == "mnist_20k"
 
@@ -126,7 +128,9 @@ def test_the_named_assignment_wins_over_the_folder(root):
 
 
 def test_an_unknown_assignment_is_answered_with_the_known_ones(root):
-    with pytest.raises(UsageError, match=r"known: mnist_20k, mnist_8k\. Did you mean \"mnist_8k\"\?"):
+    with pytest.raises(
+        UsageError, match=r"known: mnist_20k, mnist_8k\. Did you mean \"mnist_8k\"\?"
+    ):
         find(root, assignment="mnist8k")
 
 
@@ -144,14 +148,21 @@ def test_one_bad_file_does_not_stop_the_class(root):
     hand_in(root, "anna.py")
     hand_in(root, "ben.py", b"")
     hand_in(root, "carl.py")
-    assert [(one.name, one.problem is None) for one in find(root)] == [("anna", True), ("ben", False), ("carl", True)]
+    assert [(one.name, one.problem is None) for one in find(root)] == [
+        ("anna", True),
+        ("ben", False),
+        ("carl", True),
+    ]
 
 
 def test_a_symbolic_link_is_refused_also_when_named(root, tmp_path):
     (tmp_path / "answer.py").write_bytes(SOURCE)
     link = root / "assignments" / "mnist_8k" / "submissions" / "anna.py"
     link.symlink_to(tmp_path / "answer.py")
-    assert problem_with(root, link) == "anna.py is a symbolic link, not a file. Hand in the Python file itself."
+    assert (
+        problem_with(root, link)
+        == "anna.py is a symbolic link, not a file. Hand in the Python file itself."
+    )
     assert find(root)[0].source == b""
 
 
@@ -197,7 +208,9 @@ def test_a_folder_with_the_name_of_a_file_is_refused(root):
 
 def test_a_file_of_256_kib_is_read_and_one_byte_more_is_refused(root):
     assert find(root, hand_in(root, "anna.py", b"#" * MOST_BYTES))[0].problem is None
-    assert "larger than 256 KiB" in problem_with(root, hand_in(root, "anna.py", b"#" * (MOST_BYTES + 1)))
+    assert "larger than 256 KiB" in problem_with(
+        root, hand_in(root, "anna.py", b"#" * (MOST_BYTES + 1))
+    )
 
 
 @pytest.mark.parametrize("source", [b"", b" \n\t\n"])
@@ -207,7 +220,10 @@ def test_an_empty_file_is_refused(root, source):
 
 def test_a_file_that_is_not_utf_8_is_refused_with_the_line(root):
     file = hand_in(root, "anna.py", b"import torch\n# na\xefve\n")
-    assert problem_with(root, file) == "anna.py is not UTF-8 text: byte 0xef in line 2. Save it as UTF-8."
+    assert (
+        problem_with(root, file)
+        == "anna.py is not UTF-8 text: byte 0xef in line 2. Save it as UTF-8."
+    )
     assert find(root, file)[0].problem.line == 2
 
 
@@ -298,7 +314,9 @@ def test_display_escapes_what_does_not_print(root):
 # Any text that UTF-8 can write, and any bytes: a file system takes both.
 FILE_NAMES = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=60),
-    st.binary(min_size=1, max_size=60).map(lambda name: os.fsdecode(name.translate(None, b"/\0") or b"x")),
+    st.binary(min_size=1, max_size=60).map(
+        lambda name: os.fsdecode(name.translate(None, b"/\0") or b"x")
+    ),
 )
 
 
@@ -325,14 +343,18 @@ def test_a_byte_order_mark_is_refused_with_what_to_do(root):
 
 
 @pytest.mark.parametrize(
-    "cookie", [b"# coding: utf-7", b"# -*- coding: rot13 -*-", b"#!x\n# vim: set fileencoding=utf-16 :"]
+    "cookie",
+    [b"# coding: utf-7", b"# -*- coding: rot13 -*-", b"#!x\n# vim: set fileencoding=utf-16 :"],
 )
 def test_a_file_that_python_would_read_as_other_text_is_refused(root, cookie):
-    assert "Save it as UTF-8" in problem_with(root, hand_in(root, "anna.py", cookie + b"\nimport torch\n"))
+    assert "Save it as UTF-8" in problem_with(
+        root, hand_in(root, "anna.py", cookie + b"\nimport torch\n")
+    )
 
 
 @pytest.mark.parametrize(
-    "cookie", [b"# -*- coding: utf-8 -*-", b"# coding=UTF8", b"# coding: latin-1", b"x\ny\n# coding: utf-7"]
+    "cookie",
+    [b"# -*- coding: utf-8 -*-", b"# coding=UTF8", b"# coding: latin-1", b"x\ny\n# coding: utf-7"],
 )
 def test_a_file_that_python_reads_as_the_grader_does_is_taken(root, cookie):
     assert find(root, hand_in(root, "anna.py", cookie + b"\nimport torch\n"))[0].problem is None

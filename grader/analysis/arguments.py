@@ -29,7 +29,7 @@ def base(node: Node) -> str:
     return (parts[1] if len(parts) > 1 else parts[0]).rstrip("_")
 
 
-def arguments(node: Node) -> dict[str, Any]:
+def bound(node: Node) -> dict[str, Any]:
     """Every argument of an accepted operator by its name, defaults filled in."""
     return OPERATORS[node.op].bind(node.arguments, node.keywords)
 

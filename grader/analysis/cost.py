@@ -11,13 +11,22 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from grader.analysis.arguments import arguments, base, kind
+from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import may_alias, trace
-from grader.analysis.reshape import sizes
+from grader.analysis.receptive_field.reshape import sizes
 from grader.ops import Kind
 from grader.program import Graph, Node, Ref, Shape
 
-_BYTES = {"float64": 8, "int64": 8, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2, "uint8": 1, "bool": 1}
+_BYTES = {
+    "float64": 8,
+    "int64": 8,
+    "float32": 4,
+    "int32": 4,
+    "float16": 2,
+    "bfloat16": 2,
+    "uint8": 1,
+    "bool": 1,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,17 @@ class Cost:
         return sum(self.activation_bytes.values())
 
 
-def cost(graph: Graph, live: frozenset[str] | None = None) -> Cost:
+def measure_cost(graph: Graph, live: frozenset[str] | None = None) -> Cost:
     """The cost of a graph. `live` are the nodes that its output depends on."""
     live = trace(graph).live if live is None else live
-    nodes = [node for node in graph.nodes if node.name in live and node.op not in ("input", "weight")]
+    nodes = [
+        node for node in graph.nodes if node.name in live and node.op not in ("input", "weight")
+    ]
     work = {node.name: multiply_adds(graph, node) for node in nodes}
-    return Cost({name: count for name, count in work.items() if count}, {node.name: _bytes(node) for node in nodes})
+    return Cost(
+        {name: count for name, count in work.items() if count},
+        {node.name: _bytes(node) for node in nodes},
+    )
 
 
 def elements(shape: Shape | None) -> int:
@@ -53,27 +67,31 @@ def elements(shape: Shape | None) -> int:
 
 def _bytes(node: Node) -> int:
     in_place = node.op.split(".")[1].endswith("_") if "." in node.op else False
-    return 0 if in_place or may_alias(node) else elements(node.shape) * _BYTES[node.dtype or "float32"]
+    return (
+        0 if in_place or may_alias(node) else elements(node.shape) * _BYTES[node.dtype or "float32"]
+    )
 
 
 def multiply_adds(graph: Graph, node: Node) -> int:
     """Multiply-adds of one operator for one image."""
     found = kind(node)
     if found in {Kind.CONVOLUTION, Kind.LINEAR}:
-        return elements(node.shape) * elements(_shape(graph, arguments(node)["weight"])[1:])
+        return elements(node.shape) * elements(_shape(graph, bound(node)["weight"])[1:])
     if found is Kind.TRANSPOSED_CONVOLUTION:
-        given = arguments(node)
-        return elements(_shape(graph, given["input"])) * elements(_shape(graph, given["weight"])[1:])
+        given = bound(node)
+        return elements(_shape(graph, given["input"])) * elements(
+            _shape(graph, given["weight"])[1:]
+        )
     if found is Kind.MATMUL:
         return _product(graph, node)
     if found is Kind.ATTENTION:
-        query, key, value = (_shape(graph, arguments(node)[name]) for name in ("query", "key", "value"))
+        query, key, value = (_shape(graph, bound(node)[name]) for name in ("query", "key", "value"))
         return elements(query) * elements(key[-2:-1]) + elements(query[:-1]) * elements(value[-2:])
     return 0
 
 
 def _product(graph: Graph, node: Node) -> int:
-    given = arguments(node)
+    given = bound(node)
     if base(node) == "einsum":
         return _einsum(str(given["equation"]), [_shape(graph, value) for value in given["tensors"]])
     left = _shape(graph, given["mat1" if "mat1" in given else "self"])

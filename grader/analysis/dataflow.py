@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from grader.analysis.arguments import arguments, base, first, operator
+from grader.analysis.arguments import base, bound, first, operator
 from grader.ops import Kind
 from grader.program import Graph, Node
 
@@ -59,7 +59,9 @@ def trace(graph: Graph) -> Dataflow:
     memory = _Memory()
     reads: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:
-        reads[node.name] = tuple(dict.fromkeys(name for ref in node.references() for name in memory.read(ref)))
+        reads[node.name] = tuple(
+            dict.fromkeys(name for ref in node.references() for name in memory.read(ref))
+        )
         memory.add(node)
     live = _ancestors(reads, memory.read(graph.output))
     return Dataflow(reads, _reversed(reads), live, memory.owner)
@@ -75,7 +77,7 @@ def may_alias(node: Node) -> bool:
     if entry is None:
         return False
     if entry.kind is Kind.DROPOUT:
-        return arguments(node)["train"] is False
+        return bound(node)["train"] is False
     return entry.views or entry.kind is Kind.TAKE or base(node) in _MAY_RETURN_ITS_INPUT
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from grader.analysis.arguments import arguments, base, first, kind
+from grader.analysis.arguments import base, bound, first, kind
 from grader.analysis.dataflow import trace
 from grader.ops import Kind
 from grader.program import DTypeArgument, Graph, Node, Ref
@@ -50,7 +50,7 @@ class Fingerprint:
         return 1 - (one & two).total() / together if together else 0.0
 
 
-def fingerprint(graph: Graph) -> Fingerprint:
+def fingerprint_of(graph: Graph) -> Fingerprint:
     """The fingerprint of a graph's live operators."""
     live = trace(graph).live
     uses = Counter(
@@ -79,7 +79,7 @@ def fingerprint(graph: Graph) -> Fingerprint:
 
 def _passes_on(node: Node) -> bool:
     """Contributes nothing to the architecture as it is evaluated."""
-    off = kind(node) is Kind.DROPOUT and not arguments(node)["train"]
+    off = kind(node) is Kind.DROPOUT and not bound(node)["train"]
     return (off or base(node) in _NO_EFFECT) and first(node) is not None
 
 
@@ -88,10 +88,12 @@ def _content(node: Node, hashes: dict[str, str], uses: Counter[str]) -> str:
         return f"weight {node.shape} {node.dtype} {uses[str(node.arguments[0])]}"
     if node.op == "input":
         return f"input {node.shape}"
-    given = arguments(node)
+    given = bound(node)
     if kind(node) is Kind.RESHAPE:
         return f"reshape {node.shape} {hashes[first(node) or '']}"
-    values = [f"{name}={_text(value, hashes)}" for name, value in given.items() if name not in _IGNORED]
+    values = [
+        f"{name}={_text(value, hashes)}" for name, value in given.items() if name not in _IGNORED
+    ]
     if base(node) in _COMMUTE and given.get("alpha", 1) == 1:
         values = sorted(_text(value, hashes) for value in given.values())
     return " ".join([base(node), node.op.split(".")[-1], str(node.shape), *values])

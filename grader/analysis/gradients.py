@@ -19,7 +19,9 @@ def unreached(program: Program, flow: Dataflow | None = None) -> tuple[str, ...]
     """
     flow = flow or trace(program.train)
     owners = {weight.name: weight.storage for weight in program.weights}
-    reached = {owners[name] for name in _weights(program.train, _with_gradient(program.train, flow))}
+    reached = {
+        owners[name] for name in _weights(program.train, _with_gradient(program.train, flow))
+    }
     used = {owners[name] for name in _weights(program.train, flow.live)}
     return tuple(
         weight.name
@@ -36,7 +38,9 @@ def left_out(program: Program) -> tuple[str, ...]:
     return tuple(
         weight.name
         for weight in program.weights
-        if weight.kind == "parameter" and weight.trainable and weight.name == weight.storage not in trained
+        if weight.kind == "parameter"
+        and weight.trainable
+        and weight.name == weight.storage not in trained
     )
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from grader.analysis.arguments import arguments, base, kind, layer_type, several
+from grader.analysis.arguments import base, bound, kind, layer_type, several
 from grader.analysis.dataflow import trace
-from grader.analysis.final_map import covered, placed, spatial_maps
-from grader.analysis.receptive_field import ReceptiveField
-from grader.analysis.sight import AXES, AxisName, Sight
+from grader.analysis.receptive_field.field import ReceptiveField
+from grader.analysis.receptive_field.final_map import covered, placed, spatial_maps
+from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
 from grader.ops import Kind
 from grader.program import Graph, Node, Ref
 from grader.report import Hint
@@ -56,10 +56,13 @@ class HeadItem:
 
 def describe(items: Iterable[HeadItem]) -> str:
     """The head in one line."""
-    return " → ".join(f"{item.kind} ({item.spelled})" for item in items) or "no pooling and no fully connected layer"
+    return (
+        " → ".join(f"{item.kind} ({item.spelled})" for item in items)
+        or "no pooling and no fully connected layer"
+    )
 
 
-def head(graph: Graph, field: ReceptiveField) -> tuple[HeadItem, ...]:
+def find_head(graph: Graph, field: ReceptiveField) -> tuple[HeadItem, ...]:
     """The parts of the head, in execution order."""
     behind = _behind(graph, field)
     items: list[HeadItem] = []
@@ -81,7 +84,9 @@ def _behind(graph: Graph, field: ReceptiveField) -> set[str]:
     return behind - ends
 
 
-def _items(graph: Graph, field: ReceptiveField, node: Node, pending: list[str]) -> Iterator[HeadItem]:
+def _items(
+    graph: Graph, field: ReceptiveField, node: Node, pending: list[str]
+) -> Iterator[HeadItem]:
     lost = _lost(graph, field, node)
     if kind(node) in _MIXES and _learned(graph, field, node):
         if not lost and _positions(field, node):
@@ -107,7 +112,9 @@ _NAMES: dict[str, HeadKind] = {
 }
 
 
-def _item(node: Node, word: HeadKind, inputs: int | None = None, outputs: int | None = None) -> HeadItem:
+def _item(
+    node: Node, word: HeadKind, inputs: int | None = None, outputs: int | None = None
+) -> HeadItem:
     named = bool(node.module) and layer_type(node) not in ("", "Sequential")
     return HeadItem(
         word,
@@ -160,7 +167,7 @@ def _learned(graph: Graph, field: ReceptiveField, node: Node) -> bool:
 def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
     if kind(node) is Kind.MATMUL:
         return None, _last(node)
-    weight = arguments(node)["weight"]
+    weight = bound(node)["weight"]
     shape = graph[weight.node].shape if isinstance(weight, Ref) else None
     if not shape:
         return None, None
@@ -185,11 +192,18 @@ def _pool(graph: Graph, node: Node) -> str:
     return "Lp" if way == "average" and before and base(graph[before]) in {"pow", "square"} else way
 
 
-def head_hints(graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...]) -> tuple[Hint, ...]:
+def head_hints(
+    graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...]
+) -> tuple[Hint, ...]:
     """What looks like global average pooling and is none, and what to write instead."""
     if any(item.kind == "global average pooling" for item in items):
         return ()
-    hints = [hint for node in graph.nodes if node.name in field.live for hint in _near_miss(graph, field, node)]
+    hints = [
+        hint
+        for node in graph.nodes
+        if node.name in field.live
+        for hint in _near_miss(graph, field, node)
+    ]
     if not hints:
         text = "Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it."
         hints = [Hint(text=text, line=field.line)]
@@ -200,7 +214,11 @@ def _near_miss(graph: Graph, field: ReceptiveField, node: Node) -> Iterator[Hint
     name = base(node)
     if "avg_pool" not in name and name != "mean":
         return
-    if "avg_pool2d" in name and kind(node) is Kind.POOLING and set(several(arguments(node)["kernel_size"], 2)) == {1}:
+    if (
+        "avg_pool2d" in name
+        and kind(node) is Kind.POOLING
+        and set(several(bound(node)["kernel_size"], 2)) == {1}
+    ):
         yield Hint(
             text="This pools windows of one pixel, which changes nothing. nn.AdaptiveAvgPool2d(1) pools the whole map.",
             line=node.line,
@@ -219,7 +237,9 @@ def _near_miss(graph: Graph, field: ReceptiveField, node: Node) -> Iterator[Hint
             line=node.line,
         )
     elif "avg_pool2d" in name and not _positions(field, node) and not _before_end(field, node):
-        yield Hint(text="The map is 1 × 1 here already: there is nothing left to average.", line=node.line)
+        yield Hint(
+            text="The map is 1 × 1 here already: there is nothing left to average.", line=node.line
+        )
 
 
 def _before_end(field: ReceptiveField, node: Node) -> bool:

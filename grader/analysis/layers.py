@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from grader.analysis import places
-from grader.analysis.arguments import arguments, base, kind, layer_type, operator, several, spatial
+from grader.analysis import lines
+from grader.analysis.arguments import base, bound, kind, layer_type, operator, several, spatial
 from grader.analysis.cost import Cost
-from grader.analysis.receptive_field import Reach, ReceptiveField
-from grader.analysis.reshape import sizes
-from grader.analysis.sight import AXES, Sight
+from grader.analysis.receptive_field.field import Reach, ReceptiveField
+from grader.analysis.receptive_field.reshape import sizes
+from grader.analysis.receptive_field.sight import AXES, Sight
 from grader.ops import Kind
 from grader.program import Graph, Node, Program, Ref
 from grader.report import LayerRow
@@ -40,10 +40,18 @@ _LAYERS = {
     Kind.CONCATENATE,
     Kind.STACK,
 }
-_JOINS = {"add": "add", "mul": "multiply", "sub": "subtract", "maximum": "maximum", "minimum": "minimum"}
+_JOINS = {
+    "add": "add",
+    "mul": "multiply",
+    "sub": "subtract",
+    "maximum": "maximum",
+    "minimum": "minimum",
+}
 
 
-def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> tuple[LayerRow, ...]:
+def layer_table(
+    program: Program, field: ReceptiveField, cost: Cost, total: int
+) -> tuple[LayerRow, ...]:
     """The rows of a Program's eval graph. `total` is the number of parameters that shares are of.
 
     A row's line is where the student's file makes the layer, or calls the function.
@@ -51,7 +59,7 @@ def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> t
     graph = program.eval
     owners = {weight.name: weight.storage for weight in program.weights}
     numbers = {weight.name: weight.size for weight in program.weights if weight.kind == "parameter"}
-    lines = {module.path: module.line for module in program.modules}
+    created = {module.path: module.line for module in program.modules}
     seen: set[str] = set()
     rows = []
     for node in graph.nodes:
@@ -62,14 +70,18 @@ def layers(program: Program, field: ReceptiveField, cost: Cost, total: int) -> t
         parameters = sum(numbers[name] for name in own)
         if parameters or kind(node) in _LAYERS or _joins(field, node):
             row = _row(graph, node, field, cost)
-            line = places.line(node, lines)
+            line = lines.line(node, created)
             share = parameters / total if total else 0.0
-            rows.append(row.model_copy(update={"parameters": parameters, "share": share, "line": line}))
+            rows.append(
+                row.model_copy(update={"parameters": parameters, "share": share, "line": line})
+            )
     return tuple(rows)
 
 
 def _weights(graph: Graph, node: Node) -> Iterable[str]:
-    return (str(graph[name].arguments[0]) for name in node.references() if graph[name].op == "weight")
+    return (
+        str(graph[name].arguments[0]) for name in node.references() if graph[name].op == "weight"
+    )
 
 
 def _joins(field: ReceptiveField, node: Node) -> bool:
@@ -81,11 +93,15 @@ def _joins(field: ReceptiveField, node: Node) -> bool:
 def _row(graph: Graph, node: Node, field: ReceptiveField, cost: Cost) -> LayerRow:
     rows, columns = (field.reach(node.name, axis) for axis in AXES)
     shape = sizes(node.shape or ())
-    placed = rows is not None and columns is not None and not (rows.everywhere or columns.everywhere)
+    placed = (
+        rows is not None and columns is not None and not (rows.everywhere or columns.everywhere)
+    )
     return LayerRow(
         module=node.module or base(node),
         kind=kind_text(graph, node),
-        output_shape=tuple(size.count for size in (shape[1:] if shape and shape[0].images else shape)),
+        output_shape=tuple(
+            size.count for size in (shape[1:] if shape and shape[0].images else shape)
+        ),
         parameters=0,
         share=0.0,
         receptive_field=(rows.pixels, columns.pixels) if placed and rows and columns else None,
@@ -104,7 +120,7 @@ def kind_text(graph: Graph, node: Node) -> str:
     window = _window(graph, node)
     if window:
         words.append("×".join(map(str, window)))
-    given = arguments(node)
+    given = bound(node)
     stride, dilation = (_setting(given, name, len(window)) for name in ("stride", "dilation"))
     if set(stride) - {1} and kind(node) not in {Kind.POOLING}:
         words.append(f"/{max(stride)}")
@@ -126,7 +142,7 @@ def _name(node: Node) -> str:
 
 
 def _window(graph: Graph, node: Node) -> tuple[int, ...]:
-    given = arguments(node)
+    given = bound(node)
     if kind(node) in {Kind.CONVOLUTION, Kind.TRANSPOSED_CONVOLUTION}:
         shape = graph[given["weight"].node].shape or ()
         return tuple(int(size) for size in shape[2:])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from grader.analysis.arguments import arguments, base, first, kind
+from grader.analysis.arguments import base, bound, first, kind
 from grader.ops import Kind
 from grader.program import Graph, Node, Ref
 
@@ -27,9 +27,14 @@ def output_kind(graph: Graph) -> OutputKind:
     """
     node = _source(graph, graph[graph.output], _COPIES)
     name = base(node)
-    if name in {"log_softmax", "log_sigmoid"} or (name == "sub" and _subtracts_logsumexp(graph, node)):
+    if name in {"log_softmax", "log_sigmoid"} or (
+        name == "sub" and _subtracts_logsumexp(graph, node)
+    ):
         return "log_probabilities"
-    if name == "log" and base(_source(graph, _before(graph, node), _COPIES | _GUARDS)) in {"softmax", "sigmoid"}:
+    if name == "log" and base(_source(graph, _before(graph, node), _COPIES | _GUARDS)) in {
+        "softmax",
+        "sigmoid",
+    }:
         return "log_probabilities"
     return "probabilities" if name in {"softmax", "sigmoid"} else "logits"
 
@@ -46,5 +51,7 @@ def _before(graph: Graph, node: Node) -> Node:
 
 
 def _subtracts_logsumexp(graph: Graph, node: Node) -> bool:
-    other = arguments(node)["other"]
-    return isinstance(other, Ref) and base(_source(graph, graph[other.node], _COPIES)) == "logsumexp"
+    other = bound(node)["other"]
+    return (
+        isinstance(other, Ref) and base(_source(graph, graph[other.node], _COPIES)) == "logsumexp"
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from grader.analysis.arguments import arguments, kind
+from grader.analysis.arguments import bound, kind
 from grader.analysis.dataflow import Dataflow, trace
 from grader.ops import Kind
 from grader.program import Graph, Node, Program, Ref, Weight
@@ -54,7 +54,7 @@ class Parameters:
         return self.counted + self.running_statistics
 
 
-def parameters(program: Program, flow: Dataflow | None = None) -> Parameters:
+def count_parameters(program: Program, flow: Dataflow | None = None) -> Parameters:
     """The ledger of a Program. `flow` is its train graph's dataflow."""
     flow = flow or trace(program.train)
     ledger = _Ledger(program)
@@ -62,11 +62,15 @@ def parameters(program: Program, flow: Dataflow | None = None) -> Parameters:
     owned = [weight for weight in program.weights if weight.storage == weight.name]
     learned = [weight for weight in owned if weight.kind == "parameter"]
     unused = [weight for weight in learned if weight.trainable and not ledger.names(weight) & used]
-    constants = [weight for weight in owned if weight.kind == "constant" and ledger.names(weight) & used]
+    constants = [
+        weight for weight in owned if weight.kind == "constant" and ledger.names(weight) & used
+    ]
     buffers = [
         weight
         for weight in owned
-        if weight.kind == "buffer" and ledger.names(weight) & used and weight.name not in ledger.statistics
+        if weight.kind == "buffer"
+        and ledger.names(weight) & used
+        and weight.name not in ledger.statistics
     ]
     return Parameters(
         trainable=_count(weight for weight in learned if weight.trainable),
@@ -91,8 +95,15 @@ class _Ledger:
         for weight in program.weights:
             self._names.setdefault(weight.storage, set()).add(weight.name)
         graphs = (program.train, program.eval)
-        read = {name for graph in graphs for node in graph.nodes for name in _statistics_of(graph, node)}
-        otherwise = {name for graph in graphs for node in graph.nodes for name in _read_otherwise(graph, node)}
+        read = {
+            name for graph in graphs for node in graph.nodes for name in _statistics_of(graph, node)
+        }
+        otherwise = {
+            name
+            for graph in graphs
+            for node in graph.nodes
+            for name in _read_otherwise(graph, node)
+        }
         buffers = {weight.name for weight in program.weights if weight.kind == "buffer"}
         self.statistics = (read | _declared(program)) & buffers - otherwise
 
@@ -108,7 +119,12 @@ class _Ledger:
 
 def _declared(program: Program) -> set[str]:
     """The names that running statistics have, also of normalisations that never run."""
-    return {f"{module.path}.{name}" for module in program.modules if "Norm" in module.type for name in _STATISTICS}
+    return {
+        f"{module.path}.{name}"
+        for module in program.modules
+        if "Norm" in module.type
+        for name in _STATISTICS
+    }
 
 
 def _read_otherwise(graph: Graph, node: Node) -> list[str]:
@@ -121,8 +137,10 @@ def _statistics_of(graph: Graph, node: Node) -> list[str]:
     """The weights that a normalisation reads as its running statistics."""
     if kind(node) not in {Kind.BATCH_NORM, Kind.NORM}:
         return []
-    given = arguments(node)
-    return _weights_of(graph, [value.node for name in _STATISTICS if isinstance(value := given.get(name), Ref)])
+    given = bound(node)
+    return _weights_of(
+        graph, [value.node for name in _STATISTICS if isinstance(value := given.get(name), Ref)]
+    )
 
 
 def _weights_of(graph: Graph, names: Iterable[str]) -> list[str]:
@@ -155,7 +173,11 @@ class _Places:
 
 
 def _hints(
-    place: _Places, learned: list[Weight], unused: list[Weight], buffers: list[Weight], constants: list[Weight]
+    place: _Places,
+    learned: list[Weight],
+    unused: list[Weight],
+    buffers: list[Weight],
+    constants: list[Weight],
 ) -> Iterable[Hint]:
     loose = [weight for weight in constants if weight.trainable or weight.size > 1]
     if loose:
@@ -167,7 +189,9 @@ def _hints(
         )
     frozen = [weight for weight in learned if not weight.trainable]
     if frozen:
-        text = f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit."
+        text = (
+            f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit."
+        )
         yield Hint(text=text, line=place(frozen))
     if buffers:
         yield Hint(

@@ -11,19 +11,37 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from grader.analysis.arguments import arguments, kind
+from grader.analysis.arguments import bound, kind
 from grader.analysis.dataflow import Dataflow, trace
-from grader.analysis.head import HeadItem, describe, head, head_hints
-from grader.analysis.receptive_field import ReceptiveField, receptive_field
+from grader.analysis.head import HeadItem, describe, find_head, head_hints
+from grader.analysis.receptive_field.field import ReceptiveField, receptive_field
 from grader.ops import Kind
 from grader.program import Graph, Module, Node, Program
 from grader.report import Hint
 
-_BATCH_NORMS = {"BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "LazyBatchNorm1d", "LazyBatchNorm2d"}
-_DROPOUTS = {"Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
+_BATCH_NORMS = {
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "SyncBatchNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+}
+_DROPOUTS = {
+    "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
+    "AlphaDropout",
+    "FeatureAlphaDropout",
+}
 
 
-_SHORT = {"global average pooling": "GAP", "fully connected": "FC", "full-kernel convolution": "full kernel"}
+_SHORT = {
+    "global average pooling": "GAP",
+    "fully connected": "FC",
+    "full-kernel convolution": "full kernel",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +104,13 @@ class Structure:
         return describe(self.head)
 
 
-def structure(program: Program, field: ReceptiveField | None = None, flow: Dataflow | None = None) -> Structure:
+def find_structure(
+    program: Program, field: ReceptiveField | None = None, flow: Dataflow | None = None
+) -> Structure:
     """The structure of a Program. `field` is its eval graph's receptive field, `flow` its train graph's dataflow."""
     field = field or receptive_field(program.eval)
     flow = flow or trace(program.train)
-    items = head(program.eval, field)
+    items = find_head(program.eval, field)
     return Structure(
         batch_norm=_batch_norm(program, flow),
         dropout=_dropout(program, flow, field.live),
@@ -101,29 +121,45 @@ def structure(program: Program, field: ReceptiveField | None = None, flow: Dataf
 
 def _batch_norm(program: Program, flow: Dataflow) -> Found:
     nodes = _live(program.train, flow, Kind.BATCH_NORM)
-    layers = _layers(program, [node for node in nodes if arguments(node)["training"]], "BatchNorm", ("num_features",))
-    why = {node.module: "it runs in eval mode during training" for node in nodes if not arguments(node)["training"]}
+    layers = _layers(
+        program, [node for node in nodes if bound(node)["training"]], "BatchNorm", ("num_features",)
+    )
+    why = {
+        node.module: "it runs in eval mode during training"
+        for node in nodes
+        if not bound(node)["training"]
+    }
     return Found(layers, tuple(_dead(program, flow, _BATCH_NORMS, layers, why)))
 
 
 def _dropout(program: Program, flow: Dataflow, live_in_eval: frozenset[str]) -> Found:
     nodes = _live(program.train, flow, Kind.DROPOUT)
-    working = [node for node in nodes if arguments(node)["train"] and arguments(node)["p"] > 0]
+    working = [node for node in nodes if bound(node)["train"] and bound(node)["p"] > 0]
     why = {node.module: _switched_off(node) for node in nodes if node not in working}
     left_on = [
-        node for node in program.eval.nodes if node.name in live_in_eval and kind(node) is Kind.DROPOUT and _drops(node)
+        node
+        for node in program.eval.nodes
+        if node.name in live_in_eval and kind(node) is Kind.DROPOUT and _drops(node)
     ]
     layers = _layers(program, working, "Dropout", ("p",))
-    hints = [*_dead(program, flow, _DROPOUTS, layers, why), *_functional(nodes, working), *map(_still_on, left_on)]
+    hints = [
+        *_dead(program, flow, _DROPOUTS, layers, why),
+        *_functional(nodes, working),
+        *map(_still_on, left_on),
+    ]
     return Found(layers, tuple(hints), bool(left_on))
 
 
 def _drops(node: Node) -> bool:
-    return bool(arguments(node)["train"]) and arguments(node)["p"] > 0
+    return bool(bound(node)["train"]) and bound(node)["p"] > 0
 
 
 def _switched_off(node: Node) -> str:
-    return "its p is 0" if not arguments(node)["p"] else "it is off in training too; write training=self.training"
+    return (
+        "its p is 0"
+        if not bound(node)["p"]
+        else "it is off in training too; write training=self.training"
+    )
 
 
 def _functional(nodes: Iterable[Node], working: list[Node]) -> Iterable[Hint]:
@@ -144,7 +180,9 @@ def _live(graph: Graph, flow: Dataflow, wanted: Kind) -> list[Node]:
     return [node for node in graph.nodes if node.name in flow.live and kind(node) is wanted]
 
 
-def _layers(program: Program, nodes: Iterable[Node], word: str, shown: tuple[str, ...]) -> tuple[Layer, ...]:
+def _layers(
+    program: Program, nodes: Iterable[Node], word: str, shown: tuple[str, ...]
+) -> tuple[Layer, ...]:
     """One Layer per module that runs, or per call where no module of that sort does."""
     modules = {module.path: module for module in program.modules}
     layers: dict[str, Layer] = {}
@@ -153,25 +191,33 @@ def _layers(program: Program, nodes: Iterable[Node], word: str, shown: tuple[str
         name = node.module if own else node.name
         settings = modules[name].settings if name in modules else {}
         values = {key: settings.get(key, _setting(node, key)) for key in shown}
-        layers.setdefault(name, Layer(name, node.module_type if own else node.op, node.line, values))
+        layers.setdefault(
+            name, Layer(name, node.module_type if own else node.op, node.line, values)
+        )
     return tuple(layers.values())
 
 
 def _setting(node: Node, name: str) -> Any:
     if name == "num_features":
         return node.shape[1] if node.shape and len(node.shape) > 1 else None
-    return arguments(node).get(name)
+    return bound(node).get(name)
 
 
 def _dead(
-    program: Program, flow: Dataflow, types: set[str], layers: tuple[Layer, ...], why: dict[str, str]
+    program: Program,
+    flow: Dataflow,
+    types: set[str],
+    layers: tuple[Layer, ...],
+    why: dict[str, str],
 ) -> Iterable[Hint]:
     """Why each declared module of `types` that has no effect has none."""
     alive = {layer.name for layer in layers}
     for module in program.modules:
         if module.type in types and module.path not in alive:
             reason = why.get(module.path) or unused(module, program.train, flow)
-            yield Hint(text=f"{module.path} ({module.type}) has no effect: {reason}.", line=module.line)
+            yield Hint(
+                text=f"{module.path} ({module.type}) has no effect: {reason}.", line=module.line
+            )
 
 
 def unused(module: Module, graph: Graph, flow: Dataflow) -> str:

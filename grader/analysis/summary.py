@@ -10,22 +10,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from grader.analysis import gradients, places
-from grader.analysis.cost import Cost, cost
+from grader.analysis import gradients, lines
+from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
-from grader.analysis.fingerprint import Fingerprint, fingerprint
+from grader.analysis.fingerprint import Fingerprint, fingerprint_of
 from grader.analysis.head import HeadItem
-from grader.analysis.layers import layers
+from grader.analysis.layers import layer_table
 from grader.analysis.output import OutputKind, output_kind
-from grader.analysis.parameters import Parameters, parameters
-from grader.analysis.receptive_field import Coverage, ReceptiveField, receptive_field
-from grader.analysis.structure import Found, Structure, structure
+from grader.analysis.parameters import Parameters, count_parameters
+from grader.analysis.receptive_field.field import Coverage, ReceptiveField, receptive_field
+from grader.analysis.structure import Found, Structure, find_structure
+from grader.assignment import Assignment
 from grader.program import Program, Recipe, Schedule
 from grader.report import LayerRow
 
-if TYPE_CHECKING:
-    from grader.analysis.proof import Proof
-    from grader.assignment import Assignment
+if TYPE_CHECKING:  # it measures with torch
+    from grader.analysis.receptive_field.proof import Proof
 
 ANALYSIS_VERSION = 1
 
@@ -47,9 +47,15 @@ class Analysis:
     @cached_property
     def flags(self) -> tuple[str, ...]:
         """What an instructor should look at. An honest network raises none."""
-        found = [f"receptive field: {self.proof.text}"] if self.proof and self.proof.disagreement else []
+        found = (
+            [f"receptive field: {self.proof.text}"]
+            if self.proof and self.proof.disagreement
+            else []
+        )
         if self.parameters.counted != self.parameters.trainable:
-            found.append(f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are trainable")
+            found.append(
+                f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are trainable"
+            )
         if self.parameters.other_types:
             found.append(f"not float32: {_named(self.parameters.other_types)}")
         if names := gradients.unreached(self.program):
@@ -68,7 +74,9 @@ class Analysis:
                 f"{self.parameters.running_statistics:,} running statistics of BatchNorm: "
                 f"{self.parameters.with_statistics:,}"
             )
-        found += [f"shared weights, counted once: {' = '.join(names)}" for names in self.parameters.shared]
+        found += [
+            f"shared weights, counted once: {' = '.join(names)}" for names in self.parameters.shared
+        ]
         if self.output == "probabilities" and self.program.recipe.loss.name == "cross_entropy":
             found.append(
                 "the network returns probabilities, and cross entropy takes a softmax of its own: it learns better "
@@ -97,7 +105,10 @@ def _hardly_moves(recipe: Recipe) -> bool:
     """A scheduler is there for changing something: by 5 % at least."""
     if recipe.schedule.scheduler is None or recipe.plateau is not None:
         return False
-    moved = [{run.value for run in curve} for curve in (*recipe.schedule.learning_rate, *recipe.schedule.momentum)]
+    moved = [
+        {run.value for run in curve}
+        for curve in (*recipe.schedule.learning_rate, *recipe.schedule.momentum)
+    ]
     return all(max(values) * 0.95 < min(values) for values in moved)
 
 
@@ -115,19 +126,19 @@ _NOTES = {
 
 def analyse(program: Program, proof: Proof | None = None) -> Analysis:
     """Everything about a Program. `proof` is the measurement of `grader.analysis.proof`."""
-    program = program.model_copy(update={"eval": places.at_layers(program)})
+    program = program.model_copy(update={"eval": lines.at_layers(program)})
     flow = trace(program.train)
     field = receptive_field(program.eval)
-    work = cost(program.eval, field.live)
-    count = parameters(program, flow)
+    work = measure_cost(program.eval, field.live)
+    count = count_parameters(program, flow)
     return Analysis(
         program=program,
         parameters=count,
-        structure=structure(program, field, flow),
+        structure=find_structure(program, field, flow),
         receptive_field=field,
         cost=work,
-        layers=layers(program, field, work, count.trainable + count.frozen),
-        fingerprint=fingerprint(program.eval),
+        layers=layer_table(program, field, work, count.trainable + count.frozen),
+        fingerprint=fingerprint_of(program.eval),
         output=output_kind(program.eval),
         proof=proof,
     )
@@ -166,7 +177,9 @@ def _known_keys(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
         "gap_or_fc": {
             "gap_found": found.has_gap,
             "fc_found": found.has_fc,
-            "gap_layers": [{"name": item.name, "type": item.type, "output_size": 1} for item in gap],
+            "gap_layers": [
+                {"name": item.name, "type": item.type, "output_size": 1} for item in gap
+            ],
             "fc_layers": [
                 {
                     "name": item.name,
@@ -201,7 +214,12 @@ def _layers(found: Found) -> dict[str, Any]:
 
 
 def _requirement(text: str, found: dict[str, Any]) -> dict[str, Any]:
-    return {"requirement": text, "found": found["found"], "count": found["count"], "passed": found["found"]}
+    return {
+        "requirement": text,
+        "found": found["found"],
+        "count": found["count"],
+        "passed": found["found"],
+    }
 
 
 def _parameters(ledger: Parameters) -> dict[str, Any]:
@@ -235,7 +253,12 @@ def _receptive_field(analysis: Analysis) -> dict[str, Any]:
         "flags": list(field.flags),
         "line": field.line,
         "layers": [
-            {"module": row.module, "kind": row.kind, "pixels": row.receptive_field, "jump": row.jump}
+            {
+                "module": row.module,
+                "kind": row.kind,
+                "pixels": row.receptive_field,
+                "jump": row.jump,
+            }
             for row in analysis.layers
         ],
     }
@@ -246,4 +269,10 @@ def _coverage(share: Coverage) -> dict[str, float]:
 
 
 def _head_item(item: HeadItem) -> dict[str, Any]:
-    return {"kind": item.kind, "name": item.name, "type": item.type, "spelled": item.spelled, "line": item.line}
+    return {
+        "kind": item.kind,
+        "name": item.name,
+        "type": item.type,
+        "spelled": item.spelled,
+        "line": item.line,
+    }

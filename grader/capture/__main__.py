@@ -18,7 +18,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[2]))  # `python -I` leaves the grader's own folder out
+# `python -I` leaves the grader's own folder out; another grader may be installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from grader.sandbox import lock, reply
 
@@ -93,7 +94,7 @@ def _warm_up() -> None:
 
     from grader.capture import capture, warm
 
-    capture.capture(warm.REQUEST)
+    capture.answer(warm.REQUEST)
     gc.collect()
     gc.freeze()  # the children's garbage collectors need not look at torch
 
@@ -101,7 +102,9 @@ def _warm_up() -> None:
 def prepare(package: str) -> None:
     """Import a package that many submissions use, before the fork: it is ours, and each child would need seconds."""
     if package == "torchvision":
-        with contextlib.suppress(Exception):  # one that does not fit its torch is the student's to hear of
+        with contextlib.suppress(
+            Exception
+        ):  # one that does not fit its torch is the student's to hear of
             importlib.import_module("torchvision.transforms.v2")
 
 
@@ -123,8 +126,10 @@ def _captured(request: dict[str, Any]) -> list[bytes]:
 
     sys.argv = [request["filename"]]
     try:
-        return [b'{"captured": true}', *capture.capture(request)]
-    except BaseException as error:  # sys.exit() and KeyboardInterrupt in a student's file are theirs to explain
+        return [b'{"captured": true}', *capture.answer(request)]
+    except (
+        BaseException
+    ) as error:  # sys.exit() and KeyboardInterrupt in a student's file are theirs to explain
         problem = explain.explained(error, request["filename"])
         header = {"captured": False, "message": problem.message, "line": problem.line}
         return [json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")]

@@ -17,7 +17,7 @@ from grader.errors import SubmissionError
 from grader.program import Graph, Program
 
 
-def capture(request: dict[str, Any]) -> list[bytes]:
+def answer(request: dict[str, Any]) -> list[bytes]:
     """The Program as JSON, then for each seed the initial weights as safetensors. Raises SubmissionError."""
     torch.set_num_threads(1)
     # What torch.compile makes faster is the same network without it; compiling starts programs, which nobody may here.
@@ -28,8 +28,10 @@ def capture(request: dict[str, Any]) -> list[bytes]:
 def _capture(request: dict[str, Any]) -> list[bytes]:
     filename, seeds = request["filename"], request["seeds"]
     example = torch.rand((2, *request["input_shape"]), generator=torch.Generator().manual_seed(0))
-    definitions = load.load(request["source"], filename)
-    builder = find.find(definitions, example=example, classes=request["classes"], filename=filename)
+    definitions = load.read_definitions(request["source"], filename)
+    builder = find.find_builder(
+        definitions, example=example, classes=request["classes"], filename=filename
+    )
     with modules.recorded(filename) as lines:
         model = _built(builder, seeds[0], example, request["classes"], filename)
     constants = graph.Constants(hidden=modules.hidden(model))
@@ -52,7 +54,9 @@ def _capture(request: dict[str, Any]) -> list[bytes]:
             train_images=request["train_images"],
             validation_images=request.get("validation_images", 0),
             most_steps=request["most_steps"],
-            natural_loss="nll" if output_kind(evaluation) == "log_probabilities" else "cross_entropy",
+            natural_loss="nll"
+            if output_kind(evaluation) == "log_probabilities"
+            else "cross_entropy",
         ),
         left_out=definitions.left_out,
         notes=tuple(definitions.notes),
@@ -60,11 +64,15 @@ def _capture(request: dict[str, Any]) -> list[bytes]:
     blobs = [_blob(values)]
     for seed in seeds[1:]:
         other = _built(builder, seed, example, request["classes"], filename)
-        blobs.append(_blob(_values_like(program, other, _redrawn(constants, other, example, filename))))
+        blobs.append(
+            _blob(_values_like(program, other, _redrawn(constants, other, example, filename)))
+        )
     return [program.to_json().encode(), *blobs]
 
 
-def _built(builder: find.Builder, seed: int, example: torch.Tensor, classes: int, filename: str) -> nn.Module:
+def _built(
+    builder: find.Builder, seed: int, example: torch.Tensor, classes: int, filename: str
+) -> nn.Module:
     """A network under `seed`, its lazy layers sized. A twin of it has been seen to run; this one is as good as new."""
     find.check_run(builder.build(seed), example, classes=classes, filename=filename)
     model = builder.build(seed)
@@ -73,7 +81,9 @@ def _built(builder: find.Builder, seed: int, example: torch.Tensor, classes: int
     return model
 
 
-def _graphs(model: nn.Module, example: torch.Tensor, constants: graph.Constants, filename: str) -> tuple[Graph, Graph]:
+def _graphs(
+    model: nn.Module, example: torch.Tensor, constants: graph.Constants, filename: str
+) -> tuple[Graph, Graph]:
     try:
         return (
             graph.export(model, example, training=True, constants=constants, filename=filename),
@@ -83,7 +93,9 @@ def _graphs(model: nn.Module, example: torch.Tensor, constants: graph.Constants,
         raise explain.explained(error, filename) from error
 
 
-def _redrawn(constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str) -> graph.Constants:
+def _redrawn(
+    constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str
+) -> graph.Constants:
     """The loose tensors of a network that was built again; they too may have been drawn under its seed."""
     if all(tensor.numel() == 1 for tensor in constants.tensors.values()):
         return constants
@@ -92,7 +104,9 @@ def _redrawn(constants: graph.Constants, model: nn.Module, example: torch.Tensor
     return own
 
 
-def _values_like(program: Program, model: nn.Module, constants: graph.Constants) -> dict[str, torch.Tensor]:
+def _values_like(
+    program: Program, model: nn.Module, constants: graph.Constants
+) -> dict[str, torch.Tensor]:
     weights, values = graph.declared_weights(model, constants)
     if weights != program.weights:
         raise SubmissionError(
@@ -104,4 +118,6 @@ def _values_like(program: Program, model: nn.Module, constants: graph.Constants)
 
 
 def _blob(values: dict[str, torch.Tensor]) -> bytes:
-    return safetensors.torch.save({name: tensor.detach().clone().contiguous() for name, tensor in values.items()})
+    return safetensors.torch.save(
+        {name: tensor.detach().clone().contiguous() for name, tensor in values.items()}
+    )

@@ -51,7 +51,9 @@ def _message(error: BaseException) -> str:
         return "The network calls itself without end: check forward() and __init__ for recursion."
     if isinstance(error, TypeError) and (stand_in := _stand_in(error)):
         return stand_in.why
-    return _torch_message(error, text) or (f"{name}: {text}" if text else f"The network raises {name}.")
+    return _torch_message(error, text) or (
+        f"{name}: {text}" if text else f"The network raises {name}."
+    )
 
 
 def _torch_message(error: BaseException, text: str) -> str | None:
@@ -70,7 +72,9 @@ def _torch_message(error: BaseException, text: str) -> str | None:
     if found := re.search(r"you tried to allocate (\d+) bytes", text):
         return f"This needs {int(found[1]) / 1e9:,.0f} GB of memory, more than the grader gives it: make it smaller."
     if isinstance(error, MemoryError) or "alloc" in text:
-        return f"The network needs more memory than the grader gives it: {text or 'make it smaller'}."
+        return (
+            f"The network needs more memory than the grader gives it: {text or 'make it smaller'}."
+        )
     if "NVIDIA" in text or "not compiled with CUDA" in text:
         return (
             "The network asks for a GPU, and it is read where there is none. Leave out .cuda() and .to('cuda'), or "

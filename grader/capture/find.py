@@ -60,7 +60,9 @@ class _Tried:
     problem: SubmissionError | None
 
 
-def find(definitions: Definitions, *, example: Tensor, classes: int, filename: str) -> Builder:
+def find_builder(
+    definitions: Definitions, *, example: Tensor, classes: int, filename: str
+) -> Builder:
     """The network of the file, for images like `example` (2, *input_shape) and that many classes.
 
     First `MODEL`, then a factory function, then the top-level `model` that a class of the file is read for, then the
@@ -79,7 +81,9 @@ def find(definitions: Definitions, *, example: Tensor, classes: int, filename: s
     if deciding := _deciding(definitions, tried, factories):
         return _decided(definitions, deciding, tried, attempt)
     if definitions.instances and not _fitting(tried):
-        return _instance(definitions, next(name for name in INSTANCES if name in definitions.instances))
+        return _instance(
+            definitions, next(name for name in INSTANCES if name in definitions.instances)
+        )
     if factories and all(_required(item.builder.call) for item in tried):
         return _factory(definitions, factories[0], definitions.names[factories[0]])
     return _choose(tried) if tried else _nothing(definitions)
@@ -109,7 +113,9 @@ def _named(definitions: Definitions, named: Any) -> Builder:
 
 
 def _modules(definitions: Definitions) -> dict[str, type[nn.Module]]:
-    return {name: value for name, value in definitions.classes.items() if issubclass(value, nn.Module)}
+    return {
+        name: value for name, value in definitions.classes.items() if issubclass(value, nn.Module)
+    }
 
 
 def _required(call: Callable[..., Any]) -> list[str]:
@@ -118,11 +124,16 @@ def _required(call: Callable[..., Any]) -> list[str]:
     except (TypeError, ValueError):
         return []
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return [item.name for item in parameters if item.default is item.empty and item.kind not in kinds]
+    return [
+        item.name for item in parameters if item.default is item.empty and item.kind not in kinds
+    ]
 
 
 def _builders(definitions: Definitions) -> list[Builder]:
-    return [Builder(name, definitions.lines.get(name), kind) for name, kind in _modules(definitions).items()]
+    return [
+        Builder(name, definitions.lines.get(name), kind)
+        for name, kind in _modules(definitions).items()
+    ]
 
 
 def _try(builder: Builder, *, example: Tensor, classes: int, filename: str) -> _Tried:
@@ -141,7 +152,9 @@ def _try(builder: Builder, *, example: Tensor, classes: int, filename: str) -> _
         check_run(model, example, classes=classes, filename=filename)
     except Exception as error:
         problem = explain.explained(error, filename)
-        return _Tried(builder, parts, SubmissionError(problem.message, line=problem.line or builder.line))
+        return _Tried(
+            builder, parts, SubmissionError(problem.message, line=problem.line or builder.line)
+        )
     return _Tried(builder, parts, None)
 
 
@@ -160,18 +173,27 @@ def _deciding(definitions: Definitions, tried: list[_Tried], factories: list[str
 
     A factory that needs arguments counts where there are several classes: only its call knows which one.
     """
-    telling = {item.builder.name for item in tried} | set(factories if len(_whole(tried)) > 1 else [])
+    telling = {item.builder.name for item in tried} | set(
+        factories if len(_whole(tried)) > 1 else []
+    )
     made = definitions.instances
     names = [name for name in INSTANCES if name in made and made[name].reads & telling]
-    return [name for name in names if not any(name in made[other].reads for other in names)] or names
+    return [
+        name for name in names if not any(name in made[other].reads for other in names)
+    ] or names
 
 
 def _decided(
-    definitions: Definitions, deciding: list[str], tried: list[_Tried], attempt: Callable[[Builder], _Tried]
+    definitions: Definitions,
+    deciding: list[str],
+    tried: list[_Tried],
+    attempt: Callable[[Builder], _Tried],
 ) -> Builder:
     """What the first of the `deciding` statements builds: the class itself where that is the same."""
     made, name = definitions.instances, deciding[0]
-    rivals = [item for item in tried if any(item.builder.name in made[other].reads for other in deciding)]
+    rivals = [
+        item for item in tried if any(item.builder.name in made[other].reads for other in deciding)
+    ]
     if len(deciding) > 1 and len(_fitting(rivals)) > 1:
         return _choose(rivals)
     read = _whole([item for item in rivals if item.builder.name in made[name].reads])
@@ -211,8 +233,11 @@ def _calls_bare(statement: ast.stmt, name: str) -> bool:
     """Whether `name` is called without arguments, and not as one layer among others."""
     calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
     bare = [call.func for call in calls if not call.args and not call.keywords]
-    return any(isinstance(function, ast.Name) and function.id == name for function in bare) and not any(
-        "Sequential" in (getattr(call.func, "attr", ""), getattr(call.func, "id", "")) for call in calls
+    return any(
+        isinstance(function, ast.Name) and function.id == name for function in bare
+    ) and not any(
+        "Sequential" in (getattr(call.func, "attr", ""), getattr(call.func, "id", ""))
+        for call in calls
     )
 
 
@@ -231,11 +256,15 @@ def _choose(tried: list[_Tried]) -> Builder:
     if len(whole) == 1 and whole[0].problem:
         raise whole[0].problem
     reasons = " ".join(f"{item.builder.name}: {item.problem}" for item in whole)
-    raise SubmissionError(f"None of the networks in the file can be graded. {reasons}", line=whole[0].builder.line)
+    raise SubmissionError(
+        f"None of the networks in the file can be graded. {reasons}", line=whole[0].builder.line
+    )
 
 
 def _instance(definitions: Definitions, name: str) -> Builder:
-    return Builder(name, definitions.instances[name].node.lineno, lambda: definitions.instance(name))
+    return Builder(
+        name, definitions.instances[name].node.lineno, lambda: definitions.instance(name)
+    )
 
 
 def _nothing(definitions: Definitions) -> Builder:

@@ -69,7 +69,9 @@ def export(
     """
     model.train(training)
     batch = Dim("batch", min=2, max=2**16)
-    exported = torch.export.export(model, (example.clone(),), dynamic_shapes=({0: batch},), strict=False)
+    exported = torch.export.export(
+        model, (example.clone(),), dynamic_shapes=({0: batch},), strict=False
+    )
     return _Reader(exported, constants or Constants(), filename).graph()
 
 
@@ -78,7 +80,9 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.\-]", lambda match: f"-{ord(match[0]):x}-", name)
 
 
-def declared_weights(model: nn.Module, constants: Constants) -> tuple[tuple[Weight, ...], dict[str, Tensor]]:
+def declared_weights(
+    model: nn.Module, constants: Constants
+) -> tuple[tuple[Weight, ...], dict[str, Tensor]]:
     """Every tensor of the model, used or not, and the values of those that are not a second name for another.
 
     Raises SubmissionError where two tensors overlap in memory without being the same.
@@ -104,7 +108,8 @@ def declared_weights(model: nn.Module, constants: Constants) -> tuple[tuple[Weig
                     kind=kind,
                     shape=tuple(tensor.shape),
                     dtype=_dtype(tensor.dtype),
-                    trainable=tensor.requires_grad or (kind == "constant" and tensor.data_ptr() in constants.hidden),
+                    trainable=tensor.requires_grad
+                    or (kind == "constant" and tensor.data_ptr() in constants.hidden),
                     storage=storage,
                 )
             )
@@ -165,7 +170,9 @@ class _Reader:
             name = self.constants.name(self.exported.constants[spec.target])
             self._add(node, "weight", (name,), {}, gradient=True)
         else:
-            raise SubmissionError(f"The network reads a {spec.kind.name.lower()}, which is no tensor: remove it.")
+            raise SubmissionError(
+                f"The network reads a {spec.kind.name.lower()}, which is no tensor: remove it."
+            )
 
     def _block(self, module: fx.GraphModule, *, gradient: bool) -> Any:
         for node in module.graph.nodes:
@@ -189,7 +196,13 @@ class _Reader:
             self._operator(node, gradient=gradient)
 
     def _inline(
-        self, module: fx.GraphModule, node: fx.Node, block: Any, inputs: Iterable[Any], *, gradient: bool
+        self,
+        module: fx.GraphModule,
+        node: fx.Node,
+        block: Any,
+        inputs: Iterable[Any],
+        *,
+        gradient: bool,
     ) -> None:
         inner = getattr(module, block.target)
         _drop_assertions(inner.graph)
@@ -221,7 +234,9 @@ class _Reader:
         try:
             ops.find(op).bind(arguments, keywords)
         except ValueError as error:
-            raise SubmissionError(_refusal(op, _module(node), str(error)), line=self._line(node)) from error
+            raise SubmissionError(
+                _refusal(op, _module(node), str(error)), line=self._line(node)
+            ) from error
         self._add(node, op, tuple(arguments), keywords, gradient=gradient)
 
     def _argument(self, value: Any) -> Any:
@@ -236,7 +251,13 @@ class _Reader:
         return value
 
     def _add(
-        self, node: fx.Node, op: str, arguments: tuple[Argument, ...], keywords: dict[str, Argument], *, gradient: bool
+        self,
+        node: fx.Node,
+        op: str,
+        arguments: tuple[Argument, ...],
+        keywords: dict[str, Argument],
+        *,
+        gradient: bool,
     ) -> None:
         module, module_type = _module(node)
         value = node.meta.get("val")
@@ -305,9 +326,7 @@ def _refusal(op: str, module: tuple[str, str], error: str) -> str:
     who = f"{path} ({kind.lstrip('_')})" if path else "The forward pass"
     form = f" in this form: {error}" if op in ops.OPERATORS else ""
     instead = ops.instead(op) or "Write this step with ordinary layers and tensor functions."
-    return (
-        f"{who} uses {op}, which the grader does not know{form}. All that trains a network here is on a list. {instead}"
-    )
+    return f"{who} uses {op}, which the grader does not know{form}. All that trains a network here is on a list. {instead}"
 
 
 def _module(node: fx.Node) -> tuple[str, str]:
@@ -325,17 +344,29 @@ def _drop_assertions(graph: fx.Graph) -> None:
     for node in reversed(list(graph.nodes)):
         name = str(node.target)
         is_check = "_assert" in name or "sym_constrain" in name
-        is_number = node.op == "call_function" and not isinstance(node.meta.get("val"), (Tensor, list, tuple))
+        is_number = node.op == "call_function" and not isinstance(
+            node.meta.get("val"), (Tensor, list, tuple)
+        )
         if not node.users and (is_check or (is_number and _on_numbers(node))):
             graph.erase_node(node)
 
 
 def _on_numbers(node: fx.Node) -> bool:
-    return getattr(node.target, "__module__", "") in ("_operator", "math", "torch") or "sym_size" in str(node.target)
+    return getattr(node.target, "__module__", "") in (
+        "_operator",
+        "math",
+        "torch",
+    ) or "sym_size" in str(node.target)
 
 
 def _wrong_output(output: Any) -> str:
-    found = "nothing" if not output else f"{len(output)} values" if isinstance(output, tuple) else repr(output)
+    found = (
+        "nothing"
+        if not output
+        else f"{len(output)} values"
+        if isinstance(output, tuple)
+        else repr(output)
+    )
     return (
         f"forward() returned {found}. The grader needs one tensor with a score per class for each image: "
         "return the logits (or log-probabilities) alone."

@@ -71,8 +71,12 @@ class Missing:
     def _complain(self, *_: Any, **__: Any) -> Any:
         raise MissingError(self.why, line=self.line)
 
-    __call__ = __iter__ = __len__ = __getitem__ = __bool__ = __int__ = __float__ = __index__ = _complain
-    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = _complain
+    __call__ = __iter__ = __len__ = __getitem__ = __bool__ = __int__ = __float__ = __index__ = (
+        _complain
+    )
+    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = (
+        _complain
+    )
     __lt__ = __gt__ = __le__ = __ge__ = __enter__ = _complain
 
 
@@ -101,7 +105,12 @@ class Definitions:
     @property
     def own_classes(self) -> set[str]:
         """Names of the classes that the file writes."""
-        return {name for item in self._statements if isinstance(item.node, ast.ClassDef) for name in item.binds}
+        return {
+            name
+            for item in self._statements
+            if isinstance(item.node, ast.ClassDef)
+            for name in item.binds
+        }
 
     @property
     def classes(self) -> dict[str, type]:
@@ -111,7 +120,12 @@ class Definitions:
     @property
     def lines(self) -> dict[str, int]:
         """Where the file binds each name."""
-        return {name: item.node.lineno for item in self._statements if not item.changes for name in item.binds}
+        return {
+            name: item.node.lineno
+            for item in self._statements
+            if not item.changes
+            for name in item.binds
+        }
 
     @property
     def instances(self) -> dict[str, Statement]:
@@ -133,7 +147,9 @@ class Definitions:
         """
         maker = self.instances[name]
         place = self._statements.index(maker)
-        later = [item for item in self._statements[place + 1 :] if item.changes or name not in item.binds]
+        later = [
+            item for item in self._statements[place + 1 :] if item.changes or name not in item.binds
+        ]
         own = {maker, *(item for item in later if name in item.binds)}
         statements = [*self._statements[:place], maker, *later]
         needed = reachable(statements, {read for item in own for read in item.reads} - {name})
@@ -161,7 +177,10 @@ class Definitions:
     def _run(self, statement: Statement) -> None:
         try:
             exec(self._compiled(statement), self.names)  # noqa: S102 - running the student's definitions is the job of this process
-        except (Exception, SystemExit) as error:  # argparse ends the program when it misses an argument
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # argparse ends the program when it misses an argument
             why = _why(statement, error)
             for name in self._unbound() if "*" in statement.binds else statement.binds:
                 self.names.setdefault(name, Missing(why, statement.node.lineno))
@@ -172,7 +191,7 @@ class Definitions:
         return {name for item in self._statements for name in item.reads} - bound
 
 
-def load(source: str, filename: str) -> Definitions:
+def read_definitions(source: str, filename: str) -> Definitions:
     """Run the definitions in `source` that a network or a recipe can reach.
 
     `filename` is the name shown in tracebacks. Raises SubmissionError for a syntax error.
@@ -198,7 +217,11 @@ def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
         if continued:
             lines[index] = ""
         elif re.match(r"\s*(!(?!=)|%{1,2}[a-zA-Z])", line) and not _is_continuation(lines, index):
-            left_out.append(LeftOut(line=index + 1, text=line.strip()[:200], reason="a notebook command, not Python"))
+            left_out.append(
+                LeftOut(
+                    line=index + 1, text=line.strip()[:200], reason="a notebook command, not Python"
+                )
+            )
             lines[index] = _indentation(line) + "pass" if _begins_block(lines, index) else ""
         else:
             continue
@@ -213,12 +236,21 @@ def _is_continuation(lines: list[str], index: int) -> bool:
 
 def _begins_block(lines: list[str], index: int) -> bool:
     """Elsewhere a `pass` could be wrong: notebooks forgive ` !pip install` its lone space, Python does not."""
-    return bool(_indentation(lines[index]) and re.search(r":\s*(#.*)?$", _line_before(lines, index)))
+    return bool(
+        _indentation(lines[index]) and re.search(r":\s*(#.*)?$", _line_before(lines, index))
+    )
 
 
 def _line_before(lines: list[str], index: int) -> str:
     """The last line before `index` that is neither blank nor a comment."""
-    return next((line.rstrip() for line in reversed(lines[:index]) if line.strip() and line.strip()[0] != "#"), "")
+    return next(
+        (
+            line.rstrip()
+            for line in reversed(lines[:index])
+            if line.strip() and line.strip()[0] != "#"
+        ),
+        "",
+    )
 
 
 def _indentation(line: str) -> str:
@@ -269,12 +301,18 @@ def _worth_a_line(statement: Statement) -> bool:
         return False
     if not statement.defines:
         return True
-    return isinstance(node, ast.Assign) and any(isinstance(item, ast.Call) for item in ast.walk(node))
+    return isinstance(node, ast.Assign) and any(
+        isinstance(item, ast.Call) for item in ast.walk(node)
+    )
 
 
 def _left_out(statement: Statement, source: str) -> LeftOut:
     text = (ast.get_source_segment(source, statement.node) or "").strip().splitlines()
-    reason = "not needed to build the network" if statement.defines else "it does something instead of defining it"
+    reason = (
+        "not needed to build the network"
+        if statement.defines
+        else "it does something instead of defining it"
+    )
     if is_main_guard(statement.node):
         reason = "runs only when the file is the program"
     return LeftOut(line=statement.node.lineno, text=text[0][:200] if text else "", reason=reason)

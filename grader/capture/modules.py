@@ -71,7 +71,9 @@ def declared(model: nn.Module, lines: Lines) -> tuple[Module, ...]:
 
 
 def _settings(module: nn.Module) -> dict[str, Any]:
-    return {name: _plain(value) for name in SHOWN if _is_plain(value := getattr(module, name, None))}
+    return {
+        name: _plain(value) for name in SHOWN if _is_plain(value := getattr(module, name, None))
+    }
 
 
 def _is_plain(value: Any) -> bool:
@@ -86,7 +88,12 @@ def _plain(value: Any) -> Any:
 
 def hidden(model: nn.Module) -> frozenset[int]:
     """Addresses of the learnable tensors in the model's attributes, those in plain lists included."""
-    found = (tensor for module in model.modules() for value in vars(module).values() for tensor in _learnable(value, 4))
+    found = (
+        tensor
+        for module in model.modules()
+        for value in vars(module).values()
+        for tensor in _learnable(value, 4)
+    )
     return frozenset(tensor.data_ptr() for tensor in found)
 
 

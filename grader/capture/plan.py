@@ -43,7 +43,7 @@ class Plan:
         return isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau)
 
 
-def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
+def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
     """How `model` is trained for `epochs` epochs of `steps` steps. Raises SubmissionError that says what to return."""
     line = ask.line("configure_optimizers")
     if not any(True for _ in model.parameters()):
@@ -76,12 +76,16 @@ def plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
     return found
 
 
-def _call(configure: Callable[..., Any], model: nn.Module, steps: int, epochs: int, line: int | None) -> Any:
+def _call(
+    configure: Callable[..., Any], model: nn.Module, steps: int, epochs: int, line: int | None
+) -> Any:
     """Call with what the function asks for: by the names that we know, then by what its names say, then in order."""
     offered = {"model": model, "steps_per_epoch": steps, "epochs": epochs}
     signature = inspect.signature(configure)
     asked = [item for item in signature.parameters.values() if item.kind not in _REST]
-    needed = [item.name for item in asked if item.default is item.empty and item.name not in offered]
+    needed = [
+        item.name for item in asked if item.default is item.empty and item.name not in offered
+    ]
     left = [name for name in offered if name not in signature.parameters]
     if len(needed) > len(left):
         everything = [item.name for item in asked if item.default is item.empty]
@@ -135,8 +139,12 @@ def _single(item: Any) -> Any:
     return item
 
 
-def _scheduled(optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, epochs: int, line: int | None) -> Plan:
-    options: Mapping[str, Any] = scheduler if isinstance(scheduler, dict) else {"scheduler": scheduler}
+def _scheduled(
+    optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, epochs: int, line: int | None
+) -> Plan:
+    options: Mapping[str, Any] = (
+        scheduler if isinstance(scheduler, dict) else {"scheduler": scheduler}
+    )
     inner = options.get("scheduler")
     if inner is not None and not isinstance(inner, lr_scheduler.LRScheduler):
         raise SubmissionError(
@@ -162,7 +170,9 @@ def _scheduled(optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, epo
             line=line,
         )
     if isinstance(inner, lr_scheduler.ReduceLROnPlateau):
-        return Plan(optimizer, inner, "epoch", _monitored(inner, interval, options.get("monitor"), line))
+        return Plan(
+            optimizer, inner, "epoch", _monitored(inner, interval, options.get("monitor"), line)
+        )
     return Plan(optimizer, inner, interval)
 
 

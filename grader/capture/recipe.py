@@ -54,16 +54,22 @@ def read(
         )
     stop_at_accuracy = fraction(ask, "STOP_AT_ACCURACY", "stop_at_accuracy")
     fewer = math.ceil((train_images - validation_images) / batch_size)
-    plan, steps = _plan(ask, model, epochs, steps=steps, fewer=fewer, stops=stop_at_accuracy is not None)
+    plan, steps = _plan(
+        ask, model, epochs, steps=steps, fewer=fewer, stops=stop_at_accuracy is not None
+    )
     groups = _groups(plan.optimizer, model, ask.line("configure_optimizers"))
-    curves, plateau = schedules.schedule(plan, epochs=epochs, steps=steps, line=ask.line("configure_optimizers"))
+    curves, plateau = schedules.record_schedule(
+        plan, epochs=epochs, steps=steps, line=ask.line("configure_optimizers")
+    )
     loss = _loss(ask, natural_loss)
     augmentations = _augmentations(ask)
     return Recipe(
         epochs=epochs,
         batch_size=batch_size,
         steps_per_epoch=steps,
-        optimizer=Optimizer.model_validate({"name": type(plan.optimizer).__name__, "groups": groups}),
+        optimizer=Optimizer.model_validate(
+            {"name": type(plan.optimizer).__name__, "groups": groups}
+        ),
         schedule=curves,
         plateau=plateau,
         loss=loss,
@@ -75,19 +81,23 @@ def read(
     )
 
 
-def _plan(ask: Asker, model: nn.Module, epochs: int, *, steps: int, fewer: int, stops: bool) -> tuple[plans.Plan, int]:
+def _plan(
+    ask: Asker, model: nn.Module, epochs: int, *, steps: int, fewer: int, stops: bool
+) -> tuple[plans.Plan, int]:
     """The plan and an epoch's steps: `steps`, or `fewer` where training stops at an accuracy or has a plateau rule.
 
     Whether it has one is in the plan, which may depend on the steps: it is then made again for those that are taken.
     """
     if not stops:
-        plan = plans.plan(ask, model, steps=steps, epochs=epochs)
+        plan = plans.make_plan(ask, model, steps=steps, epochs=epochs)
         if steps == fewer or not plan.has_plateau_rule:
             return plan, steps
-    return plans.plan(ask, model, steps=fewer, epochs=epochs), fewer
+    return plans.make_plan(ask, model, steps=fewer, epochs=epochs), fewer
 
 
-def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, line: int | None) -> tuple[OptimizerGroup, ...]:
+def _groups(
+    optimizer: torch.optim.Optimizer, model: nn.Module, line: int | None
+) -> tuple[OptimizerGroup, ...]:
     names = {id(parameter): plain_name(name) for name, parameter in model.named_parameters()}
     known = inspect.signature(type(optimizer)).parameters.keys() - _NOT_SETTINGS
     groups = []
@@ -100,7 +110,11 @@ def _groups(optimizer: torch.optim.Optimizer, model: nn.Module, line: int | None
                 line=line,
             )
         settings = {key: _plain(key, group[key], line) for key in known if key in group}
-        groups.append(OptimizerGroup(parameters=tuple(names[id(item)] for item in group["params"]), settings=settings))
+        groups.append(
+            OptimizerGroup(
+                parameters=tuple(names[id(item)] for item in group["params"]), settings=settings
+            )
+        )
     return tuple(groups)
 
 
@@ -110,12 +124,16 @@ def _plain(key: str, value: Any, line: int | None) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(float(item) for item in value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise SubmissionError(f"The optimizer's {key} is {value}; it must be a finite number.", line=line)
+        raise SubmissionError(
+            f"The optimizer's {key} is {value}; it must be a finite number.", line=line
+        )
     return value
 
 
 _LOSSES: dict[Any, str] = {
-    **dict.fromkeys(["cross_entropy", nn.CrossEntropyLoss, functional.cross_entropy], "cross_entropy"),
+    **dict.fromkeys(
+        ["cross_entropy", nn.CrossEntropyLoss, functional.cross_entropy], "cross_entropy"
+    ),
     **dict.fromkeys(["nll", nn.NLLLoss, functional.nll_loss], "nll"),
 }
 
@@ -126,7 +144,9 @@ def _loss(ask: Asker, natural: str) -> Loss:
         criterion = criterion()
     if criterion == "auto":
         criterion = natural
-    name = _LOSSES.get(criterion if isinstance(criterion, Hashable) else None) or _LOSSES.get(type(criterion))
+    name = _LOSSES.get(criterion if isinstance(criterion, Hashable) else None) or _LOSSES.get(
+        type(criterion)
+    )
     if name is None:
         raise SubmissionError(
             f"criterion is {short(criterion)}. The grader trains with nn.CrossEntropyLoss or nn.NLLLoss (reduction "
@@ -146,7 +166,11 @@ def _loss(ask: Asker, natural: str) -> Loss:
 def _options(criterion: Any) -> dict[str, Any]:
     if not isinstance(criterion, nn.CrossEntropyLoss | nn.NLLLoss):
         return {}
-    options = {name: getattr(criterion, name) for name in ("reduction", "label_smoothing") if hasattr(criterion, name)}
+    options = {
+        name: getattr(criterion, name)
+        for name in ("reduction", "label_smoothing")
+        if hasattr(criterion, name)
+    }
     if criterion.ignore_index >= 0:
         options["ignore_index"] = criterion.ignore_index
     return options | {"weight": None if criterion.weight is None else criterion.weight.tolist()}
@@ -162,8 +186,12 @@ def _augmentations(ask: Asker) -> tuple[Augmentation, ...]:
     from grader.capture.transforms import describe
 
     if isinstance(transform, list) and isinstance(transform[0], dict):
-        transform = transforms.Compose([getattr(transforms, item["name"])(**item["settings"]) for item in transform])
+        transform = transforms.Compose(
+            [getattr(transforms, item["name"])(**item["settings"]) for item in transform]
+        )
     try:
         return describe(transform)
     except SubmissionError as error:
-        raise SubmissionError(error.message, line=error.line or ask.line("train_transform")) from error
+        raise SubmissionError(
+            error.message, line=error.line or ask.line("train_transform")
+        ) from error

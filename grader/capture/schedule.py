@@ -22,27 +22,40 @@ from grader.program import Plateau, Run, Schedule
 Curves = tuple[tuple[Run, ...], ...]
 
 
-def schedule(plan: Plan, *, epochs: int, steps: int, line: int | None) -> tuple[Schedule, Plateau | None]:
+def record_schedule(
+    plan: Plan, *, epochs: int, steps: int, line: int | None
+) -> tuple[Schedule, Plateau | None]:
     """What `plan` sets in every one of `epochs` times `steps` steps. Raises SubmissionError with `line`."""
     if plan.has_plateau_rule:
         rates, momenta = _record(plan.optimizer, None, "epoch", epochs, steps, line)
-        return Schedule(scheduler="ReduceLROnPlateau", learning_rate=rates, momentum=momenta), _plateau(plan)
+        return Schedule(
+            scheduler="ReduceLROnPlateau", learning_rate=rates, momentum=momenta
+        ), _plateau(plan)
     name = type(plan.scheduler).__name__ if plan.scheduler is not None else None
     rates, momenta = _record(plan.optimizer, plan.scheduler, plan.interval, epochs, steps, line)
     return Schedule(scheduler=name, learning_rate=rates, momentum=momenta), None
 
 
 def _record(
-    optimizer: torch.optim.Optimizer, scheduler: Any, interval: str, epochs: int, steps: int, line: int | None
+    optimizer: torch.optim.Optimizer,
+    scheduler: Any,
+    interval: str,
+    epochs: int,
+    steps: int,
+    line: int | None,
 ) -> tuple[Curves, Curves]:
     """Step the scheduler through all of training and write down what each step would use."""
     rates: list[list[float]] = [[] for _ in optimizer.param_groups]
     momenta: list[list[float]] = [[] for _ in optimizer.param_groups]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no step of the optimizer is taken here, which schedulers warn about
+        warnings.simplefilter(
+            "ignore"
+        )  # no step of the optimizer is taken here, which schedulers warn about
         for epoch in range(epochs):
             for step in range(steps):
-                for group, rate, momentum in zip(optimizer.param_groups, rates, momenta, strict=True):
+                for group, rate, momentum in zip(
+                    optimizer.param_groups, rates, momenta, strict=True
+                ):
                     rate.append(float(group["lr"]))
                     momentum.append(_momentum(group))
                 last = epoch == epochs - 1 and step == steps - 1

@@ -42,7 +42,8 @@ def whole_number(ask: Asker, name: str, key: str, *, most: int) -> int:
     value = ask(name, key)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise SubmissionError(
-            f"{name} is {short(value)}; it must be a whole number from 1 to {most:,}.", line=ask.line(name)
+            f"{name} is {short(value)}; it must be a whole number from 1 to {most:,}.",
+            line=ask.line(name),
         )
     return value
 
@@ -53,7 +54,9 @@ def positive(ask: Asker, name: str, key: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise SubmissionError(f"{name} is {short(value)}; it must be a number above 0.", line=ask.line(name))
+        raise SubmissionError(
+            f"{name} is {short(value)}; it must be a number above 0.", line=ask.line(name)
+        )
     return float(value)
 
 
@@ -62,7 +65,8 @@ def fraction(ask: Asker, name: str, key: str) -> float | None:
     value = positive(ask, name, key)
     if value is not None and value > 1:
         raise SubmissionError(
-            f"{name} is {value}; accuracy is a share from 0 to 1, so 99.4 % is 0.994.", line=ask.line(name)
+            f"{name} is {value}; accuracy is a share from 0 to 1, so 99.4 % is 0.994.",
+            line=ask.line(name),
         )
     return value
 

@@ -29,7 +29,9 @@ class Statement:
         self.binds = frozenset(_bound(node))
         self.changes = _changes(node)
         self.reads = frozenset(
-            name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)
+            name.id
+            for name in ast.walk(node)
+            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Load)
         )
 
 
@@ -75,16 +77,24 @@ def _blocks(node: ast.If | ast.Try) -> list[list[ast.stmt]]:
 
 def _filled(node: ast.stmt) -> ast.expr | None:
     """What `layers.append(...)` or the like is called on."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
+    if (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+    ):
         return node.value.func.value if node.value.func.attr in FILLING else None
     return None
 
 
 def _changes(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
-        return not any(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in node.targets)
+        return not any(
+            isinstance(target, ast.Name | ast.Tuple | ast.List) for target in node.targets
+        )
     if isinstance(node, ast.If | ast.Try):
-        return all(_changes(inner) for block in _blocks(node) for inner in block if any(_bound(inner)))
+        return all(
+            _changes(inner) for block in _blocks(node) for inner in block if any(_bound(inner))
+        )
     return isinstance(node, ast.AugAssign) or _filled(node) is not None
 
 
@@ -126,7 +136,10 @@ def reachable(statements: list[Statement], names: set[str]) -> set[Statement]:
     """The definitions of `names`, and those that they need, directly or through another definition."""
     wanted: set[Statement] = set()
     imported = {
-        name for item in statements if isinstance(item.node, ast.Import | ast.ImportFrom) for name in item.binds
+        name
+        for item in statements
+        if isinstance(item.node, ast.Import | ast.ImportFrom)
+        for name in item.binds
     }
     grew = True
     while grew:
@@ -134,7 +147,12 @@ def reachable(statements: list[Statement], names: set[str]) -> set[Statement]:
         for item in statements:
             changes_import = item.changes and item.binds <= imported
             is_star = isinstance(item.node, ast.ImportFrom) and item.node.names[0].name == "*"
-            if item not in wanted and item.defines and not changes_import and (item.binds & names or is_star):
+            if (
+                item not in wanted
+                and item.defines
+                and not changes_import
+                and (item.binds & names or is_star)
+            ):
                 wanted.add(item)
                 names |= item.reads
                 grew = True

@@ -62,7 +62,9 @@ def describe(transform: Any) -> tuple[Augmentation, ...]:
 
 def _flat(transform: Any, depth: int) -> Iterable[Augmentation]:
     if depth == 0:
-        raise SubmissionError(f"train_transform nests containers more than {DEEPEST_NESTING} deep: write it flatter.")
+        raise SubmissionError(
+            f"train_transform nests containers more than {DEEPEST_NESTING} deep: write it flatter."
+        )
     if transform is None:
         return
     if isinstance(transform, list | tuple):
@@ -132,7 +134,11 @@ def _read(transform: Any, attribute: str) -> Any:
 def _setting(transform: Any, name: str, setting: str) -> Any:
     value = _read(transform, setting)
     # Version 2 keeps RandomCrop's padding as (left, right, top, bottom), unlike all other paddings.
-    if (name, setting) == ("RandomCrop", "padding") and ".v2" in type(transform).__module__ and value is not None:
+    if (
+        (name, setting) == ("RandomCrop", "padding")
+        and ".v2" in type(transform).__module__
+        and value is not None
+    ):
         left, right, top, bottom = value
         return _plain((left, top, right, bottom))
     if (name, setting) == ("RandomErasing", "value") and value is None:

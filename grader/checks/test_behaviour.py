@@ -9,7 +9,9 @@ def test_output(behaviour, show):
 
 def test_independent_samples(behaviour, show):
     """Every image is scored by itself, and the same way each time."""
-    show(measured=behaviour.independence_text, limit="by itself", hints=behaviour.independence_hints)
+    show(
+        measured=behaviour.independence_text, limit="by itself", hints=behaviour.independence_hints
+    )
     assert behaviour.repeatable, "the same images get other scores when they are asked again"
     assert behaviour.independent, "an image's scores change with the other images of its batch"
 

@@ -3,7 +3,11 @@
 
 def test_parameter_limit(parameters, limits, show):
     """The network is small enough."""
-    show(measured=f"{parameters.counted:,} parameters", limit=str(limits.parameters), hints=parameters.hints)
+    show(
+        measured=f"{parameters.counted:,} parameters",
+        limit=str(limits.parameters),
+        hints=parameters.hints,
+    )
     assert limits.parameters.allows(parameters.counted), (
         f"{parameters.counted:,} parameters; the limit is {limits.parameters}. Fewer channels, or 1×1 convolutions in "
         "place of 3×3 ones, save the most: the layer table shows where the parameters are"

@@ -4,7 +4,11 @@
 def test_receptive_field(receptive_field, limits, show, could_not_tell):
     """One unit of the last feature map sees enough of the image."""
     rows, columns = receptive_field.rows, receptive_field.columns
-    show(measured=f"{rows} × {columns} pixels", limit=f">= {limits.receptive_field}", hints=receptive_field.hints)
+    show(
+        measured=f"{rows} × {columns} pixels",
+        limit=f">= {limits.receptive_field}",
+        hints=receptive_field.hints,
+    )
     if not receptive_field.proven:
         could_not_tell(receptive_field.reason)
     assert min(rows, columns) >= limits.receptive_field, (

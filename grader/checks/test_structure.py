@@ -15,7 +15,9 @@ def test_dropout(structure, show):
     show(measured=found.count, limit="at least 1", hints=found.hints)
     add = "" if found.hints else ": put a small one, such as nn.Dropout(0.05), between two layers"
     assert found.layers, f"no Dropout layer with p > 0 has an effect on the output{add}"
-    assert not found.active_in_eval, "dropout is still active in evaluation, so predictions are random"
+    assert not found.active_in_eval, (
+        "dropout is still active in evaluation, so predictions are random"
+    )
 
 
 def test_gap_or_fc(structure, show):
@@ -29,4 +31,6 @@ def test_gap_or_fc(structure, show):
 def test_gap(structure, show):
     """Global average pooling ends the network."""
     show(measured=structure.head_short, limit="GAP", hints=structure.head_hints)
-    assert structure.has_gap, f"the network ends in {structure.head_text}: the last map is not averaged as a whole"
+    assert structure.has_gap, (
+        f"the network ends in {structure.head_text}: the last map is not averaged as a whole"
+    )

@@ -4,7 +4,9 @@
 def test_epochs(recipe, limits, show):
     """Training takes no more epochs than allowed."""
     show(measured=f"{recipe.epochs} epochs", limit=f"<= {limits.epochs}")
-    assert recipe.epochs <= limits.epochs, f"EPOCHS = {recipe.epochs}; at most {limits.epochs} are allowed"
+    assert recipe.epochs <= limits.epochs, (
+        f"EPOCHS = {recipe.epochs}; at most {limits.epochs} are allowed"
+    )
 
 
 def test_accuracy(accuracy, show, skip, too_close_to_call):
@@ -23,7 +25,9 @@ def test_time_budget(training, limits, show, skip):
     show(measured=took, limit=f"<= {limits.seconds:.0f} s")
     if training.skipped:
         skip(training.skipped)
-    assert not training.out_of_time, f"a run was stopped, long after the budget of {limits.seconds:.0f} seconds"
+    assert not training.out_of_time, (
+        f"a run was stopped, long after the budget of {limits.seconds:.0f} seconds"
+    )
     assert training.seconds <= limits.seconds, (
         f"one run takes {training.seconds:.0f} seconds on {training.device}; the budget is {limits.seconds:.0f}"
     )

@@ -7,9 +7,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.printable import printable
 from grader.render import figures
 from grader.render.chart import bars, chart
-from grader.render.escape import printable
 from grader.render.figures import Figure, Score
 from grader.render.marks import bullets, section
 from grader.report import Training
@@ -19,7 +19,11 @@ NAME_WIDTH = 16
 
 def accuracy(training: Training) -> RenderableType:
     """Accuracy per epoch, the scores, then how it was trained; one more line per seed where there are more."""
-    parts: list[RenderableType] = [section("Accuracy"), Text(figures.source(training), style="dim"), Text()]
+    parts: list[RenderableType] = [
+        section("Accuracy"),
+        Text(figures.source(training), style="dim"),
+        Text(),
+    ]
     if any(run.epochs for run in training.runs):
         parts += [_chart(training), Text()]
     parts.append(_scores(training))
@@ -52,7 +56,9 @@ def _scores(training: Training) -> RenderableType:
         grid.add_row(*_score_cells(score))
     if (ends := figures.interval(training)) is not None:
         low, high = ends
-        grid.add_row(Text("  95 % interval"), Text(low), Text(f"to {high} for the mean over training runs"))
+        grid.add_row(
+            Text("  95 % interval"), Text(low), Text(f"to {high} for the mean over training runs")
+        )
     return grid
 
 
@@ -71,7 +77,9 @@ def _figures(found: list[Figure]) -> RenderableType:
     grid.add_column()
     for figure in found:
         text = (
-            Text(figure.shape, style="cyan").append("  " if figure.shape else "").append(figure.text, style="default")
+            Text(figure.shape, style="cyan")
+            .append("  " if figure.shape else "")
+            .append(figure.text, style="default")
         )
         grid.add_row(Text(f"  {figure.name}"), text)
     return grid
@@ -80,7 +88,9 @@ def _figures(found: list[Figure]) -> RenderableType:
 def _seeds(training: Training) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
     for name in figures.SEED_HEAD:
-        table.add_column(Text(f"  {name}" if name == "seed" else name, "dim"), justify="right", no_wrap=True)
+        table.add_column(
+            Text(f"  {name}" if name == "seed" else name, "dim"), justify="right", no_wrap=True
+        )
     table.show_header = True
     for run in training.runs:
         table.add_row(*figures.seed_cells(run, figures.threshold(training)))

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from grader.printable import printable
 from grader.render import notices
-from grader.render.escape import printable
 from grader.report import CheckResult, Report, Verdict
 
 MOST = 10
 LONGEST_TEXT = 1200
-LEVELS: dict[Verdict, Literal["error", "warning"]] = {Verdict.FAILED: "error", Verdict.BORDERLINE: "warning"}
+LEVELS: dict[Verdict, Literal["error", "warning"]] = {
+    Verdict.FAILED: "error",
+    Verdict.BORDERLINE: "warning",
+}
 
 Level = Literal["error", "warning"]
 
@@ -36,7 +39,9 @@ def commands(reports: Sequence[Report]) -> str:
     found = [annotation for report in reports for annotation in _of(report)]
     levels: tuple[Level, ...] = ("error", "warning")
     shown = [
-        annotation for level in levels for annotation in islice((one for one in found if one.level == level), MOST)
+        annotation
+        for level in levels
+        for annotation in islice((one for one in found if one.level == level), MOST)
     ]
     return "".join(f"{command(annotation)}\n" for annotation in shown)
 
@@ -44,7 +49,9 @@ def commands(reports: Sequence[Report]) -> str:
 def command(annotation: Annotation) -> str:
     """The workflow command: `::error file=model.py,line=3,title=Dropout::message`."""
     facts = {"file": annotation.path, "line": annotation.line, "title": annotation.title}
-    properties = ",".join(f"{name}={_property(str(value))}" for name, value in facts.items() if value is not None)
+    properties = ",".join(
+        f"{name}={_property(str(value))}" for name, value in facts.items() if value is not None
+    )
     return f"::{annotation.level} {properties}::{_data(annotation.message, lines=True)}"
 
 
@@ -63,10 +70,14 @@ def _of_check(report: Report, check: CheckResult) -> Iterator[Annotation]:
     title = check.title.rstrip(".")
     placed = [hint for hint in check.hints if hint.line is not None]
     for hint in placed:
-        yield Annotation(level, report.path, hint.line, title, f"{check.detail}\n{hint.text}".strip())
+        yield Annotation(
+            level, report.path, hint.line, title, f"{check.detail}\n{hint.text}".strip()
+        )
     if not placed:
         texts = [check.detail, *(hint.text for hint in check.hints)]
-        yield Annotation(level, report.path, None, title, "\n".join(filter(None, texts)) or check.measured)
+        yield Annotation(
+            level, report.path, None, title, "\n".join(filter(None, texts)) or check.measured
+        )
 
 
 def _data(text: str, *, lines: bool = False) -> str:

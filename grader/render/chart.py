@@ -13,7 +13,32 @@ from itertools import pairwise
 
 from rich.text import Text
 
-ERRORS = (100, 50, 30, 20, 15, 10, 7, 5, 3, 2, 1.5, 1, 0.7, 0.5, 0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0)
+ERRORS = (
+    100,
+    50,
+    30,
+    20,
+    15,
+    10,
+    7,
+    5,
+    3,
+    2,
+    1.5,
+    1,
+    0.7,
+    0.5,
+    0.3,
+    0.2,
+    0.15,
+    0.1,
+    0.07,
+    0.05,
+    0.03,
+    0.02,
+    0.01,
+    0,
+)
 """Percent of images read wrongly: the rungs of the ladder that rows are taken from."""
 
 LADDER = tuple(round(1 - error / 100, 6) for error in ERRORS)
@@ -41,7 +66,10 @@ def bars(runs: Sequence[Sequence[float]], counted: Collection[int]) -> list[Bar]
     longest = max((len(run) for run in runs), default=0)
     stride = math.ceil(longest / MOST_COLUMNS) or 1
     chosen = range(longest, 0, -stride)
-    return [_bar(epoch, [run[epoch - 1] for run in runs if len(run) >= epoch], counted) for epoch in reversed(chosen)]
+    return [
+        _bar(epoch, [run[epoch - 1] for run in runs if len(run) >= epoch], counted)
+        for epoch in reversed(chosen)
+    ]
 
 
 def _bar(epoch: int, values: list[float], counted: Collection[int]) -> Bar:
@@ -53,7 +81,9 @@ def rungs(low: float, high: float, threshold: float | None) -> tuple[float, ...]
 
     `threshold` is one of them, with a rung on either side.
     """
-    lowest, highest = (low, high) if threshold is None else (min(low, threshold), max(high, threshold))
+    lowest, highest = (
+        (low, high) if threshold is None else (min(low, threshold), max(high, threshold))
+    )
     bottom = max((rung for rung in LADDER if rung < lowest), default=0.0)
     top = min((rung for rung in LADDER if rung > highest), default=1.0)
     between = [rung for rung in LADDER if bottom < rung < top]
@@ -64,7 +94,9 @@ def rungs(low: float, high: float, threshold: float | None) -> tuple[float, ...]
 
 def _thinned(between: list[float], keep: float | None) -> list[float]:
     while len(between) + 1 > MOST_ROWS:
-        between = [rung for place, rung in enumerate(reversed(between)) if place % 2 or rung == keep][::-1]
+        between = [
+            rung for place, rung in enumerate(reversed(between)) if place % 2 or rung == keep
+        ][::-1]
     return between
 
 
@@ -80,12 +112,16 @@ def chart(shown: Sequence[Bar], threshold: float | None) -> Text:
     return Text("\n").join([*lines, *_axis(shown, width, levels[0])])
 
 
-def _line(shown: Sequence[Bar], width: int, bottom: float, top: float, threshold: float | None) -> Text:
+def _line(
+    shown: Sequence[Bar], width: int, bottom: float, top: float, threshold: float | None
+) -> Text:
     label = "" if top == threshold else _label(top)
     line = Text(f"{label:>{LABEL_WIDTH}} │", style="dim")
     for bar in shown:
         cell = _cell(bar, bottom, top)
-        line.append((cell * max(1, width - 1)).ljust(width), style=f"not dim {_style(bar, threshold)}")
+        line.append(
+            (cell * max(1, width - 1)).ljust(width), style=f"not dim {_style(bar, threshold)}"
+        )
     return line
 
 
@@ -102,7 +138,10 @@ def _threshold_line(shown: Sequence[Bar], width: int, threshold: float) -> Text:
     for bar in shown:
         reached = "█" if bar.low >= threshold else "░" if bar.high >= threshold else "┄"
         rest = "┄" * (width - max(1, width - 1))
-        line.append(reached * max(1, width - 1), style="not bold " + _style(bar, threshold) if reached != "┄" else "")
+        line.append(
+            reached * max(1, width - 1),
+            style="not bold " + _style(bar, threshold) if reached != "┄" else "",
+        )
         line.append(rest)
     return line.append("┄ required")
 
@@ -114,7 +153,11 @@ def _axis(shown: Sequence[Bar], width: int, bottom: float) -> list[Text]:
     if not any(bar.counts for bar in shown):
         return [base, numbers]
     arrows = "".join(("▲" if bar.counts else " ").ljust(width) for bar in shown).rstrip()
-    return [base, numbers, Text(f"{indent}{arrows} {'count' if arrows.count('▲') > 1 else 'counts'}")]
+    return [
+        base,
+        numbers,
+        Text(f"{indent}{arrows} {'count' if arrows.count('▲') > 1 else 'counts'}"),
+    ]
 
 
 def _numbers(shown: Sequence[Bar], width: int) -> str:

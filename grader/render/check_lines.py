@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from grader.printable import printable
 from grader.render import words
-from grader.render.escape import printable
 from grader.render.marks import MARKS, bullets, section
 from grader.report import CheckResult, Hint, Report, Verdict
 
@@ -48,10 +48,18 @@ def _names() -> Cells:
 
 
 def _cells(check: CheckResult) -> Cells:
-    title = Text(printable(check.title.rstrip("."), 120), style="dim" if check.verdict is Verdict.SKIPPED else "")
+    title = Text(
+        printable(check.title.rstrip("."), 120),
+        style="dim" if check.verdict is Verdict.SKIPPED else "",
+    )
     if not check.required:
         title.append(" · advisory", style="dim italic")
-    return title, Text(_measure(check), style=MARKS[check.verdict].style), Text(_limit(check), "dim"), _points(check)
+    return (
+        title,
+        Text(_measure(check), style=MARKS[check.verdict].style),
+        Text(_limit(check), "dim"),
+        _points(check),
+    )
 
 
 def _symbol(check: CheckResult) -> Text:
@@ -98,7 +106,9 @@ def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
     reasons: list[RenderableType] = []
     if check.detail:
         quiet = check.verdict is Verdict.SKIPPED
-        reasons.append(Text(printable(check.detail, 1200, lines=True), style="dim" if quiet else ""))
+        reasons.append(
+            Text(printable(check.detail, 1200, lines=True), style="dim" if quiet else "")
+        )
     if check.hints:
         reasons.append(hint_lines(report, check.hints))
     return [Padding(Group(*reasons), (0, 0, 0, 4))] if reasons else []
@@ -106,11 +116,16 @@ def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
 
 def _count(checks: Sequence[CheckResult]) -> Text:
     """How many came out how, under the lines: "8 passed, 1 failed (advisory)"."""
-    counted = Counter((check.verdict, check.required or check.verdict is Verdict.PASSED) for check in checks)
+    counted = Counter(
+        (check.verdict, check.required or check.verdict is Verdict.PASSED) for check in checks
+    )
     line = Text("    ")
     for verdict in Verdict:
         for required in (True, False):
             if number := counted[verdict, required]:
                 line.append(", " if len(line) > 4 else "", style="dim")
-                line.append(f"{number} {verdict}{'' if required else ' (advisory)'}", style=MARKS[verdict].style)
+                line.append(
+                    f"{number} {verdict}{'' if required else ' (advisory)'}",
+                    style=MARKS[verdict].style,
+                )
     return line

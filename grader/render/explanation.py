@@ -17,7 +17,7 @@ from grader.render.marks import MARKS, bullets, section
 from grader.report import Verdict
 
 if TYPE_CHECKING:
-    from grader.explain import Example, Explanation
+    from grader.checks.pages import Example, Explanation
 
 WIDEST = 100
 
@@ -50,7 +50,13 @@ def listing(explanations: Sequence[Explanation]) -> RenderableType:
 def _example(example: Example) -> RenderableType:
     if example.language != "python":
         return _indented(Text(example.text.strip()))
-    code = Syntax(example.text.rstrip(), "python", theme="ansi_dark", background_color="default", line_numbers=True)
+    code = Syntax(
+        example.text.rstrip(),
+        "python",
+        theme="ansi_dark",
+        background_color="default",
+        line_numbers=True,
+    )
     return _indented(code)
 
 

@@ -10,16 +10,16 @@ from pydantic import ValidationError
 
 from grader import report
 from grader.errors import GraderError
-from grader.grades import REPORT
+from grader.printable import printable
 from grader.render.annotations import commands
-from grader.render.escape import printable
 from grader.render.html import html
 from grader.render.junit import junit
 from grader.render.markdown import markdown
 from grader.render.spreadsheet import spreadsheet
 from grader.report import Report
+from grader.storage.atomic import write_whole
+from grader.storage.reports import REPORT
 from grader.submission import UsageError
-from grader.whole import write_whole
 
 RENDERERS: dict[str, Callable[[Sequence[Report]], str]] = {
     "markdown": markdown,
@@ -48,7 +48,9 @@ def _files(path: Path) -> Iterator[Path]:
         return
     found = sorted(path.rglob(REPORT))
     if not found:
-        raise UsageError(f"{_name(path)} holds no {REPORT}. `python -m grader grade` writes them, into grades/.")
+        raise UsageError(
+            f"{_name(path)} holds no {REPORT}. `python -m grader grade` writes them, into grades/."
+        )
     yield from found
 
 
@@ -56,7 +58,9 @@ def _read(file: Path) -> Report:
     try:
         return report.read(file.read_bytes())
     except FileNotFoundError as error:
-        raise UsageError(f"{_name(file)} does not exist. Name a {REPORT}, or a folder that holds some.") from error
+        raise UsageError(
+            f"{_name(file)} does not exist. Name a {REPORT}, or a folder that holds some."
+        ) from error
     except OSError as error:
         raise GraderError(f"{_name(file)} cannot be read: {error.strerror or error}.") from error
     except ValidationError as error:

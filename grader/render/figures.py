@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grader.printable import printable
 from grader.render import words
-from grader.render.escape import printable
 from grader.report import Curve, EpochRow, RunRow, Training
 
 NAMES = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of last 3"}
@@ -47,7 +47,9 @@ def threshold(training: Training) -> float | None:
 
 def source(training: Training) -> str:
     """The images, and the seeds: "MNIST: 60,000 images to learn from, 10,000 to be judged by · seed 1"."""
-    images = f"{training.train_images:,} images to learn from, {training.test_images:,} to be judged by"
+    images = (
+        f"{training.train_images:,} images to learn from, {training.test_images:,} to be judged by"
+    )
     runs = training.runs
     seeds = f" · {len(runs)} seeds" if len(runs) > 1 else f" · seed {runs[0].seed}" if runs else ""
     return f"{printable(training.dataset, 40)}: {images}{seeds}"
@@ -65,7 +67,11 @@ def score(training: Training | None) -> str:
     """The score in a table of a class."""
     if training is None:
         return "–"
-    return "practice" if training.practice else words.percent(training.score, threshold=training.threshold)
+    return (
+        "practice"
+        if training.practice
+        else words.percent(training.score, threshold=training.threshold)
+    )
 
 
 def interval(training: Training) -> tuple[str, str] | None:
@@ -90,9 +96,13 @@ def doubts(run: RunRow) -> list[str]:
         found.append(f"seed {run.seed} stopped after {len(run.epochs)} epochs: {reason}")
     diverged = next((row.epoch for row in run.epochs if row.train_loss is None), None)
     if diverged is not None:
-        found.append(f"seed {run.seed}: the loss is not a number from epoch {diverged} on; try a lower learning rate")
+        found.append(
+            f"seed {run.seed}: the loss is not a number from epoch {diverged} on; try a lower learning rate"
+        )
     if not run.parameters_moved:
-        found.append(f"seed {run.seed}: no parameter changed while training; does the optimizer hold them?")
+        found.append(
+            f"seed {run.seed}: no parameter changed while training; does the optimizer hold them?"
+        )
     return found
 
 
@@ -146,7 +156,9 @@ def confusions(training: Training) -> list[tuple[int, int, int]]:
 def sparkline(values: Sequence[float]) -> str:
     """`values` as block characters between their own minimum and maximum, at most `MOST_COLUMNS`; the last is shown."""
     stride = math.ceil(len(values) / MOST_COLUMNS) or 1
-    halves = [value / 2 for value in values[::-1][::stride][::-1]]  # the difference of two floats may be too large
+    halves = [
+        value / 2 for value in values[::-1][::stride][::-1]
+    ]  # the difference of two floats may be too large
     low, high = min(halves, default=0.0), max(halves, default=0.0)
     if low == high:
         return BLOCKS[3] * len(halves)
@@ -160,7 +172,12 @@ def _score(training: Training, name: str, value: float | None) -> Score:
     first = [*_verdict(training, value), *notes] if counts else [*images, *notes]
     lines = [first, images] if counts and images else [first]
     shown = words.percent(value, threshold=threshold(training))
-    return Score(printable(NAMES.get(name, name), 30), shown, counts, tuple(" · ".join(line) for line in lines if line))
+    return Score(
+        printable(NAMES.get(name, name), 30),
+        shown,
+        counts,
+        tuple(" · ".join(line) for line in lines if line),
+    )
 
 
 def _verdict(training: Training, value: float | None) -> list[str]:
@@ -187,11 +204,19 @@ def _first_run(training: Training) -> RunRow | None:
 
 def _train_accuracy(training: Training) -> Figure | None:
     run = _first_run(training)
-    values = [row.train_accuracy for row in run.epochs if row.train_accuracy is not None] if run else []
+    values = (
+        [row.train_accuracy for row in run.epochs if row.train_accuracy is not None] if run else []
+    )
     if not values:
         return None
-    ends = f"{words.percent(values[0])} → {words.percent(values[-1])}" if len(values) > 1 else words.percent(values[0])
-    return Figure("train accuracy", f"{ends}, as augmented", sparkline([_halvings(value) for value in values]))
+    ends = (
+        f"{words.percent(values[0])} → {words.percent(values[-1])}"
+        if len(values) > 1
+        else words.percent(values[0])
+    )
+    return Figure(
+        "train accuracy", f"{ends}, as augmented", sparkline([_halvings(value) for value in values])
+    )
 
 
 def _halvings(accuracy: float) -> float:
@@ -207,7 +232,9 @@ def _curves(training: Training) -> list[Figure]:
     rate = _curve("learning rate", run.learning_rate, [row.learning_rate for row in run.epochs])
     if run.momentum is None:
         return [rate]
-    momentum = _curve("momentum", run.momentum, [row.momentum for row in run.epochs if row.momentum is not None])
+    momentum = _curve(
+        "momentum", run.momentum, [row.momentum for row in run.epochs if row.momentum is not None]
+    )
     if momentum.shape:
         return [rate, momentum]
     return [Figure(rate.name, f"{rate.text} · momentum {_number(run.momentum.last)}", rate.shape)]
@@ -220,7 +247,11 @@ def _curve(name: str, curve: Curve, after_epochs: Sequence[float]) -> Figure:
     low = [f"low {_number(curve.lowest)}"] if curve.lowest < min(ends) else []
     if not (peak or low) and curve.first == curve.last:
         return Figure(name, f"{_number(curve.first)} throughout")
-    return Figure(name, " → ".join([_number(curve.first), *peak, *low, _number(curve.last)]), sparkline(after_epochs))
+    return Figure(
+        name,
+        " → ".join([_number(curve.first), *peak, *low, _number(curve.last)]),
+        sparkline(after_epochs),
+    )
 
 
 def _number(value: float) -> str:
@@ -242,9 +273,15 @@ def _time_to_99(runs: Sequence[RunRow]) -> str:
     """Empty where the report does not say: it is older than the field."""
     times = sorted(run.seconds_to_99 for run in runs if run.seconds_to_99 is not None)
     if not times:
-        return "" if any(_reaches_99(row) for run in runs for row in run.epochs) else "99 % not reached"
+        return (
+            ""
+            if any(_reaches_99(row) for run in runs for row in run.epochs)
+            else "99 % not reached"
+        )
     span = " to ".join(dict.fromkeys(words.duration(seconds) for seconds in (times[0], times[-1])))
-    return f"99 % after {span}" + (f" in {len(times)} of {len(runs)} runs" if len(times) < len(runs) else "")
+    return f"99 % after {span}" + (
+        f" in {len(times)} of {len(runs)} runs" if len(times) < len(runs) else ""
+    )
 
 
 def _reaches_99(row: EpochRow) -> bool:
@@ -256,7 +293,8 @@ def _mistakes(training: Training) -> Figure | None:
         return None
     found = confusions(training)[:MOST_CONFUSIONS]
     return Figure(
-        "mistakes", " · ".join([f"{len(training.wrong):,} images", *_confused(found[:1]), *_brief(found[1:])])
+        "mistakes",
+        " · ".join([f"{len(training.wrong):,} images", *_confused(found[:1]), *_brief(found[1:])]),
     )
 
 

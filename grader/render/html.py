@@ -14,14 +14,20 @@ from importlib.resources import files
 import jinja2
 from markupsafe import Markup
 
+from grader.printable import printable
 from grader.render import figures, layer_table, notices, words
-from grader.render.escape import printable
 from grader.render.marks import MARKS
 from grader.render.picture import picture
 from grader.report import Report
 
 LONGEST_TEXT = 4000
-QUESTIONS = {"figures": figures, "layer_table": layer_table, "notices": notices, "words": words, "picture": picture}
+QUESTIONS = {
+    "figures": figures,
+    "layer_table": layer_table,
+    "notices": notices,
+    "words": words,
+    "picture": picture,
+}
 """What the template may ask about a report."""
 
 
@@ -30,12 +36,18 @@ def html(reports: Sequence[Report]) -> str:
     style = _ours("page.css")
     digest = hashlib.sha256(style.encode()).digest()
     environment = jinja2.Environment(
-        autoescape=True, finalize=_finalized, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        finalize=_finalized,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.from_string(_ours("page.html")).render(
         reports=reports,
         marks=MARKS,
-        title=f"{reports[0].submission}: report" if len(reports) == 1 else f"{len(reports)} submissions",
+        title=f"{reports[0].submission}: report"
+        if len(reports) == 1
+        else f"{len(reports)} submissions",
         style=Markup(style),  # noqa: S704 - our own file; the hash is about its very characters
         style_hash=f"sha256-{base64.b64encode(digest).decode()}",
         **QUESTIONS,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
+from grader.printable import printable
 from grader.render import notices, words
-from grader.render.escape import printable
 from grader.report import CheckResult, Report, Verdict
 
 LONGEST_TEXT = 4000
@@ -61,14 +61,21 @@ def _properties(report: Report) -> dict[str, str]:
         "points": words.points(report.points),
         "max_points": words.points(report.max_points),
         "title": report.assignment_title,
-        **{f"notice {number}": title for number, (title, _) in enumerate(notices.banners(report), 1)},
+        **{
+            f"notice {number}": title
+            for number, (title, _) in enumerate(notices.banners(report), 1)
+        },
         **{f"flag {number}": flag for number, flag in enumerate(report.flags, 1)},
     }
 
 
-def _case(suite: ET.Element, report: Report, name: str, outcome: Outcome | None, line: int | None) -> None:
+def _case(
+    suite: ET.Element, report: Report, name: str, outcome: Outcome | None, line: int | None
+) -> None:
     classname = _text(f"{report.assignment}.{report.submission}")
-    case = ET.SubElement(suite, "testcase", classname=classname, name=_text(name), file=_text(report.path))
+    case = ET.SubElement(
+        suite, "testcase", classname=classname, name=_text(name), file=_text(report.path)
+    )
     if line is not None:
         case.set("line", str(line))
     if outcome is not None:
@@ -98,7 +105,10 @@ def _forgiven(check: CheckResult) -> bool:
 
 def _hints(report: Report, check: CheckResult) -> list[str]:
     places = (words.place(report, hint.line) for hint in check.hints)
-    return [f"{place}: {hint.text}" if place else hint.text for place, hint in zip(places, check.hints, strict=True)]
+    return [
+        f"{place}: {hint.text}" if place else hint.text
+        for place, hint in zip(places, check.hints, strict=True)
+    ]
 
 
 def _text(text: str) -> str:

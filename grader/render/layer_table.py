@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from grader.printable import printable
 from grader.render import words
-from grader.render.escape import printable
 from grader.render.marks import section
 from grader.report import LayerRow, Report
 
@@ -19,7 +19,9 @@ HEAD = ("layer", "kind", "output", "params", "share", "field", "jump", "mult-add
 
 def layer_table(report: Report) -> RenderableType:
     """Module, kind, output shape, parameters with their share, receptive field and jump, multiply-adds, line."""
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, header_style="dim")
+    table = Table(
+        box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, header_style="dim"
+    )
     module, kind, *numbers = HEAD
     table.add_column(module, overflow="fold")
     table.add_column(kind, no_wrap=True)
@@ -33,7 +35,9 @@ def layer_table(report: Report) -> RenderableType:
 def _cells(row: LayerRow) -> tuple[Text, ...]:
     learns = "" if row.parameters > 0 else "dim"
     styles = (learns, learns, "", "", "bold" if row.share >= 0.25 else "", "", "", "", "dim")
-    return tuple(Text(cell, style=style) for cell, style in zip(layer_cells(row), styles, strict=True))
+    return tuple(
+        Text(cell, style=style) for cell, style in zip(layer_cells(row), styles, strict=True)
+    )
 
 
 def layer_cells(row: LayerRow) -> tuple[str, ...]:
@@ -63,7 +67,9 @@ def totals(report: Report) -> str:
 
 def _total(report: Report) -> Text:
     proof = measurement(report)
-    return Text(totals(report), style="bold").append(f"\n{proof}" if proof else "", style="not bold dim")
+    return Text(totals(report), style="bold").append(
+        f"\n{proof}" if proof else "", style="not bold dim"
+    )
 
 
 def measurement(report: Report) -> str:

@@ -10,8 +10,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
+from grader.printable import printable
 from grader.render import figures, notices, words
-from grader.render.escape import printable
 from grader.render.layer_table import HEAD, layer_cells, measurement, totals
 from grader.render.marks import MARKS
 from grader.report import CheckResult, Hint, LayerRow, Report, Training, Verdict
@@ -64,7 +64,10 @@ def _header(report: Report) -> list[str]:
         f"## {symbol} {prose(report.submission, 80)}: {verdict}, {notices.total(report)}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
-    return [*parts, *(f"> **{prose(title)}**<br>{prose(text)}" for title, text in notices.banners(report))]
+    return [
+        *parts,
+        *(f"> **{prose(title)}**<br>{prose(text)}" for title, text in notices.banners(report)),
+    ]
 
 
 def _problem(report: Report) -> list[str]:
@@ -73,7 +76,11 @@ def _problem(report: Report) -> list[str]:
     title, advice = notices.problem(report.problem)
     place = words.place(report, report.problem.line)
     where = [f"at {code(place)}"] if place else []
-    return [f"**{title}**", "> " + "<br>".join([prose(report.problem.message, 4000), *where]), advice]
+    return [
+        f"**{title}**",
+        "> " + "<br>".join([prose(report.problem.message, 4000), *where]),
+        advice,
+    ]
 
 
 def _checks(report: Report) -> list[str]:
@@ -85,14 +92,26 @@ def _checks(report: Report) -> list[str]:
 
 def _check_cells(check: CheckResult) -> list[str]:
     advisory = "" if check.required else " · *advisory*"
-    points = f"{words.points(check.points)} / {words.points(check.max_points)}" if check.max_points else "–"
+    points = (
+        f"{words.points(check.points)} / {words.points(check.max_points)}"
+        if check.max_points
+        else "–"
+    )
     title = prose(check.title.rstrip("."), 120) + advisory
-    return [MARKS[check.verdict].symbol, title, prose(check.measured, 60), prose(check.limit, 60), points]
+    return [
+        MARKS[check.verdict].symbol,
+        title,
+        prose(check.measured, 60),
+        prose(check.limit, 60),
+        points,
+    ]
 
 
 def _to_do(report: Report) -> list[str]:
     """The reasons and hints of every check that did not pass."""
-    found = [_reasons(report, check) for check in report.checks if check.verdict is not Verdict.PASSED]
+    found = [
+        _reasons(report, check) for check in report.checks if check.verdict is not Verdict.PASSED
+    ]
     return ["### What to do", "\n".join(filter(None, found))] if any(found) else []
 
 
@@ -129,7 +148,10 @@ def _scores(training: Training) -> str:
         rows.append([f"{mark}{prose(score.name)}{mark}", f"{mark}{score.value}{mark}", remarks])
     if (ends := figures.interval(training)) is not None:
         rows.append(["95 % interval", ends[0], f"to {ends[1]} for the mean over training runs"])
-    rows += [[prose(figure.name), figure.shape, prose(figure.text)] for figure in figures.figures(training)]
+    rows += [
+        [prose(figure.name), figure.shape, prose(figure.text)]
+        for figure in figures.figures(training)
+    ]
     return _table(["accuracy", "", ""], "lrl", rows)
 
 
@@ -137,7 +159,11 @@ def _layers(report: Report) -> list[str]:
     if not report.layers:
         return []
     table = _table(HEAD, "llrrrrrrr", [_layer_cells(row) for row in report.layers[:MOST_ROWS]])
-    left_out = [f"… and {len(report.layers) - MOST_ROWS:,} more layers"] if len(report.layers) > MOST_ROWS else []
+    left_out = (
+        [f"… and {len(report.layers) - MOST_ROWS:,} more layers"]
+        if len(report.layers) > MOST_ROWS
+        else []
+    )
     proof = [prose(measurement(report))] if measurement(report) else []
     summary = f"<details><summary>Layers: {html.escape(totals(report))}</summary>"
     return [summary, table, *left_out, *proof, "</details>"]
@@ -154,14 +180,24 @@ def _remarks(report: Report) -> list[str]:
         parts += ["**Not executed** (definitions are loaded, a script is not run)"]
         parts += ["\n".join(_capped(f"- {_hint(report, hint)}" for hint in report.left_out))]
     if report.flags:
-        parts += ["**For the instructor to look at**", "\n".join(_capped(f"- {prose(flag)}" for flag in report.flags))]
+        parts += [
+            "**For the instructor to look at**",
+            "\n".join(_capped(f"- {prose(flag)}" for flag in report.flags)),
+        ]
     if report.notes:
-        parts += ["**To read the numbers**", "\n".join(_capped(f"- {prose(note)}" for note in report.notes))]
+        parts += [
+            "**To read the numbers**",
+            "\n".join(_capped(f"- {prose(note)}" for note in report.notes)),
+        ]
     return parts
 
 
 def _colophon(report: Report) -> str:
-    return "<sub>" + "<br>".join(f"{name}: {prose(line)}" for name, line in notices.colophon(report)) + "</sub>"
+    return (
+        "<sub>"
+        + "<br>".join(f"{name}: {prose(line)}" for name, line in notices.colophon(report))
+        + "</sub>"
+    )
 
 
 def _class_table(reports: Sequence[Report]) -> str:

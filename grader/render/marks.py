@@ -24,6 +24,7 @@ MARKS = {
     Verdict.PASSED: Mark("✓", "passed", "green"),
     Verdict.FAILED: Mark("✗", "failed", "red"),
     Verdict.BORDERLINE: Mark("≈", "too close to call", "yellow"),
+    Verdict.UNKNOWN: Mark("?", "could not tell", "yellow"),
     Verdict.SKIPPED: Mark("–", "not graded", "dim"),
     Verdict.BROKEN: Mark("!", "the grader broke", "magenta"),
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from grader.printable import printable
 from grader.render import words
-from grader.render.escape import printable
 from grader.render.marks import MARKS
 from grader.report import Environment, Problem, Report, Verdict
 
@@ -23,7 +23,12 @@ def banners(report: Report) -> list[Notice]:
     if report.training is not None and report.training.practice:
         found.append(("PRACTICE: not graded on MNIST", PRACTICE))
     if report.interrupted:
-        found.append(("INTERRUPTED: a partial report", "Training was ended with Ctrl-C; no accuracy is final."))
+        found.append(
+            (
+                "INTERRUPTED: a partial report",
+                "Training was ended with Ctrl-C; no accuracy is final.",
+            )
+        )
     if report.quick_look:
         found.append(("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
     return found
@@ -59,11 +64,23 @@ def total(report: Report) -> str:
 def colophon(report: Report) -> list[Notice]:
     """Time, machine and versions: what a lab note needs."""
     where = report.environment
-    stages = [f"{printable(stage, 20)} {words.duration(seconds)}" for stage, seconds in report.seconds.items()]
-    machine = [where.device, f"{where.processor}, {where.cores} cores", where.platform, _isolation(where)]
-    versions = [f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python")]
+    stages = [
+        f"{printable(stage, 20)} {words.duration(seconds)}"
+        for stage, seconds in report.seconds.items()
+    ]
+    machine = [
+        where.device,
+        f"{where.processor}, {where.cores} cores",
+        where.platform,
+        _isolation(where),
+    ]
+    versions = [
+        f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python")
+    ]
     found = {"time": stages, "machine": machine, "versions": versions, "started": [report.started]}
-    lines = {name: " · ".join(printable(fact, 100) for fact in facts) for name, facts in found.items()}
+    lines = {
+        name: " · ".join(printable(fact, 100) for fact in facts) for name, facts in found.items()
+    }
     return [(name, line) for name, line in lines.items() if line]
 
 

@@ -68,10 +68,14 @@ def _columns(shown: Sequence[Bar], levels: Sequence[float]) -> list[Column]:
     for place, bar in enumerate(shown):
         y = _height(bar.low, levels)
         middle = LEFT + (place + 0.5) * pitch
-        named = place in (0, len(shown) - 1) or (bar.epoch % 5 == 0 and bar.epoch < shown[-1].epoch - 1)
+        named = place in (0, len(shown) - 1) or (
+            bar.epoch % 5 == 0 and bar.epoch < shown[-1].epoch - 1
+        )
         text = f"epoch {bar.epoch}: {_span(bar)}"
         x, height = round(middle - width / 2, 1), round(BOTTOM - y, 1)
-        found.append(Column(x, y, round(width, 1), height, str(bar.epoch) if named else "", text, bar.counts))
+        found.append(
+            Column(x, y, round(width, 1), height, str(bar.epoch) if named else "", text, bar.counts)
+        )
     return found
 
 

@@ -17,8 +17,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from grader.printable import printable
 from grader.render import words
-from grader.render.escape import printable
 from grader.render.marks import MARKS
 from grader.report import CheckResult
 
@@ -58,12 +58,17 @@ class TrainingProgress:
     def __enter__(self) -> Self:
         if not self._quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
             # stdout belongs to --json alone: it is never redirected.
-            self._live = Live(console=self._console, auto_refresh=False, transient=True, redirect_stdout=False)
+            self._live = Live(
+                console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
+            )
             self._live.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self._live is not None:
             self._live.stop()
@@ -81,7 +86,9 @@ class TrainingProgress:
         if self._quiet:
             return
         mark = MARKS[result.verdict]
-        line = Text.assemble((mark.symbol, f"bold {mark.style}"), " ", printable(result.title.rstrip("."), 80))
+        line = Text.assemble(
+            (mark.symbol, f"bold {mark.style}"), " ", printable(result.title.rstrip("."), 80)
+        )
         if result.measured:
             line.append(f"  {printable(result.measured, 60)}", style="dim")
         self._console.print(line, soft_wrap=True)
@@ -98,22 +105,35 @@ class TrainingProgress:
         """A close call is given so many seeds in all."""
         self._seeds = seeds
 
-    def step(self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+    def step(
+        self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float
+    ) -> None:
         """`step` batches (from 1) of `epoch` (from 1) are done. Cheap: it draws a few times per second at most."""
         self._move(seed, epoch, step, loss, learning_rate)
         if self._clock() - self._drawn >= SECONDS_BETWEEN_FRAMES:
             self._draw()
 
     def epoch(
-        self, seed: int, epoch: int, correct: int, total: int, loss: float | None, learning_rate: float, seconds: float
+        self,
+        seed: int,
+        epoch: int,
+        correct: int,
+        total: int,
+        loss: float | None,
+        learning_rate: float,
+        seconds: float,
     ) -> None:
         """`epoch` is done and read `correct` of `total` test images; it took `seconds`."""
         self._move(seed, epoch, self._steps, loss, learning_rate)
         accuracy, took = words.percent(correct / total), words.duration(seconds)
-        self._rows.append((str(seed), str(epoch), accuracy, _loss(loss), f"{learning_rate:.3g}", took))
+        self._rows.append(
+            (str(seed), str(epoch), accuracy, _loss(loss), f"{learning_rate:.3g}", took)
+        )
         name = f"seed {seed}  " if self._seeds > 1 else ""
         rate = f"lr {learning_rate:.3g}"
-        self._plain(f"{name}epoch {epoch:>2}/{self._epochs}  {accuracy}  loss {_loss(loss)}  {rate}  {took}")
+        self._plain(
+            f"{name}epoch {epoch:>2}/{self._epochs}  {accuracy}  loss {_loss(loss)}  {rate}  {took}"
+        )
         self._draw()
 
     def seconds_left(self) -> float | None:
@@ -130,7 +150,9 @@ class TrainingProgress:
     def _all(self) -> int:
         return self._seeds * self._epochs * self._steps
 
-    def _move(self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float) -> None:
+    def _move(
+        self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float
+    ) -> None:
         self._done[seed] = (epoch - 1) * self._steps + step
         self._seeds = max(self._seeds, len(self._done))
         self._epoch, self._loss, self._learning_rate = epoch, loss, learning_rate
@@ -161,7 +183,11 @@ class TrainingProgress:
         grid = Table.grid(padding=(0, 2, 0, 0))
         bar = ProgressBar(total=self._all(), completed=self._steps_done(), width=28)
         facts = f"loss {_loss(self._loss)}  learning rate {self._learning_rate:.3g}"
-        grid.add_row(bar, Text(facts), Text("" if left is None else f"{words.duration(left)} left", style="dim"))
+        grid.add_row(
+            bar,
+            Text(facts),
+            Text("" if left is None else f"{words.duration(left)} left", style="dim"),
+        )
         return grid
 
     def _table(self) -> RenderableType:

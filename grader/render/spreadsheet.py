@@ -10,8 +10,8 @@ import io
 import re
 from collections.abc import Sequence
 
+from grader.printable import printable
 from grader.render import notices, words
-from grader.render.escape import printable
 from grader.report import Report, Training, Verdict
 
 FORMULA = re.compile(r"(^|[;,|\t])(\s*)(?=[=+\-@＝＋－＠])")
@@ -47,7 +47,9 @@ def _row(report: Report) -> dict[str, object]:
         "parameters": analysis.get("total_parameters"),
         **_training(report.training),
         "not_final": "; ".join(title for title, _ in notices.banners(report)),
-        "open_checks": " ".join(check.name for check in report.checks if _is_open(check.required, check.verdict)),
+        "open_checks": " ".join(
+            check.name for check in report.checks if _is_open(check.required, check.verdict)
+        ),
         "flags": " / ".join(report.flags),
         "problem": report.problem.message if report.problem else "",
         "path": report.path,

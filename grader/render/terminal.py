@@ -16,10 +16,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from grader.printable import printable
 from grader.render import figures, notices, words
 from grader.render.accuracy import accuracy
 from grader.render.check_lines import check_lines, hint_lines
-from grader.render.escape import printable
 from grader.render.layer_table import layer_table
 from grader.render.marks import MARKS, bullets, section
 from grader.render.plain import Plain
@@ -34,7 +34,10 @@ NARROWEST = 60
 
 def scorecard(report: Report) -> RenderableType:
     """The whole report of one submission, 60 to 100 columns wide."""
-    parts: list[RenderableType] = [_header(report), *(_banner(*notice) for notice in notices.banners(report))]
+    parts: list[RenderableType] = [
+        _header(report),
+        *(_banner(*notice) for notice in notices.banners(report)),
+    ]
     if report.problem is not None:
         parts.append(_problem(report, report.problem))
     if report.checks:
@@ -66,9 +69,17 @@ def _header(report: Report) -> RenderableType:
     grid.add_column(justify="right", no_wrap=True)
     verdict = Text(notices.headline(report), style=f"bold {MARKS[report.verdict].style}")
     grid.add_row(Text(printable(report.submission, 80), style="bold"), verdict)
-    grid.add_row(Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold"))
+    grid.add_row(
+        Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold")
+    )
     title = Text(printable(report.assignment_title, 60), style="bold")
-    return Panel(grid, title=title, title_align="left", border_style=MARKS[report.verdict].style, padding=(0, 1))
+    return Panel(
+        grid,
+        title=title,
+        title_align="left",
+        border_style=MARKS[report.verdict].style,
+        padding=(0, 1),
+    )
 
 
 def _banner(title: str, text: str) -> RenderableType:
@@ -83,14 +94,17 @@ def _problem(report: Report, problem: Problem) -> RenderableType:
         parts.append(Text.assemble(("at ", "dim"), (words.place(report, problem.line), "cyan")))
     parts += [Text(), Text(advice, style="dim")]
     style = "magenta" if problem.fault == "grader" else "red"
-    return Panel(Group(*parts), title=Text(title, style="bold"), title_align="left", border_style=style)
+    return Panel(
+        Group(*parts), title=Text(title, style="bold"), title_align="left", border_style=style
+    )
 
 
 def _notes(report: Report) -> list[RenderableType]:
     notes: list[RenderableType] = []
     if report.left_out:
         body = Group(
-            Text("Definitions are loaded, a script is not run:", style="dim"), hint_lines(report, report.left_out)
+            Text("Definitions are loaded, a script is not run:", style="dim"),
+            hint_lines(report, report.left_out),
         )
         notes.append(Group(section("Not executed"), Padding(body, (0, 0, 0, 1))))
     if report.flags:
@@ -139,14 +153,20 @@ def _look_at(report: Report) -> str:
     """The problem's first line, else the names of the required checks that did not pass."""
     if report.problem is not None:
         return printable(report.problem.message.split("\n", 1)[0], 40)
-    open_checks = [check for check in report.checks if check.required and check.verdict is not Verdict.PASSED]
+    open_checks = [
+        check for check in report.checks if check.required and check.verdict is not Verdict.PASSED
+    ]
     return ", ".join(printable(check.name.replace("_", " "), 40) for check in open_checks)
 
 
 def _tally(reports: Sequence[Report]) -> Text:
-    counted = Counter((report.verdict, notices.label(report).partition(" ")[2]) for report in reports)
+    counted = Counter(
+        (report.verdict, notices.label(report).partition(" ")[2]) for report in reports
+    )
     line = Text(f"{len(reports)} submissions: ", style="bold")
-    for (verdict, name), number in sorted(counted.items(), key=lambda item: list(Verdict).index(item[0][0])):
+    for (verdict, name), number in sorted(
+        counted.items(), key=lambda item: list(Verdict).index(item[0][0])
+    ):
         line.append("" if line.plain.endswith(": ") else ", ")
         line.append(f"{number} {name}", style=MARKS[verdict].style)
     return line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from grader.render.escape import printable
+from grader.printable import printable
 from grader.report import Report
 
 
@@ -32,7 +32,11 @@ def large(number: int) -> str:
     scaled = float(number)
     for unit in ("", " k", " M", " G"):
         if abs(scaled) < 999.5:
-            return f"{scaled:.0f}{unit}" if unit == "" or abs(scaled) >= 99.95 else f"{scaled:.3g}{unit}"
+            return (
+                f"{scaled:.0f}{unit}"
+                if unit == "" or abs(scaled) >= 99.95
+                else f"{scaled:.3g}{unit}"
+            )
         scaled /= 1000
     return f"{scaled:,.3g} T"
 
@@ -42,7 +46,11 @@ def duration(seconds: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+    return (
+        f"{minutes} min {rest:02d} s"
+        if minutes < 60
+        else f"{minutes // 60} h {minutes % 60:02d} min"
+    )
 
 
 def memory(size: int) -> str:

@@ -12,10 +12,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from grader.sandbox import places
+from grader.sandbox import folders
 
 FOLDER_BYTES = 512 * 2**20
-_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/nix/store", "/sys/devices/system/cpu")
+_SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib64",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/nix/store",
+    "/sys/devices/system/cpu",
+)
 _NAMESPACES = (
     "--unshare-all",
     "--unshare-user",
@@ -28,11 +36,22 @@ _NAMESPACES = (
 
 def command(inside: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     """`inside`, run in the box with that environment; its temporary folder is /tmp, whatever the environment says."""
-    wrapped = [str(_program()), *_NAMESPACES, "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev"]
+    wrapped = [
+        str(_program()),
+        *_NAMESPACES,
+        "--cap-drop",
+        "ALL",
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+    ]
     wrapped += ["--size", str(FOLDER_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - the box's own
     for path in _visible():
         wrapped += ["--ro-bind-try", path, path]
-    for name, value in (dict(environment) | dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), "/tmp")).items():  # noqa: S108 - as above
+    for name, value in (
+        dict(environment) | dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), "/tmp")  # noqa: S108 - as above
+    ).items():
         wrapped += ["--setenv", name, value]
     return [*wrapped, "--chdir", "/", "--", *inside]
 
@@ -43,12 +62,19 @@ def missing() -> str:
         return "bubblewrap (bwrap) is not installed"
     try:
         tried = subprocess.run(  # noqa: S603 - bubblewrap and our own interpreter
-            command([sys.executable, "-I", "-S", "-c", ""], {}), capture_output=True, timeout=20, check=False
+            command([sys.executable, "-I", "-S", "-c", ""], {}),
+            capture_output=True,
+            timeout=20,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not work here: {error}"
     lines = tried.stderr.decode("utf-8", "replace").strip().splitlines()
-    return f"bubblewrap does not work here: {lines[-1] if lines else tried.returncode}" if tried.returncode else ""
+    return (
+        f"bubblewrap does not work here: {lines[-1] if lines else tried.returncode}"
+        if tried.returncode
+        else ""
+    )
 
 
 def _program() -> str | None:
@@ -58,5 +84,11 @@ def _program() -> str | None:
 def _visible() -> list[str]:
     """What is bound into the box, outer folders first."""
     prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix} - {"/", "/usr"}
-    needed = {*_SYSTEM, *prefixes, *places.interpreter(), str(places.PACKAGE), str(Path(sys.executable).resolve())}
+    needed = {
+        *_SYSTEM,
+        *prefixes,
+        *folders.interpreter(),
+        str(folders.PACKAGE),
+        str(Path(sys.executable).resolve()),
+    }
     return sorted(needed)

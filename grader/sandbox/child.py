@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from grader.sandbox import lock, outcome, removal, reply
-from grader.sandbox.outcome import Limits, Outcome
+from grader.sandbox import ending, lock, removal, reply
+from grader.sandbox.ending import Ending, Limits
 
 __all__ = ["PROGRAM", "Limits", "environment", "run"]
 
@@ -48,7 +48,9 @@ class _Pipe:
         self.thread.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the pipe is closed under a read when the child is killed
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # the pipe is closed under a read when the child is killed
             while block := self.stream.read1(2**16):  # type: ignore[attr-defined] # Popen's pipes are BufferedReaders
                 self.seen += len(block)
                 self.kept += block[: max(0, self.keep - len(self.kept))]
@@ -61,7 +63,9 @@ class _Pipe:
         return self.seen > self.most
 
 
-def run(request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture") -> tuple[bytes, ...]:
+def run(
+    request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture"
+) -> tuple[bytes, ...]:
     """The parts that the child answers with. Raises SubmissionError when it fails, dies, hangs or answers nonsense."""
     limits = limits or Limits()
     nonce = secrets.token_bytes(reply.NONCE_BYTES)
@@ -76,10 +80,10 @@ def run(request: dict[str, Any], limits: Limits | None = None, *, kind: str = "c
             found = _converse(json.dumps(full).encode(), kind, folder, limits)
     finally:
         removal.remove(folder)
-    return outcome.parts(found, nonce, limits)
+    return ending.parts(found, nonce, limits)
 
 
-def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Outcome:
+def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Ending:
     """Start the child, send the request, wait."""
     with subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
         [sys.executable, "-I", "-B", "-W", "ignore", str(PROGRAM), kind],
@@ -95,7 +99,7 @@ def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Outcom
         assert process.stdout is not None
         assert process.stderr is not None
         answer = _Pipe(process.stdout, reply.LARGEST, reply.LARGEST, process.terminate)
-        printed = _Pipe(process.stderr, limits.output_bytes, outcome.FLOOD_BYTES, process.terminate)
+        printed = _Pipe(process.stderr, limits.output_bytes, ending.FLOOD_BYTES, process.terminate)
         status: int | None = None
         try:
             with contextlib.suppress(BrokenPipeError):
@@ -108,8 +112,16 @@ def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Outcom
             _end(process)
         for pipe in (answer, printed):
             pipe.thread.join(timeout=5)
-        stopped = "reply" if answer.over else "flood" if printed.over else "time" if status is None else ""
-        return Outcome(bytes(answer.kept), bytes(printed.kept), status, stopped)
+        stopped = (
+            "reply"
+            if answer.over
+            else "flood"
+            if printed.over
+            else "time"
+            if status is None
+            else ""
+        )
+        return Ending(bytes(answer.kept), bytes(printed.kept), status, stopped)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -126,7 +138,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def environment(folder: Path) -> dict[str, str]:
     """A clean environment: nothing of the user's but what Python needs to start."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH")
+        if name in os.environ
+    }
     return kept | {
         "HOME": str(folder),
         "TMPDIR": str(folder),

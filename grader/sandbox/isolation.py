@@ -18,8 +18,8 @@ from typing import Any, Protocol, Self
 
 from grader.errors import GraderError, SubmissionError
 from grader.sandbox import box, child, lock, nursery, probes
+from grader.sandbox.ending import Limits
 from grader.sandbox.level import NAMES, Isolation, broken
-from grader.sandbox.outcome import Limits
 from grader.sandbox.probes import Probe
 from grader.sandbox.zygote import Zygote
 
@@ -35,7 +35,11 @@ class Sandbox(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
     ) -> None: ...
 
     def run(self, request: dict[str, Any], limits: Limits | None = None) -> tuple[bytes, ...]:
@@ -55,7 +59,9 @@ class Fresh:
     def __exit__(self, *_: object) -> None:
         """Nothing is left between requests."""
 
-    def run(self, request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture") -> tuple[bytes, ...]:
+    def run(
+        self, request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture"
+    ) -> tuple[bytes, ...]:
         """The parts that a fresh child answers with. Raises SubmissionError."""
         return child.run(request, limits, kind=kind)
 
@@ -94,7 +100,9 @@ def fresh(reason: str = "") -> Fresh:
     sandbox = Fresh(Isolation(1, reason))
     if sys.platform.startswith("linux"):
         found = tried(sandbox)
-        sandbox.isolation = Isolation(1, "; ".join(filter(None, (reason, _failure(found, 1)))), found)
+        sandbox.isolation = Isolation(
+            1, "; ".join(filter(None, (reason, _failure(found, 1)))), found
+        )
     return sandbox
 
 
@@ -107,7 +115,9 @@ def _try(level: int, begun: Zygote | None) -> tuple[Zygote | None, str]:
     reason = _missing(level)
     if reason:
         return None, reason
-    zygote = begun if begun is not None and begun.boxed == (level == 3) else Zygote(boxed=level == 3)
+    zygote = (
+        begun if begun is not None and begun.boxed == (level == 3) else Zygote(boxed=level == 3)
+    )
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(zygote)
@@ -144,12 +154,18 @@ def tried(sandbox: Fresh | Zygote, *, without: Iterable[str] = ()) -> tuple[Prob
             "planted": str(host_file if isinstance(sandbox, Fresh) else sandbox.planted),
             "home": str(Path.home()),
             "descriptors": 5,
-            "environment": [name for name in os.environ if name not in given and not name.startswith(_SET_BY_OTHERS)],
+            "environment": [
+                name
+                for name in os.environ
+                if name not in given and not name.startswith(_SET_BY_OTHERS)
+            ],
         }
         try:
             if isinstance(sandbox, Fresh):
                 return probes.read(sandbox.run(request, _PROBE_LIMITS, kind="probes")[0])
-            return probes.read(sandbox.run(request, _PROBE_LIMITS, kind="probes", without=without)[0])
+            return probes.read(
+                sandbox.run(request, _PROBE_LIMITS, kind="probes", without=without)[0]
+            )
         except SubmissionError:
             return probes.read(b"")
 

@@ -16,7 +16,9 @@ from grader.sandbox.syscalls import MACHINES, NUMBERS
 
 def machine() -> str | None:
     """`x86_64` or `aarch64`, whose system calls are known here; None for any other processor."""
-    found = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
+    found = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine()
+    )
     return found if found in MACHINES and ctypes.sizeof(ctypes.c_void_p) == 8 else None
 
 

@@ -1,6 +1,6 @@
 """Listen to a zygote and to the child that it forked, until the zygote says how the child ended.
 
-In: the socket, and the reading ends of the child's two pipes. Out: an Outcome. What the child writes is kept up to a
+In: the socket, and the reading ends of the child's two pipes. Out: an Ending. What the child writes is kept up to a
 limit and never interpreted here.
 """
 
@@ -13,8 +13,8 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-from grader.sandbox import nursery, outcome, reply
-from grader.sandbox.outcome import Limits, Outcome
+from grader.sandbox import ending, nursery, reply
+from grader.sandbox.ending import Ending, Limits
 
 GRACE_SECONDS = 60.0
 """What the zygote may take for itself: to import torchvision, and to end a child whose time is over."""
@@ -46,10 +46,10 @@ class _Stream:
         return self.seen > self.most
 
 
-def listen(control: socket.socket, nonce: str, answer: int, printed: int, limits: Limits) -> Outcome:
+def listen(control: socket.socket, nonce: str, answer: int, printed: int, limits: Limits) -> Ending:
     """How the child that belongs to `nonce` ended, and what it wrote. Raises ConnectionError when the zygote fails."""
     replied = _Stream(answer, reply.LARGEST, reply.LARGEST)
-    said = _Stream(printed, limits.output_bytes, outcome.FLOOD_BYTES)
+    said = _Stream(printed, limits.output_bytes, ending.FLOOD_BYTES)
     streams = {answer: replied, printed: said}
     poll = select.poll()
     for descriptor in streams:
@@ -69,11 +69,13 @@ def listen(control: socket.socket, nonce: str, answer: int, printed: int, limits
                 nursery.send(control, {"stop": True})
         if control.fileno() in ready:
             report, _ = nursery.receive(control)
-            return _outcome(report, nonce, replied, said)
+            return _ending(report, nonce, replied, said)
     raise ConnectionError("it does not answer")
 
 
-def _outcome(report: dict[str, object] | None, nonce: str, replied: _Stream, said: _Stream) -> Outcome:
+def _ending(
+    report: dict[str, object] | None, nonce: str, replied: _Stream, said: _Stream
+) -> Ending:
     if report is None or report.get("nonce") != nonce:
         raise ConnectionError("it ended while a submission was captured")
     for stream in (replied, said):
@@ -84,7 +86,7 @@ def _outcome(report: dict[str, object] | None, nonce: str, replied: _Stream, sai
     stopped = "reply" if replied.over else "flood" if said.over else str(report["stopped"])
     status = report["status"]
     assert isinstance(status, int)
-    return Outcome(bytes(replied.kept), bytes(said.kept), status, stopped)
+    return Ending(bytes(replied.kept), bytes(said.kept), status, stopped)
 
 
 def _last_line(printed: bytes) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from grader.sandbox import kernel, landlock, places, seccomp
+from grader.sandbox import folders, kernel, landlock, seccomp
 
 PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 _PR_GET_DUMPABLE = 3
@@ -38,7 +38,7 @@ class NotAloneError(RuntimeError):
     """The process has more threads than the one that would be locked."""
 
 
-def lock(room: Room, *, without: frozenset[str] = frozenset()) -> None:
+def apply(room: Room, *, without: frozenset[str] = frozenset()) -> None:
     """Lock this process, but for the guards named in `without`. Raises OSError or NotAloneError when a guard fails."""
     for name, guard in GUARDS.items():
         if name not in without:
@@ -112,7 +112,9 @@ def limit(memory_bytes: int, cpu_seconds: int, *, alone: bool = False) -> None:
 
 def no_capabilities(_: Room) -> None:
     """Give up every privilege of root, and the way back to one."""
-    with contextlib.suppress(OSError):  # the first one that does not exist ends the list; without privilege, none can
+    with contextlib.suppress(
+        OSError
+    ):  # the first one that does not exist ends the list; without privilege, none can
         for capability in range(64):
             kernel.prctl(_PR_CAPBSET_DROP, capability)
     with contextlib.suppress(OSError):
@@ -150,7 +152,7 @@ def no_new_privileges(_: Room) -> None:
 
 def only_these_files(room: Room) -> None:
     """Landlock: read what Python needs, write in the own folder."""
-    landlock.apply(places.readable(), (str(room.folder), "/dev/null"))
+    landlock.apply(folders.readable(), (str(room.folder), "/dev/null"))
 
 
 def only_these_calls(_: Room) -> None:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.sandbox import kernel, lock, outcome, removal, reply
+from grader.sandbox import ending, kernel, lock, removal, reply
 
 REQUEST, REPLY, LOCKED = 3, 4, 5
 """A child's descriptors, besides 0 (nothing to read), 1 and 2 (what it prints)."""
@@ -56,7 +56,9 @@ class Nursery:
             if message is None:
                 return
             if "nonce" in message:  # a request to stop may arrive when the child has just ended
-                with contextlib.suppress(ConnectionError):  # the next receive() finds the grader gone
+                with contextlib.suppress(
+                    ConnectionError
+                ):  # the next receive() finds the grader gone
                     send(self.control, self._raise_one(message, descriptors))
 
     def _raise_one(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
@@ -80,16 +82,18 @@ class Nursery:
             removal.remove(own)
         return {"nonce": message["nonce"], "status": status, "stopped": stopped, "locked": locked}
 
-    def _child(self, nursery: int, message: dict[str, Any], descriptors: list[int], says: int, own: Path) -> None:
+    def _child(
+        self, nursery: int, message: dict[str, Any], descriptors: list[int], says: int, own: Path
+    ) -> None:
         """Lock, work, answer, end; never returns."""
         end = os._exit  # held here: a student's file may replace os._exit
-        status = outcome.UNANSWERED
+        status = ending.UNANSWERED
         try:
             nothing = os.open(os.devnull, os.O_RDONLY)
             request, answer, printed = descriptors
             keep = (nothing, printed, printed, request, answer, says)
             room = lock.Room(own, keep, message["memory_bytes"], int(message["seconds"]) + 1)
-            lock.lock(room, without=frozenset(message["without"]))
+            lock.apply(room, without=frozenset(message["without"]))
             os.write(LOCKED, b"1")
             os.close(LOCKED)
             if os.getppid() == nursery:
@@ -160,7 +164,10 @@ def end_descendants() -> None:
 
 def _children() -> list[int]:
     try:
-        return [int(word) for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        return [
+            int(word)
+            for word in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        ]
     except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return []
 
@@ -169,7 +176,7 @@ def _is_full(folder: Path) -> bool:
     """Whether too much is in a folder. `os.walk` would call itself for every folder in a folder, and not return."""
     size = count = 0
     waiting = [str(folder)]
-    while waiting and count <= outcome.FOLDER_FILES:
+    while waiting and count <= ending.FOLDER_FILES:
         try:
             with os.scandir(waiting.pop()) as found:
                 entries = list(found)
@@ -182,10 +189,12 @@ def _is_full(folder: Path) -> bool:
             with contextlib.suppress(OSError):
                 size += entry.stat(follow_symlinks=False).st_blocks * 512
                 waiting += [entry.path] if entry.is_dir(follow_symlinks=False) else []
-    return count > outcome.FOLDER_FILES or size > outcome.FOLDER_BYTES
+    return count > ending.FOLDER_FILES or size > ending.FOLDER_BYTES
 
 
-def send(control: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None) -> None:
+def send(
+    control: socket.socket, message: dict[str, Any], descriptors: list[int] | None = None
+) -> None:
     """Send a message, and open descriptors with it. Raises OSError when the other end is gone."""
     socket.send_fds(control, [json.dumps(message).encode()], descriptors or [])
 

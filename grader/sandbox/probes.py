@@ -38,7 +38,9 @@ def run(request: dict[str, Any]) -> bytes:
         request["descriptors"],
         frozenset(request["environment"]),
     )
-    return json.dumps({attempt.name: _is_blocked(attempt, target) for attempt in attempts()}).encode()
+    return json.dumps(
+        {attempt.name: _is_blocked(attempt, target) for attempt in attempts()}
+    ).encode()
 
 
 def read(answer: bytes) -> tuple[Probe, ...]:
@@ -48,7 +50,12 @@ def read(answer: bytes) -> tuple[Probe, ...]:
     except ValueError:
         found = {}
     return tuple(
-        Probe(attempt.name, attempt.promise, attempt.level, isinstance(found, dict) and found.get(attempt.name) is True)
+        Probe(
+            attempt.name,
+            attempt.promise,
+            attempt.level,
+            isinstance(found, dict) and found.get(attempt.name) is True,
+        )
         for attempt in attempts()
     )
 
@@ -60,7 +67,9 @@ def attempts() -> tuple[Attempt, ...]:
     from grader.sandbox.attacks.attempt import Attempt
 
     modules = (files, processes, kernel_interfaces, resources)
-    return tuple(item for module in modules for item in vars(module).values() if isinstance(item, Attempt))
+    return tuple(
+        item for module in modules for item in vars(module).values() if isinstance(item, Attempt)
+    )
 
 
 def _is_blocked(attempt: Attempt, target: Target) -> bool:

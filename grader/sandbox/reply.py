@@ -22,7 +22,9 @@ _HEADER = len(MAGIC) + NONCE_BYTES + 32 + 8
 def pack(parts: Sequence[bytes], nonce: bytes) -> bytes:
     """One frame that holds `parts`."""
     payload = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    return MAGIC + nonce + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big") + payload
+    return (
+        MAGIC + nonce + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big") + payload
+    )
 
 
 def unpack(frame: bytes, nonce: bytes) -> tuple[bytes, ...]:

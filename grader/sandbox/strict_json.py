@@ -78,7 +78,11 @@ def _constant(text: str) -> float:
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant, strict=True
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_constant,
+    strict=True,
 )
 
 
@@ -92,21 +96,6 @@ def _strings(value: Any) -> Iterator[str]:
             waiting += item
         elif isinstance(item, dict):
             waiting += item.values()  # keys are ASCII
-
-
-def visible(value: Any) -> Any:
-    r"""The same value, with every character of a text that does not print (escapes, direction marks) as `\x1b`."""
-    if isinstance(value, str):
-        return value if value.isprintable() else "".join(map(_visible, value))
-    if isinstance(value, list):
-        return [visible(item) for item in value]
-    if isinstance(value, dict):
-        return {key: visible(item) for key, item in value.items()}
-    return value
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def _has_surrogate(text: str) -> bool:

@@ -28,7 +28,9 @@ def check(data: bytes) -> None:
     header = strict_json.read(data[8 : 8 + size])
     if not isinstance(header, dict) or len(header) > MOST_TENSORS:
         raise ValueError("the weights' header is not a table of tensors, or is too long")
-    places = sorted(_place(name, entry) for name, entry in header.items() if not _is_metadata(name, entry))
+    places = sorted(
+        _place(name, entry) for name, entry in header.items() if not _is_metadata(name, entry)
+    )
     end = 0
     for begin, stop in places:
         if begin != end:
@@ -66,4 +68,6 @@ def _place(name: str, entry: Any) -> tuple[int, int]:
 
 
 def _are_sizes(values: Any) -> bool:
-    return isinstance(values, list) and all(type(value) is int and 0 <= value < 2**40 for value in values)
+    return isinstance(values, list) and all(
+        type(value) is int and 0 <= value < 2**40 for value in values
+    )

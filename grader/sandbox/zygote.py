@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from grader.errors import GraderError
-from grader.sandbox import box, child, listening, nursery, outcome, removal, reply
+from grader.sandbox import box, child, ending, listening, nursery, removal, reply
+from grader.sandbox.ending import Ending, Limits
 from grader.sandbox.level import Isolation
-from grader.sandbox.outcome import Limits, Outcome
 
 START_SECONDS = 180.0
 _END_SECONDS = 1.0
@@ -58,7 +58,10 @@ class Zygote:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -127,13 +130,17 @@ class Zygote:
             "without": sorted(without),
         }
         try:
-            found = self._converse(order, json.dumps(request | {"nonce": nonce.hex()}).encode(), limits)
-        except BaseException:  # also Ctrl-C: a zygote in the middle of a request is of no further use
+            found = self._converse(
+                order, json.dumps(request | {"nonce": nonce.hex()}).encode(), limits
+            )
+        except (
+            BaseException
+        ):  # also Ctrl-C: a zygote in the middle of a request is of no further use
             self.close()
             raise
-        return outcome.parts(found, nonce, limits)
+        return ending.parts(found, nonce, limits)
 
-    def _converse(self, order: dict[str, Any], request: bytes, limits: Limits) -> Outcome:
+    def _converse(self, order: dict[str, Any], request: bytes, limits: Limits) -> Ending:
         assert self._control is not None
         said = _memory(request)
         answer, answers = os.pipe()

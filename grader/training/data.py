@@ -84,9 +84,13 @@ class File:
         return len(self.header) + int(np.prod(self.shape))
 
 
-TRAIN_IMAGES = File("train-images-idx3-ubyte", 2051, (60_000, 28, 28), "6bbc9ace898e44ae57da46a324031adb")
+TRAIN_IMAGES = File(
+    "train-images-idx3-ubyte", 2051, (60_000, 28, 28), "6bbc9ace898e44ae57da46a324031adb"
+)
 TRAIN_LABELS = File("train-labels-idx1-ubyte", 2049, (60_000,), "a25bea736e30d166cdddb491f175f624")
-TEST_IMAGES = File("t10k-images-idx3-ubyte", 2051, (10_000, 28, 28), "2646ac647ad5339dbf082846283269ea")
+TEST_IMAGES = File(
+    "t10k-images-idx3-ubyte", 2051, (10_000, 28, 28), "2646ac647ad5339dbf082846283269ea"
+)
 TEST_LABELS = File("t10k-labels-idx1-ubyte", 2049, (10_000,), "27ae3e4e09519cfbb04c329615203637")
 FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
@@ -94,11 +98,18 @@ FILES = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 def default_folder() -> Path:
     """Where the images live unless the user says otherwise: GRADER_DATA, else the user's cache folder."""
     named = os.environ.get("GRADER_DATA")
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("grader", appauthor=False) / "data"
+    return (
+        Path(named).expanduser()
+        if named
+        else platformdirs.user_cache_path("grader", appauthor=False) / "data"
+    )
 
 
 def resolve(
-    dataset: Name = "auto", folder: Path | None = None, *, say: Callable[[str], None] = lambda message: None
+    dataset: Name = "auto",
+    folder: Path | None = None,
+    *,
+    say: Callable[[str], None] = lambda message: None,
 ) -> Source:
     """Which images there are, looking at names and sizes only; MNIST is downloaded where it is missing.
 
@@ -132,7 +143,9 @@ def validation(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
 
     They are drawn at random within each class, and no class's share is off by a whole image.
     """
-    shuffled = np.random.RandomState(SPLIT_SEED).permutation(len(labels))  # NumPy never changes its numbers
+    shuffled = np.random.RandomState(SPLIT_SEED).permutation(
+        len(labels)
+    )  # NumPy never changes its numbers
     class_by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     chosen = np.zeros(len(labels), dtype=np.bool_)
     chosen[class_by_class[np.arange(count) * len(labels) // count]] = True
@@ -166,7 +179,9 @@ def _without_mnist(dataset: Name, root: Path, failure: str) -> Source:
 
 
 def _mnist(folder: Path) -> Data:
-    train_images, train_labels, test_images, test_labels = (_read(file, folder / file.name) for file in FILES)
+    train_images, train_labels, test_images, test_labels = (
+        _read(file, folder / file.name) for file in FILES
+    )
     training = TrainingData(
         name="mnist",
         practice=False,

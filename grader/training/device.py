@@ -13,11 +13,17 @@ from grader.errors import GraderError
 
 def choose(name: str) -> torch.device:
     """The device for "auto", "cpu", "cuda" or "mps". Raises GraderError when it is not there."""
-    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if name == "auto":
         return torch.device(next(kind for kind, here in present.items() if here))
     if name not in present:
-        raise GraderError(f"There is no device {name!r}. Choose one of auto, {', '.join(sorted(present))}.")
+        raise GraderError(
+            f"There is no device {name!r}. Choose one of auto, {', '.join(sorted(present))}."
+        )
     if not present[name]:
         raise GraderError(
             f"PyTorch {torch.__version__} finds no {name} device here. "

@@ -54,7 +54,10 @@ def _unreachable() -> str:
         urllib.request.urlopen(urllib.request.Request(PROBE, method="HEAD"), timeout=5).close()
     except urllib.error.HTTPError as error:
         error.close()  # an answer, if a refusal: somebody is there
-    except (OSError, http.client.HTTPException) as error:  # the latter: a proxy or a hotel's login page answers instead
+    except (
+        OSError,
+        http.client.HTTPException,
+    ) as error:  # the latter: a proxy or a hotel's login page answers instead
         return f"{urlsplit(PROBE).hostname} cannot be reached ({getattr(error, 'reason', error)})"
     return ""
 
@@ -62,10 +65,14 @@ def _unreachable() -> str:
 def _run(folder: Path, most_seconds: float) -> str:
     command = [sys.executable, "-P", "-c", _SCRIPT, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=most_seconds, check=False)  # noqa: S603 - no shell, own text
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            command, capture_output=True, text=True, timeout=most_seconds, check=False
+        )
     except subprocess.TimeoutExpired:
         return f"the download took more than {most_seconds:.0f} s"
     if done.returncode == 0:
         return ""
     lines = done.stderr.strip().splitlines()
-    return lines[-1][:300].rstrip(".") if lines else f"the download ended with code {done.returncode}"
+    return (
+        lines[-1][:300].rstrip(".") if lines else f"the download ended with code {done.returncode}"
+    )

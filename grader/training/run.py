@@ -18,13 +18,14 @@ from grader import network
 from grader.errors import SubmissionError
 from grader.network import Network
 from grader.program import Program
-from grader.training import augment, in_place, layout, loop, replay
+from grader.training import augment
 from grader.training import device as devices
+from grader.training.engine import in_place, layout, loop, replay
 from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
 from grader.training.task import Task, Values
 
 
-def run(task: Task, values: Values) -> tuple[TrainingRun, ...]:
+def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     """One run for each seed in `values`, from its initial weights.
 
     Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no
@@ -33,7 +34,10 @@ def run(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     _check(task.program)
     place = torch.device(task.device)
     devices.reset_peak_memory(place)
-    seeds = [_Seed(number, in_place.apply(network.build(task.program, blob, place))) for number, blob in values.items()]
+    seeds = [
+        _Seed(number, in_place.apply(network.build(task.program, blob, place)))
+        for number, blob in values.items()
+    ]
     try:
         _train(task, seeds)
     except KeyboardInterrupt:
@@ -58,7 +62,9 @@ class _Seed:
 
     def __post_init__(self) -> None:
         weights = self.network.weights.items()
-        self.before = {name: tensor.detach().clone() for name, tensor in weights if tensor.requires_grad}
+        self.before = {
+            name: tensor.detach().clone() for name, tensor in weights if tensor.requires_grad
+        }
 
     def begin(self, engine: str, side_by_side: int = 1) -> None:
         self.engine, self.side_by_side, self.began = engine, side_by_side, time.perf_counter()
@@ -76,7 +82,9 @@ class _Seed:
             device=devices.describe(device),
             epochs=tuple(self.epochs),
             ending=self.ending or INTERRUPTED,
-            parameters_moved=any(not torch.equal(tensor, weights[name]) for name, tensor in self.before.items()),
+            parameters_moved=any(
+                not torch.equal(tensor, weights[name]) for name, tensor in self.before.items()
+            ),
             peak_memory_bytes=devices.peak_memory_bytes(device),
             engine=self.engine,
             side_by_side=self.side_by_side,
@@ -167,11 +175,15 @@ def _train_together(task: Task, seeds: list[_Seed]) -> None:
 def _check(program: Program) -> None:
     shape = augment.build(program.recipe.augmentations).output_shape
     if shape != program.input_shape:
-        given, taken = (" x ".join(str(size) for size in sizes) for sizes in (shape, program.input_shape))
+        given, taken = (
+            " x ".join(str(size) for size in sizes) for sizes in (shape, program.input_shape)
+        )
         raise SubmissionError(
             f"train_transform gives images of {given}, but the network takes {taken}. "
             "End the transform with a Resize or CenterCrop to the assignment's size."
         )
     weight = program.recipe.loss.weight
     if weight is not None and len(weight) != program.classes:
-        raise SubmissionError(f"criterion has weights for {len(weight)} classes; there are {program.classes}.")
+        raise SubmissionError(
+            f"criterion has weights for {len(weight)} classes; there are {program.classes}."
+        )

@@ -21,7 +21,9 @@ def graph_of(model: nn.Module, shape: tuple[int, ...] = MNIST, *, training: bool
     return _export(model, shape, training=training, constants=Constants())
 
 
-def measurable(model: nn.Module, shape: tuple[int, ...] = MNIST) -> tuple[Graph, dict[str, torch.Tensor]]:
+def measurable(
+    model: nn.Module, shape: tuple[int, ...] = MNIST
+) -> tuple[Graph, dict[str, torch.Tensor]]:
     """The eval graph of `model`, and its weights by name."""
     constants = Constants()
     graph = _export(model, shape, training=False, constants=constants)
@@ -62,8 +64,15 @@ RECIPE = Recipe(
 
 
 def _export(
-    model: nn.Module, shape: tuple[int, ...], *, training: bool, constants: Constants, filename: str = ""
+    model: nn.Module,
+    shape: tuple[int, ...],
+    *,
+    training: bool,
+    constants: Constants,
+    filename: str = "",
 ) -> Graph:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own
-        return export(model, torch.rand(3, *shape), training=training, constants=constants, filename=filename)
+        return export(
+            model, torch.rand(3, *shape), training=training, constants=constants, filename=filename
+        )

@@ -102,13 +102,23 @@ class DsconvSe(nn.Module):
 
         def separable(inputs: int, outputs: int, dilation: int = 1) -> nn.Sequential:
             return nn.Sequential(
-                nn.Conv2d(inputs, inputs, 3, padding=dilation, dilation=dilation, groups=inputs, bias=False),
+                nn.Conv2d(
+                    inputs,
+                    inputs,
+                    3,
+                    padding=dilation,
+                    dilation=dilation,
+                    groups=inputs,
+                    bias=False,
+                ),
                 nn.Conv2d(inputs, outputs, 1, bias=False),
                 nn.BatchNorm2d(outputs),
                 nn.ReLU(),
             )
 
-        self.stem = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        )
         self.first = separable(16, 32)
         self.second = separable(32, 64)
         self.third = separable(64, 64, dilation=2)

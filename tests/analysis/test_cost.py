@@ -10,33 +10,41 @@ import torchinfo
 import torchvision
 from torch import nn
 
-from grader.analysis.cost import cost
+from grader.analysis.cost import measure_cost
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import DsconvSe, Net, model_a, sub_8k
 
-with warnings.catch_warnings(action="ignore"):  # it compiles with torch.jit, which torch would have it replace
+with warnings.catch_warnings(
+    action="ignore"
+):  # it compiles with torch.jit, which torch would have it replace
     from fvcore.nn import FlopCountAnalysis
 
 REFERENCES = sorted((Path(__file__).parents[2] / "reference").glob("mnist_*/*.py"))
 
 
 def total(model: nn.Module, shape=(1, 28, 28)) -> int:
-    return cost(graph_of(model.eval(), shape)).total
+    return measure_cost(graph_of(model.eval(), shape)).total
 
 
 def test_a_convolution_multiplies_its_kernel_at_every_position():
     # 26 x 26 positions, 4 channels out, 1 in, 9 taps; then 4 to 10 at one position.
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 10, 1), nn.Flatten())
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 10, 1), nn.Flatten()
+    )
     assert total(model) == 26 * 26 * 4 * 9 + 4 * 10
 
 
 def test_groups_divide_the_work():
-    model = nn.Sequential(nn.Conv2d(1, 10, 1), nn.Conv2d(10, 10, 3, groups=5), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = nn.Sequential(
+        nn.Conv2d(1, 10, 1), nn.Conv2d(10, 10, 3, groups=5), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
     assert total(model) == 28 * 28 * 10 + 26 * 26 * 10 * 2 * 9
 
 
 def test_a_transposed_convolution_multiplies_at_every_input_position():
-    model = nn.Sequential(nn.ConvTranspose2d(1, 10, 3, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = nn.Sequential(
+        nn.ConvTranspose2d(1, 10, 3, stride=2), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
     assert total(model) == 28 * 28 * 10 * 9
 
 
@@ -76,7 +84,11 @@ def reference(path: Path) -> nn.Module:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    own = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == path.stem]
+    own = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and value.__module__ == path.stem
+    ]
     return own[-1]()
 
 
@@ -109,14 +121,24 @@ def test_fvcore_leaves_out_the_products_of_fused_attention():
         return classify(nn.functional.scaled_dot_product_attention(tokens, tokens, tokens).mean(1))
 
     model = Net(run, nn.Linear(16, 10))
-    assert total(model) - fvcore_total(model) == 2 * 49 * 49 * 16  # queries by keys, and weights by values
+    assert (
+        total(model) - fvcore_total(model) == 2 * 49 * 49 * 16
+    )  # queries by keys, and weights by values
 
 
 @pytest.mark.parametrize(
     "model",
     [
-        nn.Sequential(nn.Conv2d(1, 10, 1), nn.ConvTranspose2d(10, 10, 3, 2, groups=5), nn.AvgPool2d(57), nn.Flatten()),
-        Net(lambda x, a: (a(x.flatten(1).view(-1, 49, 16)) @ torch.ones(16, 10)).mean(1), nn.Linear(16, 16)),
+        nn.Sequential(
+            nn.Conv2d(1, 10, 1),
+            nn.ConvTranspose2d(10, 10, 3, 2, groups=5),
+            nn.AvgPool2d(57),
+            nn.Flatten(),
+        ),
+        Net(
+            lambda x, a: (a(x.flatten(1).view(-1, 49, 16)) @ torch.ones(16, 10)).mean(1),
+            nn.Linear(16, 16),
+        ),
         Net(lambda x, a, b: b(a(a(x))).mean((2, 3)), nn.Conv2d(1, 1, 3), nn.Conv2d(1, 10, 3)),
         Net(lambda x, a, b: (a(x).mean((2, 3)), b(x))[0], nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 5)),
     ],
@@ -144,5 +166,7 @@ def _extra(layer) -> int:
 
 def test_activations_are_counted_once_per_result():
     # Convolution 10 x 26 x 26, ReLU in place, pooling 10, flatten is a view: float32.
-    model = nn.Sequential(nn.Conv2d(1, 10, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    assert cost(graph_of(model)).memory == 4 * (10 * 26 * 26 + 10)
+    model = nn.Sequential(
+        nn.Conv2d(1, 10, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    assert measure_cost(graph_of(model)).memory == 4 * (10 * 26 * 26 + 10)

@@ -12,7 +12,9 @@ def live_operators(graph: Graph) -> list[str]:
 
 
 def test_everything_in_a_plain_chain_is_live():
-    graph = graph_of(nn.Sequential(nn.Conv2d(1, 10, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    graph = graph_of(
+        nn.Sequential(nn.Conv2d(1, 10, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    )
     assert trace(graph).live == {node.name for node in graph.nodes}
 
 
@@ -29,7 +31,10 @@ def test_a_write_through_a_view_reaches_the_base():
         return y.mean((2, 3))
 
     assert (
-        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count("aten.conv2d.default") == 2
+        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count(
+            "aten.conv2d.default"
+        )
+        == 2
     )
 
 
@@ -40,7 +45,10 @@ def test_a_write_into_a_copy_does_not_reach_the_original():
         return y.mean((2, 3))
 
     assert (
-        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count("aten.conv2d.default") == 1
+        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count(
+            "aten.conv2d.default"
+        )
+        == 1
     )
 
 
@@ -52,7 +60,10 @@ def test_a_read_before_the_write_does_not_see_it():
         return result
 
     assert (
-        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count("aten.conv2d.default") == 1
+        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count(
+            "aten.conv2d.default"
+        )
+        == 1
     )
 
 
@@ -63,5 +74,8 @@ def test_the_last_write_into_the_output_counts():
         return y
 
     assert (
-        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count("aten.conv2d.default") == 2
+        live_operators(graph_of(Net(run, nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)))).count(
+            "aten.conv2d.default"
+        )
+        == 2
     )

@@ -1,18 +1,20 @@
 from torch import nn
 
-from grader.analysis.fingerprint import Fingerprint, fingerprint
+from grader.analysis.fingerprint import Fingerprint, fingerprint_of
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import Net, model_a, sub_8k
 
 
-def fingerprint_of(model: nn.Module) -> Fingerprint:
-    return fingerprint(graph_of(model.eval()))
+def taken(model: nn.Module) -> Fingerprint:
+    return fingerprint_of(graph_of(model.eval()))
 
 
 class Named(nn.Module):
     """Two convolutions, declared in either order under any names."""
 
-    def __init__(self, names: tuple[str, str], *, first_declared: int = 0, unused: bool = False) -> None:
+    def __init__(
+        self, names: tuple[str, str], *, first_declared: int = 0, unused: bool = False
+    ) -> None:
         super().__init__()
         layers = [(names[0], nn.Conv2d(1, 4, 3)), (names[1], nn.Conv2d(4, 10, 3))]
         for name, layer in layers if first_declared == 0 else reversed(layers):
@@ -28,39 +30,47 @@ class Named(nn.Module):
 
 
 def test_names_and_order_of_declaration_do_not_matter():
-    one = fingerprint_of(Named(("a", "b")))
-    two = fingerprint_of(Named(("conv_z", "conv_a"), first_declared=1, unused=True))
+    one = taken(Named(("a", "b")))
+    two = taken(Named(("conv_z", "conv_a"), first_declared=1, unused=True))
     assert one.digest == two.digest
     assert one.distance(two) == 0
 
 
 def test_style_does_not_matter():
     one = nn.Sequential(nn.Conv2d(1, 10, 3), nn.ReLU(), nn.Flatten(), nn.Linear(6760, 10))
-    two = Net(lambda x, a, b: b(a(x).relu_().view(-1, 6760)), nn.Conv2d(1, 10, 3), nn.Linear(6760, 10))
-    assert fingerprint_of(one).digest == fingerprint_of(two).digest
+    two = Net(
+        lambda x, a, b: b(a(x).relu_().view(-1, 6760)), nn.Conv2d(1, 10, 3), nn.Linear(6760, 10)
+    )
+    assert taken(one).digest == taken(two).digest
 
 
 def test_the_sides_of_a_sum_do_not_matter():
-    one = Net(lambda x, a, b: (a(x) + b(x)).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3, dilation=1))
+    one = Net(
+        lambda x, a, b: (a(x) + b(x)).mean((2, 3)),
+        nn.Conv2d(1, 10, 3),
+        nn.Conv2d(1, 10, 3, dilation=1),
+    )
     two = Net(lambda x, a, b: (b(x) + a(x)).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3))
-    assert fingerprint_of(one).digest == fingerprint_of(two).digest
+    assert taken(one).digest == taken(two).digest
 
 
 def test_another_stride_is_another_architecture():
     one = Net(lambda x, a: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3))
     two = Net(lambda x, a: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3, stride=2))
-    assert fingerprint_of(one).digest != fingerprint_of(two).digest
+    assert taken(one).digest != taken(two).digest
 
 
 def test_tied_weights_are_another_architecture():
     layers = nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)
     one = Net(lambda x, a, b: (a(x) + b(x)).mean((2, 3)), *layers)
     two = Net(lambda x, a, b: (a(x) + a(x)).mean((2, 3)), *layers)
-    assert fingerprint_of(one).digest != fingerprint_of(two).digest
+    assert taken(one).digest != taken(two).digest
 
 
 def test_a_small_change_is_near_and_another_network_far():
-    base, wider, other = (fingerprint_of(model) for model in (model_a(), _with_another_activation(), sub_8k()))
+    base, wider, other = (
+        taken(model) for model in (model_a(), _with_another_activation(), sub_8k())
+    )
     assert 0 < base.distance(wider) < 0.3
     assert base.distance(other) > 0.6
 

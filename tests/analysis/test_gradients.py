@@ -14,7 +14,9 @@ def trained(program: Program, *names: str) -> Program:
     (group,) = program.recipe.optimizer.groups
     groups = (group.model_copy(update={"parameters": names}),)
     optimizer = program.recipe.optimizer.model_copy(update={"groups": groups})
-    return program.model_copy(update={"recipe": program.recipe.model_copy(update={"optimizer": optimizer})})
+    return program.model_copy(
+        update={"recipe": program.recipe.model_copy(update={"optimizer": optimizer})}
+    )
 
 
 def cut_off(run, *layers) -> tuple[str, ...]:
@@ -22,7 +24,9 @@ def cut_off(run, *layers) -> tuple[str, ...]:
 
 
 def test_a_gradient_reaches_every_layer_of_an_ordinary_network():
-    assert cut_off(lambda x, a, b: b(a(x)).mean((2, 3)), nn.Conv2d(1, 4, 3), nn.Conv2d(4, 10, 3)) == ()
+    assert (
+        cut_off(lambda x, a, b: b(a(x)).mean((2, 3)), nn.Conv2d(1, 4, 3), nn.Conv2d(4, 10, 3)) == ()
+    )
 
 
 def test_layers_inside_no_grad_never_learn():
@@ -31,14 +35,20 @@ def test_layers_inside_no_grad_never_learn():
             x = a(x)
         return b(x).mean((2, 3))
 
-    assert cut_off(run, nn.Conv2d(1, 4, 3), nn.Conv2d(4, 10, 3)) == ("layers.0.weight", "layers.0.bias")
+    assert cut_off(run, nn.Conv2d(1, 4, 3), nn.Conv2d(4, 10, 3)) == (
+        "layers.0.weight",
+        "layers.0.bias",
+    )
 
 
 def test_layers_before_detach_never_learn():
     def run(x, a, b):
         return b(a(x).detach()).mean((2, 3))
 
-    assert cut_off(run, nn.Conv2d(1, 4, 3), nn.Conv2d(4, 10, 3)) == ("layers.0.weight", "layers.0.bias")
+    assert cut_off(run, nn.Conv2d(1, 4, 3), nn.Conv2d(4, 10, 3)) == (
+        "layers.0.weight",
+        "layers.0.bias",
+    )
 
 
 def test_a_second_way_round_detach_is_enough():
@@ -51,7 +61,12 @@ def test_a_second_way_round_detach_is_enough():
 
 def test_frozen_and_unused_parameters_are_not_named():
     frozen = nn.Conv2d(1, 10, 3).requires_grad_(requires_grad=False)
-    assert cut_off(lambda x, a, b, c: b(a(x)).mean((2, 3)), frozen, nn.Conv2d(10, 10, 1), nn.Linear(2, 2)) == ()
+    assert (
+        cut_off(
+            lambda x, a, b, c: b(a(x)).mean((2, 3)), frozen, nn.Conv2d(10, 10, 1), nn.Linear(2, 2)
+        )
+        == ()
+    )
 
 
 def test_parameters_that_the_optimizer_is_not_given_are_named():

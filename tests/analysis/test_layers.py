@@ -12,7 +12,12 @@ def rows_of(build):
 
 def test_one_row_per_layer_in_execution_order():
     rows = rows_of(sub_8k)
-    assert [row.kind for row in rows[:4]] == ["Conv2d 3×3", "BatchNorm2d", "Conv2d 3×3", "BatchNorm2d"]
+    assert [row.kind for row in rows[:4]] == [
+        "Conv2d 3×3",
+        "BatchNorm2d",
+        "Conv2d 3×3",
+        "BatchNorm2d",
+    ]
     assert rows[4].kind == "MaxPool2d 2×2"
     assert rows[-1].kind == "AdaptiveAvgPool2d"
 
@@ -34,7 +39,11 @@ def test_the_rows_parameters_add_up():
 
 
 def test_a_shared_layer_has_its_parameters_once():
-    rows = rows_of(lambda: Net(lambda x, a, b: b(b(a(x))).mean((2, 3)), nn.Conv2d(1, 10, 1), nn.Conv2d(10, 10, 3)))
+    rows = rows_of(
+        lambda: Net(
+            lambda x, a, b: b(b(a(x))).mean((2, 3)), nn.Conv2d(1, 10, 1), nn.Conv2d(10, 10, 3)
+        )
+    )
     assert [row.parameters for row in rows] == [20, 910, 0, 0]
 
 
@@ -45,7 +54,10 @@ def test_there_is_no_receptive_field_behind_global_pooling():
 def test_strides_and_dilation_are_shown():
     def build():
         return nn.Sequential(
-            nn.Conv2d(1, 10, 3, stride=2), nn.Conv2d(10, 10, 3, dilation=2), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+            nn.Conv2d(1, 10, 3, stride=2),
+            nn.Conv2d(10, 10, 3, dilation=2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
         )
 
     assert [row.kind for row in rows_of(build)[:2]] == ["Conv2d 3×3 /2", "Conv2d 3×3 dilation 2"]
@@ -60,15 +72,27 @@ def test_functional_layers_and_joins_have_rows():
 
 def test_a_layer_whose_weights_are_computed_keeps_its_name():
     def build():
-        return nn.Sequential(weight_norm(nn.Conv2d(1, 10, 3)), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return nn.Sequential(
+            weight_norm(nn.Conv2d(1, 10, 3)), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
 
     weights, convolution, _ = rows_of(build)
-    assert (weights.kind, weights.output_shape, weights.parameters) == ("WeightNorm", (10, 1, 3, 3), 90 + 10)
-    assert (convolution.kind, convolution.output_shape, convolution.parameters) == ("Conv2d 3×3", (10, 26, 26), 10)
+    assert (weights.kind, weights.output_shape, weights.parameters) == (
+        "WeightNorm",
+        (10, 1, 3, 3),
+        90 + 10,
+    )
+    assert (convolution.kind, convolution.output_shape, convolution.parameters) == (
+        "Conv2d 3×3",
+        (10, 26, 26),
+        10,
+    )
 
 
 def test_every_dropout_layer_has_its_own_name():
     def build():
-        return nn.Sequential(nn.Conv2d(1, 10, 3), nn.Dropout(), nn.Dropout2d(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return nn.Sequential(
+            nn.Conv2d(1, 10, 3), nn.Dropout(), nn.Dropout2d(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
 
     assert [row.kind for row in rows_of(build)[1:3]] == ["Dropout", "Dropout2d"]

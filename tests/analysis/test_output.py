@@ -11,7 +11,10 @@ OUTPUTS = {
     "log_softmax": (lambda x: F.log_softmax(x, dim=1), "log_probabilities"),
     "log_softmax, then view": (lambda x: F.log_softmax(x, dim=1).view(-1, 10), "log_probabilities"),
     "log of softmax": (lambda x: torch.log(torch.softmax(x, 1)), "log_probabilities"),
-    "guarded log of softmax": (lambda x: torch.log(torch.softmax(x, 1) + 1e-9), "log_probabilities"),
+    "guarded log of softmax": (
+        lambda x: torch.log(torch.softmax(x, 1) + 1e-9),
+        "log_probabilities",
+    ),
     "minus logsumexp": (lambda x: x - x.logsumexp(1, keepdim=True), "log_probabilities"),
     "softmax": (lambda x: F.softmax(x, dim=1), "probabilities"),
     "sigmoid": (torch.sigmoid, "probabilities"),

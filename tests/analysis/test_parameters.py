@@ -4,13 +4,13 @@ import torch
 import torchvision
 from torch import nn
 
-from grader.analysis.parameters import Parameters, parameters
+from grader.analysis.parameters import Parameters, count_parameters
 from tests.analysis.graphs import program_of
 from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
 
 
 def ledger(build) -> Parameters:
-    return parameters(program_of(build))
+    return count_parameters(program_of(build))
 
 
 def hints(found: Parameters) -> str:
@@ -33,13 +33,20 @@ def test_keras_counts_the_running_statistics_too():
 
 def test_an_honest_model_counts_what_it_trains():
     found = ledger(model_a)
-    assert (found.counted, found.frozen, found.buffers, found.constants) == (found.trainable, 0, 0, 0)
+    assert (found.counted, found.frozen, found.buffers, found.constants) == (
+        found.trainable,
+        0,
+        0,
+        0,
+    )
     assert found.hints == ()
 
 
 def test_tied_weights_count_once():
     def build():
-        model = Net(lambda x, a, b: (a(x) + b(x)).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3))
+        model = Net(
+            lambda x, a, b: (a(x) + b(x)).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)
+        )
         model.layers[1].weight = model.layers[0].weight
         return model
 
@@ -85,7 +92,9 @@ def test_a_running_mean_that_is_read_as_a_weight_counts():
 
 
 def test_declared_and_unused_layers_are_named():
-    found = ledger(lambda: Net(lambda x, a, b: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Linear(5, 5)))
+    found = ledger(
+        lambda: Net(lambda x, a, b: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Linear(5, 5))
+    )
     assert (found.trainable, found.unused) == (130, 30)
     assert found.unused_names == ("layers.1.weight", "layers.1.bias")
     assert "does not depend on" in hints(found)
@@ -95,11 +104,14 @@ def test_half_precision_weights_are_named():
     def run(x, a):
         return a(x.half()).float().mean((2, 3))
 
-    assert ledger(lambda: Net(run, nn.Conv2d(1, 10, 3).half())).other_types == ("layers.0.weight", "layers.0.bias")
+    assert ledger(lambda: Net(run, nn.Conv2d(1, 10, 3).half())).other_types == (
+        "layers.0.weight",
+        "layers.0.bias",
+    )
 
 
 def test_torchvision_agrees():
     def build():
         return torchvision.models.resnet18(num_classes=10)
 
-    assert parameters(program_of(build, (3, 64, 64))).counted == 11_181_642
+    assert count_parameters(program_of(build, (3, 64, 64))).counted == 11_181_642

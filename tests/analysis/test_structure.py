@@ -5,13 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from grader.analysis.structure import Structure, structure
+from grader.analysis.structure import Structure, find_structure
 from tests.analysis.graphs import program_of
 from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
 
 
 def structure_of(build) -> Structure:
-    return structure(program_of(build))
+    return find_structure(program_of(build))
 
 
 def hints(found) -> str:
@@ -24,9 +24,17 @@ def pooled(x):
 
 def test_layers_of_a_reference_model():
     found = structure_of(model_a)
-    assert [layer.settings["num_features"] for layer in found.batch_norm.layers] == [16, 16, 32, 32, 32]
+    assert [layer.settings["num_features"] for layer in found.batch_norm.layers] == [
+        16,
+        16,
+        32,
+        32,
+        32,
+    ]
     assert [layer.settings["p"] for layer in found.dropout.layers] == [0.05, 0.1, 0.1]
-    assert found.head_text == "global average pooling (AdaptiveAvgPool2d) → fully connected (Linear)"
+    assert (
+        found.head_text == "global average pooling (AdaptiveAvgPool2d) → fully connected (Linear)"
+    )
 
 
 def test_dsconv_se_has_five_batch_norms_and_its_gate_is_no_head():
@@ -39,7 +47,9 @@ def test_dsconv_se_has_five_batch_norms_and_its_gate_is_no_head():
 
 
 def test_a_batch_norm_that_is_never_called_does_not_count():
-    found = structure_of(lambda: Net(lambda x, a, b: pooled(a(x)), nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10))).batch_norm
+    found = structure_of(
+        lambda: Net(lambda x, a, b: pooled(a(x)), nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10))
+    ).batch_norm
     assert found.layers == ()
     assert hints(found) == "layers.1 (BatchNorm2d) has no effect: forward() never calls it."
     assert found.hints[0].line is not None
@@ -77,18 +87,24 @@ def test_an_in_place_write_makes_its_source_count():
 
 
 def test_a_batch_norm_used_twice_is_one_layer():
-    found = structure_of(lambda: Net(lambda x, a, b: pooled(b(b(a(x)))), nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10)))
+    found = structure_of(
+        lambda: Net(lambda x, a, b: pooled(b(b(a(x)))), nn.Conv2d(1, 10, 3), nn.BatchNorm2d(10))
+    )
     assert len(found.batch_norm.layers) == 1
 
 
 def test_dropout_with_p_0_does_not_count():
-    found = structure_of(lambda: Net(lambda x, a, b: pooled(b(a(x))), nn.Conv2d(1, 10, 3), nn.Dropout(0.0))).dropout
+    found = structure_of(
+        lambda: Net(lambda x, a, b: pooled(b(a(x))), nn.Conv2d(1, 10, 3), nn.Dropout(0.0))
+    ).dropout
     assert found.layers == ()
     assert "its p is 0" in hints(found)
 
 
 def test_functional_dropout_without_training_is_active_in_evaluation():
-    found = structure_of(lambda: Net(lambda x, a: pooled(F.dropout(a(x), 0.1)), nn.Conv2d(1, 10, 3))).dropout
+    found = structure_of(
+        lambda: Net(lambda x, a: pooled(F.dropout(a(x), 0.1)), nn.Conv2d(1, 10, 3))
+    ).dropout
     assert len(found.layers) == 1
     assert found.active_in_eval
     assert "training=self.training" in hints(found)
@@ -120,14 +136,24 @@ def test_frozen_batch_norm_does_not_count():
 
 HEADS = {
     "adaptive": lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-    "pool of the size of the map": lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.AvgPool2d(26), nn.Flatten()),
-    "functional": lambda: Net(lambda x, a: F.avg_pool2d(x := a(x), x.shape[2:]).view(-1, 10), nn.Conv2d(1, 10, 3)),
+    "pool of the size of the map": lambda: nn.Sequential(
+        nn.Conv2d(1, 10, 3), nn.AvgPool2d(26), nn.Flatten()
+    ),
+    "functional": lambda: Net(
+        lambda x, a: F.avg_pool2d(x := a(x), x.shape[2:]).view(-1, 10), nn.Conv2d(1, 10, 3)
+    ),
     "mean over both": lambda: Net(lambda x, a: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3)),
     "mean in two steps": lambda: Net(lambda x, a: a(x).mean(3).mean(2), nn.Conv2d(1, 10, 3)),
-    "mean of the flattened map": lambda: Net(lambda x, a: a(x).flatten(2).mean(-1), nn.Conv2d(1, 10, 3)),
+    "mean of the flattened map": lambda: Net(
+        lambda x, a: a(x).flatten(2).mean(-1), nn.Conv2d(1, 10, 3)
+    ),
     "mean of a view": lambda: Net(lambda x, a: a(x).view(-1, 10, 676).mean(2), nn.Conv2d(1, 10, 3)),
-    "adaptive 1d": lambda: Net(lambda x, a: F.adaptive_avg_pool1d(a(x).flatten(2), 1).squeeze(2), nn.Conv2d(1, 10, 3)),
-    "channels last": lambda: Net(lambda x, a: a(x).permute(0, 2, 3, 1).mean((1, 2)), nn.Conv2d(1, 10, 3)),
+    "adaptive 1d": lambda: Net(
+        lambda x, a: F.adaptive_avg_pool1d(a(x).flatten(2), 1).squeeze(2), nn.Conv2d(1, 10, 3)
+    ),
+    "channels last": lambda: Net(
+        lambda x, a: a(x).permute(0, 2, 3, 1).mean((1, 2)), nn.Conv2d(1, 10, 3)
+    ),
     "rows, then columns": lambda: nn.Sequential(
         nn.Conv2d(1, 10, 3), nn.AvgPool2d((26, 1)), nn.AvgPool2d((1, 26)), nn.Flatten()
     ),
@@ -143,12 +169,27 @@ def test_global_average_pooling_in_every_spelling(name):
 
 
 OTHER_HEADS = {
-    "max": (lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten()), "global max pooling"),
-    "amax": (lambda: Net(lambda x, a: a(x).amax((2, 3)), nn.Conv2d(1, 10, 3)), "global max pooling"),
+    "max": (
+        lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten()),
+        "global max pooling",
+    ),
+    "amax": (
+        lambda: Net(lambda x, a: a(x).amax((2, 3)), nn.Conv2d(1, 10, 3)),
+        "global max pooling",
+    ),
     "sum": (lambda: Net(lambda x, a: a(x).sum((2, 3)), nn.Conv2d(1, 10, 3)), "global sum pooling"),
-    "lp": (lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.LPPool2d(2, 26), nn.Flatten()), "global Lp pooling"),
-    "full kernel": (lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.Flatten()), "full-kernel convolution"),
-    "mean and max": (lambda: Net(lambda x, a: a(x).mean(3).amax(2), nn.Conv2d(1, 10, 3)), "global pooling"),
+    "lp": (
+        lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.LPPool2d(2, 26), nn.Flatten()),
+        "global Lp pooling",
+    ),
+    "full kernel": (
+        lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.Flatten()),
+        "full-kernel convolution",
+    ),
+    "mean and max": (
+        lambda: Net(lambda x, a: a(x).mean(3).amax(2), nn.Conv2d(1, 10, 3)),
+        "global pooling",
+    ),
 }
 
 
@@ -165,9 +206,13 @@ FULLY_CONNECTED = {
     "1x1 convolution on a 1x1 map": lambda: nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 10, 1), nn.Flatten()
     ),
-    "matmul": lambda: Net(lambda x, a, b: a(x).mean((2, 3)) @ b.weight.t(), nn.Conv2d(1, 4, 3), nn.Linear(4, 10)),
+    "matmul": lambda: Net(
+        lambda x, a, b: a(x).mean((2, 3)) @ b.weight.t(), nn.Conv2d(1, 4, 3), nn.Linear(4, 10)
+    ),
     "einsum": lambda: Net(
-        lambda x, a, b: torch.einsum("nc,kc->nk", a(x).mean((2, 3)), b.weight), nn.Conv2d(1, 4, 3), nn.Linear(4, 10)
+        lambda x, a, b: torch.einsum("nc,kc->nk", a(x).mean((2, 3)), b.weight),
+        nn.Conv2d(1, 4, 3),
+        nn.Linear(4, 10),
     ),
 }
 
@@ -185,7 +230,9 @@ def test_a_1x1_convolution_on_a_map_is_not_fully_connected():
 
 def test_pooling_single_pixels_is_not_global():
     found = structure_of(
-        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.AvgPool2d(1), nn.Flatten(), nn.Linear(4 * 676, 10))
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.AvgPool2d(1), nn.Flatten(), nn.Linear(4 * 676, 10)
+        )
     )
     assert not found.has_gap
     assert "one pixel" in found.head_hints[0].text
@@ -193,14 +240,18 @@ def test_pooling_single_pixels_is_not_global():
 
 def test_a_resize_to_7x7_is_not_global():
     found = structure_of(
-        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(4 * 49, 10))
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(7), nn.Flatten(), nn.Linear(4 * 49, 10)
+        )
     )
     assert not found.has_gap
     assert "7 × 7 positions" in found.head_hints[0].text
 
 
 def test_pooling_a_1x1_map_is_not_global():
-    found = structure_of(lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.AdaptiveAvgPool2d(1), nn.Flatten()))
+    found = structure_of(
+        lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    )
     assert [item.kind for item in found.head] == ["full-kernel convolution"]
     assert "nothing left to average" in found.head_hints[0].text
 
@@ -223,7 +274,9 @@ def test_the_squeeze_of_a_gate_is_no_head():
         x = x * b(x.mean((2, 3), keepdim=True)).sigmoid()
         return c(x.flatten(1))
 
-    found = structure_of(lambda: Net(run, nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 1), nn.Linear(4 * 676, 10)))
+    found = structure_of(
+        lambda: Net(run, nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 1), nn.Linear(4 * 676, 10))
+    )
     assert not found.has_gap
     assert "gate" in found.head_hints[0].text
 
@@ -232,4 +285,7 @@ def test_a_head_without_pooling_and_without_layers_is_said_so():
     def run(x, a):
         return a(x)[:, :, 13, 13]
 
-    assert structure_of(lambda: Net(run, nn.Conv2d(1, 10, 3))).head_text == "no pooling and no fully connected layer"
+    assert (
+        structure_of(lambda: Net(run, nn.Conv2d(1, 10, 3))).head_text
+        == "no pooling and no fully connected layer"
+    )

@@ -27,16 +27,28 @@ def test_the_keys_that_students_know():
     found = to_json(analysis(), ASSIGNMENT)
     assert found["total_parameters"] == 26_202
     assert found["batch_normalization"]["count"] == 5
-    assert found["batch_normalization"]["layers"][0] == {"name": "2", "type": "BatchNorm2d", "num_features": 16}
+    assert found["batch_normalization"]["layers"][0] == {
+        "name": "2",
+        "type": "BatchNorm2d",
+        "num_features": 16,
+    }
     assert found["dropout"]["layers"][0] == {"name": "3", "type": "Dropout", "p": 0.05}
-    assert found["gap_or_fc"]["gap_layers"] == [{"name": "20", "type": "AdaptiveAvgPool2d", "output_size": 1}]
-    assert found["gap_or_fc"]["fc_layers"] == [{"name": "22", "type": "Linear", "in_features": 32, "out_features": 10}]
+    assert found["gap_or_fc"]["gap_layers"] == [
+        {"name": "20", "type": "AdaptiveAvgPool2d", "output_size": 1}
+    ]
+    assert found["gap_or_fc"]["fc_layers"] == [
+        {"name": "22", "type": "Linear", "in_features": 32, "out_features": 10}
+    ]
 
 
 def test_the_requirements():
     met = to_json(analysis(), ASSIGNMENT)["requirements_met"]
     assert met["parameter_count"] == {"requirement": "< 20,000", "actual": 26_202, "passed": False}
-    assert [met[key]["passed"] for key in ("batch_normalization", "dropout", "gap_or_fc")] == [True, True, True]
+    assert [met[key]["passed"] for key in ("batch_normalization", "dropout", "gap_or_fc")] == [
+        True,
+        True,
+        True,
+    ]
 
 
 def test_it_is_json():

@@ -8,14 +8,14 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from grader import network
-from grader.analysis import proof
-from grader.analysis.parameters import parameters
-from grader.analysis.receptive_field import receptive_field
+from grader import intake, network
+from grader.analysis.parameters import count_parameters
+from grader.analysis.receptive_field import proof
+from grader.analysis.receptive_field.field import receptive_field
 from grader.program import read
 from tests.analysis.graphs import measurable
-from tests.analysis.measured_networks import tail
 from tests.analysis.networks import Net
+from tests.analysis.receptive_field.measured_networks import tail
 from tests.networks import SHAPE, images, program_of
 
 
@@ -52,13 +52,23 @@ LAYERS = {
         nn.Conv2d(1, 6, 3), nn.ChannelShuffle(3), nn.Conv2d(6, 6, 3, groups=2), *tail(6)
     ),
     "weight_norm": lambda: nn.Sequential(weight_norm(nn.Conv2d(1, 6, 3)), nn.ReLU(), *tail(6)),
-    "weight_norm of a linear layer": lambda: nn.Sequential(*tail(1)[:2], weight_norm(nn.Linear(1, 10), dim=None)),
-    "weight_norm of columns": lambda: nn.Sequential(nn.Flatten(), weight_norm(nn.Linear(144, 10), dim=1)),
-    "the older weight_norm": lambda: nn.Sequential(_older_weight_norm(nn.Conv2d(1, 6, 3)), nn.ReLU(), *tail(6)),
+    "weight_norm of a linear layer": lambda: nn.Sequential(
+        *tail(1)[:2], weight_norm(nn.Linear(1, 10), dim=None)
+    ),
+    "weight_norm of columns": lambda: nn.Sequential(
+        nn.Flatten(), weight_norm(nn.Linear(144, 10), dim=1)
+    ),
+    "the older weight_norm": lambda: nn.Sequential(
+        _older_weight_norm(nn.Conv2d(1, 6, 3)), nn.ReLU(), *tail(6)
+    ),
     "GLU": lambda: nn.Sequential(nn.Conv2d(1, 6, 3), nn.GLU(1), *tail(3)),
     "GLU of columns": lambda: nn.Sequential(nn.Conv2d(1, 6, 3), nn.GLU(), *tail(6)),
-    "LocalResponseNorm": lambda: nn.Sequential(nn.Conv2d(1, 6, 3), nn.LocalResponseNorm(5), *tail(6)),
-    "Conv3d": lambda: Net(_volume, nn.Conv3d(1, 4, (1, 3, 3)), nn.BatchNorm3d(4), nn.Dropout3d(0.2), nn.Linear(4, 10)),
+    "LocalResponseNorm": lambda: nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.LocalResponseNorm(5), *tail(6)
+    ),
+    "Conv3d": lambda: Net(
+        _volume, nn.Conv3d(1, 4, (1, 3, 3)), nn.BatchNorm3d(4), nn.Dropout3d(0.2), nn.Linear(4, 10)
+    ),
     "linspace": lambda: Net(_coordinates, nn.Conv2d(2, 10, 3)),
     "mT and tril": lambda: Net(_causal, nn.Linear(12, 8), nn.Linear(8, 10)),
     "std_mean": lambda: Net(_standardised, nn.Conv2d(1, 10, 3)),
@@ -94,7 +104,7 @@ def test_its_receptive_field_is_proven_by_measurement(model):
 
 def test_it_trains_bit_for_bit_like_the_module(model):
     program, values = program_of(model, SHAPE)
-    network.check_shapes(program)
+    intake.check_shapes(program)
     rebuilt = network.build(read(program.to_json()), values)
     found = losses(rebuilt)
     assert found == losses(model)
@@ -104,11 +114,11 @@ def test_it_trains_bit_for_bit_like_the_module(model):
 
 def test_its_parameters_are_those_that_pytorch_counts(model):
     program, _ = program_of(model, SHAPE)
-    found = parameters(program)
+    found = count_parameters(program)
     assert found.trainable == sum(parameter.numel() for parameter in model.parameters())
     assert found.unused == 0
 
 
 def test_weight_normalisation_brings_a_direction_and_a_length_for_every_output():
     program, _ = program_of(nn.Sequential(weight_norm(nn.Conv2d(1, 6, 3)), *tail(6)), SHAPE)
-    assert parameters(program).trainable == 6 * 9 + 6 + 6 + 6 * 10 + 10
+    assert count_parameters(program).trainable == 6 * 9 + 6 + 6 + 6 * 10 + 10

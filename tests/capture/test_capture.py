@@ -60,7 +60,9 @@ sign = Sign.apply
 
 def test_a_gradient_of_ones_own_is_refused_because_it_would_be_lost():
     found = report(HEAD + SIGN + NET.replace("self.conv(x)", "sign(self.conv(x))"))
-    assert "Sign is a torch.autograd.Function: its backward() would be lost" in found.problem.message
+    assert (
+        "Sign is a torch.autograd.Function: its backward() would be lost" in found.problem.message
+    )
     assert "x + (f(x) - x).detach()" in found.problem.message
     assert found.problem.line == 23
 
@@ -93,6 +95,10 @@ def test_afterwards_torch_is_as_before():
 
 
 def test_a_network_that_was_taken_in_place_of_another_is_remarked_on():
-    source = HEAD + NET.replace("def __init__(self)", "def __init__(self, p=0.1)") + "\nmodel = Net(missing)\n"
+    source = (
+        HEAD
+        + NET.replace("def __init__(self)", "def __init__(self, p=0.1)")
+        + "\nmodel = Net(missing)\n"
+    )
     (note,) = [text for text in report(source).notes if "Net() is graded instead" in text]
     assert note.startswith("Line 16, model = ..., cannot be used here")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from grader.capture.find import Builder, check_run, find
-from grader.capture.load import load
+from grader.capture.find import Builder, check_run, find_builder
+from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
 from tests.capture.sources import FILE, net, text
 
@@ -21,7 +21,9 @@ BLOCK = net("self.conv = nn.Conv2d(1, 1, 3)", "return self.conv(x)", name="Block
 
 
 def found(source: str) -> Builder:
-    return find(load(text(source), FILE), example=EXAMPLE, classes=10, filename=FILE)
+    return find_builder(
+        read_definitions(text(source), FILE), example=EXAMPLE, classes=10, filename=FILE
+    )
 
 
 def refusal(source: str) -> SubmissionError:
@@ -68,7 +70,10 @@ def test_model_decides_between_two_networks(line):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("MODEL = 'Third'", 'MODEL is "Third", which is no class of this file. Write MODEL = Name with one of: Net.'),
+        (
+            "MODEL = 'Third'",
+            'MODEL is "Third", which is no class of this file. Write MODEL = Name with one of: Net.',
+        ),
         ("MODEL = Net()", "MODEL is a Net, which is no class of this file."),
         ("MODEL = 3", "MODEL is a int, which is no class of this file."),
         ("MODEL = lambda: Net()", "MODEL is a function, which is no class of this file."),
@@ -103,7 +108,10 @@ def test_a_factory_with_arguments_does_not_hide_the_one_network():
 
 
 def test_a_factory_without_arguments_comes_before_one_with_arguments():
-    source = net() + "def build_model(width):\n    return Net()\ndef get_model():\n    return build_model(1)\n"
+    source = (
+        net()
+        + "def build_model(width):\n    return Net()\ndef get_model():\n    return build_model(1)\n"
+    )
     assert choice(source) == ("get_model", 12)
 
 
@@ -114,7 +122,9 @@ def test_a_factory_with_arguments_says_by_its_call_which_of_several_classes_is_t
 
 
 def test_the_problem_of_a_class_comes_before_that_of_a_factory_with_arguments():
-    error = refusal(net("self.fc = nn.Linear(784, 32)") + "def build_model(width):\n    return Net()\n")
+    error = refusal(
+        net("self.fc = nn.Linear(784, 32)") + "def build_model(width):\n    return Net()\n"
+    )
     assert "32 scores for 10 classes" in error.message
 
 
@@ -141,7 +151,8 @@ def test_a_constructor_with_arguments_is_refused_by_name():
     [
         "model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n",
         "width = 784\nnet = nn.Sequential(nn.Flatten(), nn.Linear(width, 10))\n",
-        net(arguments="self, width") + "device = 'cpu'\nmodel = Net(10).to(device)\nmodel = model.to(device)\n",
+        net(arguments="self, width")
+        + "device = 'cpu'\nmodel = Net(10).to(device)\nmodel = model.to(device)\n",
         "class Act(nn.Module):\n    def forward(self, x):\n        return x\n"
         "model = nn.Sequential(Act(), nn.Flatten(), nn.Linear(784, 10))\n",
     ],
@@ -151,7 +162,9 @@ def test_a_network_at_the_top_level_is_found_where_no_class_fits(source):
 
 
 OLD_AND_NEW = net(name="OldNet") + net(
-    "self.fc = nn.Linear(784, 10)\nself.drop = drop", "return self.fc(x.flatten(1))", arguments="self, drop"
+    "self.fc = nn.Linear(784, 10)\nself.drop = drop",
+    "return self.fc(x.flatten(1))",
+    arguments="self, drop",
 )
 
 
@@ -166,7 +179,9 @@ OLD_AND_NEW = net(name="OldNet") + net(
         ("model", "net = OldNet()\nmodel = Net(0.1)"),
     ],
 )
-def test_the_class_that_the_top_level_builds_is_the_network_though_another_needs_no_arguments(name, lines):
+def test_the_class_that_the_top_level_builds_is_the_network_though_another_needs_no_arguments(
+    name, lines
+):
     builder = found(OLD_AND_NEW + lines)
     assert (builder.name, builder.build(0).drop) == (name, 0.1)
 
@@ -189,7 +204,9 @@ def test_the_top_level_gives_the_arguments_that_it_calls_the_class_with():
 def test_the_problem_of_the_class_at_the_top_level_is_told_though_another_fits():
     error = refusal(net(name="OldNet") + net(forward=GPU) + "model = Net()")
     assert error.message.startswith("The network asks for a GPU")
-    assert error.message.endswith("Line 16 makes this the network. If it is another, write MODEL = OldNet.")
+    assert error.message.endswith(
+        "Line 16 makes this the network. If it is another, write MODEL = OldNet."
+    )
     assert error.line == 15
 
 
@@ -220,8 +237,10 @@ def test_a_class_without_arguments_is_the_network_whatever_the_top_level_does_wi
 
 
 def test_a_statement_that_is_not_used_is_noted():
-    definitions = load(text(net(arguments="self, width=16") + "model = Net(missing)"), FILE)
-    assert find(definitions, example=EXAMPLE, classes=10, filename=FILE).name == "Net"
+    definitions = read_definitions(
+        text(net(arguments="self, width=16") + "model = Net(missing)"), FILE
+    )
+    assert find_builder(definitions, example=EXAMPLE, classes=10, filename=FILE).name == "Net"
     assert definitions.notes == [
         "Line 10, model = ..., cannot be used here, so Net() is graded instead, with its default arguments: name "
         "'missing' is not defined. The grader runs definitions only, so a name that a loop or a call at the top level "
@@ -234,8 +253,8 @@ def test_the_line_of_a_network_at_the_top_level_is_where_it_is_made():
 
 
 def test_a_class_without_arguments_is_built_without_running_the_top_level():
-    definitions = load(text(net() + "device = 1 / 0\nmodel = Net().to(device)"), FILE)
-    find(definitions, example=EXAMPLE, classes=10, filename=FILE)
+    definitions = read_definitions(text(net() + "device = 1 / 0\nmodel = Net().to(device)"), FILE)
+    find_builder(definitions, example=EXAMPLE, classes=10, filename=FILE)
     assert [item.line for item in definitions.left_out] == [11]
     assert not definitions.notes
 
@@ -259,13 +278,20 @@ def test_a_part_that_the_top_level_names_too_is_not_the_network():
     ],
 )
 def test_a_network_that_the_top_level_wraps_is_graded_with_its_wrapping(lines):
-    wrapper = net("self.inner = inner", "return self.inner(x)", name="Wrapper", arguments="self, inner")
+    wrapper = net(
+        "self.inner = inner", "return self.inner(x)", name="Wrapper", arguments="self, inner"
+    )
     model = found(net() + wrapper + lines).build(0)
     assert type(next(model.children())).__name__ == "Net"
 
 
 def test_a_class_that_is_the_first_part_of_the_top_level_model_is_not_the_network():
-    assert choice(BLOCK + "net = Block()\nmodel = nn.Sequential(net, nn.Flatten(), nn.Linear(676, 10))")[0] == "model"
+    assert (
+        choice(
+            BLOCK + "net = Block()\nmodel = nn.Sequential(net, nn.Flatten(), nn.Linear(676, 10))"
+        )[0]
+        == "model"
+    )
 
 
 def test_a_network_at_the_top_level_from_a_missing_file_names_the_file():
@@ -274,7 +300,9 @@ def test_a_network_at_the_top_level_from_a_missing_file_names_the_file():
         builder.build(0)
 
 
-@pytest.mark.parametrize("source", ["", "x = 1\n", "def train():\n    pass\n", "class Data:\n    pass\n"])
+@pytest.mark.parametrize(
+    "source", ["", "x = 1\n", "def train():\n    pass\n", "class Data:\n    pass\n"]
+)
 def test_a_file_without_a_network_says_what_is_wanted(source):
     assert "defines no nn.Module that can be built without arguments" in refusal(source).message
 
@@ -291,12 +319,24 @@ def test_several_networks_that_do_not_fit_are_told_apart():
         ("return self.fc(x.flatten(1)), x", "forward() returns a tuple, not one tensor."),
         ("self.fc(x.flatten(1))", "forward() returns a NoneType, not one tensor."),
         ("return {'logits': x}", "forward() returns a dict, not one tensor."),
-        ("return self.fc(x.flatten(1)).argmax(1)", "shape (2,) for 2 images, where (2, 10) is needed"),
-        ("return F.one_hot(self.fc(x.flatten(1)).argmax(1), 10)", "torch.int64 numbers, not scores"),
+        (
+            "return self.fc(x.flatten(1)).argmax(1)",
+            "shape (2,) for 2 images, where (2, 10) is needed",
+        ),
+        (
+            "return F.one_hot(self.fc(x.flatten(1)).argmax(1), 10)",
+            "torch.int64 numbers, not scores",
+        ),
         ("return x", "Pool over the image and flatten with x.flatten(1)"),
         ("return self.fc(x.flatten(1)).T", "shape (10, 2) for 2 images"),
-        ("return self.fc(x.flatten(1)).repeat(1, 2)", "20 scores for 10 classes. Give the last layer 10 outputs"),
-        ("return x[:, :, :20].reshape(-1, 10)", "view(-1, 10) has turned image positions into images"),
+        (
+            "return self.fc(x.flatten(1)).repeat(1, 2)",
+            "20 scores for 10 classes. Give the last layer 10 outputs",
+        ),
+        (
+            "return x[:, :, :20].reshape(-1, 10)",
+            "view(-1, 10) has turned image positions into images",
+        ),
     ],
 )
 def test_an_output_that_is_no_score_per_class_is_explained(forward, message):
@@ -310,13 +350,33 @@ def test_an_output_that_is_no_score_per_class_is_explained(forward, message):
     [
         ("self.fc = nn.Linear(100, 10)", "return self.fc(x.flatten(1))", "number of features", 9),
         ("self.fc = nn.Conv2d(3, 10, 3)", "return self.fc(x)", "in_channels and out_channels", 9),
-        ("self.fc = 1", "return self.fc(x.view(64, -1))", "write x.size(0), or use x.flatten(1)", 9),
+        (
+            "self.fc = 1",
+            "return self.fc(x.view(64, -1))",
+            "write x.size(0), or use x.flatten(1)",
+            9,
+        ),
         ("self.fc = 1", "raise NotImplementedError", "forward() is not written yet", 9),
-        ("self.fc = 1", "return self.conv(x)", "AttributeError: 'Net' object has no attribute 'conv'", 9),
-        ("self.fc = 1", "return missing(x)", "name 'missing' is not defined. The grader runs definitions only", 9),
+        (
+            "self.fc = 1",
+            "return self.conv(x)",
+            "AttributeError: 'Net' object has no attribute 'conv'",
+            9,
+        ),
+        (
+            "self.fc = 1",
+            "return missing(x)",
+            "name 'missing' is not defined. The grader runs definitions only",
+            9,
+        ),
         ("self.fc = 1", "return self.forward(x)", "calls itself without end", 9),
         ("self.fc = nn.Linear(10**6, 10**6)", "return x", "needs 4,000 GB of memory", 7),
-        ("self.fc = torch.zeros(1).cuda()", "return x", "the grader moves the network to its device", 7),
+        (
+            "self.fc = torch.zeros(1).cuda()",
+            "return x",
+            "the grader moves the network to its device",
+            7,
+        ),
         ("import einops_x", "return x", "The network uses einops_x", 7),
         ("raise ValueError('no\\nway')", "return x", "ValueError: no", 7),
     ],
@@ -344,7 +404,9 @@ def test_a_class_without_forward_is_explained_at_its_line():
 def test_a_forward_of_torch_gives_no_line_of_the_file():
     sequential = "nn.Sequential(nn.Flatten(), nn.Linear(784, 32))"
     assert (
-        refusal(f"class Net(nn.Sequential):\n    def __init__(self):\n        super().__init__(*{sequential})\n").line
+        refusal(
+            f"class Net(nn.Sequential):\n    def __init__(self):\n        super().__init__(*{sequential})\n"
+        ).line
         == 4
     )
     with pytest.raises(SubmissionError, match="32 scores for 10 classes") as caught:
@@ -368,9 +430,18 @@ def test_an_exit_while_building_is_not_swallowed():
         ("self.fc = nn.LazyLinear(10)", "return self.fc(x.flatten(1))"),
         ("self.größe = nn.Linear(784, 10)", "return self.größe(x.flatten(1))"),
         ("self.fc = nn.Linear(784, 10)", "with torch.no_grad():\n    return self.fc(x.flatten(1))"),
-        ("self.a = self.b = nn.Linear(784, 10)", "return self.a(x.flatten(1)) + self.b(x.flatten(1))"),
-        ("self.fc = nn.Linear(784, 10)", "if self.training:\n    x = F.dropout(x)\nreturn self.fc(x.flatten(1))"),
-        ("self.fc = nn.Linear(784, 10)", "print(x.shape)\nreturn F.log_softmax(self.fc(x.flatten(1)), dim=1)"),
+        (
+            "self.a = self.b = nn.Linear(784, 10)",
+            "return self.a(x.flatten(1)) + self.b(x.flatten(1))",
+        ),
+        (
+            "self.fc = nn.Linear(784, 10)",
+            "if self.training:\n    x = F.dropout(x)\nreturn self.fc(x.flatten(1))",
+        ),
+        (
+            "self.fc = nn.Linear(784, 10)",
+            "print(x.shape)\nreturn F.log_softmax(self.fc(x.flatten(1)), dim=1)",
+        ),
     ],
 )
 def test_honest_habits_are_accepted(init, forward):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.capture.load import Definitions, Missing, load
+from grader.capture.load import Definitions, Missing, read_definitions
 from grader.errors import SubmissionError
 from tests.capture.sources import FILE, net, text
 
@@ -22,7 +22,7 @@ def _as_in_the_child(monkeypatch):
 
 
 def loaded(source: str) -> Definitions:
-    return load(source, FILE)
+    return read_definitions(source, FILE)
 
 
 def left_out(source: str) -> list[tuple[int, str]]:
@@ -52,7 +52,9 @@ def test_an_imported_class_is_not_the_students():
 
 
 def test_a_training_loop_does_not_run_and_is_named():
-    source = text(net() + "model = Net()\nfor epoch in range(3):\n    raise SystemExit('trained')\n")
+    source = text(
+        net() + "model = Net()\nfor epoch in range(3):\n    raise SystemExit('trained')\n"
+    )
     assert left_out(source) == [
         (10, "not needed to build the network"),
         (11, "it does something instead of defining it"),
@@ -128,7 +130,9 @@ def test_an_indented_notebook_command_is_left_out(source):
 
 
 def test_a_notebook_command_goes_on_while_its_lines_end_in_a_backslash():
-    definitions = loaded("!pip install \\\n    torchsummary \\\n    --quiet\nEPOCHS = 3\n!ls \\\n!-l\n")
+    definitions = loaded(
+        "!pip install \\\n    torchsummary \\\n    --quiet\nEPOCHS = 3\n!ls \\\n!-l\n"
+    )
     assert definitions.lines == {"EPOCHS": 4}
     assert [item.line for item in definitions.left_out] == [1, 5]
 
@@ -140,7 +144,9 @@ def test_a_line_that_begins_with_a_percent_sign_may_be_a_formula():
 
 @pytest.mark.parametrize("package", ["tqdm_x", "torchsummary_x", "matplotlib_x.pyplot"])
 def test_a_missing_package_that_the_network_does_not_use_is_no_problem(package):
-    definitions = loaded(text(f"import {package} as package\n" + net() + "def train():\n    package.run(Net())\n"))
+    definitions = loaded(
+        text(f"import {package} as package\n" + net() + "def train():\n    package.run(Net())\n")
+    )
     assert use(definitions)
 
 
@@ -162,7 +168,10 @@ def test_a_sibling_file_is_named():
 
 
 def test_a_sibling_file_of_a_package_is_named():
-    assert "The network uses .blocks" in complaint(text("from .blocks import Block\n" + net("Block()"))).message
+    assert (
+        "The network uses .blocks"
+        in complaint(text("from .blocks import Block\n" + net("Block()"))).message
+    )
 
 
 @pytest.mark.parametrize("source", [net("self.block = Block()"), "class Net(Block):\n    pass\n"])
@@ -173,7 +182,9 @@ def test_what_a_missing_star_import_would_have_brought_is_named(source):
 
 
 def test_a_star_import_that_works_brings_its_names():
-    assert use(loaded("from torch.nn import *\nfrom torch import nn\nclass Net(Module):\n    pass\n"))
+    assert use(
+        loaded("from torch.nn import *\nfrom torch import nn\nclass Net(Module):\n    pass\n")
+    )
 
 
 def test_the_fallback_of_a_try_import_is_taken():
@@ -200,7 +211,9 @@ def test_a_device_that_an_if_decides_is_defined():
     ],
 )
 def test_what_does_something_inside_an_if_is_left_out_and_what_is_defined_there_is_defined(action):
-    source = f"if True:\n    {action}\n    device = 'cpu'\nelse:\n    device = 'cuda'\n    {action}\n"
+    source = (
+        f"if True:\n    {action}\n    device = 'cpu'\nelse:\n    device = 'cuda'\n    {action}\n"
+    )
     definitions = loaded(text(source + net("self.device = device")))
     assert use(definitions).device == "cpu"
     assert [(item.line, item.text, item.reason) for item in definitions.left_out] == [
@@ -212,7 +225,10 @@ def test_an_if_on_one_line_defines_too():
     source = "if False: device = 'cuda'; print('GPU')\nelif True: device = 'cpu'; print('CPU')\n"
     definitions = loaded(source + "class Net:\n    device = device\n")
     assert definitions.names["Net"].device == "cpu"
-    assert [(item.line, item.text) for item in definitions.left_out] == [(1, "print('GPU')"), (2, "print('CPU')")]
+    assert [(item.line, item.text) for item in definitions.left_out] == [
+        (1, "print('GPU')"),
+        (2, "print('CPU')"),
+    ]
 
 
 def test_what_does_something_inside_a_try_is_left_out():
@@ -235,9 +251,13 @@ def test_an_if_inside_an_if_defines_too():
 def test_a_main_guard_is_not_run_although_it_defines():
     guard = 'if __name__ == "submission":\n    width = 8\n'
     for source in (guard, "if True:\n" + indent("depth = 2\n" + guard, "    ")):
-        definitions = loaded(source + "class Net:\n    def __init__(self):\n        self.size = width, depth\n")
+        definitions = loaded(
+            source + "class Net:\n    def __init__(self):\n        self.size = width, depth\n"
+        )
         assert "width" not in definitions.names
-        assert [item.reason for item in definitions.left_out] == ["runs only when the file is the program"]
+        assert [item.reason for item in definitions.left_out] == [
+            "runs only when the file is the program"
+        ]
 
 
 def test_an_import_that_is_raised_again_is_not_in_the_way_where_it_works():
@@ -259,7 +279,13 @@ def test_what_an_if_refuses_to_define_says_why_where_the_network_uses_it():
 
 
 @pytest.mark.parametrize(
-    "change", ["config['width'] = 16", "config.update(width=16)", "config |= {'width': 16}", "config = {'width': 16}"]
+    "change",
+    [
+        "config['width'] = 16",
+        "config.update(width=16)",
+        "config |= {'width': 16}",
+        "config = {'width': 16}",
+    ],
 )
 def test_a_setting_that_is_changed_later_is_changed(change):
     source = f"config = {{'width': 8}}\n{change}\nclass Net:\n    width = config['width']\n"
@@ -307,8 +333,12 @@ def test_a_data_set_is_not_made():
 
 
 def test_what_cannot_be_defined_says_why_when_it_is_used():
-    error = complaint("width = 1 / 0\nclass Net:\n    def __init__(self):\n        self.width = width * 2\n")
-    assert error.message.startswith("width could not be defined: ZeroDivisionError: division by zero.")
+    error = complaint(
+        "width = 1 / 0\nclass Net:\n    def __init__(self):\n        self.width = width * 2\n"
+    )
+    assert error.message.startswith(
+        "width could not be defined: ZeroDivisionError: division by zero."
+    )
     assert error.line == 1
 
 
@@ -320,7 +350,9 @@ def test_definitions_run_once_and_in_order():
 
 
 def test_a_network_at_the_top_level_is_made_anew_each_time_with_what_it_needs():
-    definitions = loaded(text("width = 784\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(width, 10))\n"))
+    definitions = loaded(
+        text("width = 784\nmodel = nn.Sequential(nn.Flatten(), nn.Linear(width, 10))\n")
+    )
     assert "nn" not in definitions.names
     one, other = definitions.instance("model"), definitions.instance("model")
     assert one is not other
@@ -349,7 +381,10 @@ def test_a_network_that_is_moved_or_trained_afterwards_is_not_moved_or_trained()
 def test_a_network_that_is_filled_line_by_line_is_full_each_time(filling):
     definitions = loaded(text(f"model = nn.Sequential()\nmodel.append(nn.Flatten())\n{filling}\n"))
     for _ in range(2):
-        assert [type(layer).__name__ for layer in definitions.instance("model")] == ["Flatten", "Linear"]
+        assert [type(layer).__name__ for layer in definitions.instance("model")] == [
+            "Flatten",
+            "Linear",
+        ]
 
 
 def test_a_tensor_that_a_network_registers_is_there():
@@ -372,7 +407,9 @@ def test_what_fills_an_earlier_network_of_the_same_name_does_not_fill_this_one()
 def drawn(definitions: Definitions, seed: int) -> torch.Tensor:
     """All weights of the top-level `model` under `seed`."""
     torch.manual_seed(seed)
-    return torch.cat([weights.detach().flatten() for weights in definitions.instance("model").parameters()])
+    return torch.cat(
+        [weights.detach().flatten() for weights in definitions.instance("model").parameters()]
+    )
 
 
 @pytest.mark.parametrize(
@@ -410,7 +447,9 @@ def test_a_network_is_made_with_the_values_of_its_line():
 
 
 def test_recipe_settings_are_defined():
-    definitions = loaded("EPOCHS = 5\nrate = 0.1\ndef configure_optimizers(model):\n    return rate\n")
+    definitions = loaded(
+        "EPOCHS = 5\nrate = 0.1\ndef configure_optimizers(model):\n    return rate\n"
+    )
     assert definitions.names["EPOCHS"] == 5
     assert definitions.names["configure_optimizers"](None) == 0.1
 
@@ -421,7 +460,9 @@ def test_a_syntax_error_names_its_line():
     assert caught.value.line == 2
 
 
-@pytest.mark.parametrize("source", ["-" * 100_000 + "1", "(" * 1000, "x = '\0'", "[" * 90 + "]" * 90 + "+" * 30_000])
+@pytest.mark.parametrize(
+    "source", ["-" * 100_000 + "1", "(" * 1000, "x = '\0'", "[" * 90 + "]" * 90 + "+" * 30_000]
+)
 def test_a_source_bomb_is_a_submission_error(source):
     with pytest.raises(SubmissionError):
         loaded(source)
@@ -437,8 +478,22 @@ def test_any_text_loads_or_is_a_submission_error(source):
 @pytest.mark.parametrize(
     "use_it",
     [
-        *(lambda it: it(), lambda it: it.attribute.other(), lambda it: it[0], lambda it: list(it), lambda it: len(it)),
-        *(lambda it: it + 1, lambda it: 2 * it, lambda it: it < 3, bool, int, float, lambda it: range(it)),
+        *(
+            lambda it: it(),
+            lambda it: it.attribute.other(),
+            lambda it: it[0],
+            lambda it: list(it),
+            lambda it: len(it),
+        ),
+        *(
+            lambda it: it + 1,
+            lambda it: 2 * it,
+            lambda it: it < 3,
+            bool,
+            int,
+            float,
+            lambda it: range(it),
+        ),
     ],
 )
 def test_every_use_of_a_stand_in_says_what_is_missing(use_it):
@@ -456,6 +511,6 @@ def test_dataclasses_and_annotations_find_their_module():
 
 
 def test_a_comparison_that_begins_a_line_is_no_notebook_command():
-    found = load("width = (\n    3\n    != 4\n)\nMODEL = width\n", FILE)
+    found = read_definitions("width = (\n    3\n    != 4\n)\nMODEL = width\n", FILE)
     assert found.names["MODEL"] is True
     assert found.left_out == ()

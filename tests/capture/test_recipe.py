@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from grader.capture import recipe
-from grader.capture.load import load
+from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
 from grader.program import Recipe, Run
 from tests.capture.sources import FILE, net, text
@@ -35,10 +35,12 @@ def model() -> nn.Module:
     return nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
 
 
-def read(source: str, network: nn.Module | None = None, natural: str = "cross_entropy", **default: Any) -> Recipe:
+def read(
+    source: str, network: nn.Module | None = None, natural: str = "cross_entropy", **default: Any
+) -> Recipe:
     """The recipe of a file for 50 images: 5 steps of 10 in each of 4 epochs."""
     return recipe.read(
-        load(text(net() + source), FILE),
+        read_definitions(text(net() + source), FILE),
         network or model(),
         default={**DEFAULT, **default},
         train_images=50,
@@ -47,7 +49,9 @@ def read(source: str, network: nn.Module | None = None, natural: str = "cross_en
     )
 
 
-def configured(body: str, before: str = "", arguments: str = "model, steps_per_epoch, epochs") -> str:
+def configured(
+    body: str, before: str = "", arguments: str = "model, steps_per_epoch, epochs"
+) -> str:
     """A file with configure_optimizers in line 10 (where nothing comes before it)."""
     lines = "".join(f"    {line}\n" for line in body.strip().splitlines())
     return f"{before}def configure_optimizers({arguments}):\n{lines}"
@@ -61,7 +65,9 @@ def refusal(source: str, **default: Any) -> SubmissionError:
 
 def scheduled(**options: str) -> str:
     """Lightning's dictionary around `scheduler`, with further options as source text."""
-    inner = ", ".join(f"{name!r}: {value}" for name, value in {"scheduler": "scheduler", **options}.items())
+    inner = ", ".join(
+        f"{name!r}: {value}" for name, value in {"scheduler": "scheduler", **options}.items()
+    )
     return f"return {{'optimizer': optimizer, 'lr_scheduler': {{{inner}}}}}"
 
 
@@ -123,7 +129,11 @@ CASES = [(one, "epoch") for one in EPOCH_SCHEDULERS] + [(one, "step") for one in
 @pytest.mark.parametrize("make", [SGD, ADAM])
 @pytest.mark.parametrize(("scheduler", "interval"), CASES)
 def test_the_schedule_is_what_pytorch_really_sets(make, scheduler, interval):
-    found = read(configured(f"{make}\nreturn optimizer, {scheduler}", "from torch.optim.lr_scheduler import *\n"))
+    found = read(
+        configured(
+            f"{make}\nreturn optimizer, {scheduler}", "from torch.optim.lr_scheduler import *\n"
+        )
+    )
     rates, momenta = stepped(make, scheduler, interval)
     assert expanded(found.schedule.learning_rate[0]) == rates
     assert expanded(found.schedule.momentum[0]) == momenta
@@ -143,7 +153,9 @@ def test_runs_add_up_to_the_steps_and_neighbours_differ(factors):
     (curve,) = read(configured(body)).schedule.learning_rate
     assert sum(run.steps for run in curve) == EPOCHS * STEPS
     assert all(one.value != other.value for one, other in pairwise(curve))
-    assert [run.value for run in curve for _ in range(run.steps // STEPS)] == [0.1 * factor for factor in factors]
+    assert [run.value for run in curve for _ in range(run.steps // STEPS)] == [
+        0.1 * factor for factor in factors
+    ]
 
 
 def test_without_a_scheduler_the_rate_is_one_run():
@@ -169,11 +181,15 @@ SCHEDULER = "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)"
 )
 def test_every_form_of_lightning_is_understood(answer):
     found = read(configured(f"{SGD}\n{SCHEDULER}\nreturn {answer}"))
-    assert [(run.value, run.steps) for run in found.schedule.learning_rate[0]] == [(0.1, 10), (0.1 * 0.1, 10)]
+    assert [(run.value, run.steps) for run in found.schedule.learning_rate[0]] == [
+        (0.1, 10),
+        (0.1 * 0.1, 10),
+    ]
 
 
 @pytest.mark.parametrize(
-    "answer", ["optimizer", "[optimizer]", "[optimizer], []", "optimizer, None", "{'optimizer': optimizer}"]
+    "answer",
+    ["optimizer", "[optimizer]", "[optimizer], []", "optimizer, None", "{'optimizer': optimizer}"],
 )
 def test_an_optimizer_alone_is_understood(answer):
     assert read(configured(f"{SGD}\nreturn {answer}")).schedule.scheduler is None
@@ -193,14 +209,24 @@ def test_an_optimizer_alone_is_understood(answer):
 )
 def test_configure_optimizers_gets_as_much_as_it_takes(arguments):
     name = "net" if "net" in arguments else "model"
-    assert read(configured(f"return torch.optim.SGD({name}.parameters(), lr=0.1)", arguments=arguments))
+    assert read(
+        configured(f"return torch.optim.SGD({name}.parameters(), lr=0.1)", arguments=arguments)
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "settings_given", "expected"),
     [
-        ("SGD", "lr=0.1, nesterov=True, momentum=0.9", {"nesterov": True, "weight_decay": 0, "dampening": 0}),
-        ("Adam", "betas=(0.8, 0.9), amsgrad=True", {"betas": (0.8, 0.9), "amsgrad": True, "eps": 1e-8}),
+        (
+            "SGD",
+            "lr=0.1, nesterov=True, momentum=0.9",
+            {"nesterov": True, "weight_decay": 0, "dampening": 0},
+        ),
+        (
+            "Adam",
+            "betas=(0.8, 0.9), amsgrad=True",
+            {"betas": (0.8, 0.9), "amsgrad": True, "eps": 1e-8},
+        ),
         ("AdamW", "weight_decay=0.5", {"weight_decay": 0.5}),
         ("RMSprop", "alpha=0.5, centered=True", {"alpha": 0.5, "centered": True, "momentum": 0}),
         (
@@ -213,7 +239,9 @@ def test_configure_optimizers_gets_as_much_as_it_takes(arguments):
     ],
 )
 def test_every_optimizer_is_read_with_its_settings(kind, settings_given, expected):
-    found = read(configured(f"return torch.optim.{kind}(model.parameters(), {settings_given})")).optimizer
+    found = read(
+        configured(f"return torch.optim.{kind}(model.parameters(), {settings_given})")
+    ).optimizer
     assert found.name == kind
     assert found.groups[0].settings.items() >= expected.items()
     assert not found.groups[0].settings.keys() & {"lr", "params", "fused", "foreach"}
@@ -237,7 +265,9 @@ return optimizer, torch.optim.lr_scheduler.StepLR(optimizer, 2, gamma=0.5)
 
 
 def test_an_optimizer_without_momentum_has_no_momentum_curve():
-    assert read(configured("return torch.optim.Adagrad(model.parameters())")).schedule.momentum == ()
+    assert (
+        read(configured("return torch.optim.Adagrad(model.parameters())")).schedule.momentum == ()
+    )
 
 
 PLATEAU = "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, {})"
@@ -256,18 +286,32 @@ def test_a_plateau_is_kept_as_its_parameters(settings_given, monitor, mode, foun
     answer = scheduled(monitor=repr(monitor))
     plateau = read(configured(f"{SGD}\n{PLATEAU.format(settings_given)}\n{answer}")).plateau
     assert plateau is not None
-    assert (plateau.monitor, plateau.mode, plateau.patience, plateau.factor) == (found, mode, 2, 0.5)
+    assert (plateau.monitor, plateau.mode, plateau.patience, plateau.factor) == (
+        found,
+        mode,
+        2,
+        0.5,
+    )
     assert plateau.min_lr == (0.0,)
 
 
 def test_what_the_file_does_not_say_comes_from_the_assignment():
-    found = read("", scheduler={"name": "StepLR", "settings": {"step_size": 1, "gamma": 0.5}, "interval": "epoch"})
+    found = read(
+        "",
+        scheduler={
+            "name": "StepLR",
+            "settings": {"step_size": 1, "gamma": 0.5},
+            "interval": "epoch",
+        },
+    )
     assert (found.epochs, found.batch_size, found.steps_per_epoch, found.steps) == (4, 10, 5, 20)
     assert [run.value for run in found.schedule.learning_rate[0]] == [0.1, 0.05, 0.025, 0.0125]
     assert found.defaults == ("epochs", "batch_size", "optimizer", "criterion", "train_transform")
 
 
-@pytest.mark.parametrize(("interval", "name", "runs"), [("step", "OneCycleLR", 20), ("epoch", "CosineAnnealingLR", 4)])
+@pytest.mark.parametrize(
+    ("interval", "name", "runs"), [("step", "OneCycleLR", 20), ("epoch", "CosineAnnealingLR", 4)]
+)
 def test_the_assignments_scheduler_is_as_long_as_the_training(interval, name, runs):
     length = {"max_lr": 0.5} if name == "OneCycleLR" else {}
     found = read("", scheduler={"name": name, "settings": length, "interval": interval})
@@ -278,7 +322,11 @@ def test_what_the_file_says_counts():
     found = read(
         "EPOCHS = 2\nBATCH_SIZE = 16\nGRADIENT_CLIP_NORM = 1\nGRADIENT_CLIP_VALUE = 0.5\nSTOP_AT_ACCURACY = 0.994\n"
     )
-    assert (found.epochs, found.batch_size, found.steps_per_epoch) == (2, 16, 4)  # 16, 16, 16 and 2 images
+    assert (found.epochs, found.batch_size, found.steps_per_epoch) == (
+        2,
+        16,
+        4,
+    )  # 16, 16, 16 and 2 images
     assert (found.clip_norm, found.clip_value, found.stop_at_accuracy) == (1.0, 0.5, 0.994)
     assert "epochs" not in found.defaults
 
@@ -305,7 +353,9 @@ def test_without_a_criterion_the_loss_fits_the_output(natural):
 
 
 def test_a_transform_is_read_as_operations():
-    found = read("from torchvision import transforms\ntrain_transform = transforms.Compose([transforms.ToTensor()])\n")
+    found = read(
+        "from torchvision import transforms\ntrain_transform = transforms.Compose([transforms.ToTensor()])\n"
+    )
     assert [item.name for item in found.augmentations] == ["ToTensor"]
 
 
@@ -324,10 +374,16 @@ REFUSED = [
     ("BATCH_SIZE = 0", "BATCH_SIZE is 0; it must be a whole number from 1 to 50"),
     ("BATCH_SIZE = 51", "BATCH_SIZE is 51; it must be"),
     ("GRADIENT_CLIP_NORM = -1", "GRADIENT_CLIP_NORM is -1; it must be a number above 0"),
-    ("GRADIENT_CLIP_VALUE = float('nan')", "GRADIENT_CLIP_VALUE is nan; it must be a number above 0"),
+    (
+        "GRADIENT_CLIP_VALUE = float('nan')",
+        "GRADIENT_CLIP_VALUE is nan; it must be a number above 0",
+    ),
     ("STOP_AT_ACCURACY = 99.4", "99.4 % is 0.994"),
     ("EPOCHS = 1 / 0", "EPOCHS could not be defined: ZeroDivisionError"),
-    ("criterion = nn.MSELoss()", "criterion is MSELoss(). The grader trains with nn.CrossEntropyLoss"),
+    (
+        "criterion = nn.MSELoss()",
+        "criterion is MSELoss(). The grader trains with nn.CrossEntropyLoss",
+    ),
     ("criterion = lambda output, label: output.sum()", "criterion is <function <lambda>"),
     (
         "criterion = nn.CrossEntropyLoss(reduction='none')",
@@ -355,25 +411,40 @@ REFUSED_PLANS = [
     ("return {'lr': 0.1}", "Return one optimizer"),
     (f"{SGD}\nreturn [optimizer, optimizer], []", "Return one optimizer"),
     (f"{SGD}\nreturn optimizer, [{SCHEDULER[12:]}] * 2", "as its scheduler"),
-    (f"{SGD}\nreturn optimizer, optimizer", "as its scheduler. Use one of torch.optim.lr_scheduler"),
+    (
+        f"{SGD}\nreturn optimizer, optimizer",
+        "as its scheduler. Use one of torch.optim.lr_scheduler",
+    ),
     (f"{SGD}\nreturn optimizer, None, None", "Return one optimizer"),
     (
         "return torch.optim.LBFGS(model.parameters())",
         "uses the optimizer LBFGS. The grader trains with torch.optim's SGD",
     ),
-    ("class Mine(torch.optim.SGD): pass\nreturn Mine(model.parameters(), lr=1)", "uses the optimizer Mine"),
+    (
+        "class Mine(torch.optim.SGD): pass\nreturn Mine(model.parameters(), lr=1)",
+        "uses the optimizer Mine",
+    ),
     (
         "return torch.optim.SGD([torch.zeros(3, 4, requires_grad=True)], lr=1)",
         "a tensor of shape (3, 4) that is no parameter",
     ),
-    ("return torch.optim.SGD(model.parameters(), lr=float('nan'))", "The learning rate is nan in step 1 of training"),
-    ("return torch.optim.SGD(model.parameters(), lr=float('inf'))", "The learning rate is inf in step 1"),
+    (
+        "return torch.optim.SGD(model.parameters(), lr=float('nan'))",
+        "The learning rate is nan in step 1 of training",
+    ),
+    (
+        "return torch.optim.SGD(model.parameters(), lr=float('inf'))",
+        "The learning rate is inf in step 1",
+    ),
     ("return torch.optim.SGD(model.parameters(), lr=1, momentum=float('nan'))", "momentum"),
     (
         "return torch.optim.SGD(model.parameters(), lr=1, weight_decay=float('inf'))",
         "The optimizer's weight_decay is inf",
     ),
-    (f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: 1 - e)", "is -0.1 in step 11"),
+    (
+        f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: 1 - e)",
+        "is -0.1 in step 11",
+    ),
     (
         f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: [1, 1][e])",
         "The scheduler fails after step 10: list index out of range",
@@ -418,7 +489,12 @@ def test_a_plan_that_cannot_be_followed_is_explained_with_its_line(body, message
         ("model, epochs, rate=0.05", "model", None, "epochs"),
         ("net, epochs, steps_per_epoch", "net", "steps_per_epoch", "epochs"),
         ("model, num_epochs, steps", "model", "steps", "num_epochs"),
-        ("network, n_epochs, batches_per_epoch, *rest, **more", "network", "batches_per_epoch", "n_epochs"),
+        (
+            "network, n_epochs, batches_per_epoch, *rest, **more",
+            "network",
+            "batches_per_epoch",
+            "n_epochs",
+        ),
         ("net, steps, rounds", "net", "steps", "rounds"),
         ("net, first, second", "net", "first", "second"),
         ("model, /, epochs=1", "model", None, "epochs"),
@@ -469,15 +545,22 @@ def test_arguments_that_nobody_gives_are_named():
 
 
 def test_the_length_of_a_loader_is_better_taken_as_an_argument():
-    loader = "from torch.optim.lr_scheduler import OneCycleLR\ntrain_loader = open('/nowhere/train')\n"
+    loader = (
+        "from torch.optim.lr_scheduler import OneCycleLR\ntrain_loader = open('/nowhere/train')\n"
+    )
     body = f"{SGD}\nreturn OneCycleLR(optimizer, 0.1, steps_per_epoch=len(train_loader), epochs=4)"
     error = refusal(loader + configured(body))
     assert "train_loader could not be defined: FileNotFoundError" in error.message
-    assert "take it as an argument: configure_optimizers(model, steps_per_epoch, epochs)" in error.message
+    assert (
+        "take it as an argument: configure_optimizers(model, steps_per_epoch, epochs)"
+        in error.message
+    )
 
 
 def test_a_network_without_parameters_is_told_where_they_hide():
-    with pytest.raises(SubmissionError, match=r"nn\.ModuleList or nn\.Sequential for layers, and nn\.ParameterList"):
+    with pytest.raises(
+        SubmissionError, match=r"nn\.ModuleList or nn\.Sequential for layers, and nn\.ParameterList"
+    ):
         read("", nn.Flatten())
 
 
@@ -490,5 +573,8 @@ def test_torch_says_nothing_on_the_way():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert read(
-            configured(f"{SGD}\nreturn optimizer, {EPOCH_SCHEDULERS[0]}", "from torch.optim.lr_scheduler import *\n")
+            configured(
+                f"{SGD}\nreturn optimizer, {EPOCH_SCHEDULERS[0]}",
+                "from torch.optim.lr_scheduler import *\n",
+            )
         )

@@ -17,8 +17,13 @@ def main() -> int:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         runs = [run for found in pool.map(level, (2, 3, 1)) for run in found]
     seconds = time.monotonic() - began
-    lines = [*table.counted(), *(f"| {name} | {value} |" for name, value in table.measured(runs).items())]
-    sys.stdout.write("\n".join([*lines, f"| all of them, two at a time | {seconds:.0f} s |"]) + "\n")
+    lines = [
+        *table.counted(),
+        *(f"| {name} | {value} |" for name, value in table.measured(runs).items()),
+    ]
+    sys.stdout.write(
+        "\n".join([*lines, f"| all of them, two at a time | {seconds:.0f} s |"]) + "\n"
+    )
     return int(any(wrong for _, _, wrong in runs))
 
 

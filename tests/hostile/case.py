@@ -42,12 +42,25 @@ USES_HUGE = "x = x + 0 * self.huge(self.huge.bias)[:10]"
 """In `after` and `end`: 40,200 parameters for a network of 7,450, which is too many."""
 
 
-def net(init: str = "", *, top: str = "", after: str = "", forward: str = "", end: str = "", bottom: str = "") -> str:
+def net(
+    init: str = "",
+    *,
+    top: str = "",
+    after: str = "",
+    forward: str = "",
+    end: str = "",
+    bottom: str = "",
+) -> str:
     """An honest network that also runs what it is given: in its constructor, in its forward pass, around the class."""
-    inside = (textwrap.indent(textwrap.dedent(part).strip("\n"), " " * 8) for part in (init, after, forward, end))
+    inside = (
+        textwrap.indent(textwrap.dedent(part).strip("\n"), " " * 8)
+        for part in (init, after, forward, end)
+    )
     init, after, forward, end = inside
     around = [textwrap.dedent(part).strip("\n") for part in (top, bottom)]
-    return NETWORK.format(init=init, after=after, forward=forward, end=end, top=around[0], bottom=around[1])
+    return NETWORK.format(
+        init=init, after=after, forward=forward, end=end, top=around[0], bottom=around[1]
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,11 +38,13 @@ a child hands over, are graded at one or the other, in turn: grading all twice w
 
 def _in_turn(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     return tuple(
-        replace(case, levels=(BOTH[at % 2],)) if case.levels == BOTH else case for at, case in enumerate(cases)
+        replace(case, levels=(BOTH[at % 2],)) if case.levels == BOTH else case
+        for at, case in enumerate(cases)
     )
 
 
 CASES: dict[str, tuple[Case, ...]] = {
-    name: _in_turn(module.CASES) if name not in OF_THE_SANDBOX else module.CASES for name, module in GROUPS.items()
+    name: _in_turn(module.CASES) if name not in OF_THE_SANDBOX else module.CASES
+    for name, module in GROUPS.items()
 }
 ENTRIES: dict[str, tuple[str, ...]] = {name: module.ENTRIES for name, module in GROUPS.items()}

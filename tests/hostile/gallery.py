@@ -14,7 +14,9 @@ FOLDER = Path(__file__).parents[1] / "gallery"
 def from_gallery(name: str, answers: str, *, levels: tuple[int, ...] = (2, 3)) -> Case:
     """The gallery's file of that name, and what its docstring expects."""
     text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
-    return Case(f"gallery/{name}", answers, text, expected(text), filename=f"{name}.py", levels=levels)
+    return Case(
+        f"gallery/{name}", answers, text, expected(text), filename=f"{name}.py", levels=levels
+    )
 
 
 def expected(text: str) -> Expected:

@@ -20,13 +20,15 @@ from unittest import mock
 from rich.console import Console
 
 from grader import pipeline, submission
+from grader.options import Options
 from grader.render import terminal
 from grader.render.export import RENDERERS
 from grader.render.markdown import ZERO_WIDTH_SPACE
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
-from grader.sandbox import places
-from grader.sandbox.outcome import Limits
+from grader.sandbox import folders
+from grader.sandbox.ending import Limits
+from grader.training.worker.crew import Crew
 from tests.hostile.case import CANARY, Case
 from tests.hostile.cases import files, forged_output, process
 from tests.static_grading import Images, every_check, plain
@@ -77,14 +79,18 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
     timed = Timed(sandbox, Limits(seconds=case.seconds))
     before = traces(sandbox)
     with mock.patch.dict(
-        os.environ, {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()}
+        os.environ,
+        {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()},
     ):
         assignment = every_check()
-        found = submission.discover([file], {assignment.name: assignment}, root=folder, assignment=assignment.name)
+        found = submission.discover(
+            [file], {assignment.name: assignment}, root=folder, assignment=assignment.name
+        )
         if case.swapped:
             file.write_text(case.swapped)
-        options = pipeline.Options(static=True, seeds=case.seeds)
-        report = pipeline.grade(found[0], assignment, IMAGES, options, TrainingProgress(quiet=True), timed)
+        options = Options(static=True, seeds=case.seeds)
+        workshop = pipeline.Workshop(options, IMAGES, timed, Crew())
+        report = pipeline.grade(found[0], assignment, workshop, TrainingProgress(quiet=True))
     report = report.model_copy(update={"checks": plain(report.checks)})
     complaints = {
         "crash": crashed(report),
@@ -93,7 +99,9 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
         "leftover": left(sandbox, before) + changed(canary),
         "output": list(raw(report, everywhere=case.answers in SHOWN_EVERYWHERE)),
     }
-    if report.verdict in (Verdict.PASSED, Verdict.BORDERLINE) and (case.expected.error or case.expected.failed):
+    if report.verdict in (Verdict.PASSED, Verdict.BORDERLINE) and (
+        case.expected.error or case.expected.failed
+    ):
         complaints["false pass"] = ["it passed"]
     return Answer(
         case,
@@ -130,7 +138,11 @@ def placed(case: Case, folder: Path, canary: Path) -> Path:
 def crashed(report: Report) -> list[str]:
     """The grader's own mistakes."""
     found = [report.problem.message] if report.problem and report.problem.fault == "grader" else []
-    return found + [f"{check.name}: {check.detail}" for check in report.checks if check.verdict is Verdict.BROKEN]
+    return found + [
+        f"{check.name}: {check.detail}"
+        for check in report.checks
+        if check.verdict is Verdict.BROKEN
+    ]
 
 
 def late(timed: Timed, case: Case) -> list[str]:
@@ -141,7 +153,9 @@ def late(timed: Timed, case: Case) -> list[str]:
 def wrong(case: Case, report: Report) -> Iterator[str]:
     """Every difference between the report and what is expected."""
     expected = case.expected
-    failed = {check.name for check in report.checks if check.required and check.verdict is Verdict.FAILED}
+    failed = {
+        check.name for check in report.checks if check.required and check.verdict is Verdict.FAILED
+    }
     if (report.problem is not None) != expected.error:
         yield f"problem: {report.problem}"
     if failed != expected.failed:
@@ -174,8 +188,12 @@ def traces(sandbox: Any) -> tuple[frozenset[int], frozenset[str]]:
         folders = [Path(f"/proc/{pid}/root/tmp") for pid in family]
     files: set[str] = set()
     for folder in folders:
-        with contextlib.suppress(OSError):  # another user's process: the box dies with its zygote in any case
-            files |= {str(path) for path in folder.iterdir() if not path.name.startswith("torchinductor_")}
+        with contextlib.suppress(
+            OSError
+        ):  # another user's process: the box dies with its zygote in any case
+            files |= {
+                str(path) for path in folder.iterdir() if not path.name.startswith("torchinductor_")
+            }
     return frozenset(family), frozenset(files)
 
 
@@ -184,7 +202,9 @@ def left(sandbox: Any, before: tuple[frozenset[int], frozenset[str]]) -> list[st
     if getattr(sandbox, "boxed", None) is not None and getattr(sandbox, "_process", None) is None:
         return ["the zygote is gone"]
     for _ in range(20):  # a process that has just been ended may still be reaped
-        processes, files = (after - earlier for after, earlier in zip(traces(sandbox), before, strict=True))
+        processes, files = (
+            after - earlier for after, earlier in zip(traces(sandbox), before, strict=True)
+        )
         if not processes and not files:
             return []
         time.sleep(0.05)
@@ -204,8 +224,10 @@ def descendants(pid: int) -> set[int]:
 def changed(canary: Path) -> list[str]:
     """What was written where nothing may be written."""
     files = {path.name: path.read_text() for path in canary.iterdir()}
-    found = [] if set(files.values()) == {LABELS} and len(files) == 4 else [f"the canary is {files}"]
-    if MARK in (places.PACKAGE / "__init__.py").read_text():
+    found = (
+        [] if set(files.values()) == {LABELS} and len(files) == 4 else [f"the canary is {files}"]
+    )
+    if MARK in (folders.PACKAGE / "__init__.py").read_text():
         found.append("the grader was edited")
     return found
 
@@ -213,13 +235,17 @@ def changed(canary: Path) -> list[str]:
 def raw(report: Report, *, everywhere: bool) -> Iterator[str]:
     """What a terminal, a browser or a CI runner would obey in what is shown and kept; `everywhere`: in all formats."""
     screen = io.StringIO()
-    Console(file=screen, width=100, force_terminal=False, color_system=None).print(terminal.scorecard(report))
+    Console(file=screen, width=100, force_terminal=False, color_system=None).print(
+        terminal.scorecard(report)
+    )
     outputs = {"terminal": screen.getvalue(), "JSON": report.model_dump_json(indent=2)}
     if everywhere:
         outputs |= {name: render([report]) for name, render in RENDERERS.items()}
     for name, text in outputs.items():
         if odd := {
-            ascii(one) for one in set(text) - ALLOWED.get(name, {"\n"}) if unicodedata.category(one) in FORBIDDEN
+            ascii(one)
+            for one in set(text) - ALLOWED.get(name, {"\n"})
+            if unicodedata.category(one) in FORBIDDEN
         }:
             yield f"{name}: {sorted(odd)}"
         if name != "annotations" and re.search(r"^\s*(::|##\[)", text, re.MULTILINE):

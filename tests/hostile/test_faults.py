@@ -18,8 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from grader import grades, report, whole
+from grader import report
 from grader.errors import GraderError, SubmissionError
+from grader.storage import atomic, reports
 from tests import report_examples as examples
 from tests.hostile.run import descendants
 from tests.sandbox.conftest import locked, needs
@@ -107,8 +108,11 @@ def kept(folder: Path) -> list[str]:
 
 
 def test_a_disk_that_is_full_at_20_places_leaves_the_earlier_report(tmp_path):
-    first, second = examples.report(started="2026-01-01T00:00:00+00:00"), examples.report(points=1.0)
-    place = grades.write(first, tmp_path, secret=SECRET)
+    first, second = (
+        examples.report(started="2026-01-01T00:00:00+00:00"),
+        examples.report(points=1.0),
+    )
+    place = reports.write(first, tmp_path, secret=SECRET)
     before, files = place.read_bytes(), kept(tmp_path)
     assert len(before) > MOMENTS
     for moment in range(MOMENTS):
@@ -116,25 +120,29 @@ def test_a_disk_that_is_full_at_20_places_leaves_the_earlier_report(tmp_path):
             files_up_to(len(before) * moment // MOMENTS),
             pytest.raises(GraderError, match=r"cannot be written.*--output"),
         ):
-            grades.write(second, tmp_path, secret=SECRET)
+            reports.write(second, tmp_path, secret=SECRET)
         assert place.read_bytes() == before
         assert kept(tmp_path) == files
-    grades.write(second, tmp_path, secret=SECRET)
+    reports.write(second, tmp_path, secret=SECRET)
     assert report.read(place.read_bytes()).points == 1.0
 
 
 @pytest.mark.parametrize("call", ["open", "fdopen", "fsync", "replace", "mkdir"])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT], ids=errno.errorcode.get)
-def test_whichever_step_of_writing_fails_the_earlier_report_stays(tmp_path, monkeypatch, call, code):
+@pytest.mark.parametrize(
+    "code", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EDQUOT], ids=errno.errorcode.get
+)
+def test_whichever_step_of_writing_fails_the_earlier_report_stays(
+    tmp_path, monkeypatch, call, code
+):
     def fail(*_, **__):
         raise OSError(code, os.strerror(code))
 
     first = examples.report(started="2026-01-01T00:00:00+00:00")
-    place = grades.write(first, tmp_path, secret=SECRET)
+    place = reports.write(first, tmp_path, secret=SECRET)
     before, files = place.read_bytes(), kept(tmp_path)
-    monkeypatch.setattr(Path if call in ("replace", "mkdir") else whole.os, call, fail)
+    monkeypatch.setattr(Path if call in ("replace", "mkdir") else atomic.os, call, fail)
     with pytest.raises(GraderError, match="cannot be written"):
-        grades.write(examples.report(points=1.0), tmp_path, secret=SECRET)
+        reports.write(examples.report(points=1.0), tmp_path, secret=SECRET)
     monkeypatch.undo()
     assert place.read_bytes() == before
     assert kept(tmp_path) == files

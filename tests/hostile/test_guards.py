@@ -106,12 +106,19 @@ def _swap_nodes(document: dict[str, Any]) -> None:
 
 def _two_inputs(document: dict[str, Any]) -> None:
     nodes = document["train"]["nodes"]
-    nodes.insert(1, {**nodes[0], "name": "other", "op": "input", "arguments": [], "shape": ["N", 1, 12, 12]})
+    nodes.insert(
+        1, {**nodes[0], "name": "other", "op": "input", "arguments": [], "shape": ["N", 1, 12, 12]}
+    )
     nodes[0] = {**nodes[1], "name": nodes[0]["name"]}
 
 
 def _another_input(document: dict[str, Any]) -> None:
-    next(node for node in document["train"]["nodes"] if node["op"] == "input")["shape"] = ["N", 3, 12, 12]
+    next(node for node in document["train"]["nodes"] if node["op"] == "input")["shape"] = [
+        "N",
+        3,
+        12,
+        12,
+    ]
 
 
 def _another_weight_shape(document: dict[str, Any]) -> None:
@@ -130,7 +137,11 @@ def _sized(module: ModuleType, **most: int) -> None:
 
 
 GUARDS = (
-    Guard("sandbox/reply.py", "len(frame) < _HEADER or not frame.startswith(MAGIC)", framed(lambda f: b"X" + f[1:])),
+    Guard(
+        "sandbox/reply.py",
+        "len(frame) < _HEADER or not frame.startswith(MAGIC)",
+        framed(lambda f: b"X" + f[1:]),
+    ),
     Guard(
         "sandbox/reply.py",
         "not hmac.compare_digest(head[len(MAGIC) : len(MAGIC) + NONCE_BYTES], nonce)",
@@ -147,25 +158,45 @@ GUARDS = (
         framed(lambda f: f[:-1] + b"X"),
     ),
     Guard("sandbox/strict_json.py", "len(found) != len(pairs)", said(b'{"a": 1, "a": 2}')),
-    Guard("sandbox/strict_json.py", "not all(key.isascii() for key in found)", said('{"ä": 1}'.encode())),
     Guard(
-        "sandbox/strict_json.py", "len(text) > 20 or not -(2**63) <= int(text) < 2**63", said(b"9223372036854775808")
+        "sandbox/strict_json.py",
+        "not all(key.isascii() for key in found)",
+        said('{"ä": 1}'.encode()),
+    ),
+    Guard(
+        "sandbox/strict_json.py",
+        "len(text) > 20 or not -(2**63) <= int(text) < 2**63",
+        said(b"9223372036854775808"),
     ),
     Guard("sandbox/strict_json.py", "not math.isfinite(value)", said(b"1e999")),
-    Guard("sandbox/strict_json.py", "max(_depth(text), default=0) > DEEPEST", said(b"[" * 200 + b"]" * 200)),
     Guard(
-        "sandbox/strict_json.py", '"\\\\u" in text and any(map(_has_surrogate, _strings(value)))', said(b'"\\ud800"')
+        "sandbox/strict_json.py",
+        "max(_depth(text), default=0) > DEEPEST",
+        said(b"[" * 200 + b"]" * 200),
     ),
-    Guard("sandbox/strict_json.py", "len(data) > most_bytes", lambda module: module.read(b"[1]", most_bytes=2)),
+    Guard(
+        "sandbox/strict_json.py",
+        '"\\\\u" in text and any(map(_has_surrogate, _strings(value)))',
+        said(b'"\\ud800"'),
+    ),
+    Guard(
+        "sandbox/strict_json.py",
+        "len(data) > most_bytes",
+        lambda module: module.read(b"[1]", most_bytes=2),
+    ),
     Guard(
         "sandbox/strict_json.py",
         'data.count(b"{") + data.count(b"[") > MOST_CONTAINERS or data.count(b",") > MOST_VALUES',
         said(b"[" + b"[]," * 1_000_001 + b"1]"),
     ),
     Guard("sandbox/weights_file.py", "begin != end", stored({"a": tensor(), "b": tensor()})),
-    Guard("sandbox/weights_file.py", "8 + size + end != len(data)", stored({"a": tensor()}, bytes(9))),
     Guard(
-        "sandbox/weights_file.py", "end - begin != math.prod(shape) * BYTES[dtype]", stored({"a": tensor(shape=[9])})
+        "sandbox/weights_file.py", "8 + size + end != len(data)", stored({"a": tensor()}, bytes(9))
+    ),
+    Guard(
+        "sandbox/weights_file.py",
+        "end - begin != math.prod(shape) * BYTES[dtype]",
+        stored({"a": tensor(shape=[9])}),
     ),
     Guard(
         "sandbox/weights_file.py",
@@ -182,41 +213,67 @@ GUARDS = (
         "not _are_sizes(shape) or len(shape) > MOST_DIMENSIONS",
         stored({"a": tensor(shape=[1] * 99)}),
     ),
-    Guard("sandbox/outcome.py", "problem", lambda module: module.parts(_failed(module), NONCE, module.Limits())),
     Guard(
-        "sandbox/outcome.py",
-        "outcome.stopped or outcome.status is None",
+        "sandbox/ending.py",
+        "problem",
+        lambda module: module.parts(_failed(module), NONCE, module.Limits()),
+    ),
+    Guard(
+        "sandbox/ending.py",
+        "ending.stopped or ending.status is None",
         lambda module: module.parts(
-            module.Outcome(reply.pack([b'{"captured": true}'], NONCE), b"", 0, "time"), NONCE, module.Limits()
+            module.Ending(reply.pack([b'{"captured": true}'], NONCE), b"", 0, "time"),
+            NONCE,
+            module.Limits(),
         ),
     ),
     Guard(
-        "sandbox/capture.py",
+        "intake.py",
         "found.seeds != seeds",
         lambda module: module.checked((PROGRAM.to_json().encode(), VALUES), (7,)),
     ),
     Guard(
-        "sandbox/capture.py",
+        "intake.py",
         "len(parts) != 1 + len(seeds)",
         lambda module: module.checked((PROGRAM.to_json().encode(), VALUES, VALUES), (0,)),
     ),
     Guard(
-        "sandbox/capture.py",
-        "recipe.steps_per_epoch != math.ceil(images / recipe.batch_size) or recipe.steps > assignment.limits.steps",
+        "intake.py",
+        "recipe.steps_per_epoch != steps or recipe.steps > assignment.limits.steps",
         lambda module: module._check_steps(PROGRAM.recipe, ASSIGNMENT, 10),
     ),
-    Guard("program.py", "node.name in seen", changed(lambda d: d["train"]["nodes"].append(d["train"]["nodes"][0]))),
+    Guard(
+        "program.py",
+        "node.name in seen",
+        changed(lambda d: d["train"]["nodes"].append(d["train"]["nodes"][0])),
+    ),
     Guard("program.py", "name not in seen", changed(_swap_nodes)),
     Guard("program.py", "node.shape != (BATCH, *input_shape)", changed(_another_input)),
-    Guard("program.py", "node.shape != weights[str(node.arguments[0])].shape", changed(_another_weight_shape)),
-    Guard("program.py", "output != (BATCH, classes)", changed(lambda d: d.update(classes=9))),
-    Guard("program.py", 'name not in weights or weights[name].kind != "parameter"', changed(_stranger)),
     Guard(
-        "program.py", "sum(run.steps for run in curve) != recipe.steps", changed(lambda d: d["recipe"].update(epochs=7))
+        "program.py",
+        "node.shape != weights[str(node.arguments[0])].shape",
+        changed(_another_weight_shape),
     ),
-    Guard("program.py", "len(weights) != len(self.weights)", changed(lambda d: d["weights"].append(d["weights"][0]))),
-    Guard("network.py", "found > most", lambda module: _sized(module, nodes=1)),
-    Guard("network.py", "pieces > MOST_PIECES", lambda module: module._check_pieces({"sections": 10**6})),
+    Guard("program.py", "output != (BATCH, classes)", changed(lambda d: d.update(classes=9))),
+    Guard(
+        "program.py", 'name not in weights or weights[name].kind != "parameter"', changed(_stranger)
+    ),
+    Guard(
+        "program.py",
+        "sum(run.steps for run in curve) != recipe.steps",
+        changed(lambda d: d["recipe"].update(epochs=7)),
+    ),
+    Guard(
+        "program.py",
+        "len(weights) != len(self.weights)",
+        changed(lambda d: d["weights"].append(d["weights"][0])),
+    ),
+    Guard("intake.py", "found > most", lambda module: _sized(module, nodes=1)),
+    Guard(
+        "network.py",
+        "pieces > MOST_PIECES",
+        lambda module: module._check_pieces({"sections": 10**6}),
+    ),
     Guard(
         "network.py",
         "not isinstance(a, int) or not isinstance(b, int)",
@@ -224,11 +281,15 @@ GUARDS = (
     ),
     Guard("network.py", "abs(result) >= 2**63", lambda module: module._on_sizes(pow)(2, 64)),
     Guard(
-        "network.py",
+        "intake.py",
         "result.numel() > LARGEST_TENSOR",
         lambda module: module._compare(_Huge, torch.empty(1).expand(2**29), 2),
     ),
-    Guard("ops.py", "name not in names", lambda module: module.find("aten.relu.default").bind([1], {"out": 2})),
+    Guard(
+        "ops.py",
+        "name not in names",
+        lambda module: module.find("aten.relu.default").bind([1], {"out": 2}),
+    ),
     Guard("ops.py", "len(arguments) > len(self.parameters)", lambda module: _too_many(module)),
     Guard(
         "ops.py",
@@ -236,7 +297,7 @@ GUARDS = (
         lambda module: module.find("aten.zeros.default").bind([[1]], {"device": "cuda"}),
     ),
     Guard(
-        "workload.py",
+        "intake.py",
         "count > most",
         lambda module: module.check(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
     ),
@@ -244,7 +305,11 @@ GUARDS = (
     Guard("submission.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))),
     Guard("submission.py", "not source.strip()", handed_in(written("a.py", b" "))),
     Guard("submission.py", 'b"\\0" in source', handed_in(written("a.py", b"x\0"))),
-    Guard("submission.py", "source.startswith(codecs.BOM_UTF8)", handed_in(written("a.py", b"\xef\xbb\xbfx"))),
+    Guard(
+        "submission.py",
+        "source.startswith(codecs.BOM_UTF8)",
+        handed_in(written("a.py", b"\xef\xbb\xbfx")),
+    ),
 )
 """Every condition here refuses something; a new one belongs in this list."""
 
@@ -255,14 +320,16 @@ class _Huge:
 
 def _failed(module: ModuleType) -> Any:
     header = b'{"captured": false, "message": "no network", "line": 1}'
-    return module.Outcome(reply.pack([header], NONCE), b"", 0)
+    return module.Ending(reply.pack([header], NONCE), b"", 0)
 
 
 def _too_many(module: ModuleType) -> None:
     module.find("aten.relu.default").bind([1, 2], {})
 
 
-@pytest.mark.parametrize("guard", GUARDS, ids=[f"{guard.file}: {guard.condition[:50]}" for guard in GUARDS])
+@pytest.mark.parametrize(
+    "guard", GUARDS, ids=[f"{guard.file}: {guard.condition[:50]}" for guard in GUARDS]
+)
 def test_without_its_guard_an_attack_gets_through(guard):
     with pytest.raises(REFUSALS):
         guard.attack(loaded(guard.file))

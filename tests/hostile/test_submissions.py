@@ -49,13 +49,23 @@ def own_temporary_folder(tmp_path_factory):
     tempfile.tempdir = before
 
 
-@pytest.mark.parametrize(("case", "level"), [run(case, level) for case in EVERY_CASE for level in case.levels])
-def test_it_gets_the_right_answer_in_time_and_leaves_nothing(case, level, request, tmp_path, own_temporary_folder):
-    sandbox = isolation.Fresh() if level == 1 else request.getfixturevalue("locked" if level == 2 else "boxed")
+@pytest.mark.parametrize(
+    ("case", "level"), [run(case, level) for case in EVERY_CASE for level in case.levels]
+)
+def test_it_gets_the_right_answer_in_time_and_leaves_nothing(
+    case, level, request, tmp_path, own_temporary_folder
+):
+    sandbox = (
+        isolation.Fresh()
+        if level == 1
+        else request.getfixturevalue("locked" if level == 2 else "boxed")
+    )
     before = set(own_temporary_folder.iterdir())
     answer = graded(case, sandbox, tmp_path)
     assert answer.complaints == ()
-    assert {path for path in set(own_temporary_folder.iterdir()) - before if _is_ours(path)} == set()
+    assert {
+        path for path in set(own_temporary_folder.iterdir()) - before if _is_ours(path)
+    } == set()
 
 
 def _is_ours(path: Path) -> bool:

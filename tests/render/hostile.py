@@ -42,9 +42,24 @@ def report_with(texts) -> Report:
     )  # fmt: skip
     run = examples.run(finished=False).model_copy(update={"stopped_because": texts()})
     training = examples.training(
-        run, examples.run(seed=2), dataset=texts(), protocol=texts(), device=texts(), feedback=texts(), score=0.99
+        run,
+        examples.run(seed=2),
+        dataset=texts(),
+        protocol=texts(),
+        device=texts(),
+        feedback=texts(),
+        score=0.99,
     )
-    names = ("grader", "python", "torch", "torchvision", "platform", "processor", "device", "isolation")
+    names = (
+        "grader",
+        "python",
+        "torch",
+        "torchvision",
+        "platform",
+        "processor",
+        "device",
+        "isolation",
+    )
     where = Environment(**{name: texts() for name in (*names, "isolation_reason")}, cores=2)
     return Report(submission=texts(), path=texts(), sha256=texts(), assignment=texts(), assignment_title=texts(),
                   verdict=Verdict.FAILED, points=3, max_points=100, checks=checks,
@@ -59,7 +74,9 @@ def calm() -> Report:
     return report_with(lambda: "word")
 
 
-HOSTILE = st.lists(TEXTS, min_size=1, max_size=8).map(lambda texts: report_with(_taken_in_turn(texts)))
+HOSTILE = st.lists(TEXTS, min_size=1, max_size=8).map(
+    lambda texts: report_with(_taken_in_turn(texts))
+)
 
 
 def _taken_in_turn(texts):

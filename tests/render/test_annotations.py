@@ -9,7 +9,9 @@ from grader.render.annotations import MOST, commands
 from tests import report_examples as examples
 from tests.render import hostile
 
-COMMAND = re.compile(r"::(error|warning) file=([^:,\r\n]*)(,line=\d+)?,title=([^:,\r\n]*)::([^\r\n]*)")
+COMMAND = re.compile(
+    r"::(error|warning) file=([^:,\r\n]*)(,line=\d+)?,title=([^:,\r\n]*)::([^\r\n]*)"
+)
 """What a runner reads: properties end at a comma, a colon or the line."""
 
 
@@ -36,8 +38,13 @@ def test_a_known_trick_in_every_field_changes_nothing(text):
 
 def test_a_hint_with_a_line_is_shown_at_that_line():
     (first, *_) = commands([examples.failed()]).splitlines()
-    path, detail = "assignments/mnist_20k/submissions/model_a.py", "26,202 trainable parameters; the limit is 20,000."
-    assert first.startswith(f"::error file={path},line=21,title=The model is small enough::{detail}%0A")
+    path, detail = (
+        "assignments/mnist_20k/submissions/model_a.py",
+        "26,202 trainable parameters; the limit is 20,000.",
+    )
+    assert first.startswith(
+        f"::error file={path},line=21,title=The model is small enough::{detail}%0A"
+    )
 
 
 def test_percent_signs_and_line_ends_are_escaped():
@@ -46,7 +53,9 @@ def test_percent_signs_and_line_ends_are_escaped():
 
 def test_what_cannot_be_graded_is_an_error_at_its_line():
     (line,) = commands([examples.uncaptured()]).splitlines()
-    assert line.startswith("::error file=assignments/mnist_8k/submissions/bob.py,line=40,title=This submission cannot")
+    assert line.startswith(
+        "::error file=assignments/mnist_8k/submissions/bob.py,line=40,title=This submission cannot"
+    )
 
 
 def test_what_is_not_required_or_too_close_to_call_is_a_warning():

@@ -38,7 +38,9 @@ def test_markdown_on_standard_output_unless_told_otherwise(grades):
 
 def test_a_folder_is_searched_for_reports(grades):
     done = export(grades, "--format", "csv")
-    names = [row["submission"] for row in csv.DictReader(io.StringIO(done.stdout.decode(), newline=""))]
+    names = [
+        row["submission"] for row in csv.DictReader(io.StringIO(done.stdout.decode(), newline=""))
+    ]
     assert names == ["model_a", "alice"]
 
 
@@ -56,7 +58,12 @@ def test_the_xml_on_standard_output_is_well_formed(grades):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"{}", "is no report"), (b"not json", "is no report"), (b"\xff\xfe", "is no report"), (None, "does not exist")],
+    [
+        (b"{}", "is no report"),
+        (b"not json", "is no report"),
+        (b"\xff\xfe", "is no report"),
+        (None, "does not exist"),
+    ],
 )
 def test_what_is_no_report_is_named_and_ends_with_2(tmp_path, content, said):
     file = tmp_path / "model.json"

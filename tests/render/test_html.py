@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from grader.render.escape import printable
+from grader.printable import printable
 from grader.render.html import html
 from tests import report_examples as examples
 from tests.render import hostile
@@ -44,7 +44,9 @@ def test_no_control_character_and_no_order_to_a_runner_gets_through(report):
 @pytest.mark.parametrize("reports", [[examples.passed()], [example() for example in examples.ALL]])
 def test_nothing_is_loaded_run_or_sent(reports):
     shown = page(*reports)
-    assert not {"script", "iframe", "object", "embed", "link", "img", "form", "base"} & {tag for tag, _ in shown.tags}
+    assert not {"script", "iframe", "object", "embed", "link", "img", "form", "base"} & {
+        tag for tag, _ in shown.tags
+    }
     for _, attributes in shown.tags:
         for name, value in attributes:
             assert not name.startswith("on")
@@ -59,7 +61,10 @@ def test_the_policy_allows_the_style_sheet_of_the_page_and_nothing_else():
     (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
-    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert (
+        policy
+        == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
     assert text.index("Content-Security-Policy") < text.index("<style>") < text.index("<body>")
 
 

@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import given, settings
 
-from grader.render.escape import printable
+from grader.printable import printable
 from grader.render.junit import junit
 from tests import report_examples as examples
 from tests.render import hostile
@@ -65,7 +65,9 @@ def test_there_is_one_suite_for_each_submission():
 def test_a_failed_check_says_what_was_measured_and_where_to_change_it():
     found = case(parsed(examples.failed()), "parameter_limit")
     assert found.get("line") == "21"
-    assert found.find("failure").get("message") == "The model is small enough: 26,202, limit < 20,000"
+    assert (
+        found.find("failure").get("message") == "The model is small enough: 26,202, limit < 20,000"
+    )
     assert "model_a.py:21: conv4 alone has 9,248" in found.find("failure").text
 
 
@@ -76,7 +78,9 @@ def test_a_passed_check_has_nothing_in_it():
 def test_a_check_that_is_not_required_never_fails_the_suite():
     root = parsed(examples.passed())
     assert root.get("failures") == "0"
-    assert case(root, "dropout").find("skipped").get("message").startswith("advisory, not required: ")
+    assert (
+        case(root, "dropout").find("skipped").get("message").startswith("advisory, not required: ")
+    )
 
 
 def test_a_broken_check_is_an_error_and_a_skipped_one_is_skipped():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
-from grader.render.escape import printable
+from grader.printable import printable
 from grader.render.markdown import MOST_ROWS, ZERO_WIDTH_SPACE, code, markdown, prose
 from tests import report_examples as examples
 from tests.render import hostile
@@ -101,15 +101,21 @@ def test_verdict_and_points_are_the_heading():
 
 
 def test_a_check_is_a_row_with_measured_limit_and_points():
-    assert "| ✗ | The model is small enough | 26,202 | \\< 20,000 | 0 / 20 |" in markdown([examples.failed()])
+    assert "| ✗ | The model is small enough | 26,202 | \\< 20,000 | 0 / 20 |" in markdown(
+        [examples.failed()]
+    )
 
 
 def test_a_hint_names_file_and_line():
-    assert "  - <code>model\\_a.py:21</code> conv4 alone has 9,248: try 24 channels" in markdown([examples.failed()])
+    assert "  - <code>model\\_a.py:21</code> conv4 alone has 9,248: try 24 channels" in markdown(
+        [examples.failed()]
+    )
 
 
 def test_the_lines_of_a_reason_stay_lines():
-    assert "the limit is 20,000.<br>The convolutions 3 to 5 hold 88 %." in markdown([examples.failed()])
+    assert "the limit is 20,000.<br>The convolutions 3 to 5 hold 88 %." in markdown(
+        [examples.failed()]
+    )
 
 
 def test_the_score_that_counts_is_bold_and_the_best_epoch_marked():

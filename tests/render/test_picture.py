@@ -24,7 +24,9 @@ def test_every_bar_stands_on_the_axis_within_the_chart(correct):
 def test_a_bar_reaches_the_threshold_where_the_accuracy_does(correct):
     chart = drawn(correct)
     for column, count in zip(chart.columns[-1:], correct[-1:], strict=True):
-        assert (column.y <= chart.required) == (count >= 9940) or abs(column.y - chart.required) < 0.11
+        assert (column.y <= chart.required) == (count >= 9940) or abs(
+            column.y - chart.required
+        ) < 0.11
 
 
 def test_an_accuracy_on_the_threshold_is_as_high_as_its_line():
@@ -38,7 +40,12 @@ def test_the_epochs_that_count_are_marked():
 
 
 def test_the_first_the_last_and_every_fifth_epoch_have_a_number():
-    assert [column.label for column in picture(examples.training()).columns if column.label] == ["1", "5", "10", "15"]
+    assert [column.label for column in picture(examples.training()).columns if column.label] == [
+        "1",
+        "5",
+        "10",
+        "15",
+    ]
 
 
 def test_practice_digits_have_no_required_line():
@@ -46,4 +53,7 @@ def test_practice_digits_have_no_required_line():
 
 
 def test_without_an_epoch_there_is_no_chart():
-    assert picture(examples.training(runs=(examples.run(()),), best=None, last=None, last_3=None)) is None
+    assert (
+        picture(examples.training(runs=(examples.run(()),), best=None, last=None, last_3=None))
+        is None
+    )

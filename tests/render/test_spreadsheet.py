@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.render.escape import printable
+from grader.printable import printable
 from grader.render.spreadsheet import cell, spreadsheet
 from tests import report_examples as examples
 from tests.render import hostile
@@ -39,7 +39,9 @@ def test_every_submission_is_one_row_of_the_same_columns_without_a_formula(repor
 def test_a_spreadsheet_that_splits_at_another_character_finds_no_formula_either(delimiter, report):
     # Its reader takes a quote inside of a cell as a character, as spreadsheets do.
     found = rows(report, delimiter=delimiter, quoting=csv.QUOTE_NONE)
-    assert not [text for row in found for text in row if text.strip().strip('"').strip()[:1] in FORMULA]
+    assert not [
+        text for row in found for text in row if text.strip().strip('"').strip()[:1] in FORMULA
+    ]
 
 
 @pytest.mark.parametrize("text", hostile.STRINGS)
@@ -47,7 +49,9 @@ def test_a_known_trick_is_still_readable(text):
     assert cell(text).replace("'", "") == printable(text, 1000).replace("'", "")
 
 
-@pytest.mark.parametrize(("text", "shown"), [("=1+1", "'=1+1"), ("-3", "'-3"), ("a;=1", "a;'=1"), ("conv-1", "conv-1")])
+@pytest.mark.parametrize(
+    ("text", "shown"), [("=1+1", "'=1+1"), ("-3", "'-3"), ("a;=1", "a;'=1"), ("conv-1", "conv-1")]
+)
 def test_an_apostrophe_stands_before_what_would_run(text, shown):
     assert cell(text) == shown
 

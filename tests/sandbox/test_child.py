@@ -13,7 +13,8 @@ import torch
 from grader import network
 from grader.assignment import load
 from grader.errors import SubmissionError
-from grader.sandbox.capture import Captured, capture
+from grader.intake import capture
+from grader.program import Captured
 from grader.sandbox.child import Limits, environment
 from tests.capture.sources import FILE, net, text
 from tests.networks import habits, program_of
@@ -23,7 +24,12 @@ ASSIGNMENT = load(Path(__file__).parents[2] / "assignments" / "mnist_8k")
 
 def captured(source: str, *, seconds: float = 120) -> Captured:
     return capture(
-        text(source).encode(), FILE, ASSIGNMENT, train_images=1000, seeds=(3, 4), limits=Limits(seconds=seconds)
+        text(source).encode(),
+        FILE,
+        ASSIGNMENT,
+        train_images=1000,
+        seeds=(3, 4),
+        limits=Limits(seconds=seconds),
     )
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from grader.errors import SubmissionError
 from grader.sandbox import child, lock
-from grader.sandbox.outcome import Limits
+from grader.sandbox.ending import Limits
 from tests.interrupts import heard
 from tests.sandbox.hostile import network, request
 
@@ -47,12 +47,21 @@ def named(name: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("end", ["", "os._exit(3)", "while True: pass"], ids=["good end", "early end", "no end"])
+@pytest.mark.parametrize(
+    "end", ["", "os._exit(3)", "while True: pass"], ids=["good end", "early end", "no end"]
+)
 def test_no_daemon_outlives_the_run(end):
     name = f"daemon-{len(end)}"
-    expected = pytest.raises(SubmissionError, match=r"status 3|still busy") if end else contextlib.nullcontext()
+    expected = (
+        pytest.raises(SubmissionError, match=r"status 3|still busy")
+        if end
+        else contextlib.nullcontext()
+    )
     with expected:
-        child.run(request(network(DAEMON.format(name=name) + end)), Limits(seconds=8 if "while" in end else 60))
+        child.run(
+            request(network(DAEMON.format(name=name) + end)),
+            Limits(seconds=8 if "while" in end else 60),
+        )
     assert named(name) == []
 
 
@@ -82,7 +91,10 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(end, tmp_path):
     """)
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-c", program], stderr=subprocess.DEVNULL, env=environment, preexec_fn=heard
+        [sys.executable, "-c", program],
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        preexec_fn=heard,
     ) as grader:
         wait_until(lambda: named("endless"))
         grader.send_signal(end)

@@ -11,26 +11,57 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from grader import network
+from grader import intake, network
 from grader.errors import SubmissionError
-from grader.sandbox import capture, outcome, reply
-from grader.sandbox.outcome import Limits, Outcome
+from grader.sandbox import ending, reply
+from grader.sandbox.ending import Ending, Limits
 from tests.sandbox.hostile import network as source
 from tests.sandbox.hostile import request
 
 MANY = 100_000 * (10 if os.environ.get("GRADER_THOROUGH") else 1)
 NONCE = bytes(range(16))
 TOKENS = [
-    *(b"NaN", b"-Infinity", b"1e999", b"9" * 30, b"null", b"true", b"{}", b"[]", b'""', b'"\\ud800"', b"\xff", b"\x00"),
-    *(b'"schema_version":1,', b"[[[[", b"]", b"}", b",", b"-1", b"0.5", b"\xef\xbb\xbf", b"aten.from_file.default"),
-    *(b'"N"', b"4*N", b'{"node":"x"}', b'{"dtype":"float32"}', b"\x1b[31m", "ä".encode(), b"18446744073709551615"),
+    *(
+        b"NaN",
+        b"-Infinity",
+        b"1e999",
+        b"9" * 30,
+        b"null",
+        b"true",
+        b"{}",
+        b"[]",
+        b'""',
+        b'"\\ud800"',
+        b"\xff",
+        b"\x00",
+    ),
+    *(
+        b'"schema_version":1,',
+        b"[[[[",
+        b"]",
+        b"}",
+        b",",
+        b"-1",
+        b"0.5",
+        b"\xef\xbb\xbf",
+        b"aten.from_file.default",
+    ),
+    *(
+        b'"N"',
+        b"4*N",
+        b'{"node":"x"}',
+        b'{"dtype":"float32"}',
+        b"\x1b[31m",
+        "ä".encode(),
+        b"18446744073709551615",
+    ),
 ]
 
 
 @pytest.fixture(scope="module")
 def honest() -> tuple[bytes, bytes]:
     """A Program as JSON, and its weights."""
-    from grader.capture.capture import capture as captured
+    from grader.capture.capture import answer as captured
 
     text, weights = captured(request(source()))
     sys.modules.pop("submission", None)
@@ -75,7 +106,7 @@ def survivors(items: Iterator[bytes], read: Callable[[bytes], object]) -> int:
 
 
 def received(frame: bytes) -> object:
-    return capture.checked(outcome.parts(Outcome(frame, b"", 0), NONCE, Limits()), (0,))
+    return intake.checked(ending.parts(Ending(frame, b"", 0), NONCE, Limits()), (0,))
 
 
 def test_damaged_frames_are_refused(honest):
@@ -97,15 +128,18 @@ def test_replies_that_lie_in_good_frames_are_read_or_refused(honest):
 
 def test_damaged_headers_are_read_or_refused():
     good = json.dumps({"captured": False, "message": "no network", "line": 3}).encode()
-    assert survivors(damaged(good, 3, MANY // 20), lambda item: received(reply.pack([item], NONCE))) == 0
+    assert (
+        survivors(damaged(good, 3, MANY // 20), lambda item: received(reply.pack([item], NONCE)))
+        == 0
+    )
 
 
 def test_damaged_weights_are_read_or_refused(honest):
     text, weights = honest
-    found = capture.checked((text, weights), (0,))
+    found = intake.checked((text, weights), (0,))
 
     def read(item: bytes) -> object:
-        capture.checked_weights(item)
+        intake.checked_weights(item)
         return network.read_values(found, item)
 
     assert survivors(damaged(weights, 4, MANY), read) < MANY // 2

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from grader.errors import GraderError
+from grader.intake import capture
 from grader.sandbox import box, isolation, landlock, lock, probes
-from grader.sandbox.capture import capture
 from grader.sandbox.level import Isolation
 from tests.sandbox.hostile import network
 
@@ -50,7 +50,11 @@ class _Zygote:
 
         if kind == "probes":
             leaks = self.answers.get(self.boxed, set())
-            return (json.dumps({item.name: item.name not in leaks for item in probes.attempts()}).encode(),)
+            return (
+                json.dumps(
+                    {item.name: item.name not in leaks for item in probes.attempts()}
+                ).encode(),
+            )
         if not self.honest:
             raise SubmissionError("the export fails")
         return (b"{}", b"")
@@ -89,7 +93,10 @@ def test_an_open_probe_costs_the_level_and_is_named(machine):
     machine.setattr(_Zygote, "answers", {True: {"fork"}})
     found = isolation.choose().isolation
     assert found.name == "2 self-locked"
-    assert found.reason == f"level 3 boxed: 1 of {len(probes.attempts())} probes were not blocked: fork"
+    assert (
+        found.reason
+        == f"level 3 boxed: 1 of {len(probes.attempts())} probes were not blocked: fork"
+    )
 
 
 def test_a_probe_that_only_level_3_promises_does_not_cost_level_2(machine):
@@ -111,13 +118,17 @@ def test_a_level_that_is_there_satisfies_every_requirement_up_to_it(machine, req
 
 @pytest.mark.parametrize(("most", "require"), [(1, 2), (1, 3), (2, 3)])
 def test_nothing_is_graded_below_the_required_level(machine, most, require):
-    with pytest.raises(GraderError, match=f"cannot grade here: isolation level {require} .* is required"):
+    with pytest.raises(
+        GraderError, match=f"cannot grade here: isolation level {require} .* is required"
+    ):
         isolation.choose(require, most=most)
 
 
 def test_the_refusal_says_why_and_what_to_do(machine):
     machine.setattr(lock, "missing", lambda: "macOS has neither Landlock nor seccomp")
-    with pytest.raises(GraderError, match=r"macOS has neither Landlock nor seccomp\. Grade on Linux"):
+    with pytest.raises(
+        GraderError, match=r"macOS has neither Landlock nor seccomp\. Grade on Linux"
+    ):
         isolation.choose(2)
 
 
@@ -150,7 +161,10 @@ def test_old_landlock_with_too_few_rights_is_told_by_its_probes_not_by_its_numbe
 
 
 def test_both_levels_capture_the_same_program_and_weights(locked, boxed, assignment):
-    ways = [capture(SOURCE, "net.py", assignment, train_images=1000, seeds=(0, 1), sandbox=s) for s in (locked, boxed)]
+    ways = [
+        capture(SOURCE, "net.py", assignment, train_images=1000, seeds=(0, 1), sandbox=s)
+        for s in (locked, boxed)
+    ]
     assert ways[0].program == ways[1].program
     assert ways[0].values == ways[1].values
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.sandbox import box, kernel, landlock, lock, places
+from grader.sandbox import box, folders, kernel, landlock, lock
 
 ROOT = Path(lock.__file__).resolve().parents[2]
 
@@ -27,7 +27,11 @@ for name in {guards!r}:
 {code}
 """
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-I", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
 
@@ -125,12 +129,15 @@ def test_it_works_in_its_own_folder(tmp_path):
 
 
 def test_it_leads_a_session_of_its_own(tmp_path):
-    assert locked("import os\nprint(os.getsid(0) == os.getpid())", "session", folder=tmp_path) == "True"
+    assert (
+        locked("import os\nprint(os.getsid(0) == os.getpid())", "session", folder=tmp_path)
+        == "True"
+    )
 
 
 def test_the_project_folder_is_not_readable_but_the_grader_is():
-    allowed = [Path(path) for path in places.readable()]
-    assert places.PACKAGE in allowed
+    allowed = [Path(path) for path in folders.readable()]
+    assert folders.PACKAGE in allowed
     assert not any(path == ROOT or path in ROOT.parents for path in allowed)
     assert Path.home() not in allowed
 
@@ -153,10 +160,15 @@ def test_a_missing_bubblewrap_is_named(monkeypatch):
 
 def test_a_forbidden_bubblewrap_says_why(monkeypatch, tmp_path):
     forbidden = tmp_path / "bwrap"
-    forbidden.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
+    forbidden.write_text(
+        "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+    )
     forbidden.chmod(0o755)
     monkeypatch.setattr(box, "_program", lambda: str(forbidden))
-    assert box.missing() == "bubblewrap does not work here: bwrap: No permissions to create new namespace"
+    assert (
+        box.missing()
+        == "bubblewrap does not work here: bwrap: No permissions to create new namespace"
+    )
 
 
 def test_a_kernel_without_landlock_is_named(monkeypatch):
@@ -170,7 +182,9 @@ def test_an_unknown_processor_is_named(monkeypatch):
     assert landlock.version() == 0
 
 
-@pytest.mark.parametrize(("platform", "name"), [("darwin", "macOS"), ("win32", "Windows"), ("freebsd14", "freebsd14")])
+@pytest.mark.parametrize(
+    ("platform", "name"), [("darwin", "macOS"), ("win32", "Windows"), ("freebsd14", "freebsd14")]
+)
 def test_other_systems_say_that_they_have_no_locks(monkeypatch, platform, name):
     monkeypatch.setattr(sys, "platform", platform)
     assert lock.missing() == f"{name} has neither Landlock nor seccomp"

@@ -91,11 +91,22 @@ def _seconds(work) -> float:
     return time.perf_counter() - began
 
 
-root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root has this to lose")
+root_only = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root has this to lose"
+)
 
 OPENS = {
-    ("landlock",): {"read a file beside its folder", "read the password file", "write outside its folder"},
-    ("seccomp",): {"start a thread", "open a udp socket", "make a file in memory", "outlive its parent"},
+    ("landlock",): {
+        "read a file beside its folder",
+        "read the password file",
+        "write outside its folder",
+    },
+    ("seccomp",): {
+        "start a thread",
+        "open a udp socket",
+        "make a file in memory",
+        "outlive its parent",
+    },
     ("limits",): {"take 64 gigabytes", "write a large file", "open many files"},
     ("session", "seccomp"): {"leave the session"},
 }
@@ -109,7 +120,9 @@ def test_without_a_guard_its_probes_are_open(locked, guards):
 
 @root_only
 def test_root_can_take_back_only_what_it_has_not_given_up(locked):
-    assert "regain a capability" in opened(isolation.tried(locked, without=["seccomp", "capabilities"]))
+    assert "regain a capability" in opened(
+        isolation.tried(locked, without=["seccomp", "capabilities"])
+    )
     assert "regain a capability" not in opened(isolation.tried(locked, without=["seccomp"]))
 
 
@@ -128,7 +141,11 @@ def test_a_child_that_cannot_be_locked_runs_nothing():
 
 
 def test_a_probe_that_is_not_answered_counts_as_open():
-    assert opened(probes.read(b"")) == opened(probes.read(b"[]")) == {item.name for item in probes.attempts()}
+    assert (
+        opened(probes.read(b""))
+        == opened(probes.read(b"[]"))
+        == {item.name for item in probes.attempts()}
+    )
     assert opened(probes.read(b'{"fork": 1}')) == {item.name for item in probes.attempts()}
     assert "fork" not in opened(probes.read(b'{"fork": true}'))
 

@@ -16,10 +16,15 @@ FRAME = pack([b'{"captured": true}', b"weights"], NONCE)
 
 def framed(payload: bytes) -> bytes:
     """A frame with a right checksum around any payload."""
-    return MAGIC + NONCE + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big") + payload
+    return (
+        MAGIC + NONCE + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big") + payload
+    )
 
 
-@given(st.lists(st.binary(max_size=50), max_size=5), st.binary(min_size=NONCE_BYTES, max_size=NONCE_BYTES))
+@given(
+    st.lists(st.binary(max_size=50), max_size=5),
+    st.binary(min_size=NONCE_BYTES, max_size=NONCE_BYTES),
+)
 def test_parts_come_back_as_they_were(parts, nonce):
     assert unpack(pack(parts, nonce), nonce) == tuple(parts)
 
@@ -55,7 +60,8 @@ def test_a_frame_of_another_run_is_refused():
 
 
 @pytest.mark.parametrize(
-    "payload", [(100).to_bytes(8, "big") + b"short", b"\xff" * 8, (5).to_bytes(8, "big") + b"whole" + b"\x00"]
+    "payload",
+    [(100).to_bytes(8, "big") + b"short", b"\xff" * 8, (5).to_bytes(8, "big") + b"whole" + b"\x00"],
 )
 def test_a_part_longer_than_the_reply_is_refused(payload):
     with pytest.raises(ValueError, match="longer than the reply"):

@@ -92,7 +92,13 @@ def test_only_the_process_itself_may_be_signalled(machine):
     for name in ("kill", "tgkill"):
         call = number(name, machine)
         assert answer(machine, call, OWN) == seccomp.ALLOW
-        for other in (0, 1, OWN - 1, 2**32 - 1, 2**32 - OWN):  # also -1 and -OWN: everybody, and its group
+        for other in (
+            0,
+            1,
+            OWN - 1,
+            2**32 - 1,
+            2**32 - OWN,
+        ):  # also -1 and -OWN: everybody, and its group
             assert answer(machine, call, other) == REFUSED_WITH_EPERM
 
 

@@ -26,7 +26,10 @@ def test_plain_json_is_read_as_python_reads_it(value, ascii_only):
     assert strict_json.read(text.encode()) == json.loads(text)
 
 
-@given(data=st.binary(max_size=60) | st.text('[]{}",:\\u0d8e19-+.NaInfty ', max_size=60).map(str.encode))
+@given(
+    data=st.binary(max_size=60)
+    | st.text('[]{}",:\\u0d8e19-+.NaInfty ', max_size=60).map(str.encode)
+)
 def test_anything_else_is_a_value_error(data):
     try:
         value = strict_json.read(data)
@@ -69,7 +72,9 @@ def test_it_says_what_it_refuses(text, reason):
 def test_the_limits_themselves_are_allowed():
     assert strict_json.read(b"[9223372036854775807, -9223372036854775808]") == [2**63 - 1, -(2**63)]
     assert strict_json.read(b"[" * 100 + b"]" * 100)
-    assert strict_json.read(b'"' + b"[" * 101 + b'"') == "[" * 101  # brackets in a string nest nothing
+    assert (
+        strict_json.read(b'"' + b"[" * 101 + b'"') == "[" * 101
+    )  # brackets in a string nest nothing
 
 
 def test_other_encodings_are_refused():

@@ -27,7 +27,9 @@ arrays = st.dictionaries(
     st.text("abcdefgh._0", min_size=1, max_size=10),
     st.tuples(
         st.lists(st.integers(0, 4), max_size=4),
-        st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_]),
+        st.sampled_from(
+            [np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_]
+        ),
     ).map(lambda item: np.zeros(item[0], item[1])),
     max_size=5,
 )
@@ -42,7 +44,9 @@ def test_whatever_the_library_writes_is_accepted(arrays):
 def test_a_file_that_is_cut_or_continued_is_refused(arrays, cut):
     whole = safetensors.numpy.save(arrays)
     for data in (whole[:-cut], whole + bytes(cut)):
-        with pytest.raises(ValueError, match=r"cut off|JSON|Expecting|overlap|fit|Unterminated|delimiter"):
+        with pytest.raises(
+            ValueError, match=r"cut off|JSON|Expecting|overlap|fit|Unterminated|delimiter"
+        ):
             weights_file.check(data)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from grader.errors import GraderError, SubmissionError
 from grader.sandbox import lock
-from grader.sandbox.outcome import Limits
+from grader.sandbox.ending import Limits
 from tests.interrupts import heard
 from tests.sandbox.conftest import needs
 from tests.sandbox.hostile import network, request
@@ -55,7 +55,14 @@ def test_an_honest_network_is_captured(zygote):
         "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); signal.pause()",
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
     ],
-    ids=["loop", "sleep", "ignores SIGTERM", "stops itself", "blocks signals", "catches everything"],
+    ids=[
+        "loop",
+        "sleep",
+        "ignores SIGTERM",
+        "stops itself",
+        "blocks signals",
+        "catches everything",
+    ],
 )
 def test_what_does_not_end_is_stopped_in_time(zygote, body):
     assert "still busy after 1 s and" in attempt(zygote, body, QUICK)
@@ -94,7 +101,9 @@ def test_a_memory_bomb_is_an_error_that_names_its_line(zygote):
 
 
 def test_a_disk_bomb_is_stopped(zygote):
-    many = "import pathlib\ni = 0\nwhile True:\n    i += 1\n    pathlib.Path(f'f{i}').write_text('x')"
+    many = (
+        "import pathlib\ni = 0\nwhile True:\n    i += 1\n    pathlib.Path(f'f{i}').write_text('x')"
+    )
     assert "wrote more than" in attempt(zygote, many)
     large = "import itertools\nfor i in itertools.count():\n    open(f'f{i}', 'wb').write(bytes(50 * 2**20))"
     message = attempt(zygote, large)
@@ -182,7 +191,9 @@ def test_a_zygote_that_dies_is_an_error_of_ours_and_is_replaced(linux):
         assert len(zygote.run(request(network()))) == 2
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda item: item.name)
+@pytest.mark.parametrize(
+    "end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda item: item.name
+)
 def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(linux, end, tmp_path):
     needs(2)
     program = textwrap.dedent(f"""
@@ -250,7 +261,9 @@ def test_a_zygote_that_was_begun_and_forgotten_leaves_nothing(linux, tmp_path):
         raise SystemExit("no images")
     """)
     environment = os.environ | {"TMPDIR": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, env=environment, check=False
+    )
     wait_until(lambda: not Path(f"/proc/{int(done.stdout)}").exists())
     assert list(tmp_path.iterdir()) == []
 

@@ -43,7 +43,9 @@ class Blocked(Exception):  # noqa: N818 - it is the good outcome
 
 def attack(level: int) -> Callable[[Callable[[Target], None]], Attempt]:
     """Make an Attempt of a function: it goes by the function's name, and promises what the docstring says."""
-    return lambda function: Attempt(function.__name__.replace("_", " "), function.__doc__ or "", level, function)
+    return lambda function: Attempt(
+        function.__name__.replace("_", " "), function.__doc__ or "", level, function
+    )
 
 
 def asked(name: str, *arguments: Any) -> None:

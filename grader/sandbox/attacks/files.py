@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from grader.sandbox import kernel, places
+from grader.sandbox import folders, kernel
 from grader.sandbox.attacks.attempt import Target, attack
 
 
@@ -86,7 +86,7 @@ def write_outside_its_folder(target: Target) -> None:
 @attack(2)
 def write_into_the_grader(_: Target) -> None:
     """No writes outside its folder."""
-    with (places.PACKAGE / "__init__.py").open("r+b"):
+    with (folders.PACKAGE / "__init__.py").open("r+b"):
         pass
 
 

@@ -100,12 +100,19 @@ class Choice:
         """`branch` (B,): the number of the branch."""
         number = uniform((batch,), generator)
         limits = list(accumulate(self.chances))[:-1]
-        branch = sum((number >= limit).long() for limit in limits) + torch.zeros_like(number, dtype=torch.long)
-        return Drawn({"branch": branch}, tuple(chain.draw(batch, generator) for chain in self.branches))
+        branch = sum((number >= limit).long() for limit in limits) + torch.zeros_like(
+            number, dtype=torch.long
+        )
+        return Drawn(
+            {"branch": branch}, tuple(chain.draw(batch, generator) for chain in self.branches)
+        )
 
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """The chosen branch of each image."""
-        results = [chain.apply(images, values) for chain, values in zip(self.branches, drawn.inner, strict=True)]
+        results = [
+            chain.apply(images, values)
+            for chain, values in zip(self.branches, drawn.inner, strict=True)
+        ]
         return _chosen(results, drawn["branch"])
 
 
@@ -124,7 +131,10 @@ class Shuffle:
     def apply(self, images: Tensor, drawn: Drawn) -> Tensor:
         """All parts, in each image's order."""
         for part in drawn["order"].unbind(1):
-            results = [chain.apply(images, values) for chain, values in zip(self.parts, drawn.inner, strict=True)]
+            results = [
+                chain.apply(images, values)
+                for chain, values in zip(self.parts, drawn.inner, strict=True)
+            ]
             images = _chosen(results, part)
         return images
 

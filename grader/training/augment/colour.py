@@ -66,7 +66,9 @@ class ColorJitter(Operation):
         return torch.where(per_image(drawn["contrast_first"]), contrast_first, brightness_first)
 
     def _brighter(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
-        return _blend(images, 0, per_image(drawn["brightness"]), frame) if self.brightness else images
+        return (
+            _blend(images, 0, per_image(drawn["brightness"]), frame) if self.brightness else images
+        )
 
     def _contrasted(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         if not self.contrast:
@@ -102,9 +104,13 @@ class GaussianBlur(Operation):
         """Each image is a group of one convolution, with a kernel of its own."""
         wide, high = self.kernel_size
         across, down = (gaussian(size, drawn["sigma"]) for size in self.kernel_size)
-        kernels = (down[:, :, None] * across[:, None, :]).repeat_interleave(frame.channels, dim=0)[:, None]
+        kernels = (down[:, :, None] * across[:, None, :]).repeat_interleave(frame.channels, dim=0)[
+            :, None
+        ]
         edged = F.pad(images.float(), (wide // 2, wide // 2, high // 2, high // 2), mode="reflect")
-        blurred = F.conv2d(edged.flatten(0, 1)[None], kernels, groups=len(kernels)).view(images.shape)
+        blurred = F.conv2d(edged.flatten(0, 1)[None], kernels, groups=len(kernels)).view(
+            images.shape
+        )
         return blurred if frame.kind == "float" else to_bytes(blurred.round())
 
 

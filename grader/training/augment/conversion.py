@@ -88,7 +88,9 @@ class Normalize(Operation):
     """(value - mean) / std, with one number for all channels or one for each."""
 
     mean: Annotated[tuple[Number, ...], Field(min_length=1, max_length=3)]
-    std: Annotated[tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...], Field(min_length=1, max_length=3)]
+    std: Annotated[
+        tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...], Field(min_length=1, max_length=3)
+    ]
 
     def after(self, frame: Frame) -> Frame:
         """The same frame. Raises SubmissionError before ToTensor, or for another number of channels."""
@@ -122,7 +124,9 @@ class Grayscale(Operation):
     def after(self, frame: Frame) -> Frame:
         """The number of channels asked for. Raises SubmissionError where grey images would become one channel again."""
         if frame.channels > self.num_output_channels:
-            raise SubmissionError("train_transform makes 3 channels of the grey images, then 1 again: leave both out.")
+            raise SubmissionError(
+                "train_transform makes 3 channels of the grey images, then 1 again: leave both out."
+            )
         return Frame(self.num_output_channels, frame.height, frame.width, frame.kind)
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:

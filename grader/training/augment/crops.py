@@ -43,8 +43,17 @@ class CenterCrop(Operation):
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         """Padding puts the odd pixel to the right and below; a crop rounds halves to even."""
-        (height, width), lack_y, lack_x = self.size, self.size[0] - frame.height, self.size[1] - frame.width
-        margins = (max(lack_x, 0) // 2, (max(lack_x, 0) + 1) // 2, max(lack_y, 0) // 2, (max(lack_y, 0) + 1) // 2)
+        (height, width), lack_y, lack_x = (
+            self.size,
+            self.size[0] - frame.height,
+            self.size[1] - frame.width,
+        )
+        margins = (
+            max(lack_x, 0) // 2,
+            (max(lack_x, 0) + 1) // 2,
+            max(lack_y, 0) // 2,
+            (max(lack_y, 0) + 1) // 2,
+        )
         padded = F.pad(images, margins)
         top, left = round(max(-lack_y, 0) / 2), round(max(-lack_x, 0) / 2)
         return padded[..., top : top + height, left : left + width]
@@ -61,7 +70,9 @@ class Pad(Operation):
         """The larger frame. Raises SubmissionError where there is too little image to mirror."""
         left, top, right, bottom = self.padding
         spare = {"reflect": 1, "symmetric": 0}.get(self.padding_mode)
-        if spare is not None and (max(left, right) > frame.width - spare or max(top, bottom) > frame.height - spare):
+        if spare is not None and (
+            max(left, right) > frame.width - spare or max(top, bottom) > frame.height - spare
+        ):
             raise SubmissionError(
                 f"train_transform mirrors {max(self.padding)} pixels of an image of {frame.height} x {frame.width} "
                 f'(padding_mode="{self.padding_mode}"): pad by less.'
@@ -74,8 +85,12 @@ class Pad(Operation):
         if self.padding_mode == "constant":
             fill = pil_fill(self.fill) if frame.kind == "pil" else self.fill
             return F.pad(images, (left, right, top, bottom), value=fill)
-        rows = self._mirrored(torch.arange(-top, frame.height + bottom, device=images.device), frame.height)
-        columns = self._mirrored(torch.arange(-left, frame.width + right, device=images.device), frame.width)
+        rows = self._mirrored(
+            torch.arange(-top, frame.height + bottom, device=images.device), frame.height
+        )
+        columns = self._mirrored(
+            torch.arange(-left, frame.width + right, device=images.device), frame.width
+        )
         return images[..., rows[:, None], columns[None, :]]
 
     def _mirrored(self, index: Tensor, count: int) -> Tensor:
@@ -170,9 +185,13 @@ class RandomErasing(Sometimes):
             )
         return frame
 
-    def choose(self, frame: Frame, batch: int, generator: torch.Generator | None) -> dict[str, Tensor]:
+    def choose(
+        self, frame: Frame, batch: int, generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
         """`top`, `left`, `height`, `width` (B,) in pixels, 0 x 0 where nothing fits; `noise` (B, C, H, W)."""
-        height, width, found = rectangle(frame, batch, generator, scale=self.scale, ratio=self.ratio, tall=True)
+        height, width, found = rectangle(
+            frame, batch, generator, scale=self.scale, ratio=self.ratio, tall=True
+        )
         top = whole(frame.height - height + 1, (batch,), generator)
         left = whole(frame.width - width + 1, (batch,), generator)
         values = {"top": top, "left": left, "height": height * found, "width": width * found}
@@ -183,8 +202,12 @@ class RandomErasing(Sometimes):
 
     def change(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         """Every image erased."""
-        rows = torch.arange(frame.height, device=images.device)[None, None, :, None] - per_image(drawn["top"])
-        columns = torch.arange(frame.width, device=images.device)[None, None, None, :] - per_image(drawn["left"])
+        rows = torch.arange(frame.height, device=images.device)[None, None, :, None] - per_image(
+            drawn["top"]
+        )
+        columns = torch.arange(frame.width, device=images.device)[None, None, None, :] - per_image(
+            drawn["left"]
+        )
         erased = (rows >= 0) & (rows < per_image(drawn["height"])) & (columns >= 0)
         erased = erased & (columns < per_image(drawn["width"]))
         if isinstance(self.value, str):

@@ -45,7 +45,9 @@ class RandomRotation(Operation):
     @classmethod
     def _same_size(cls, expand: bool) -> bool:
         if expand:
-            raise ValueError("with expand=True every image gets another size and they fit in no batch: leave it out")
+            raise ValueError(
+                "with expand=True every image gets another size and they fit in no batch: leave it out"
+            )
         return expand
 
     def draw(self, frame: Frame, batch: int, generator: torch.Generator | None) -> Drawn:
@@ -74,7 +76,9 @@ class RandomAffine(Operation):
     @field_validator("shear")
     @classmethod
     def _ranges(cls, shear: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if shear is not None and any(low > high for low, high in zip(shear[::2], shear[1::2], strict=True)):
+        if shear is not None and any(
+            low > high for low, high in zip(shear[::2], shear[1::2], strict=True)
+        ):
             raise ValueError(f"the ranges in {shear} do not go from small to large")
         return shear
 
@@ -90,7 +94,9 @@ class RandomAffine(Operation):
             "shear_x": shear[0:2],
             "shear_y": shear[2:4],
         }
-        values = {name: uniform((batch,), generator, low, high) for name, (low, high) in ranges.items()}
+        values = {
+            name: uniform((batch,), generator, low, high) for name, (low, high) in ranges.items()
+        }
         return Drawn({**values, "x": values["x"].round(), "y": values["y"].round()})
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
@@ -106,7 +112,9 @@ class RandomPerspective(Sometimes):
     interpolation: Interpolation
     fill: Fill
 
-    def choose(self, frame: Frame, batch: int, generator: torch.Generator | None) -> dict[str, Tensor]:
+    def choose(
+        self, frame: Frame, batch: int, generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
         """`corners` (B, 4, 2): where the corners go, as whole (x, y), clockwise from the top left."""
         reach_x = int(self.distortion_scale * (frame.width // 2)) + 1
         reach_y = int(self.distortion_scale * (frame.height // 2)) + 1
@@ -121,8 +129,12 @@ class RandomPerspective(Sometimes):
         """Every image tilted."""
         found = coefficients(drawn["corners"].double(), frame.width, frame.height)
         if frame.kind == "pil":
-            return sampling.pil_perspective(images, found, interpolation=self.interpolation, fill=self.fill)
-        moved = sampling.tensor_perspective(images.float(), found, interpolation=self.interpolation, fill=self.fill)
+            return sampling.pil_perspective(
+                images, found, interpolation=self.interpolation, fill=self.fill
+            )
+        moved = sampling.tensor_perspective(
+            images.float(), found, interpolation=self.interpolation, fill=self.fill
+        )
         return _back(moved, frame)
 
 
@@ -136,7 +148,9 @@ def inverse_affine(values: dict[str, Tensor], center: tuple[float, float]) -> Te
     c = torch.sin(turn - shear_y) / torch.cos(shear_y)
     d = -c * torch.tan(shear_x) + torch.cos(turn)
     # PIL rounds so, and by it a right angle moves whole pixels to whole pixels.
-    xx, xy, yx, yy = (value.round(decimals=15) for value in (d / scale, -b / scale, -c / scale, a / scale))
+    xx, xy, yx, yy = (
+        value.round(decimals=15) for value in (d / scale, -b / scale, -c / scale, a / scale)
+    )
     back_x, back_y = -center[0] - x, -center[1] - y
     start_x = xx * back_x + xy * back_y + center[0]
     start_y = yx * back_x + yy * back_y + center[1]
@@ -158,7 +172,16 @@ def coefficients(corners: Tensor, width: int, height: int) -> Tensor:
     b, e = (p3 - p0 + h[:, None] * p3).unbind(1)
     c, f = p0.unbind(1)
     bottom = a * e - b * d
-    rows = [e - f * h, c * h - b, b * f - c * e, f * g - d, a - c * g, c * d - a * f, d * h - e * g, b * g - a * h]
+    rows = [
+        e - f * h,
+        c * h - b,
+        b * f - c * e,
+        f * g - d,
+        a - c * g,
+        c * d - a * f,
+        d * h - e * g,
+        b * g - a * h,
+    ]
     scale = torch.stack([value / bottom for value in rows], dim=1)
     across, down = scale[:, 0:3] * (width - 1), scale[:, 3:6] * (height - 1)
     # torchvision hands them on in single precision.
@@ -166,15 +189,24 @@ def coefficients(corners: Tensor, width: int, height: int) -> Tensor:
 
 
 def _move(
-    images: Tensor, frame: Frame, way: RandomRotation | RandomAffine, values: dict[str, Tensor], *, straight: bool
+    images: Tensor,
+    frame: Frame,
+    way: RandomRotation | RandomAffine,
+    values: dict[str, Tensor],
+    *,
+    straight: bool,
 ) -> Tensor:
     middle = (frame.width * 0.5, frame.height * 0.5)
     x, y = way.center or middle
     if frame.kind == "pil":
         matrix = inverse_affine(values, (x, y))
-        return sampling.pil_affine(images, matrix, interpolation=way.interpolation, fill=way.fill, straight=straight)
+        return sampling.pil_affine(
+            images, matrix, interpolation=way.interpolation, fill=way.fill, straight=straight
+        )
     matrix = inverse_affine(values, (x - middle[0], y - middle[1]))
-    moved = sampling.tensor_affine(images.float(), matrix, interpolation=way.interpolation, fill=way.fill)
+    moved = sampling.tensor_affine(
+        images.float(), matrix, interpolation=way.interpolation, fill=way.fill
+    )
     return _back(moved, frame)
 
 

@@ -27,14 +27,18 @@ Kind = Literal["pil", "bytes", "float"]
 def ordered(pair: tuple[float, float]) -> tuple[float, float]:
     """The pair itself. Raises ValueError, which pydantic reports, where the first number is the larger."""
     if pair[0] > pair[1]:
-        raise ValueError(f"the range goes from {pair[0]} to {pair[1]}: write the smaller number first")
+        raise ValueError(
+            f"the range goes from {pair[0]} to {pair[1]}: write the smaller number first"
+        )
     return pair
 
 
 def _one_value(fill: Any) -> Any:
     if isinstance(fill, list | tuple):
         if len(fill) != 1:
-            raise ValueError(f"it has {len(fill)} values, and these images have one channel: write one number")
+            raise ValueError(
+                f"it has {len(fill)} values, and these images have one channel: write one number"
+            )
         return fill[0]
     return fill
 
@@ -99,7 +103,9 @@ def joined(parts: Sequence[Drawn]) -> Drawn:
     if len(parts) == 1:
         return parts[0]
     values = {name: torch.cat([part[name] for part in parts]) for name in parts[0].values}
-    return Drawn(values, tuple(joined(inner) for inner in zip(*(part.inner for part in parts), strict=True)))
+    return Drawn(
+        values, tuple(joined(inner) for inner in zip(*(part.inner for part in parts), strict=True))
+    )
 
 
 class Operation(Data):
@@ -128,7 +134,9 @@ class Sometimes(Operation):
         values = self.choose(frame, batch, generator)
         return Drawn({**values, "applied": uniform((batch,), generator) < self.p})
 
-    def choose(self, frame: Frame, batch: int, generator: torch.Generator | None) -> dict[str, Tensor]:
+    def choose(
+        self, frame: Frame, batch: int, generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
         """What it draws besides `applied`."""
         return {}
 
@@ -141,7 +149,9 @@ class Sometimes(Operation):
         """All images changed."""
 
 
-def uniform(shape: tuple[int, ...], generator: torch.Generator | None, low: float = 0.0, high: float = 1.0) -> Tensor:
+def uniform(
+    shape: tuple[int, ...], generator: torch.Generator | None, low: float = 0.0, high: float = 1.0
+) -> Tensor:
     """Uniform float32 numbers in [low, high)."""
     if generator is None:
         raise GraderError("A pipeline with random augmentations was called without a generator.")

@@ -42,24 +42,34 @@ class Resize(Operation):
 
     def after(self, frame: Frame) -> Frame:
         """The new size. Raises SubmissionError where `max_size` contradicts `size`."""
-        if frame.kind == "bytes" and not self.antialias and self.interpolation in ("bilinear", "bicubic"):
+        if (
+            frame.kind == "bytes"
+            and not self.antialias
+            and self.interpolation in ("bilinear", "bicubic")
+        ):
             raise _no_antialias(self)
         if len(self.size) == 2:
             return frame.resized(*self.size)
         short, long = sorted((frame.height, frame.width))
         new_short, new_long = self.size[0], int(self.size[0] * long / short)
         if self.max_size is not None and self.max_size <= new_short:
-            raise SubmissionError(f"train_transform: Resize.max_size = {self.max_size} must be larger than its size.")
+            raise SubmissionError(
+                f"train_transform: Resize.max_size = {self.max_size} must be larger than its size."
+            )
         if self.max_size is not None and new_long > self.max_size:
             new_short, new_long = int(self.max_size * new_short / new_long), self.max_size
-        return frame.resized(*((new_long, new_short) if frame.width <= frame.height else (new_short, new_long)))
+        return frame.resized(
+            *((new_long, new_short) if frame.width <= frame.height else (new_short, new_long))
+        )
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         """PIL's resize or torch's interpolate; an image that has the size already is left alone."""
         new = self.after(frame)
         if new == frame:
             return images
-        if frame.kind == "float" or (frame.kind == "bytes" and self.interpolation.startswith("nearest")):
+        if frame.kind == "float" or (
+            frame.kind == "bytes" and self.interpolation.startswith("nearest")
+        ):
             return self._interpolate(images, new)
         box = {name: torch.zeros(1, device=images.device) for name in ("top", "left")}
         box["height"], box["width"] = box["top"] + frame.height, box["left"] + frame.width
@@ -94,7 +104,9 @@ class RandomResizedCrop(Operation):
 
     def draw(self, frame: Frame, batch: int, generator: torch.Generator | None) -> Drawn:
         """`top`, `left`, `height`, `width` (B,) of the part; the middle where ten attempts did not fit."""
-        height, width, found = rectangle(frame, batch, generator, scale=self.scale, ratio=self.ratio, tall=False)
+        height, width, found = rectangle(
+            frame, batch, generator, scale=self.scale, ratio=self.ratio, tall=False
+        )
         spare = self._middle(frame)
         height = torch.where(found, height, spare[0])
         width = torch.where(found, width, spare[1])
@@ -123,12 +135,16 @@ class RandomResizedCrop(Operation):
         return frame.height, frame.width
 
 
-def pil_resize(images: Tensor, box: dict[str, Tensor], new: Frame, *, interpolation: Filter) -> Tensor:
+def pil_resize(
+    images: Tensor, box: dict[str, Tensor], new: Frame, *, interpolation: Filter
+) -> Tensor:
     """PIL's `crop(box).resize(size)` of uint8 images; `box` holds top, left, height, width, each (B,) or (1,)."""
     old = Frame(images.shape[1], images.shape[2], images.shape[3])
     if interpolation.startswith("nearest"):
         rows = _nearest(box["top"], box["height"], new.height)
-        return pick(images, rows[:, :, None], _nearest(box["left"], box["width"], new.width)[:, None, :])
+        return pick(
+            images, rows[:, :, None], _nearest(box["left"], box["width"], new.width)[:, None, :]
+        )
     rows, columns = _weights(box, old, new, interpolation=interpolation)
     wide = _rounded(images.double() @ _whole(columns).mT)
     return _rounded((wide.mT @ _whole(rows).mT).mT).to(torch.uint8)
@@ -141,14 +157,18 @@ def _nearest(start: Tensor, length: Tensor, count: int) -> Tensor:
     return start.long()[:, None] + position.floor().long()
 
 
-def _weights(box: dict[str, Tensor], old: Frame, new: Frame, *, interpolation: Filter) -> tuple[Tensor, Tensor]:
+def _weights(
+    box: dict[str, Tensor], old: Frame, new: Frame, *, interpolation: Filter
+) -> tuple[Tensor, Tensor]:
     rows = weights(box["top"], box["height"], old.height, new.height, interpolation=interpolation)
     columns = weights(box["left"], box["width"], old.width, new.width, interpolation=interpolation)
     # One matrix for all images makes one large product; one for each image makes a product for each.
     return (rows[0], columns[0]) if len(rows) == 1 else (rows[:, None], columns[:, None])
 
 
-def weights(start: Tensor, length: Tensor, pixels: int, count: int, *, interpolation: Filter) -> Tensor:
+def weights(
+    start: Tensor, length: Tensor, pixels: int, count: int, *, interpolation: Filter
+) -> Tensor:
     """How much each source pixel gives to each new one: (B, count, pixels) float64.
 
     Only the part [start, start + length) of the `pixels` is read, and averaged where it becomes smaller (antialias).

@@ -24,7 +24,9 @@ def pil_fill(fill: float | None) -> int:
     return min(max(int(fill or 0), 0), 255)
 
 
-def pil_affine(images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None, straight: bool) -> Tensor:
+def pil_affine(
+    images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None, straight: bool
+) -> Tensor:
     """PIL's `Image.transform(size, AFFINE, matrix)` of uint8 images. `straight`: no image is turned or sheared."""
     if interpolation == "nearest":
         # PIL counts in 1/65536 of a pixel, but in doubles where rows stay rows.
@@ -35,7 +37,9 @@ def pil_affine(images: Tensor, matrix: Tensor, *, interpolation: str, fill: floa
     return _pil_bilinear(images, a * x + b * y + c, d * x + e * y + f, fill=pil_fill(fill))
 
 
-def pil_perspective(images: Tensor, coefficients: Tensor, *, interpolation: str, fill: float | None) -> Tensor:
+def pil_perspective(
+    images: Tensor, coefficients: Tensor, *, interpolation: str, fill: float | None
+) -> Tensor:
     """PIL's `Image.transform(size, PERSPECTIVE, coefficients)` of uint8 images."""
     x, y = _centres(images)
     a, b, c, d, e, f, g, h = coefficients[:, :, None, None].unbind(1)
@@ -47,17 +51,23 @@ def pil_perspective(images: Tensor, coefficients: Tensor, *, interpolation: str,
     return _pil_bilinear(images, source_x, source_y, fill=pil_fill(fill))
 
 
-def tensor_affine(images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None) -> Tensor:
+def tensor_affine(
+    images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None
+) -> Tensor:
     """The `affine` of torchvision, for float images; `matrix` counts from the centre of the image."""
     height, width = images.shape[-2:]
     x = torch.linspace((1 - width) * 0.5, (width - 1) * 0.5, width, device=images.device)
     y = torch.linspace((1 - height) * 0.5, (height - 1) * 0.5, height, device=images.device)
     theta = _per_half_size(matrix.view(-1, 2, 3).float(), width, height)
     grid = torch.bmm(_plane(x, y, len(images)), theta)
-    return _grid_sample(images, grid.view(-1, height, width, 2), interpolation=interpolation, fill=fill)
+    return _grid_sample(
+        images, grid.view(-1, height, width, 2), interpolation=interpolation, fill=fill
+    )
 
 
-def tensor_perspective(images: Tensor, coefficients: Tensor, *, interpolation: str, fill: float | None) -> Tensor:
+def tensor_perspective(
+    images: Tensor, coefficients: Tensor, *, interpolation: str, fill: float | None
+) -> Tensor:
     """The `perspective` of torchvision, for float images."""
     height, width = images.shape[-2:]
     x = torch.arange(width, device=images.device) + 0.5
@@ -68,7 +78,9 @@ def tensor_perspective(images: Tensor, coefficients: Tensor, *, interpolation: s
     grid = torch.bmm(plane, theta) / torch.bmm(plane, depth[:, :, None]) - 1
     # A degenerate perspective divides by zero: such pixels lie outside.
     grid = grid.nan_to_num(2, 2, -2)
-    return _grid_sample(images, grid.view(-1, height, width, 2), interpolation=interpolation, fill=fill)
+    return _grid_sample(
+        images, grid.view(-1, height, width, 2), interpolation=interpolation, fill=fill
+    )
 
 
 def _straight(images: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,9 +154,13 @@ def _per_half_size(theta: Tensor, width: int, height: int) -> Tensor:
 
 def _grid_sample(images: Tensor, grid: Tensor, *, interpolation: str, fill: float | None) -> Tensor:
     if fill is None or (fill == 0 and interpolation == "nearest"):
-        return F.grid_sample(images, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
+        return F.grid_sample(
+            images, grid, mode=interpolation, padding_mode="zeros", align_corners=False
+        )
     covered = torch.cat([images, torch.ones_like(images[:, :1])], dim=1)
-    sampled = F.grid_sample(covered, grid, mode=interpolation, padding_mode="zeros", align_corners=False)
+    sampled = F.grid_sample(
+        covered, grid, mode=interpolation, padding_mode="zeros", align_corners=False
+    )
     moved, mask = sampled[:, :-1], sampled[:, -1:]
     if interpolation == "nearest":
         return torch.where(mask < 0.5, fill, moved)

@@ -1,6 +1,5 @@
 """Submissions that read or write what is not theirs, are no files, or have names and bytes that no student types."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 import os
@@ -103,12 +102,21 @@ def twins(folder: Path, content: bytes) -> Path:
 
 def named(filename: str) -> Case:
     """The honest network in a file of that name, whatever the name says when it is printed."""
-    return Case(f"a file named {ascii(filename)[:40]}", NAMES, HONEST, PASSES, filename=filename, levels=(2,))
+    return Case(
+        f"a file named {ascii(filename)[:40]}",
+        NAMES,
+        HONEST,
+        PASSES,
+        filename=filename,
+        levels=(2,),
+    )
 
 
 CASES = (
     Case("labels beside the folder", READS, reads(f"'{CANARY}/labels'"), PASSES),
-    Case("labels through /proc/self/root", READS, reads(f"'/proc/self/root{CANARY}/labels'"), PASSES),
+    Case(
+        "labels through /proc/self/root", READS, reads(f"'/proc/self/root{CANARY}/labels'"), PASSES
+    ),
     Case(
         "labels through a descriptor's folder",
         READS,
@@ -121,11 +129,18 @@ CASES = (
         reads(f"os.symlink('{CANARY}/labels', 'link') or 'link'"),
         PASSES,
     ),
-    Case("labels through torch.load", READS, net(f"try: torch.load('{CANARY}/labels')\nexcept OSError: pass"), PASSES),
+    Case(
+        "labels through torch.load",
+        READS,
+        net(f"try: torch.load('{CANARY}/labels')\nexcept OSError: pass"),
+        PASSES,
+    ),
     Case(
         "labels by ctypes",
         READS,
-        net(f"import ctypes\nif ctypes.CDLL(None).open(b'{CANARY}/labels', 0) >= 0: raise RuntimeError"),
+        net(
+            f"import ctypes\nif ctypes.CDLL(None).open(b'{CANARY}/labels', 0) >= 0: raise RuntimeError"
+        ),
         PASSES,
     ),
     Case(
@@ -148,7 +163,12 @@ CASES = (
     Case("the parent's command line", READS, reads("f'/proc/{os.getppid()}/cmdline'"), PASSES),
     Case("the parent's open files", READS, lists("f'/proc/{os.getppid()}/fd'"), PASSES),
     Case("the grader's key", READS, reads("os.path.expanduser('~root/.cache/grader/key')"), PASSES),
-    Case("labels overwritten", EDITS, writes(f"pathlib.Path('{CANARY}/labels').write_text({MARKED})"), PASSES),
+    Case(
+        "labels overwritten",
+        EDITS,
+        writes(f"pathlib.Path('{CANARY}/labels').write_text({MARKED})"),
+        PASSES,
+    ),
     Case("labels removed", EDITS, writes(f"os.unlink('{CANARY}/labels')"), PASSES),
     Case("labels truncated", EDITS, writes(f"os.truncate('{CANARY}/labels', 0)"), PASSES),
     Case(
@@ -157,7 +177,12 @@ CASES = (
         writes(f"os.replace('{CANARY}/id_rsa', '{CANARY}/train-images-idx3-ubyte')"),
         PASSES,
     ),
-    Case("another submission edited", EDITS, writes(f"open('{CANARY}/other.py', 'a').write({MARKED})"), PASSES),
+    Case(
+        "another submission edited",
+        EDITS,
+        writes(f"open('{CANARY}/other.py', 'a').write({MARKED})"),
+        PASSES,
+    ),
     Case("the grader edited", EDITS, writes(f"open(grader.__file__, 'a').write({MARKED})"), PASSES),
     Case(
         "the grader's checks removed",
@@ -178,12 +203,17 @@ CASES = (
         PASSES,
     ),
     Case(
-        "its own environment", EDITS, net("import os; os.environ.clear(); os.environ['GRADER_DATA'] = '/tmp'"), PASSES
+        "its own environment",
+        EDITS,
+        net("import os; os.environ.clear(); os.environ['GRADER_DATA'] = '/tmp'"),
+        PASSES,
     ),
     Case(
         "its own grader in memory",
         EDITS,
-        net("import sys\nfor name in [n for n in sys.modules if n.startswith('grader.checks')]: del sys.modules[name]"),
+        net(
+            "import sys\nfor name in [n for n in sys.modules if n.startswith('grader.checks')]: del sys.modules[name]"
+        ),
         PASSES,
     ),
     Case(
@@ -194,7 +224,9 @@ CASES = (
         place=symlink,
         levels=EVERYWHERE,
     ),
-    Case("a symlink to the labels", KINDS, HONEST, error("a symbolic link"), place=symlink_to_labels),
+    Case(
+        "a symlink to the labels", KINDS, HONEST, error("a symbolic link"), place=symlink_to_labels
+    ),
     Case("a symlink to itself", KINDS, HONEST, error("a symbolic link"), place=endless_symlink),
     Case("a FIFO", KINDS, HONEST, error("a named pipe"), place=fifo),
     Case("a directory", KINDS, HONEST, error("a folder, not a file"), place=directory),
@@ -238,7 +270,9 @@ CASES = (
         "# coding: utf-7\n# +AAo-raise SystemExit\n" + HONEST,
         error("utf-7.*Save it as UTF-8", line=1),
     ),
-    Case("a cookie of no known encoding", BYTES, "# -*- coding: rot13 -*-\n" + HONEST, error("rot13")),
+    Case(
+        "a cookie of no known encoding", BYTES, "# -*- coding: rot13 -*-\n" + HONEST, error("rot13")
+    ),
     Case("a utf-8 cookie", BYTES, "# -*- coding: utf-8 -*-\n" + HONEST, PASSES),
     Case("lines that end as on Windows", BYTES, HONEST.replace("\n", "\r\n"), PASSES),
     Case("a form feed, tabs and no end of line", BYTES, "\f" + HONEST.strip() + "\n#\tend", PASSES),

@@ -1,6 +1,5 @@
 """Submissions that write the grader's reply themselves, or fill it with what readers of reports obey."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 import textwrap
@@ -86,7 +85,9 @@ CASES = (
     refuses(
         "PASS on every descriptor",
         PASS,
-        net("import os\nfor fd in range(30):\n    try: os.write(fd, b'PASS')\n    except OSError: pass"),
+        net(
+            "import os\nfor fd in range(30):\n    try: os.write(fd, b'PASS')\n    except OSError: pass"
+        ),
         OVERWRITTEN,
     ),
     refuses(
@@ -98,7 +99,9 @@ CASES = (
     Case(
         "PASS at level 1",
         PASS,
-        net("import os\nfor fd in range(3, 30):\n    try: os.write(fd, b'PASS')\n    except OSError: pass"),
+        net(
+            "import os\nfor fd in range(3, 30):\n    try: os.write(fd, b'PASS')\n    except OSError: pass"
+        ),
         error(OVERWRITTEN),
         levels=(1,),
     ),
@@ -110,13 +113,25 @@ CASES = (
     refuses("a reply under another nonce", FRAMES, framed("real(parts, bytes(16))"), OVERWRITTEN),
     refuses("an empty reply", FRAMES, framed("b''"), "early"),
     refuses("a reply of no parts", FRAMES, parted("[]"), OVERWRITTEN),
-    refuses("a reply with weights missing", FRAMES, parted("[header, text, weights[0]]"), "weights for other seeds"),
     refuses(
-        "a reply with weights too many", FRAMES, parted("[header, text, *weights, *weights]"), "weights for other seeds"
+        "a reply with weights missing",
+        FRAMES,
+        parted("[header, text, weights[0]]"),
+        "weights for other seeds",
+    ),
+    refuses(
+        "a reply with weights too many",
+        FRAMES,
+        parted("[header, text, *weights, *weights]"),
+        "weights for other seeds",
     ),
     refuses("parts in another order", FRAMES, parted("[header, weights[0], text, weights[1]]")),
     refuses("weights cut short", FRAMES, parted("[header, text, weights[0][:-4], weights[1]]")),
-    refuses("weights with bytes behind them", FRAMES, parted("[header, text, weights[0] + b'1234', weights[1]]")),
+    refuses(
+        "weights with bytes behind them",
+        FRAMES,
+        parted("[header, text, weights[0] + b'1234', weights[1]]"),
+    ),
     refuses(
         "weights that overlap",
         FRAMES,
@@ -127,21 +142,33 @@ CASES = (
     refuses(
         "a header that says it failed",
         CLAIMS,
-        parted('[b\'{"captured": false, "message": "all checks passed", "line": 1}\', text, *weights]'),
+        parted(
+            '[b\'{"captured": false, "message": "all checks passed", "line": 1}\', text, *weights]'
+        ),
         "all checks passed",
     ),
     refuses(
-        "a header with points", CLAIMS, parted('[b\'{"captured": true, "points": 100}\', text, *weights]'), OVERWRITTEN
+        "a header with points",
+        CLAIMS,
+        parted('[b\'{"captured": true, "points": 100}\', text, *weights]'),
+        OVERWRITTEN,
     ),
     refuses("points in the Program", CLAIMS, edited("d['points'] = 100"), "points"),
-    refuses("a verdict in a node", CLAIMS, edited("d['train']['nodes'][3]['verdict'] = 'passed'"), "verdict"),
+    refuses(
+        "a verdict in a node",
+        CLAIMS,
+        edited("d['train']['nodes'][3]['verdict'] = 'passed'"),
+        "verdict",
+    ),
     refuses("fewer parameters than there are", CLAIMS, edited("d['weights'][0]['shape'] = [1]")),
     refuses("another class count", CLAIMS, edited("d['classes'] = 2"), r"\w"),
     refuses("seeds that were not asked for", CLAIMS, edited("d['seeds'] = [7, 8]"), "other seeds"),
     refuses(
         "a BatchNorm that never runs, in the table of modules",
         CLAIMS,
-        edited("d['train']['nodes'] = [n for n in d['train']['nodes'] if 'batch_norm' not in n['op']]"),
+        edited(
+            "d['train']['nodes'] = [n for n in d['train']['nodes'] if 'batch_norm' not in n['op']]"
+        ),
     ),
     Case(
         "dropout in the table of modules alone",
@@ -173,10 +200,22 @@ CASES = (
     refuses("Infinity", JSON, text("text.replace('0.05', 'Infinity')")),
     refuses("1e999", JSON, text("text.replace('0.05', '1e999')")),
     refuses("a number of 400 digits", JSON, text("text.replace('0.05', '9' * 400)")),
-    refuses("duplicate keys", JSON, text('text.replace(\'"classes":10\', \'"classes":10,"classes":10\')')),
-    refuses("a lone surrogate", JSON, text('text.replace(\'"model":"Net"\', \'"model":"\\\\ud800"\')')),
-    refuses("UTF-16 in the JSON", JSON, parted("[header, text.decode().encode('utf-16'), *weights]")),
-    refuses("a byte order mark in the JSON", JSON, parted("[header, b'\\xef\\xbb\\xbf' + text, *weights]")),
+    refuses(
+        "duplicate keys",
+        JSON,
+        text('text.replace(\'"classes":10\', \'"classes":10,"classes":10\')'),
+    ),
+    refuses(
+        "a lone surrogate", JSON, text('text.replace(\'"model":"Net"\', \'"model":"\\\\ud800"\')')
+    ),
+    refuses(
+        "UTF-16 in the JSON", JSON, parted("[header, text.decode().encode('utf-16'), *weights]")
+    ),
+    refuses(
+        "a byte order mark in the JSON",
+        JSON,
+        parted("[header, b'\\xef\\xbb\\xbf' + text, *weights]"),
+    ),
     refuses("nested 100,000 deep", JSON, parted("[header, b'[' * 100000, *weights]")),
     refuses("not JSON", JSON, parted("[header, b'PASS', *weights]")),
     refuses("a list", JSON, parted("[header, b'[]', *weights]")),
@@ -190,7 +229,10 @@ CASES = (
     Case(
         "escapes in a class's name",
         ESCAPES,
-        net(after="Evil = type('\\x1b[32mPASSED', (nn.ReLU,), {})\nself.evil = Evil()", forward="x = self.evil(x)"),
+        net(
+            after="Evil = type('\\x1b[32mPASSED', (nn.ReLU,), {})\nself.evil = Evil()",
+            forward="x = self.evil(x)",
+        ),
         PASSES,
     ),
     Case(
@@ -214,7 +256,12 @@ CASES = (
         net(bottom="print('\x1b[32mPASSED\x1b[0m')\nfor \u0430 in []: pass"),
         PASSES,
     ),
-    Case("a surrogate in an error", ESCAPES, net("raise RuntimeError('\\ud800 \\udfff')"), error(r"RuntimeError")),
+    Case(
+        "a surrogate in an error",
+        ESCAPES,
+        net("raise RuntimeError('\\ud800 \\udfff')"),
+        error(r"RuntimeError"),
+    ),
     Case(
         "an error of workflow commands",
         COMMANDS,
@@ -227,7 +274,12 @@ CASES = (
         net("print('::set-env name=PATH::/tmp\\n##[error]pwned\\n::add-mask::1')"),
         PASSES,
     ),
-    Case("HTML in an error", MARKUP, net("raise RuntimeError('<script>alert(1)</script>')"), error("<script>")),
+    Case(
+        "HTML in an error",
+        MARKUP,
+        net("raise RuntimeError('<script>alert(1)</script>')"),
+        error("<script>"),
+    ),
     Case(
         "HTML in a class's name",
         MARKUP,
@@ -271,10 +323,14 @@ CASES = (
             "[header, text, *[(lambda f: (__import__('torch').save({'a': 1}, f), f.getvalue())[1])(__import__('io').BytesIO()) for _ in weights]]"
         ),
     ),
-    refuses("a zip as the Program", PICKLE, parted("[header, b'PK\\x03\\x04' + bytes(100), *weights]")),
+    refuses(
+        "a zip as the Program", PICKLE, parted("[header, b'PK\\x03\\x04' + bytes(100), *weights]")
+    ),
     refuses(
         "a pickle that runs when it is read",
         PICKLE,
-        parted("[header, text, *[b'cos\\nsystem\\n(S\\'touch hostile-mark\\'\\ntR.' for _ in weights]]"),
+        parted(
+            "[header, text, *[b'cos\\nsystem\\n(S\\'touch hostile-mark\\'\\ntR.' for _ in weights]]"
+        ),
     ),
 )

@@ -29,14 +29,39 @@ EDIT = f"open('{CANARY}/labels', 'w').write('hostile-mark')\n"
 
 def with_addopts(value: str) -> Case:
     """A network that is too large, graded where PYTEST_ADDOPTS says this."""
-    return Case(f"PYTEST_ADDOPTS={value}", ADDOPTS, TOO_LARGE, STILL_FAILS, environment={"PYTEST_ADDOPTS": value})
+    return Case(
+        f"PYTEST_ADDOPTS={value}",
+        ADDOPTS,
+        TOO_LARGE,
+        STILL_FAILS,
+        environment={"PYTEST_ADDOPTS": value},
+    )
 
 
 CASES = (
-    Case("a conftest.py beside it", CONFTEST, TOO_LARGE, STILL_FAILS, beside={"conftest.py": EDIT + ALL_PASS}),
-    Case("a conftest.py above it", CONFTEST, TOO_LARGE, STILL_FAILS, beside={"../conftest.py": EDIT + ALL_PASS}),
-    Case("a conftest.py in the child", CONFTEST, net("open('conftest.py', 'w').write('1 / 0')"), PASSES),
-    Case("a submission called conftest.py", CONFTEST, TOO_LARGE, STILL_FAILS, filename="conftest.py"),
+    Case(
+        "a conftest.py beside it",
+        CONFTEST,
+        TOO_LARGE,
+        STILL_FAILS,
+        beside={"conftest.py": EDIT + ALL_PASS},
+    ),
+    Case(
+        "a conftest.py above it",
+        CONFTEST,
+        TOO_LARGE,
+        STILL_FAILS,
+        beside={"../conftest.py": EDIT + ALL_PASS},
+    ),
+    Case(
+        "a conftest.py in the child",
+        CONFTEST,
+        net("open('conftest.py', 'w').write('1 / 0')"),
+        PASSES,
+    ),
+    Case(
+        "a submission called conftest.py", CONFTEST, TOO_LARGE, STILL_FAILS, filename="conftest.py"
+    ),
     Case(
         "a submission called test_net.py",
         CONFTEST,
@@ -73,7 +98,12 @@ CASES = (
         beside={"hostile.py": EDIT + ALL_PASS},
         environment={"PYTEST_PLUGINS": "hostile"},
     ),
-    Case("pytest replaced in the child", PLUGIN, net("import sys; sys.modules['pytest'] = sys"), PASSES),
+    Case(
+        "pytest replaced in the child",
+        PLUGIN,
+        net("import sys; sys.modules['pytest'] = sys"),
+        PASSES,
+    ),
     with_addopts("--collect-only"),
     with_addopts("-k nothing"),
     with_addopts("-p no:python"),

@@ -1,6 +1,5 @@
 """Submissions that are as they should be, however unusual, and must not be punished."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import EVERYWHERE, PASSES, Case, flagged, net
@@ -17,7 +16,19 @@ GROUP_NORM = "GroupNorm networks where BatchNorm is not required"
 SCORES = "log_softmax or logits"
 NO_RECIPE = "no recipe at all"
 FIXED = "fixed kernels that are no learned weights"
-ENTRIES = (GAP, FUNCTIONAL, SHARED, RESIDUAL, DEPTHWISE, DILATED, GATE, GROUP_NORM, SCORES, NO_RECIPE, FIXED)
+ENTRIES = (
+    GAP,
+    FUNCTIONAL,
+    SHARED,
+    RESIDUAL,
+    DEPTHWISE,
+    DILATED,
+    GATE,
+    GROUP_NORM,
+    SCORES,
+    NO_RECIPE,
+    FIXED,
+)
 
 TRAINABLE = "parameters are trainable"
 GABOR = """
@@ -79,7 +90,10 @@ CASES = (
     from_gallery("dilated_residual", DILATED),
     from_gallery("squeeze_excite_with_gap", GATE),
     Case(
-        "GroupNorm beside a BatchNorm", GROUP_NORM, net(after="self.group = nn.GroupNorm(4, 16)", end="x = x"), PASSES
+        "GroupNorm beside a BatchNorm",
+        GROUP_NORM,
+        net(after="self.group = nn.GroupNorm(4, 16)", end="x = x"),
+        PASSES,
     ),
     from_gallery("log_softmax", SCORES),
     from_gallery("honest_recipe", SCORES),
@@ -111,12 +125,18 @@ CASES = (
         ),
         PASSES,
     ),
-    Case("a small start around one", NO_RECIPE, net(after="nn.init.normal_(self.norm.weight, 1.0, 0.02)"), PASSES),
+    Case(
+        "a small start around one",
+        NO_RECIPE,
+        net(after="nn.init.normal_(self.norm.weight, 1.0, 0.02)"),
+        PASSES,
+    ),
     Case(
         "a bank of eight Gabor filters",
         FIXED,
         net(
-            after=GABOR + "self.stem = nn.Conv2d(8, 8, 5, padding=2)", forward="x = F.conv2d(x, self.gabor, padding=3)"
+            after=GABOR + "self.stem = nn.Conv2d(8, 8, 5, padding=2)",
+            forward="x = F.conv2d(x, self.gabor, padding=3)",
         ),
         flagged(TRAINABLE),
     ),
@@ -129,8 +149,18 @@ CASES = (
         ),
         flagged(TRAINABLE),
     ),
-    Case("positions as sines", FIXED, net(after=POSITIONS, forward=WITH_POSITIONS), flagged(TRAINABLE)),
-    Case("a Gaussian window", FIXED, net(after=GAUSS, forward="x = x * self.window"), flagged(TRAINABLE)),
+    Case(
+        "positions as sines",
+        FIXED,
+        net(after=POSITIONS, forward=WITH_POSITIONS),
+        flagged(TRAINABLE),
+    ),
+    Case(
+        "a Gaussian window",
+        FIXED,
+        net(after=GAUSS, forward="x = x * self.window"),
+        flagged(TRAINABLE),
+    ),
     Case(
         "the coordinates of every pixel",
         FIXED,

@@ -1,6 +1,5 @@
 """Submissions that shadow, replace or miss modules, lie about themselves, or do their homework while imported."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import CANARY, EVERYWHERE, HUGE, PASSES, USES_HUGE, Case, error, fails, net
@@ -18,7 +17,9 @@ ENTRIES = (SHADOWS, STARTUP, FAKES, LIES, AT_IMPORT, SIBLINGS, SEVERAL)
 BOOM = "raise SystemExit('shadowed')"
 EDIT = f"open('{CANARY}/labels', 'w').write('hostile-mark')"
 TOO_MANY = "47,650 parameters"
-NEVER_EVALUATES = fails("dropout", "independent_samples", "parameter_limit", words=TOO_MANY, flagged=True)
+NEVER_EVALUATES = fails(
+    "dropout", "independent_samples", "parameter_limit", words=TOO_MANY, flagged=True
+)
 
 
 def lying(methods: str) -> str:
@@ -29,7 +30,13 @@ def lying(methods: str) -> str:
 
 CASES = (
     *(
-        Case(f"a {name}.py beside it", SHADOWS, net(top=f"import {name}"), PASSES, beside={f"{name}.py": BOOM})
+        Case(
+            f"a {name}.py beside it",
+            SHADOWS,
+            net(top=f"import {name}"),
+            PASSES,
+            beside={f"{name}.py": BOOM},
+        )
         for name in ("json", "timeit", "random")
     ),
     Case(
@@ -39,13 +46,23 @@ CASES = (
         PASSES,
         beside={"torch.py": BOOM, "grader.py": BOOM, "torch/__init__.py": BOOM},
     ),
-    Case("a safetensors folder beside it", SHADOWS, net(), PASSES, beside={"safetensors/__init__.py": EDIT}),
+    Case(
+        "a safetensors folder beside it",
+        SHADOWS,
+        net(),
+        PASSES,
+        beside={"safetensors/__init__.py": EDIT},
+    ),
     Case(
         "sitecustomize beside it",
         STARTUP,
         net(),
         PASSES,
-        beside={"sitecustomize.py": EDIT, "usercustomize.py": EDIT, "hostile.pth": f"import os; {EDIT}"},
+        beside={
+            "sitecustomize.py": EDIT,
+            "usercustomize.py": EDIT,
+            "hostile.pth": f"import os; {EDIT}",
+        },
         levels=EVERYWHERE,
     ),
     Case(
@@ -54,7 +71,10 @@ CASES = (
         net(),
         PASSES,
         beside={"sitecustomize.py": EDIT, "start.py": EDIT},
-        environment={"PYTHONSTARTUP": f"{CANARY}/../submissions/start.py", "PYTHONPATH": f"{CANARY}/../submissions"},
+        environment={
+            "PYTHONSTARTUP": f"{CANARY}/../submissions/start.py",
+            "PYTHONPATH": f"{CANARY}/../submissions",
+        },
         levels=EVERYWHERE,
     ),
     Case(
@@ -70,9 +90,16 @@ CASES = (
         net("import sys, types; sys.modules['grader.program'] = types.ModuleType('program')"),
         PASSES,
     ),
-    Case("no safetensors", FAKES, net("import sys; sys.modules['safetensors.torch'] = None"), PASSES),
+    Case(
+        "no safetensors", FAKES, net("import sys; sys.modules['safetensors.torch'] = None"), PASSES
+    ),
     Case("no modules at all", FAKES, net("import sys; sys.modules.clear()"), error(r"\w")),
-    Case("a torch.export of its own", FAKES, net("import sys; sys.modules['torch.export'] = sys"), PASSES),
+    Case(
+        "a torch.export of its own",
+        FAKES,
+        net("import sys; sys.modules['torch.export'] = sys"),
+        PASSES,
+    ),
     Case(
         "an import hook",
         FAKES,
@@ -81,7 +108,12 @@ CASES = (
         ),
         PASSES,
     ),
-    Case("too many parameters", LIES, net(after=HUGE, end=USES_HUGE), fails("parameter_limit", words=TOO_MANY)),
+    Case(
+        "too many parameters",
+        LIES,
+        net(after=HUGE, end=USES_HUGE),
+        fails("parameter_limit", words=TOO_MANY),
+    ),
     Case(
         "parameters() gives none",
         LIES,
@@ -140,7 +172,12 @@ CASES = (
         lying("def state_dict(self, *a, **k): return {}"),
         fails("parameter_limit", words=TOO_MANY),
     ),
-    Case("train() does nothing", LIES, lying("def train(self, mode=True): return self"), NEVER_EVALUATES),
+    Case(
+        "train() does nothing",
+        LIES,
+        lying("def train(self, mode=True): return self"),
+        NEVER_EVALUATES,
+    ),
     Case(
         "numel() of a Parameter subclass is 0",
         LIES,
@@ -169,7 +206,10 @@ CASES = (
     Case(
         "a download that the network needs",
         AT_IMPORT,
-        net("len(DATA)", top="import urllib.request\nDATA = urllib.request.urlopen('http://127.0.0.1:9/x').read()"),
+        net(
+            "len(DATA)",
+            top="import urllib.request\nDATA = urllib.request.urlopen('http://127.0.0.1:9/x').read()",
+        ),
         error("DATA could not be defined: URLError"),
     ),
     Case(
@@ -198,7 +238,12 @@ CASES = (
     from_gallery("several_networks_with_model", SEVERAL),
     from_gallery("required_arguments", SEVERAL),
     from_gallery("factory_function", SEVERAL),
-    Case("MODEL names nothing", SEVERAL, net(bottom="MODEL = 'Other'"), error('MODEL is "Other".*Net')),
+    Case(
+        "MODEL names nothing",
+        SEVERAL,
+        net(bottom="MODEL = 'Other'"),
+        error('MODEL is "Other".*Net'),
+    ),
     Case("no class", SEVERAL, "x = 1\n", error("defines no nn.Module")),
     Case(
         "two hundred classes",

@@ -1,6 +1,5 @@
 """Submissions that cheat with the network itself: learned before, counted too low, another one when it is judged."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import EVERYWHERE, HUGE, PASSES, USES_HUGE, Case, error, fails, flagged, net
@@ -24,7 +23,18 @@ SHAPE = "wrong output shape or kind"
 INFLATED = "FLOPs or epochs inflated inside forward"
 RECIPE = "a hostile recipe"
 ENTRIES = (
-    *(INITIAL, BUFFERS, KNOWS, UNREGISTERED, FROZEN, SHARED, PACKING, TWO_FACED, DROPOUT, BATCH_STATISTICS),
+    *(
+        INITIAL,
+        BUFFERS,
+        KNOWS,
+        UNREGISTERED,
+        FROZEN,
+        SHARED,
+        PACKING,
+        TWO_FACED,
+        DROPOUT,
+        BATCH_STATISTICS,
+    ),
     *(ACROSS, STATE, NOT_FINITE, SHAPE, INFLATED, RECIPE),
 )
 
@@ -38,7 +48,9 @@ BY_CHANCE = fails("independent_samples", words="differs each time")
 
 def optimized(code: str, top: str = "") -> str:
     """A network with this configure_optimizers."""
-    return net(bottom=f"{top}\ndef configure_optimizers(model, epochs=1, steps_per_epoch=1):\n    {code}\n")
+    return net(
+        bottom=f"{top}\ndef configure_optimizers(model, epochs=1, steps_per_epoch=1):\n    {code}\n"
+    )
 
 
 CASES = (
@@ -64,7 +76,10 @@ CASES = (
     Case(
         "learned weights in a frozen parameter",
         INITIAL,
-        net(after=f"{LEARNED}\nself.learned = nn.Parameter(learned, requires_grad=False)", forward=KERNEL),
+        net(
+            after=f"{LEARNED}\nself.learned = nn.Parameter(learned, requires_grad=False)",
+            forward=KERNEL,
+        ),
         fails("untrained", words=KNOWLEDGE, flagged=True),
     ),
     Case(
@@ -90,7 +105,10 @@ CASES = (
     Case(
         "learned weights of 4 bits",
         BUFFERS,
-        net(after=f"{LEARNED}\nself.register_buffer('learned', (learned * 3).round().clamp(-7, 8))", forward=KERNEL),
+        net(
+            after=f"{LEARNED}\nself.register_buffer('learned', (learned * 3).round().clamp(-7, 8))",
+            forward=KERNEL,
+        ),
         fails("untrained", words=KNOWLEDGE, flagged=True),
     ),
     Case(
@@ -110,7 +128,9 @@ CASES = (
             after=f"{LEARNED}\nfor i in range(4): self.register_buffer(f'l{{i}}', learned[4 * i:4 * i + 4].clone())".replace(
                 "{{i}}", "{i}"
             ),
-            forward=KERNEL.replace("self.learned", "torch.cat([self.l0, self.l1, self.l2, self.l3])"),
+            forward=KERNEL.replace(
+                "self.learned", "torch.cat([self.l0, self.l1, self.l2, self.l3])"
+            ),
         ),
         fails("untrained", words=KNOWLEDGE, flagged=True),
     ),
@@ -132,13 +152,18 @@ CASES = (
         ),
         fails("untrained", words=KNOWLEDGE),
     ),
-    Case("a classifier in a table", KNOWS, net(after="import sklearn.datasets", end="x = x"), PASSES),
+    Case(
+        "a classifier in a table", KNOWS, net(after="import sklearn.datasets", end="x = x"), PASSES
+    ),
     from_gallery("weights_in_a_list", UNREGISTERED),
     from_gallery("weights_hidden_beyond_the_limit", UNREGISTERED),
     Case(
         "parameters in a dictionary",
         UNREGISTERED,
-        net(after="self.loose = {'w': nn.Parameter(torch.randn(8))}", forward="x = x * self.loose['w'][0]"),
+        net(
+            after="self.loose = {'w': nn.Parameter(torch.randn(8))}",
+            forward="x = x * self.loose['w'][0]",
+        ),
         fails("parameter_limit", words="nn.ParameterList", flagged=True),
     ),
     Case(
@@ -175,7 +200,10 @@ CASES = (
     Case(
         "complex numbers",
         PACKING,
-        net(after="self.c = nn.Parameter(torch.randn(8, dtype=torch.complex64))", end="x = x + self.c.real.sum()"),
+        net(
+            after="self.c = nn.Parameter(torch.randn(8, dtype=torch.complex64))",
+            end="x = x + self.c.real.sum()",
+        ),
         error(r"complex64|not one that the grader accepts|does not know"),
     ),
     Case(
@@ -207,7 +235,10 @@ CASES = (
         fails("same_network", words="another one"),
     ),
     Case(
-        "another network when gradients are off", TWO_FACED, net(end="x = x if torch.is_grad_enabled() else -x"), PASSES
+        "another network when gradients are off",
+        TWO_FACED,
+        net(end="x = x if torch.is_grad_enabled() else -x"),
+        PASSES,
     ),
     from_gallery("functional_dropout_without_training", DROPOUT),
     Case(
@@ -227,17 +258,27 @@ CASES = (
         net(forward="x = F.batch_norm(x, None, None, training=True)"),
         BY_BATCH,
     ),
-    Case("instance statistics over the batch", BATCH_STATISTICS, net(end="x = (x - x.mean()) / x.std()"), BY_BATCH),
+    Case(
+        "instance statistics over the batch",
+        BATCH_STATISTICS,
+        net(end="x = (x - x.mean()) / x.std()"),
+        BY_BATCH,
+    ),
     from_gallery("softmax_over_images", ACROSS),
     from_gallery("batch_mean_subtracted", ACROSS),
     Case("the neighbour's scores", ACROSS, net(end="x = x + x.roll(1, 0)"), BY_BATCH),
     Case("a sum along the batch", ACROSS, net(end="x = x + x.cumsum(0)"), BY_BATCH),
-    Case("attention between images", ACROSS, net(end="x = torch.softmax(x @ x.t(), 1) @ x"), BY_BATCH),
+    Case(
+        "attention between images", ACROSS, net(end="x = torch.softmax(x @ x.t(), 1) @ x"), BY_BATCH
+    ),
     Case("the brightest image of the batch", ACROSS, net(forward="x = x / x.amax()"), BY_BATCH),
     Case(
         "a counter of calls",
         STATE,
-        net(after="self.register_buffer('calls', torch.zeros(1))", end="self.calls += 1\nx = x * self.calls"),
+        net(
+            after="self.register_buffer('calls', torch.zeros(1))",
+            end="self.calls += 1\nx = x * self.calls",
+        ),
         fails("independent_samples", words="differs each time", flagged=True),
     ),
     Case(
@@ -249,12 +290,37 @@ CASES = (
         ),
         fails("independent_samples", words="differs each time|by its batch", flagged=True),
     ),
-    Case("a counter in Python", STATE, net(after="self.calls = 0", end="self.calls += 1\nx = x * self.calls"), PASSES),
+    Case(
+        "a counter in Python",
+        STATE,
+        net(after="self.calls = 0", end="self.calls += 1\nx = x * self.calls"),
+        PASSES,
+    ),
     from_gallery("nan_at_start", NOT_FINITE),
-    Case("a division by zero", NOT_FINITE, net(end="x = x / 0"), fails("output", words="NaN or infinite")),
-    Case("the logarithm of a score", NOT_FINITE, net(end="x = x.log()"), fails("output", words="NaN or infinite")),
-    Case("an overflow", NOT_FINITE, net(end="x = (x * 1e30).exp()"), fails("output", words="NaN or infinite")),
-    Case("infinity as a literal", NOT_FINITE, net(end="x = x + float('inf')"), error("uses inf as a constant")),
+    Case(
+        "a division by zero",
+        NOT_FINITE,
+        net(end="x = x / 0"),
+        fails("output", words="NaN or infinite"),
+    ),
+    Case(
+        "the logarithm of a score",
+        NOT_FINITE,
+        net(end="x = x.log()"),
+        fails("output", words="NaN or infinite"),
+    ),
+    Case(
+        "an overflow",
+        NOT_FINITE,
+        net(end="x = (x * 1e30).exp()"),
+        fails("output", words="NaN or infinite"),
+    ),
+    Case(
+        "infinity as a literal",
+        NOT_FINITE,
+        net(end="x = x + float('inf')"),
+        error("uses inf as a constant"),
+    ),
     from_gallery("outputs_32", SHAPE, levels=EVERYWHERE),
     from_gallery("forgot_to_flatten", SHAPE, levels=EVERYWHERE),
     from_gallery("returns_features_too", SHAPE),
@@ -264,9 +330,24 @@ CASES = (
     from_gallery("wrong_number_of_features", SHAPE, levels=EVERYWHERE),
     from_gallery("data_dependent_if", SHAPE),
     Case("None", SHAPE, net(end="return None"), error("returns a NoneType, not one tensor")),
-    Case("a numpy array", SHAPE, net(end="return x.detach().numpy()"), error("returns a ndarray|numpy")),
-    Case("a tensor of strings", SHAPE, net(end="return 'PASS'"), error("returns a str, not one tensor")),
-    Case("a hundred layers in forward", INFLATED, net(end="for _ in range(100): x = x + x.detach() * 0"), PASSES),
+    Case(
+        "a numpy array",
+        SHAPE,
+        net(end="return x.detach().numpy()"),
+        error("returns a ndarray|numpy"),
+    ),
+    Case(
+        "a tensor of strings",
+        SHAPE,
+        net(end="return 'PASS'"),
+        error("returns a str, not one tensor"),
+    ),
+    Case(
+        "a hundred layers in forward",
+        INFLATED,
+        net(end="for _ in range(100): x = x + x.detach() * 0"),
+        PASSES,
+    ),
     Case(
         "training inside forward",
         INFLATED,
@@ -282,8 +363,16 @@ CASES = (
     from_gallery("epochs_beyond_limit", RECIPE),
     Case("no epochs", RECIPE, net(bottom="EPOCHS = 0"), error("EPOCHS is 0"), levels=EVERYWHERE),
     Case("epochs as text", RECIPE, net(bottom="EPOCHS = 'many'"), error("EPOCHS is")),
-    Case("a batch of none", RECIPE, net(bottom="BATCH_SIZE = 0"), error("BATCH_SIZE is 0"), levels=EVERYWHERE),
-    Case("a batch of all and more", RECIPE, net(bottom="BATCH_SIZE = 10**9"), error("BATCH_SIZE is")),
+    Case(
+        "a batch of none",
+        RECIPE,
+        net(bottom="BATCH_SIZE = 0"),
+        error("BATCH_SIZE is 0"),
+        levels=EVERYWHERE,
+    ),
+    Case(
+        "a batch of all and more", RECIPE, net(bottom="BATCH_SIZE = 10**9"), error("BATCH_SIZE is")
+    ),
     Case(
         "a learning rate of NaN",
         RECIPE,
@@ -299,17 +388,28 @@ CASES = (
     Case(
         "a momentum of NaN",
         RECIPE,
-        optimized("return {'optimizer': torch.optim.SGD(model.parameters(), lr=0.1, momentum=float('nan'))}"),
+        optimized(
+            "return {'optimizer': torch.optim.SGD(model.parameters(), lr=0.1, momentum=float('nan'))}"
+        ),
         error("nan"),
     ),
-    Case("a schedule that never ends", RECIPE, optimized("while True: pass"), error("still busy"), 1.0),
+    Case(
+        "a schedule that never ends",
+        RECIPE,
+        optimized("while True: pass"),
+        error("still busy"),
+        1.0,
+    ),
     Case("no optimizer", RECIPE, optimized("return 5"), error(r"configure_optimizers")),
     from_gallery("wrong_optimizer", RECIPE),
     from_gallery("lambda_transform", RECIPE),
     from_gallery("scheduler_too_short", RECIPE),
     from_gallery("optimizer_forgets_a_layer", RECIPE),
     Case(
-        "a gradient limit below zero", RECIPE, net(bottom="GRADIENT_CLIP_NORM = -1"), error("GRADIENT_CLIP_NORM is -1")
+        "a gradient limit below zero",
+        RECIPE,
+        net(bottom="GRADIENT_CLIP_NORM = -1"),
+        error("GRADIENT_CLIP_NORM is -1"),
     ),
     Case(
         "a loss of its own",
@@ -317,5 +417,10 @@ CASES = (
         net(bottom="def criterion(scores, labels): return scores.sum()"),
         error("criterion is"),
     ),
-    Case("a stop at 200 %", RECIPE, net(bottom="STOP_AT_ACCURACY = 2.0"), error("STOP_AT_ACCURACY is 2.0")),
+    Case(
+        "a stop at 200 %",
+        RECIPE,
+        net(bottom="STOP_AT_ACCURACY = 2.0"),
+        error("STOP_AT_ACCURACY is 2.0"),
+    ),
 )

@@ -17,7 +17,11 @@ STILL_COUNTED = fails("parameter_limit", words="47,650 parameters")
 
 
 def patched(
-    name: str, answers: str, statements: str, expected: Expected = STILL_COUNTED, seconds: float = 60.0
+    name: str,
+    answers: str,
+    statements: str,
+    expected: Expected = STILL_COUNTED,
+    seconds: float = 60.0,
 ) -> Case:
     """A network of 47,650 parameters whose constructor first replaces something."""
     source = net(statements, after=HUGE, end=USES_HUGE)
@@ -58,26 +62,67 @@ CASES = (
         "nn.Module.train = lambda self, mode=True: self",
         fails("dropout", "independent_samples", "parameter_limit", words="47,650", flagged=True),
     ),
-    patched("__call__ of every module", MODULE, "nn.Module.__call__ = lambda self, x: torch.zeros(len(x), 10)"),
-    patched("state_dict() of every module", MODULE, "nn.Module.state_dict = lambda self, *a, **k: {}"),
-    patched("a hook on every module", MODULE, "nn.modules.module.register_module_forward_hook(lambda m, i, o: o * 1)"),
     patched(
-        "numel() of every tensor", NUMEL, "torch.Tensor.numel = lambda self: 0", error("invalid for input of size 0")
+        "__call__ of every module",
+        MODULE,
+        "nn.Module.__call__ = lambda self, x: torch.zeros(len(x), 10)",
     ),
     patched(
-        "shape of every tensor", NUMEL, "torch.Tensor.shape = property(lambda self: torch.Size([1]))", error(r"\w")
+        "state_dict() of every module", MODULE, "nn.Module.state_dict = lambda self, *a, **k: {}"
+    ),
+    patched(
+        "a hook on every module",
+        MODULE,
+        "nn.modules.module.register_module_forward_hook(lambda m, i, o: o * 1)",
+    ),
+    patched(
+        "numel() of every tensor",
+        NUMEL,
+        "torch.Tensor.numel = lambda self: 0",
+        error("invalid for input of size 0"),
+    ),
+    patched(
+        "shape of every tensor",
+        NUMEL,
+        "torch.Tensor.shape = property(lambda self: torch.Size([1]))",
+        error(r"\w"),
     ),
     patched("nelement() and size()", NUMEL, "torch.Tensor.nelement = lambda self: 0"),
     patched("__eq__ of every tensor", NUMEL, "torch.equal = lambda a, b: True"),
-    patched("len, sum and max", BUILTINS, "import builtins\nbuiltins.sum = lambda *a: 0", error("exactly one input")),
-    patched("print and open", BUILTINS, "import builtins\nbuiltins.print = builtins.open = lambda *a, **k: 1 / 0"),
-    patched("isinstance", BUILTINS, "import builtins\nbuiltins.isinstance = lambda *a: True", error(r"\w")),
-    patched("__import__", BUILTINS, "import builtins\nbuiltins.__import__ = lambda *a, **k: 1 / 0", error(r"\w")),
-    patched("exceptions", BUILTINS, "import builtins\nbuiltins.Exception = builtins.BaseException = int"),
+    patched(
+        "len, sum and max",
+        BUILTINS,
+        "import builtins\nbuiltins.sum = lambda *a: 0",
+        error("exactly one input"),
+    ),
+    patched(
+        "print and open",
+        BUILTINS,
+        "import builtins\nbuiltins.print = builtins.open = lambda *a, **k: 1 / 0",
+    ),
+    patched(
+        "isinstance",
+        BUILTINS,
+        "import builtins\nbuiltins.isinstance = lambda *a: True",
+        error(r"\w"),
+    ),
+    patched(
+        "__import__",
+        BUILTINS,
+        "import builtins\nbuiltins.__import__ = lambda *a, **k: 1 / 0",
+        error(r"\w"),
+    ),
+    patched(
+        "exceptions", BUILTINS, "import builtins\nbuiltins.Exception = builtins.BaseException = int"
+    ),
     patched("json.dumps", JSON, "import json; json.dumps = lambda *a, **k: '{\"captured\": true}'"),
     patched("json.loads", JSON, "import json; json.loads = lambda *a, **k: {}"),
     patched("hashlib", JSON, "import hashlib; hashlib.sha256 = lambda *a: 1 / 0", error(r"\w")),
-    patched("a stopped clock", TIME, "import time; time.time = time.monotonic = time.perf_counter = lambda: 0.0"),
+    patched(
+        "a stopped clock",
+        TIME,
+        "import time; time.time = time.monotonic = time.perf_counter = lambda: 0.0",
+    ),
     patched(
         "a clock that runs backwards",
         TIME,

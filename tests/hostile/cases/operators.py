@@ -1,6 +1,5 @@
 """Submissions whose graph reads files, looks at memory that is not theirs, or asks for more than there is."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import net
@@ -58,9 +57,17 @@ def inserted(statement: str, shape: str = "None") -> str:
 
 
 CASES = (
-    refuses("from_file in forward", FROM_FILE, net(end="x = x + torch.from_file('labels', size=1)"), r"\w"),
     refuses(
-        "from_file in the graph", FROM_FILE, renamed("aten.from_file.default", "['/etc/passwd', False, 10]"), UNKNOWN
+        "from_file in forward",
+        FROM_FILE,
+        net(end="x = x + torch.from_file('labels', size=1)"),
+        r"\w",
+    ),
+    refuses(
+        "from_file in the graph",
+        FROM_FILE,
+        renamed("aten.from_file.default", "['/etc/passwd', False, 10]"),
+        UNKNOWN,
     ),
     refuses(
         "a file is written by the graph",
@@ -81,9 +88,19 @@ CASES = (
         UNKNOWN,
     ),
     refuses("set_ in the graph", SET, renamed("aten.set_.source_Tensor"), UNKNOWN),
-    refuses("resize_ in the graph", SET, renamed("aten.resize_.default", "[n['arguments'][0], [1000000]]"), UNKNOWN),
+    refuses(
+        "resize_ in the graph",
+        SET,
+        renamed("aten.resize_.default", "[n['arguments'][0], [1000000]]"),
+        UNKNOWN,
+    ),
     refuses("empty in forward", SET, net(end="x = x + torch.empty(10)"), UNKNOWN),
-    refuses("empty_strided in the graph", SET, renamed("aten.empty_strided.default", "[[10], [1]]"), UNKNOWN),
+    refuses(
+        "empty_strided in the graph",
+        SET,
+        renamed("aten.empty_strided.default", "[[10], [1]]"),
+        UNKNOWN,
+    ),
     refuses("resize_ of the data in forward", SET, net(forward="x.resize_(1)"), r"\w"),
     refuses("out= in the graph", OUT, renamed("aten.relu.out"), UNKNOWN),
     refuses(
@@ -92,8 +109,18 @@ CASES = (
         edited(NODES + RELU + "n['keywords'] = {'out': n['arguments'][0]}"),
         "no argument out",
     ),
-    refuses("a custom operator", CUSTOM, net(top=CUSTOM_OP, end="x = pass_through(x)"), "hostile::pass_through"),
-    refuses("an operator of another library in the graph", CUSTOM, renamed("prims.relu.default"), UNKNOWN),
+    refuses(
+        "a custom operator",
+        CUSTOM,
+        net(top=CUSTOM_OP, end="x = pass_through(x)"),
+        "hostile::pass_through",
+    ),
+    refuses(
+        "an operator of another library in the graph",
+        CUSTOM,
+        renamed("prims.relu.default"),
+        UNKNOWN,
+    ),
     refuses("a function of Python in the graph", CUSTOM, renamed("builtins.eval"), UNKNOWN),
     refuses("an attribute walk in the graph", CUSTOM, renamed("aten.relu.__class__"), UNKNOWN),
     refuses("no overload", CUSTOM, renamed("aten.relu"), UNKNOWN),
@@ -121,26 +148,45 @@ CASES = (
         ),
         r"\w",
     ),
-    refuses("a higher-order operator in the graph", HIGHER_ORDER, renamed("higher_order.cond.default"), UNKNOWN),
+    refuses(
+        "a higher-order operator in the graph",
+        HIGHER_ORDER,
+        renamed("higher_order.cond.default"),
+        UNKNOWN,
+    ),
     from_gallery("no_grad_block", HIGHER_ORDER),
     refuses(
         "an integer of 65 bits",
         RANGES,
-        edited(NODES + RELU + "n.update(op='aten.add.Tensor', arguments=[n['arguments'][0], 2**64])"),
+        edited(
+            NODES + RELU + "n.update(op='aten.add.Tensor', arguments=[n['arguments'][0], 2**64])"
+        ),
     ),
     refuses(
         "a float beyond all floats",
         RANGES,
-        edited(NODES + RELU + "n.update(op='aten.add.Tensor', arguments=[n['arguments'][0], 1e400])"),
+        edited(
+            NODES + RELU + "n.update(op='aten.add.Tensor', arguments=[n['arguments'][0], 1e400])"
+        ),
     ),
-    refuses("a number where a tensor belongs", RANGES, renamed("aten.relu.default", "[5]"), "does not run by itself"),
+    refuses(
+        "a number where a tensor belongs",
+        RANGES,
+        renamed("aten.relu.default", "[5]"),
+        "does not run by itself",
+    ),
     refuses(
         "a tensor where a number belongs",
         RANGES,
         renamed("aten.softmax.int", "[n['arguments'][0], n['arguments'][0]]"),
         "does not run by itself",
     ),
-    refuses("too many arguments", RANGES, renamed("aten.relu.default", "n['arguments'] * 3"), "takes 1 arguments"),
+    refuses(
+        "too many arguments",
+        RANGES,
+        renamed("aten.relu.default", "n['arguments'] * 3"),
+        "takes 1 arguments",
+    ),
     refuses(
         "a window of 2 to the power of 40",
         RANGES,
@@ -174,7 +220,12 @@ CASES = (
         ),
         "exactly one input",
     ),
-    refuses("a shape that is not so", RANGES, edited(NODES + RELU + "n['shape'] = ['N', 8, 1, 1]"), "claims"),
+    refuses(
+        "a shape that is not so",
+        RANGES,
+        edited(NODES + RELU + "n['shape'] = ['N', 8, 1, 1]"),
+        "claims",
+    ),
     refuses(
         "a tensor cut into dust",
         RANGES,
@@ -184,10 +235,17 @@ CASES = (
     refuses(
         "an expand to 3.8 TB",
         EXPAND,
-        inserted("new.update(op='aten.expand.default', arguments=[{'node': last}, [10**11, 2, 10]])"),
+        inserted(
+            "new.update(op='aten.expand.default', arguments=[{'node': last}, [10**11, 2, 10]])"
+        ),
         r"limit is|does not run|claims",
     ),
-    refuses("a repeat to 3.8 TB", EXPAND, net(end="x = x + x.repeat(1, 10**11).sum()"), r"limit is|memory|GB"),
+    refuses(
+        "a repeat to 3.8 TB",
+        EXPAND,
+        net(end="x = x + x.repeat(1, 10**11).sum()"),
+        r"limit is|memory|GB",
+    ),
     refuses(
         "a padding of a terabyte",
         EXPAND,
@@ -220,7 +278,9 @@ CASES = (
     refuses(
         "6,000 weights",
         WEIGHT_CAP,
-        edited("d['weights'] += [{**d['weights'][0], 'name': f'w{i}', 'storage': f'w{i}'} for i in range(6000)]"),
+        edited(
+            "d['weights'] += [{**d['weights'][0], 'name': f'w{i}', 'storage': f'w{i}'} for i in range(6000)]"
+        ),
     ),
     refuses(
         "2,000 million multiply-adds",

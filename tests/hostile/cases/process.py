@@ -1,6 +1,5 @@
 """Submissions that end, stop, outlive or signal processes."""
 
-# ruff: noqa: E501 - a line of a submission is easier to read whole
 from __future__ import annotations
 
 from tests.hostile.case import EVERYWHERE, PASSES, QUICK, Case, error, net
@@ -21,14 +20,15 @@ BUSY = "still busy after 1 s and was stopped"
 
 def blocked(attempt: str) -> str:
     """Statements that raise when `attempt` works, and go on when it is refused."""
-    return (
-        f"import os, signal\ntry:\n    {attempt}\nexcept OSError:\n    pass\nelse:\n    raise RuntimeError('it worked')"
-    )
+    return f"import os, signal\ntry:\n    {attempt}\nexcept OSError:\n    pass\nelse:\n    raise RuntimeError('it worked')"
 
 
 def raises(text: str) -> str:
     """A constructor that raises an exception of its own kind, whose __str__ does what `text` says."""
-    return net("raise Strange()", top=f"class Strange(Exception):\n    def __str__(self):\n        {text}\n")
+    return net(
+        "raise Strange()",
+        top=f"class Strange(Exception):\n    def __str__(self):\n        {text}\n",
+    )
 
 
 DAEMON_TRIES = """
@@ -45,26 +45,76 @@ except OSError:
 
 CASES = (
     Case("sys.exit at the end of the file", EXIT, net(bottom="import sys\nsys.exit(0)"), PASSES),
-    Case("sys.exit in the constructor", EXIT, net("import sys; sys.exit(0)"), error(ENDS, line=10), levels=EVERYWHERE),
-    Case("exit() in forward", EXIT, net(forward="exit()"), error(ENDS)),
-    Case("SystemExit in training mode only", EXIT, net(forward="if self.training: raise SystemExit(1)"), error(ENDS)),
-    Case("os._exit(0)", EXIT, net("import os; os._exit(0)"), error("ended the Python process early")),
-    Case("os._exit(3)", EXIT, net("import os; os._exit(3)"), error(r"status 3\).*os\._exit\(\)"), levels=EVERYWHERE),
-    Case("os._exit in a class body", EXIT, net(top="class Early:\n    import os\n    os._exit(9)"), error("status 9")),
-    Case("os._exit(70), the grader's own", EXIT, net("import os; os._exit(70)"), error("could not be handed over")),
     Case(
-        "a null pointer is read", CRASH, net("import ctypes; ctypes.string_at(0)"), error("SIGSEGV"), levels=EVERYWHERE
+        "sys.exit in the constructor",
+        EXIT,
+        net("import sys; sys.exit(0)"),
+        error(ENDS, line=10),
+        levels=EVERYWHERE,
+    ),
+    Case("exit() in forward", EXIT, net(forward="exit()"), error(ENDS)),
+    Case(
+        "SystemExit in training mode only",
+        EXIT,
+        net(forward="if self.training: raise SystemExit(1)"),
+        error(ENDS),
     ),
     Case(
-        "a null pointer is read in forward", CRASH, net(forward="import ctypes; ctypes.string_at(0)"), error("SIGSEGV")
+        "os._exit(0)", EXIT, net("import os; os._exit(0)"), error("ended the Python process early")
+    ),
+    Case(
+        "os._exit(3)",
+        EXIT,
+        net("import os; os._exit(3)"),
+        error(r"status 3\).*os\._exit\(\)"),
+        levels=EVERYWHERE,
+    ),
+    Case(
+        "os._exit in a class body",
+        EXIT,
+        net(top="class Early:\n    import os\n    os._exit(9)"),
+        error("status 9"),
+    ),
+    Case(
+        "os._exit(70), the grader's own",
+        EXIT,
+        net("import os; os._exit(70)"),
+        error("could not be handed over"),
+    ),
+    Case(
+        "a null pointer is read",
+        CRASH,
+        net("import ctypes; ctypes.string_at(0)"),
+        error("SIGSEGV"),
+        levels=EVERYWHERE,
+    ),
+    Case(
+        "a null pointer is read in forward",
+        CRASH,
+        net(forward="import ctypes; ctypes.string_at(0)"),
+        error("SIGSEGV"),
     ),
     Case("os.abort", CRASH, net("import os; os.abort()"), error("SIGABRT")),
     Case("SIGKILL to itself", CRASH, net("import os; os.kill(os.getpid(), 9)"), error("SIGKILL")),
-    Case("SIGFPE to itself", CRASH, net("import os, signal; os.kill(os.getpid(), signal.SIGFPE)"), error("SIGFPE")),
+    Case(
+        "SIGFPE to itself",
+        CRASH,
+        net("import os, signal; os.kill(os.getpid(), signal.SIGFPE)"),
+        error("SIGFPE"),
+    ),
     Case("an endless loop", ENDLESS, net("while True: pass"), error(BUSY), QUICK),
-    Case("an endless loop in forward", ENDLESS, net(forward="while True: pass"), error(BUSY), QUICK),
+    Case(
+        "an endless loop in forward", ENDLESS, net(forward="while True: pass"), error(BUSY), QUICK
+    ),
     Case("sleep", ENDLESS, net("import time; time.sleep(10**6)"), error(BUSY), QUICK),
-    Case("an endless loop at level 1", ENDLESS, net("while True: pass"), error("still busy after 8 s"), 8, levels=(1,)),
+    Case(
+        "an endless loop at level 1",
+        ENDLESS,
+        net("while True: pass"),
+        error("still busy after 8 s"),
+        8,
+        levels=(1,),
+    ),
     Case("input()", ENDLESS, net("input('your name? ')"), error("EOFError"), levels=EVERYWHERE),
     Case("breakpoint()", ENDLESS, net("breakpoint()"), error("BdbQuit")),
     Case(
@@ -81,7 +131,13 @@ CASES = (
         error(BUSY),
         QUICK,
     ),
-    Case("stops itself", ENDLESS, net("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"), error(BUSY), QUICK),
+    Case(
+        "stops itself",
+        ENDLESS,
+        net("import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"),
+        error(BUSY),
+        QUICK,
+    ),
     Case(
         "ignores SIGTERM",
         IGNORES,
@@ -99,16 +155,43 @@ CASES = (
     Case(
         "blocks every signal",
         IGNORES,
-        net("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass"),
+        net(
+            "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass"
+        ),
         error(BUSY),
         QUICK,
     ),
-    Case("raises KeyboardInterrupt", IGNORES, net("raise KeyboardInterrupt"), error("KeyboardInterrupt")),
-    Case("raises GeneratorExit in forward", IGNORES, net(forward="raise GeneratorExit"), error("GeneratorExit")),
-    Case("SIGKILL to the parent", PARENT, net(blocked("os.kill(os.getppid(), signal.SIGKILL)")), PASSES),
-    Case("SIGSTOP to the parent", PARENT, net(blocked("os.kill(os.getppid(), signal.SIGSTOP)")), PASSES),
+    Case(
+        "raises KeyboardInterrupt",
+        IGNORES,
+        net("raise KeyboardInterrupt"),
+        error("KeyboardInterrupt"),
+    ),
+    Case(
+        "raises GeneratorExit in forward",
+        IGNORES,
+        net(forward="raise GeneratorExit"),
+        error("GeneratorExit"),
+    ),
+    Case(
+        "SIGKILL to the parent",
+        PARENT,
+        net(blocked("os.kill(os.getppid(), signal.SIGKILL)")),
+        PASSES,
+    ),
+    Case(
+        "SIGSTOP to the parent",
+        PARENT,
+        net(blocked("os.kill(os.getppid(), signal.SIGSTOP)")),
+        PASSES,
+    ),
     Case("SIGKILL to everybody", PARENT, net(blocked("os.kill(-1, signal.SIGKILL)")), PASSES),
-    Case("SIGKILL to its group", PARENT, net(blocked("os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)")), PASSES),
+    Case(
+        "SIGKILL to its group",
+        PARENT,
+        net(blocked("os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)")),
+        PASSES,
+    ),
     Case(
         "ptrace of the parent",
         PARENT,
@@ -117,18 +200,37 @@ CASES = (
         ),
         PASSES,
     ),
-    Case("the parent's memory", PARENT, net(blocked("open(f'/proc/{os.getppid()}/mem', 'r+b')")), PASSES),
+    Case(
+        "the parent's memory",
+        PARENT,
+        net(blocked("open(f'/proc/{os.getppid()}/mem', 'r+b')")),
+        PASSES,
+    ),
     Case("a daemon", DAEMON, net(DAEMON_TRIES), PASSES),
-    Case("a daemon, and no end", DAEMON, net(DAEMON_TRIES + "while True: pass"), error(BUSY), QUICK),
+    Case(
+        "a daemon, and no end", DAEMON, net(DAEMON_TRIES + "while True: pass"), error(BUSY), QUICK
+    ),
     Case("a daemon at level 1", DAEMON, net(DAEMON_TRIES), PASSES, levels=(1,)),
     Case(
         "nohup",
         DAEMON,
-        net("import subprocess\ntry: subprocess.Popen(['nohup', 'sleep', '1000'])\nexcept OSError: pass"),
+        net(
+            "import subprocess\ntry: subprocess.Popen(['nohup', 'sleep', '1000'])\nexcept OSError: pass"
+        ),
         PASSES,
     ),
-    Case("an atexit hook", HOOK, net("import atexit, time; atexit.register(time.sleep, 1000)"), PASSES),
-    Case("os._exit replaced", HOOK, net("import os, time; os._exit = lambda status: time.sleep(1000)"), PASSES),
+    Case(
+        "an atexit hook",
+        HOOK,
+        net("import atexit, time; atexit.register(time.sleep, 1000)"),
+        PASSES,
+    ),
+    Case(
+        "os._exit replaced",
+        HOOK,
+        net("import os, time; os._exit = lambda status: time.sleep(1000)"),
+        PASSES,
+    ),
     Case(
         "a thread",
         HOOK,
@@ -156,10 +258,24 @@ CASES = (
     Case("__str__ raises", STRANGE_ERROR, raises("raise RuntimeError"), error("raises Strange")),
     Case("__str__ gives no text", STRANGE_ERROR, raises("return 5"), error("raises Strange")),
     Case("__str__ never ends", STRANGE_ERROR, raises("while True: pass"), error(BUSY), QUICK),
-    Case("__str__ ends the process", STRANGE_ERROR, raises("import os; os._exit(0)"), error("early")),
-    Case("__str__ raises SystemExit", STRANGE_ERROR, raises("raise SystemExit"), error("ends the program")),
-    Case("__str__ is 100 MB long", STRANGE_ERROR, raises("return 'x' * 10**8"), error("Strange: xxx")),
-    Case("a million lines", STRANGE_ERROR, net("raise RuntimeError('line\\n' * 10**6)"), error("RuntimeError: line$")),
+    Case(
+        "__str__ ends the process", STRANGE_ERROR, raises("import os; os._exit(0)"), error("early")
+    ),
+    Case(
+        "__str__ raises SystemExit",
+        STRANGE_ERROR,
+        raises("raise SystemExit"),
+        error("ends the program"),
+    ),
+    Case(
+        "__str__ is 100 MB long", STRANGE_ERROR, raises("return 'x' * 10**8"), error("Strange: xxx")
+    ),
+    Case(
+        "a million lines",
+        STRANGE_ERROR,
+        net("raise RuntimeError('line\\n' * 10**6)"),
+        error("RuntimeError: line$"),
+    ),
     Case(
         "an error that names itself badly",
         STRANGE_ERROR,

@@ -21,7 +21,12 @@ FULL = "wrote more than|No space left|File too large|SIGXFSZ"
 NESTED = "nested too deeply|not valid Python|calls itself without end"
 
 CASES = (
-    Case("a fork bomb", FORKS, net("import os\nwhile True: os.fork()"), error("PermissionError|not permitted")),
+    Case(
+        "a fork bomb",
+        FORKS,
+        net("import os\nwhile True: os.fork()"),
+        error("PermissionError|not permitted"),
+    ),
     Case(
         "a fork bomb that will not hear no",
         FORKS,
@@ -32,7 +37,9 @@ CASES = (
     Case(
         "a pool of processes",
         FORKS,
-        net("import multiprocessing\nmultiprocessing.get_context('fork').Process(target=print).start()"),
+        net(
+            "import multiprocessing\nmultiprocessing.get_context('fork').Process(target=print).start()"
+        ),
         error("PermissionError|not permitted"),
     ),
     Case(
@@ -41,11 +48,18 @@ CASES = (
         net("import subprocess; subprocess.run(['sleep', '9'])"),
         error("PermissionError|No such"),
     ),
-    Case("a shell", FORKS, net("import os\nif os.system('true') == 0: raise RuntimeError('it worked')"), PASSES),
+    Case(
+        "a shell",
+        FORKS,
+        net("import os\nif os.system('true') == 0: raise RuntimeError('it worked')"),
+        PASSES,
+    ),
     Case(
         "a thread bomb",
         THREADS,
-        net("import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(99,)).start()"),
+        net(
+            "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(99,)).start()"
+        ),
         error("can't start new thread"),
     ),
     Case(
@@ -61,14 +75,24 @@ CASES = (
         error("4,000 GB of memory", line=10),
         levels=EVERYWHERE,
     ),
-    Case("a byte array of 100 GB", MEMORY, net("kept = bytearray(10**11)"), error("more memory", line=10)),
+    Case(
+        "a byte array of 100 GB",
+        MEMORY,
+        net("kept = bytearray(10**11)"),
+        error("more memory", line=10),
+    ),
     Case(
         "a growing list",
         MEMORY,
         net("kept = []\nwhile True: kept.append(torch.empty(2**28))"),
         error("GB of memory|more memory"),
     ),
-    Case("a tensor of 4 TB in forward", MEMORY, net(forward="x = x + torch.zeros(10**12).sum()"), error("4,000 GB")),
+    Case(
+        "a tensor of 4 TB in forward",
+        MEMORY,
+        net(forward="x = x + torch.zeros(10**12).sum()"),
+        error("4,000 GB"),
+    ),
     Case(
         "a tensor of 4 PB that is only expanded",
         MEMORY,
@@ -78,7 +102,9 @@ CASES = (
     Case(
         "a thousand small files, and more",
         DISK,
-        net("import pathlib, itertools\nfor i in itertools.count(): pathlib.Path(f'f{i}').write_text('x')"),
+        net(
+            "import pathlib, itertools\nfor i in itertools.count(): pathlib.Path(f'f{i}').write_text('x')"
+        ),
         error("wrote more than"),
     ),
     Case(
@@ -88,7 +114,10 @@ CASES = (
         error(FULL),
     ),
     Case(
-        "one endless file", DISK, net("with open('f', 'wb') as f:\n    while True: f.write(bytes(2**20))"), error(FULL)
+        "one endless file",
+        DISK,
+        net("with open('f', 'wb') as f:\n    while True: f.write(bytes(2**20))"),
+        error(FULL),
     ),
     Case(
         "folders in folders",
@@ -103,7 +132,10 @@ CASES = (
         error("Too many open files"),
     ),
     Case(
-        "many pipes", DESCRIPTORS, net("import os\nwhile True: os.pipe()"), error("Too many open files|PermissionError")
+        "many pipes",
+        DESCRIPTORS,
+        net("import os\nwhile True: os.pipe()"),
+        error("Too many open files|PermissionError"),
     ),
     Case(
         "its own descriptors closed",
@@ -111,7 +143,12 @@ CASES = (
         net("import os\nos.closerange(0, 100)"),
         error("early|handed over|Bad file"),
     ),
-    Case("endless printing", PRINTS, net("while True: print('x' * 10**5)"), error("printed more than 16 MiB")),
+    Case(
+        "endless printing",
+        PRINTS,
+        net("while True: print('x' * 10**5)"),
+        error("printed more than 16 MiB"),
+    ),
     Case(
         "endless printing of bytes",
         PRINTS,
@@ -137,10 +174,21 @@ CASES = (
         framed("bytes(2**28 + 1)"),
         error("more than 256 MiB"),
     ),
-    Case("100,000 minus signs", SOURCE_BOMBS, "X = " + "-" * 100_000 + "1\n" + net(), error(NESTED), levels=EVERYWHERE),
+    Case(
+        "100,000 minus signs",
+        SOURCE_BOMBS,
+        "X = " + "-" * 100_000 + "1\n" + net(),
+        error(NESTED),
+        levels=EVERYWHERE,
+    ),
     Case("100,000 parentheses", SOURCE_BOMBS, "X = " + "(" * 100_000 + "\n" + net(), error(NESTED)),
     Case("20,000 times not", SOURCE_BOMBS, "X = " + "not " * 20_000 + "1\n" + net(), error(NESTED)),
-    Case("a long chain of attributes", SOURCE_BOMBS, "X = a" + ".a" * 60_000 + "\n" + net(), error(NESTED)),
+    Case(
+        "a long chain of attributes",
+        SOURCE_BOMBS,
+        "X = a" + ".a" * 60_000 + "\n" + net(),
+        error(NESTED),
+    ),
     Case("a long sum", SOURCE_BOMBS, "X = 1" + "+1" * 60_000 + "\n" + net(), error(NESTED)),
     Case(
         "100 nested loops",
@@ -148,8 +196,19 @@ CASES = (
         "".join(f"{' ' * i}for a in b:\n" for i in range(101)) + " " * 101 + "pass\n" + net(),
         error("not valid Python|nested"),
     ),
-    Case("a number of 100,000 digits", SOURCE_BOMBS, "X = " + "9" * 100_000 + "\n" + net(), error("not valid Python")),
-    Case("10 to the power of 10 to the power of 9", SOURCE_BOMBS, net("x = 10 ** 10 ** 9"), error(BUSY), QUICK),
+    Case(
+        "a number of 100,000 digits",
+        SOURCE_BOMBS,
+        "X = " + "9" * 100_000 + "\n" + net(),
+        error("not valid Python"),
+    ),
+    Case(
+        "10 to the power of 10 to the power of 9",
+        SOURCE_BOMBS,
+        net("x = 10 ** 10 ** 9"),
+        error(BUSY),
+        QUICK,
+    ),
     Case("257 KiB", SOURCE_BOMBS, net() + "#" * 257 * 1024, error("larger than 256 KiB")),
     Case("60,000 statements", SOURCE_BOMBS, net() + "x = 1\n" * 38_000, PASSES),
     Case(
@@ -159,7 +218,9 @@ CASES = (
         error("calls itself without end"),
         levels=EVERYWHERE,
     ),
-    Case("the constructor calls itself", RECURSION, net("Net()"), error("calls itself without end")),
+    Case(
+        "the constructor calls itself", RECURSION, net("Net()"), error("calls itself without end")
+    ),
     Case(
         "recursion without its limit",
         RECURSION,

@@ -1,0 +1,125 @@
+"""Find the final feature map: the last tensor with rows and columns before the head.
+
+In: a Graph, its dataflow, and what every node sees. Out: names of nodes. The head begins at global pooling, at
+flattening, or at a convolution that covers the whole map and makes the scores. A convolution that happens to cover the
+whole map in the middle of a network (3x3 on a 3x3 map, and more layers behind it) makes a feature map of one position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from grader.analysis.arguments import bound, kind, several
+from grader.analysis.dataflow import Dataflow
+from grader.analysis.receptive_field.propagation import Answer
+from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, length
+from grader.ops import Kind
+from grader.program import Graph, Node
+
+_LEARNED = {Kind.CONVOLUTION, Kind.TRANSPOSED_CONVOLUTION, Kind.LINEAR, Kind.MATMUL}
+
+
+def placed(answer: Answer, *, least: int = 1) -> frozenset[AxisName]:
+    """The axes along which a tensor has positions: at least `least` of them."""
+    parts = answer.parts if isinstance(answer, Sight) else ()
+    return frozenset(
+        axis for axis in AXES if any(part.axis == axis and part.size >= least for part in parts)
+    )
+
+
+def final_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    """The live maps that no other map is made from, the last one last; the image itself where there are none."""
+    scores = _scores(graph, flow, answers)
+    maps = [
+        name
+        for name in answers
+        if name in flow.live - scores and len(placed(answers[name])) == len(AXES)
+    ]
+    return _ends(maps, flow, answers) or (graph.input.name,)
+
+
+def spatial_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    """The same, but only maps of more than one row and column count: the head is what comes behind them."""
+    maps = [
+        name
+        for name in answers
+        if name in flow.live and len(placed(answers[name], least=2)) == len(AXES)
+    ]
+    return _ends(maps, flow, answers) or (graph.input.name,)
+
+
+def _ends(maps: list[str], flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    """The maps that no other one is made from, as they were before they were flattened."""
+    kept = set(maps)
+    ends = [
+        name
+        for name in maps
+        if not any(reader in kept for reader in flow.readers[name] if reader != name)
+    ]
+    return tuple(dict.fromkeys(_unfolded(name, flow, answers, kept) for name in ends))
+
+
+def _scores(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> set[str]:
+    """The results of convolutions that cover the whole map, with no learned layer behind them, and what follows."""
+    learned_behind: dict[str, bool] = {}
+    for node in reversed(graph.nodes):
+        readers = [
+            reader
+            for reader in flow.readers[node.name]
+            if reader in flow.live and reader != node.name
+        ]
+        learned_behind[node.name] = any(
+            learned_behind[name] or kind(graph[name]) in _LEARNED for name in readers
+        )
+    found: set[str] = set()
+    for node in graph.nodes:
+        makes_them = covered(graph, answers, node) and not learned_behind[node.name]
+        if makes_them or any(source in found for source in flow.reads[node.name]):
+            found.add(node.name)
+    return found
+
+
+def covered(graph: Graph, answers: Mapping[str, Answer], node: Node) -> frozenset[AxisName]:
+    """The axes that a convolution covers: its one output position along them reads all of several input positions."""
+    given = bound(node) if kind(node) is Kind.CONVOLUTION else {}
+    before = answers[given["input"].node] if given else None
+    if not isinstance(before, Sight) or node.shape is None:
+        return frozenset()
+    _, _, *kernel = graph[given["weight"].node].shape or ()
+    spatial = len(kernel)
+    padding = (
+        (0,) * spatial if isinstance(given["padding"], str) else several(given["padding"], spatial)
+    )
+    found: set[AxisName] = set()
+    for at, (taps, border, step) in enumerate(
+        zip(kernel, padding, several(given["dilation"], spatial), strict=True)
+    ):
+        dim = len(before.dims) - spatial + at
+        if node.shape[dim] == 1 and step == 1 and 1 < length(before, dim) <= int(taps) - border:
+            found |= {axis for axis in AXES for part in before.dims[dim] if part.axis == axis}
+    return frozenset(found)
+
+
+def _unfolded(name: str, flow: Dataflow, answers: Mapping[str, Answer], maps: set[str]) -> str:
+    """The map that a flattened one was made from; ReLU and Dropout may come after flattening too."""
+    while _folded(answers[name]):
+        sources = [source for source in flow.reads[name] if source in maps]
+        if len(sources) != 1 or _window(answers[sources[0]]) != _window(answers[name]):
+            break
+        name = sources[0]
+    return name
+
+
+def _window(answer: Answer) -> tuple[Fraction, ...]:
+    """First and last row and column of the window at position 0."""
+    if not isinstance(answer, Sight):
+        return ()
+    return answer.rows.low, answer.rows.high, answer.columns.low, answer.columns.high
+
+
+def _folded(answer: Answer) -> bool:
+    """Rows or columns share a dimension with something else."""
+    return isinstance(answer, Sight) and any(
+        len(dim) > 1 and any(part.placed and part.size > 1 for part in dim) for dim in answer.dims
+    )

@@ -1,0 +1,174 @@
+"""Run a network on marked images and collect which marks arrive at which positions of every result.
+
+In: the eval Graph, its weights, and how each result is laid out. Out: masks of rows and columns, per node and position.
+Trusted code on the CPU; no student code.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
+from grader.network import build_graph
+from grader.program import Graph, Node
+
+AT_ONCE = 64
+"""Images in one forward pass."""
+DRAWS = 4
+"""Random images that rows are changed in, where NaN cannot be used."""
+
+Masks = dict[AxisName, list[int]]
+"""For each axis and position, the rows (columns) that arrived there, as bits."""
+
+
+@dataclass
+class Probe:
+    """Runs the graph on marked images. `found` are the masks of each node in `sights`.
+
+    `blind` are nodes that should not depend on the image at all; `seeing` those of them that do. `mixed` are nodes
+    where a plain image shows the marks of others: images see each other there.
+    """
+
+    graph: Graph
+    weights: Mapping[str, Tensor]
+    sights: Mapping[str, Sight]
+    blind: Set[str]
+    seed: int
+    found: dict[str, Masks] = field(default_factory=dict)
+    mixed: set[str] = field(default_factory=set)
+    seeing: set[str] = field(default_factory=set)
+
+    def naturally_nan(self) -> set[str]:
+        """Nodes that are NaN for ordinary images."""
+        found: set[str] = set()
+
+        def see(node: Node, result: Tensor) -> None:
+            if bool(result.isnan().any()):
+                found.add(node.name)
+
+        self._run(self._images(2), see)
+        return found
+
+    def nan_rows(self, skip: set[str]) -> None:
+        """Mark rows and columns with NaN."""
+        for axis, lines, images in self._marked(lambda image: torch.full_like(image, torch.nan)):
+            self._watch(axis, lines, images, self.sights.keys() - skip, torch.isnan)
+
+    def changed_rows(self, only: set[str]) -> None:
+        """Change rows and columns to other random values and look for changes."""
+        for draw in range(1, DRAWS + 1 if only else 1):
+            other = self._images(1, draw)[0]
+            for axis, lines, images in self._marked(lambda _, other=other: other):  # type: ignore[misc] # mypy cannot infer a lambda with a default
+                self._watch(axis, lines, images, self.sights.keys() & only, _differs)
+
+    def _watch(
+        self,
+        axis: AxisName,
+        lines: range,
+        images: Tensor,
+        names: set[str],
+        marks: Callable[[Tensor], Tensor],
+    ) -> None:
+        """Run `images`, of which the first is plain and each other has one of `lines` marked."""
+
+        def see(node: Node, result: Tensor) -> None:
+            if node.name in self.blind and result.isnan().any():
+                self.seeing.add(node.name)
+            if node.name not in names:
+                return
+            laid_out = by_position(self.sights[node.name], axis, result)
+            arrived = None if laid_out is None else marks(laid_out).any(dim=2).numpy()
+            if arrived is None or len(arrived) != len(images) or arrived[0].any():
+                self.mixed.add(node.name)
+                return
+            masks = self.found.setdefault(node.name, {}).setdefault(axis, [0] * arrived.shape[1])
+            for line, row in zip(lines, arrived[1:], strict=True):
+                for position in np.flatnonzero(row):
+                    masks[position] |= 1 << line
+
+        self._run(images, see)
+
+    def _images(self, count: int, draw: int = 0) -> Tensor:
+        shape = [int(size) for size in (self.graph.input.shape or ())[1:]]
+        generator = torch.Generator().manual_seed(self.seed + draw)
+        return torch.randn((count, *shape), generator=generator)
+
+    def _marked(self, mark: Callable[[Tensor], Tensor]) -> Iterator[tuple[AxisName, range, Tensor]]:
+        """Batches of one plain image and copies of it with one marked row or column each."""
+        plain = self._images(1)[0]
+        other = mark(plain)
+        for dim, axis in zip((-2, -1), AXES, strict=True):
+            size = plain.shape[dim]
+            for start in range(0, size, AT_ONCE):
+                lines = range(start, min(start + AT_ONCE, size))
+                images = plain.repeat(1 + len(lines), *[1] * plain.ndim)
+                for at, line in enumerate(lines):
+                    images[1 + at].narrow(dim, line, 1).copy_(other.narrow(dim, line, 1))
+                yield axis, lines, images
+
+    def _run(self, images: Tensor, see: Callable[[Node, Tensor], None]) -> None:
+        module = build_graph(self.graph, self.weights, images.device, gradient_blocks=False)
+        watcher = _Watcher(module, self.graph, see)
+        with torch.inference_mode(), _window_by_window():
+            watcher.run(images)
+
+
+@contextmanager
+def _window_by_window() -> Iterator[None]:
+    """No Winograd or FFT: they compute neighbouring positions of a convolution together, which would spread NaN."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # oneDNN's flags include TF32, which CPUs warn about
+        with torch.backends.mkldnn.flags(enabled=False), torch.backends.nnpack.flags(enabled=False):
+            yield
+
+
+class _Watcher(fx.Interpreter):
+    """Runs a graph and shows every tensor at the moment it is made."""
+
+    def __init__(
+        self, module: fx.GraphModule, graph: Graph, see: Callable[[Node, Tensor], None]
+    ) -> None:
+        super().__init__(module)
+        self.nodes = iter(graph.nodes)
+        self.see = see
+
+    def run_node(self, n: fx.Node) -> object:
+        """Run one node."""
+        result = super().run_node(n)
+        if n.op != "output":
+            node = next(self.nodes)
+            if isinstance(result, Tensor) and node.shape is not None:
+                self.see(node, result)
+        return result
+
+
+def by_position(sight: Sight, axis: AxisName, result: Tensor) -> Tensor | None:
+    """A node's tensor as (images, positions along `axis`, all else); None where it holds no images apart."""
+    parts = sight.parts
+    images = next((at for at, part in enumerate(parts) if part.axis == "images"), None)
+    if images is None:
+        return None
+    count = result.numel() // max(1, prod(part.size for part in parts))
+    split = result.reshape([count if at == images else part.size for at, part in enumerate(parts)])
+    place = next((at for at, part in enumerate(parts) if part.axis == axis), None)
+    kept = [images] if place is None else [images, place]
+    others = [at for at in range(len(parts)) if at not in kept]
+    return split.permute(*kept, *others).reshape(
+        count, 1 if place is None else parts[place].size, -1
+    )
+
+
+def _differs(result: Tensor) -> Tensor:
+    """Where each image's result is another than the first (plain) image's; NaN is the same as NaN."""
+    plain = result[:1]
+    return (result != plain) & ((result == result) | (plain == plain))

@@ -1,0 +1,150 @@
+"""Measure what every node sees of the image, and compare with the rules: the proof of the receptive field.
+
+In: the eval Graph and its weights. Out: a `Proof`. The one analysis that runs the network (trusted code, CPU).
+
+NaN goes wherever a value is used, whatever the weights are. One batch of images, each with one row (or column) of NaN,
+therefore shows the whole dependency map in one forward pass. Behind an operator that loses NaN (a comparison, a mask, a
+cast) rows are changed to other random values instead; that can miss what a ReLU or a maximum hides, so there the
+measurement must lie within the rule, and equal it to count as proven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from grader.analysis.arguments import base, operator
+from grader.analysis.dataflow import trace
+from grader.analysis.receptive_field.field import reach
+from grader.analysis.receptive_field.probe import Masks, Probe
+from grader.analysis.receptive_field.propagation import propagate
+from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
+from grader.program import Graph, Node
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """How the measurement compares with the rules, over `nodes` operators.
+
+    `disagreement` names the first operator where they differ, or is "". `loses_nan` names the operator behind which
+    rows were changed instead, and `within` the number of nodes there whose measurement lies within the rule without
+    filling it. `mixes_images` names an operator that lets images see each other: nothing is measured from there on.
+    """
+
+    nodes: int
+    disagreement: str = ""
+    line: int | None = None
+    loses_nan: str = ""
+    within: int = 0
+    mixes_images: str = ""
+
+    @property
+    def proven(self) -> bool:
+        """Every node's dependency table was measured as the rules say."""
+        return (
+            not self.disagreement and not self.mixes_images and not self.within and self.nodes > 0
+        )
+
+    @property
+    def text(self) -> str:
+        """The answer in one line."""
+        if self.disagreement:
+            return f"measurement disagrees: {self.disagreement}"
+        if not self.nodes:
+            return "not measured"
+        text = f"proven by measurement at {self.nodes} operators"
+        if self.within:
+            text = f"confirmed by measurement at {self.nodes} operators, {self.within} of them as an upper bound"
+        if self.mixes_images:
+            text += f", before {self.mixes_images} lets the images of a batch see each other"
+        return text + (
+            f" (behind {self.loses_nan} by changing rows instead of NaN)" if self.loses_nan else ""
+        )
+
+
+def measure(graph: Graph, weights: Mapping[str, Tensor], *, seed: int = 0) -> Proof:
+    """Compare every node's dependency table with a measurement at the graph's image size.
+
+    `weights` maps the names in the graph to CPU tensors; they are not changed.
+    """
+    live = trace(graph).live
+    answers = {name: answer for name, answer in propagate(graph).items() if name in live}
+    sights = {name: answer for name, answer in answers.items() if isinstance(answer, Sight)}
+    blind = {name for name, answer in answers.items() if answer is None}
+    copies = {name: tensor.detach().clone() for name, tensor in weights.items()}
+    probe = Probe(graph, copies, sights, blind, seed)
+    lossy = _behind(graph, {*_losing(graph, sights), *probe.naturally_nan()})
+    probe.nan_rows(set(lossy))
+    probe.changed_rows(set(lossy))
+    for node in graph.nodes:
+        if node.name in probe.seeing - lossy.keys():
+            return Proof(
+                len(probe.found),
+                f"{_placed(node)} sees the image, which the rule denies",
+                node.line,
+            )
+    mixed = _behind(graph, probe.mixed)
+    found = {name: masks for name, masks in probe.found.items() if name not in mixed}
+    return _compare(graph, sights, found, lossy, next(iter(mixed), ""))
+
+
+def _losing(graph: Graph, sights: Mapping[str, Sight]) -> Iterator[str]:
+    """Operators whose result may not be NaN though what they read is; whole numbers never are."""
+    for node in graph.nodes:
+        entry = operator(node)
+        loses = (entry is not None and entry.loses_nan) or (node.dtype or "").startswith(
+            ("int", "uint", "bool")
+        )
+        if loses and node.name in sights:
+            yield node.name
+
+
+def _behind(graph: Graph, names: set[str]) -> dict[str, str]:
+    """Every node that depends on one of `names`, with the first of them; those themselves come first, in order."""
+    cause = {node.name: node.name for node in graph.nodes if node.name in names}
+    reads = trace(graph).reads
+    for node in graph.nodes:
+        for source in reads[node.name]:
+            if source in cause:
+                cause.setdefault(node.name, cause[source])
+    return cause
+
+
+def _compare(
+    graph: Graph,
+    sights: Mapping[str, Sight],
+    found: Mapping[str, Masks],
+    lossy: Mapping[str, str],
+    mixed: str,
+) -> Proof:
+    sizes = [int(size) for size in (graph.input.shape or (1, 1))[-2:]]
+    cause = next((base(graph[lossy[name]]) for name in found if name in lossy), "")
+    mixes = base(graph[mixed]) if mixed else ""
+    within = 0
+    for name, masks in found.items():
+        for axis, size in zip(AXES, sizes, strict=True):
+            rule = reach(sights[name], axis, size)
+            wanted = [seen | shared for seen, shared in zip(rule.seen, rule.shared, strict=True)]
+            if name in lossy and all(
+                not mask & ~most for mask, most in zip(masks[axis], wanted, strict=True)
+            ):
+                within += masks[axis] != wanted
+            elif masks[axis] != wanted:
+                text = _difference(graph[name], axis, masks[axis], wanted)
+                return Proof(len(found), text, graph[name].line, cause, within, mixes)
+    return Proof(len(found), loses_nan=cause, within=within, mixes_images=mixes)
+
+
+def _difference(node: Node, axis: AxisName, measured: list[int], wanted: list[int]) -> str:
+    position = next(
+        at for at, (one, other) in enumerate(zip(measured, wanted, strict=True)) if one != other
+    )
+    more = measured[position] & ~wanted[position]
+    word = "more" if more else "fewer"
+    return f"{_placed(node)} sees {word} {axis} at position {position} than the rule says"
+
+
+def _placed(node: Node) -> str:
+    return f"{base(node)} (line {node.line})" if node.line else base(node)

@@ -1,0 +1,299 @@
+"""Rules for operators that move values and compute nothing: views, slices, flips, shuffles.
+
+In: a Call. Out: the Sight of its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from grader.analysis.arguments import base, dimension, several
+from grader.analysis.receptive_field import windows
+from grader.analysis.receptive_field.bits import Bits, NotProven
+from grader.analysis.receptive_field.merge import meet
+from grader.analysis.receptive_field.reshape import follow
+from grader.analysis.receptive_field.rules.call import Call, Result
+from grader.analysis.receptive_field.rules.windowed import pooled
+from grader.analysis.receptive_field.sight import (
+    Part,
+    Sight,
+    forget,
+    inserted,
+    length,
+    permute,
+    read,
+    remove,
+    sized,
+)
+
+
+def view(call: Call) -> Result:
+    """The same values under another shape; view_as reads nothing of the other tensor but its shape."""
+    sight = call.sight("self")
+    return None if sight is None else follow(sight, call.output)
+
+
+def permuted(call: Call) -> Result:
+    """The dimensions in another order."""
+    sight = call.main("self")
+    rank = len(sight.dims)
+    order = list(range(rank))
+    name = base(call.node)
+    if name == "permute":
+        order = [dimension(dim, rank) for dim in call.given["dims"]]
+    elif name in {"t", "numpy_T"}:
+        order.reverse()
+    elif name == "mT":
+        order[-2:] = order[:-3:-1]
+    elif name == "movedim":
+        order = _moved(call, rank)
+    else:
+        one, other = (
+            dimension(int(value), rank) for name, value in call.given.items() if name != "self"
+        )
+        order[one], order[other] = other, one
+    return permute(sight, order)
+
+
+def _moved(call: Call, rank: int) -> list[int]:
+    """The order that movedim means: `source` dimensions go to `destination`, the others keep their order."""
+    source, destination = (
+        [dimension(dim, rank) for dim in several(call.given[name], 1)]
+        for name in ("source", "destination")
+    )
+    others = iter(dim for dim in range(rank) if dim not in source)
+    return [
+        source[destination.index(at)] if at in destination else next(others) for at in range(rank)
+    ]
+
+
+def expanded(call: Call) -> Result:
+    """The same values, repeated; expand_as reads nothing of the other tensor but its shape."""
+    sight = call.sight("self")
+    if base(call.node) != "repeat" or sight is None:
+        return meet([sight], call.output)
+    repeats = call.given["repeats"]
+    for _ in range(len(repeats) - len(sight.dims)):
+        sight = inserted(sight, 0)
+    for dim, times in enumerate(repeats):
+        if times != 1:
+            sight = _repeated(sight, dim, times)
+    return sight
+
+
+def _repeated(sight: Sight, dim: int, times: int) -> Sight:
+    if any(part.axis == "images" for part in sight.dims[dim]):
+        raise NotProven("images of the batch are repeated")
+    at = sight.axes(dim).start
+    dims = (*sight.dims[:dim], (Part(times), *sight.dims[dim]), *sight.dims[dim + 1 :])
+    return sight.bits(dims, lambda bits: np.expand_dims(bits, at))
+
+
+def selected(call: Call) -> Result:
+    """A slice of a dimension, or one position of it."""
+    sight = call.main("self")
+    dim = dimension(call.number("dim"), len(sight.dims))
+    if base(call.node) == "select":
+        return remove(piece(sight, dim, call.number("index"), 1, 1), [dim])
+    if call.output[dim] == call.shape(call.given["self"])[dim]:
+        return sight
+    start = call.number("start")
+    return piece(sight, dim, start, call.number("step", 1), int(call.output[dim]))
+
+
+def piece(sight: Sight, dim: int, start: int, step: int, outputs: int) -> Sight:
+    """Every `step`-th position of a dimension, from `start` on. Images cannot be taken apart."""
+    if any(part.axis == "images" for part in sight.dims[dim]):
+        raise NotProven("images of the batch are taken apart")
+    size = length(sight, dim)
+    start = max(start + size, 0) if start < 0 else start
+    if (start, step, outputs) == (0, 1, size):
+        return sight
+    plain = (
+        sight
+        if len(sight.dims[dim]) == 1 or any(part.placed for part in sight.dims[dim])
+        else forget(sight, dim)
+    )
+    return read(plain, dim, windows.piece(size, start, step, outputs))
+
+
+def split(call: Call) -> Result:
+    """A list of pieces along a dimension."""
+    sight = call.main("self")
+    dim = dimension(call.number("dim"), len(sight.dims))
+    size = length(sight, dim)
+    if base(call.node) == "unbind":
+        return tuple(remove(piece(sight, dim, at, 1, 1), [dim]) for at in range(size))
+    lengths = _lengths(call, size)
+    starts = [sum(lengths[:at]) for at in range(len(lengths))]
+    return tuple(
+        piece(sight, dim, start, 1, length) for start, length in zip(starts, lengths, strict=True)
+    )
+
+
+def _lengths(call: Call, size: int) -> list[int]:
+    name = base(call.node)
+    if name == "tensor_split":
+        count = call.number("sections")
+        return [size // count + (at < size % count) for at in range(count)]
+    wanted: Any = call.given[
+        next(word for word in ("chunks", "split_size", "split_sizes") if word in call.given)
+    ]
+    if isinstance(wanted, tuple):
+        return [int(length) for length in wanted]
+    each = -(-size // int(wanted)) if name == "chunk" else int(wanted)
+    return [min(each, size - start) for start in range(0, size, each)]
+
+
+def taken(call: Call) -> Result:
+    """One element of a list; the parts of (values, indices) see the same."""
+    found = call.sights[call.given["a"].node]
+    return found[call.number("b")] if isinstance(found, tuple) else found
+
+
+def flipped(call: Call) -> Result:
+    """Dimensions in reverse order."""
+    sight = call.main("self")
+    for dim in call.given["dims"]:
+        at = dimension(dim, len(sight.dims))
+        sight = read(sight, at, windows.flipped(length(sight, at)))
+    return sight
+
+
+def rolled(call: Call) -> Result:
+    """Positions moved round."""
+    sight = call.main("self")
+    dims = several(call.given["dims"], 1) if call.given["dims"] != () else ()
+    if not dims:
+        raise NotProven("it moves values through the whole tensor; name its dims")
+    for dim, shift in zip(dims, call.numbers("shifts", len(dims)), strict=True):
+        at = dimension(dim, len(sight.dims))
+        sight = read(sight, at, windows.rolled(length(sight, at), shift))
+    return sight
+
+
+def gathered(call: Call) -> Result:
+    """Positions picked by indices, whose values are not known here: only what is alike may be picked."""
+    sight = call.main("self")
+    if base(call.node) == "index_select":
+        indices: list[Any] = [None] * dimension(call.number("dim"), len(sight.dims)) + [
+            call.given["index"]
+        ]
+    else:
+        indices = list(call.given["indices"])
+    for dim, index in enumerate(indices):
+        if index is not None:
+            sight = _picked(call, sight, dim, index)
+    return sight
+
+
+def _picked(call: Call, sight: Sight, dim: int, index: Any) -> Sight:
+    alike = all(bits.shape[at] == 1 for bits in _arrays(sight) for at in sight.axes(dim))
+    if (
+        call.see(index) is not None
+        or len(call.shape(index)) != 1
+        or any(part.axis for part in sight.dims[dim])
+    ):
+        raise NotProven("positions are picked by a tensor of indices")
+    if not alike:
+        raise NotProven("channels that see differently are picked by a tensor of indices")
+    plain = forget(sight, dim)
+    return sized(plain, dim, int(call.output[dim]))
+
+
+def _arrays(sight: Sight) -> Sequence[Bits]:
+    return (sight.rows.seen, sight.rows.shared, sight.columns.seen, sight.columns.shared)
+
+
+def unfolded(call: Call) -> Result:
+    """im2col: (N, C, H, W) to (N, C * kernel, windows), every tap of the window a channel of its own."""
+    sight = call.main("self")
+    settings = {
+        name: call.numbers(name, 2) for name in ("kernel_size", "dilation", "padding", "stride")
+    }
+    first = len(sight.dims) - 2
+    steps = []
+    for at in (0, 1):
+        size = length(sight, first + at)
+        kernel, dilation, padding, stride = (settings[name][at] for name in settings)
+        outputs = pooled(size, kernel, stride, padding, dilation, up=False)
+        steps.append(
+            (
+                windows.convolution(
+                    size, outputs, kernel=kernel, stride=stride, padding=padding, dilation=dilation
+                ),
+                dilation,
+            )
+        )
+    for at in (1, 0):
+        sight = _apart(sight, first + at, *steps[at])
+    # (..., C, kernel rows, rows, kernel columns, columns) to (..., C, kernel rows, kernel columns, rows, columns)
+    lead = list(range(first))
+    sight = permute(sight, [*lead, first, first + 2, first + 1, first + 3])
+    return follow(sight, call.output)
+
+
+def _apart(sight: Sight, dim: int, rule: windows.Reads, dilation: int) -> Sight:
+    """Dimension `dim` as two: the taps of the window, and the windows."""
+    taps = rule.index.shape[1]
+    flat = windows.Reads(rule.index.T.reshape(-1, 1), rule.size, rule.low, rule.low, rule.ratio)
+    part = sight.dims[dim][0]
+    spread = read(sight, dim, flat)
+    at = spread.axes(dim)[0]
+    made = (
+        (Part(taps, part.axis, part.jump * dilation),),
+        (Part(rule.outputs, part.axis, part.jump * rule.ratio),),
+    )
+    dims = (*spread.dims[:dim], *made, *spread.dims[dim + 1 :])
+
+    def cut(bits: Bits) -> Bits:
+        sizes = (1, 1) if bits.shape[at] == 1 else (taps, rule.outputs)
+        return bits.reshape(*bits.shape[:at], *sizes, *bits.shape[at + 1 :])
+
+    return spread.bits(dims, cut)
+
+
+def pixel_shuffle(call: Call) -> Result:
+    """(C * r * r, H, W) to (C, H * r, W * r)."""
+    sight = call.main("self")
+    factor = call.number("upscale_factor")
+    *lead, channels, height, width = call.output
+    first = len(lead)
+    sight = follow(
+        sight, (*lead, channels, factor, factor, int(height) // factor, int(width) // factor)
+    )
+    order = [*range(first + 1), first + 3, first + 1, first + 4, first + 2]
+    return follow(permute(sight, order), call.output)
+
+
+def pixel_unshuffle(call: Call) -> Result:
+    """(C, H * r, W * r) to (C * r * r, H, W)."""
+    sight = call.main("self")
+    factor = call.number("downscale_factor")
+    *lead, channels, height, width = call.output
+    first = len(lead)
+    sight = follow(sight, (*lead, int(channels) // factor**2, height, factor, width, factor))
+    order = [*range(first + 1), first + 2, first + 4, first + 1, first + 3]
+    return follow(permute(sight, order), call.output)
+
+
+def channel_shuffle(call: Call) -> Result:
+    """(groups * C, ...) to (C * groups, ...): the first channel of every group, then the second of every group."""
+    sight = call.main("self")
+    groups = call.number("groups")
+    images, channels, *positions = call.output
+    sight = follow(sight, (images, groups, int(channels) // groups, *positions))
+    return follow(permute(sight, [0, 2, 1, *range(3, len(sight.dims))]), call.output)
+
+
+def gated_halves(call: Call) -> Result:
+    """The first half of a dimension, times a gate made of the second."""
+    sight = call.main("self")
+    dim = dimension(call.number("dim"), len(sight.dims))
+    half = length(sight, dim) // 2
+    return meet(
+        [piece(sight, dim, start, 1, half) for start in (0, half)], call.output, gate="gate"
+    )

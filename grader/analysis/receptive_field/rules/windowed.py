@@ -1,0 +1,159 @@
+"""Rules for operators with a window over positions: convolutions, pooling, padding, resizing.
+
+In: a Call. Out: the Sight of its result. What each window reads is in `grader.analysis.windows`.
+"""
+
+from __future__ import annotations
+
+from grader.analysis import arguments
+from grader.analysis.arguments import base, several
+from grader.analysis.receptive_field import windows
+from grader.analysis.receptive_field.bits import NotProven, within_groups
+from grader.analysis.receptive_field.rules.call import Call, Result
+from grader.analysis.receptive_field.sight import Sight, forget, length, mix, read, sized
+
+
+def convolution(call: Call) -> Result:
+    """All channels of a group, and a window over positions."""
+    weight = call.shape(call.given["weight"])
+    spatial = len(weight) - 2
+    sight, channels = _channels(call, spatial, int(weight[0]))
+    stride, dilation = call.numbers("stride", spatial), call.numbers("dilation", spatial)
+    padding = call.given["padding"]
+    for at in range(spatial):
+        kernel = int(weight[2 + at])
+        if padding == "same":
+            before = windows.same_padding(kernel=kernel, dilation=dilation[at])
+        else:
+            before = 0 if padding == "valid" else call.numbers("padding", spatial)[at]
+        dim = channels + 1 + at
+        rule = windows.convolution(
+            length(sight, dim),
+            int(call.output[dim]),
+            kernel=kernel,
+            stride=stride[at],
+            padding=before,
+            dilation=dilation[at],
+        )
+        sight = read(sight, dim, rule)
+    return sight
+
+
+def transposed(call: Call) -> Result:
+    """All channels of a group, and a window scattered over positions."""
+    weight = call.shape(call.given["weight"])
+    spatial = len(weight) - 2
+    sight, channels = _channels(call, spatial, int(weight[1]) * call.number("groups", 1))
+    for at in range(spatial):
+        dim = channels + 1 + at
+        rule = windows.transposed(
+            length(sight, dim),
+            int(call.output[dim]),
+            kernel=int(weight[2 + at]),
+            stride=call.numbers("stride", spatial)[at],
+            padding=call.numbers("padding", spatial)[at],
+            dilation=call.numbers("dilation", spatial)[at],
+        )
+        sight = read(sight, dim, rule)
+    return sight
+
+
+def _channels(call: Call, spatial: int, outputs: int) -> tuple[Sight, int]:
+    """The input with its channels mixed within each group, and the number of the channel dimension."""
+    sight = call.main("input")
+    if any(call.see(call.given[name]) is not None for name in ("weight", "bias")):
+        raise NotProven("its weights are computed from the image")
+    channels = len(call.output) - spatial - 1
+    groups = call.number("groups", 1)
+    if groups == 1:
+        return sized(mix(sight, [channels]), channels, outputs), channels
+    sight = forget(sight, channels)
+    at = sight.axes(channels)[0]
+    mixed = sight.bits(sight.dims, lambda bits: within_groups(bits, at, groups, outputs))
+    return sized(mixed, channels, outputs), channels
+
+
+def pooling(call: Call) -> Result:
+    """A window over positions, each channel by itself."""
+    sight = call.main()
+    spatial = arguments.spatial(call.node)
+    kernel, padding = call.numbers("kernel_size", spatial), call.numbers("padding", spatial)
+    stride = call.numbers("stride", spatial) if call.given["stride"] else kernel
+    dilation = call.numbers("dilation", spatial) if "dilation" in call.given else (1,) * spatial
+    for at in range(spatial):
+        dim = len(sight.dims) - spatial + at
+        size = length(sight, dim)
+        outputs = (
+            int(call.node.shape[dim])
+            if call.node.shape
+            else pooled(
+                size, kernel[at], stride[at], padding[at], dilation[at], up=call.given["ceil_mode"]
+            )
+        )
+        rule = windows.convolution(
+            size,
+            outputs,
+            kernel=kernel[at],
+            stride=stride[at],
+            padding=padding[at],
+            dilation=dilation[at],
+        )
+        sight = read(sight, dim, rule, pools=True)
+    return sight
+
+
+def pooled(size: int, kernel: int, stride: int, padding: int, dilation: int, *, up: bool) -> int:
+    """Length after pooling: with ceil_mode (`up`) a last window may stick out, but must begin inside."""
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    outputs = (-(-room // stride) if up else room // stride) + 1
+    return outputs - 1 if up and (outputs - 1) * stride >= size + padding else outputs
+
+
+def adaptive(call: Call) -> Result:
+    """As many windows as the result has positions."""
+    sight = call.main()
+    spatial = arguments.spatial(call.node)
+    wanted = several(call.given["output_size"], spatial)
+    for at in range(spatial):
+        dim = len(sight.dims) - spatial + at
+        size = length(sight, dim)
+        rule = windows.adaptive(size, size if wanted[at] is None else int(wanted[at]))
+        sight = read(sight, dim, rule, pools=True)
+    return sight
+
+
+def padded(call: Call) -> Result:
+    """A border around the positions, or a crop."""
+    sight = call.main("self")
+    name = base(call.node)
+    amounts = call.given["pad" if "pad" in call.given else "padding"]
+    mode = call.given.get("mode") or ("reflect" if "reflection" in name else "replicate")
+    mode = "constant" if name == "constant_pad_nd" else mode
+    for at in range(len(amounts) // 2):
+        before, after = int(amounts[2 * at]), int(amounts[2 * at + 1])
+        dim = len(sight.dims) - 1 - at
+        if before or after:
+            sight = read(sight, dim, windows.border(length(sight, dim), before, after, mode))
+    return sight
+
+
+def resized(call: Call) -> Result:
+    """Nearest, linear or cubic interpolation."""
+    sight = call.main()
+    name = base(call.node)
+    taps = 1 if "nearest" in name else 2 if "bilinear" in name else 4
+    factors = call.given.get("scale_factors") or (
+        call.given.get("scales_h"),
+        call.given.get("scales_w"),
+    )
+    for at in (0, 1):
+        dim = len(sight.dims) - 2 + at
+        rule = windows.resized(
+            length(sight, dim),
+            int(call.output[dim]),
+            taps=taps,
+            scale=factors[at],
+            align_corners=bool(call.given.get("align_corners")),
+        )
+        sight = read(sight, dim, rule)
+    return sight

@@ -1,0 +1,269 @@
+"""What every element of a tensor sees of the image: the value that receptive-field analysis computes with.
+
+In: nothing but sizes. Out: `Sight`, and how it changes when a tensor is reshaped, windowed, mixed, merged. No graphs.
+
+A tensor dimension is a tuple of `Part`s, so that view, permute and flatten are exact bookkeeping: flattening (8, 7, 7)
+gives one dimension of three parts, of which two still know that they are rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import prod
+from typing import Literal
+
+import numpy as np
+
+from grader.analysis.receptive_field.bits import Bits, NotProven, any_of, gather, identity, join
+from grader.analysis.receptive_field.windows import Reads
+
+AxisName = Literal["rows", "columns"]
+AXES: tuple[AxisName, AxisName] = ("rows", "columns")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A factor of a tensor dimension. Where it runs along the image's rows (or columns), one step is `jump` pixels.
+
+    `axis` "images" is the batch; it counts as size 1, because images do not see each other.
+    """
+
+    size: int
+    axis: AxisName | Literal["images"] | None = None
+    jump: Fraction = Fraction(0)
+
+    def along(self, axis: AxisName) -> Fraction:
+        """Pixels along `axis` per step of this part: 0 where it does not run along it."""
+        return self.jump if self.axis == axis else Fraction(0)
+
+    @property
+    def placed(self) -> bool:
+        """It runs along rows or columns."""
+        return self.axis in AXES
+
+
+Dims = tuple[tuple[Part, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What is seen along one axis of the image, in pixels.
+
+    As a rule: the element at index 0 of every part sees from `low` to `high`; others are moved by the parts' jumps.
+    Exactly: `seen` has the bits of the rows that lie in each element's window, `shared` those that reach it through a
+    gate or through statistics. `flags` say what happened on the way: "gate", "context", "statistics", "misaligned".
+    """
+
+    low: Fraction
+    high: Fraction
+    seen: Bits
+    shared: Bits
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def pixels(self) -> int:
+        """Width of the window, borders of the image ignored."""
+        return int((self.high - self.low) // 1) + 1
+
+    def bits(self, change: Callable[[Bits], Bits]) -> Field:
+        """The same change on both arrays."""
+        seen = change(self.seen)
+        return replace(
+            self, seen=seen, shared=seen if self.shared is self.seen else change(self.shared)
+        )
+
+    def widen(self, low: Fraction, high: Fraction) -> Field:
+        """The window moved by `low` at its start and `high` at its end."""
+        return replace(self, low=self.low + low, high=self.high + high) if low or high else self
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A tensor that depends on the image: its dimensions, and what its elements see along rows and along columns."""
+
+    dims: Dims
+    rows: Field
+    columns: Field
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, outermost first: the axes of the bit arrays."""
+        return tuple(part for dim in self.dims for part in dim)
+
+    def field(self, axis: AxisName) -> Field:
+        """What is seen along that axis."""
+        return self.rows if axis == "rows" else self.columns
+
+    def change(self, dims: Dims, change: Callable[[AxisName, Field], Field]) -> Sight:
+        """New dimensions, and the same change on both fields."""
+        return Sight(dims, change("rows", self.rows), change("columns", self.columns))
+
+    def bits(self, dims: Dims, change: Callable[[Bits], Bits]) -> Sight:
+        """New dimensions, and the same change on all bits."""
+        return self.change(dims, lambda _, one: one.bits(change))
+
+    def axes(self, dim: int) -> range:
+        """The array axes of a tensor dimension."""
+        start = sum(len(parts) for parts in self.dims[:dim])
+        return range(start, start + len(self.dims[dim]))
+
+
+def image(shape: Sequence[int]) -> Sight:
+    """The input (images, channels, rows, columns): every pixel sees itself."""
+    *_, height, width = shape
+    one = Fraction(1)
+    leading = ((Part(1, "images"),), *((Part(size),) for size in shape[1:-2]))
+    dims = (*leading, (Part(height, "rows", one),), (Part(width, "columns", one),))
+    ones = (1,) * len(leading)
+    zero = Fraction(0)
+    rows, columns = identity(height), identity(width)
+    return Sight(
+        dims,
+        Field(
+            zero,
+            zero,
+            rows.reshape(*ones, height, 1, -1),
+            np.zeros((*ones, 1, 1, rows.shape[1]), np.uint64),
+        ),
+        Field(
+            zero,
+            zero,
+            columns.reshape(*ones, 1, width, -1),
+            np.zeros((*ones, 1, 1, columns.shape[1]), np.uint64),
+        ),
+    )
+
+
+def read(sight: Sight, dim: int, reads: Reads, *, pools: bool = False) -> Sight:
+    """Along dimension `dim`, let every output position see what its input positions see.
+
+    Where it `pools` all positions into one, the axis is gone; one position of a map that shrank is still a position.
+    """
+    if reads.identical:
+        return sight
+    sight = isolate(sight, dim)
+    at = sight.axes(dim)[0]
+    part = sight.parts[at]
+    gone = (pools and reads.takes_all) or not part.placed
+    made = Part(reads.outputs) if gone else Part(reads.outputs, part.axis, part.jump * reads.ratio)
+
+    def change(axis: AxisName, field: Field) -> Field:
+        ends = (part.along(axis) * reads.low, part.along(axis) * reads.high)
+        return field.bits(lambda bits: gather(bits, at, reads)).widen(min(ends), max(ends))
+
+    return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
+
+
+def mix(sight: Sight, dims: Iterable[int], *, keep: bool = True) -> Sight:
+    """Every element sees all along `dims`, which become size 1 (or are removed): sum, mean, linear layers."""
+    mixed = sorted(set(dims))
+    for dim in mixed:
+        sight = _mixed(sight, dim)
+    return sight if keep else remove(sight, mixed)
+
+
+def _mixed(sight: Sight, dim: int) -> Sight:
+    axes, parts = sight.axes(dim), sight.dims[dim]
+    ones = [1] * len(parts)
+
+    def change(axis: AxisName, field: Field) -> Field:
+        return field.bits(lambda bits: join(any_of(bits, axes), axes, ones)).widen(
+            *spread(parts, axis)
+        )
+
+    return sight.change((*sight.dims[:dim], (Part(1),), *sight.dims[dim + 1 :]), change)
+
+
+def spread(parts: Iterable[Part], axis: AxisName) -> tuple[Fraction, Fraction]:
+    """How far the window widens at its start and end when all of `parts` are seen together."""
+    reach = [part.along(axis) * (part.size - 1) for part in parts]
+    return sum((min(one, Fraction(0)) for one in reach), Fraction(0)), sum(
+        (max(one, Fraction(0)) for one in reach), Fraction(0)
+    )
+
+
+def remove(sight: Sight, dims: Iterable[int]) -> Sight:
+    """Drop dimensions of size 1."""
+    gone = set(dims)
+    axes = tuple(at for dim in gone for at in sight.axes(dim))
+    if not axes:
+        return sight
+    left = tuple(parts for dim, parts in enumerate(sight.dims) if dim not in gone)
+    return sight.bits(left, lambda bits: bits.squeeze(axes))
+
+
+def permute(sight: Sight, order: Sequence[int]) -> Sight:
+    """The dimensions in another order."""
+    axes = [at for dim in order for at in sight.axes(dim)]
+    return sight.bits(
+        tuple(sight.dims[dim] for dim in order), lambda bits: bits.transpose(*axes, bits.ndim - 1)
+    )
+
+
+def isolate(sight: Sight, dim: int) -> Sight:
+    """The same tensor with dimension `dim` as one part.
+
+    Parts that belong together (14 steps of 2 pixels, 2 steps of 1) join exactly; rows x channels become finer rows.
+    Raises NotProven where all rows and columns lie in this one dimension.
+    """
+    parts = sight.dims[dim]
+    if len(parts) == 1:
+        return sight
+    if len({part.axis for part in parts if part.axis}) > 1:
+        others = {part.axis for at, other in enumerate(sight.dims) if at != dim for part in other}
+        if not others >= set(AXES):
+            raise NotProven("rows and columns of the map lie in one dimension")
+        return forget(sight, dim)  # the taps of a window, laid out as channels
+    inner = [prod(part.size for part in parts[at + 1 :]) for at in range(len(parts))]
+    placed = next((at for at, part in enumerate(parts) if part.placed), None)
+    size = prod(part.size for part in parts)
+    if placed is None:
+        return joined(
+            sight, dim, Part(size, next((part.axis for part in parts if part.axis), None))
+        )
+    return joined(sight, dim, Part(size, parts[placed].axis, parts[placed].jump / inner[placed]))
+
+
+def joined(sight: Sight, dim: int, made: Part) -> Sight:
+    """Dimension `dim` as the one part `made`; windows widen by what its jump does not say."""
+    axes = sight.axes(dim)
+    parts = sight.dims[dim]
+    sizes = [part.size for part in parts]
+
+    def change(axis: AxisName, field: Field) -> Field:
+        moves = []
+        for at, part in enumerate(parts):
+            step = part.along(axis) - made.along(axis) * prod(sizes[at + 1 :])
+            moves.append(replace(part, axis=axis, jump=step))
+        return field.bits(lambda bits: join(bits, axes, sizes)).widen(*spread(moves, axis))
+
+    return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
+
+
+def forget(sight: Sight, dim: int) -> Sight:
+    """Dimension `dim` as one part of plain features, whatever its parts were."""
+    parts = sight.dims[dim]
+    if len(parts) == 1 and not parts[0].placed:
+        return sight
+    return joined(sight, dim, Part(prod(part.size for part in parts)))
+
+
+def sized(sight: Sight, dim: int, size: int) -> Sight:
+    """Dimension `dim` as plain features, `size` of them; all alike unless the bits already say otherwise."""
+    return Sight(
+        (*sight.dims[:dim], (Part(size),), *sight.dims[dim + 1 :]), sight.rows, sight.columns
+    )
+
+
+def length(sight: Sight, dim: int) -> int:
+    """Size of a tensor dimension, the number of images left out."""
+    return prod(part.size for part in sight.dims[dim])
+
+
+def inserted(sight: Sight, dim: int) -> Sight:
+    """The sight with a new dimension of size 1."""
+    at = sight.axes(dim - 1).stop if dim else 0
+    dims = (*sight.dims[:dim], (Part(1),), *sight.dims[dim:])
+    return sight.bits(dims, lambda bits: np.expand_dims(bits, at))

@@ -1,0 +1,1 @@
+"""What an untrained network does: watched, and what it brought along."""

@@ -1,0 +1,237 @@
+"""Take a submission in: ask a locked child for its Program, and refuse what cannot be graded.
+
+In: a submission's bytes and its assignment. Out: `Captured`. Trusts nothing that the child says:
+what comes back was read strictly, agrees with itself, runs by itself, and is small enough to run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader import network, program
+from grader.analysis.cost import measure_cost
+from grader.assignment import Assignment, Limits
+from grader.errors import SubmissionError
+from grader.printable import visible
+from grader.program import Captured, Graph, Node, Program, Recipe, Request
+from grader.sandbox import child, strict_json, weights_file
+from grader.sandbox.ending import Limits as ChildLimits
+from grader.sandbox.isolation import Sandbox
+from grader.submission import Submission
+
+LARGEST_TENSOR = 2**28
+"""Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
+ACTIVATION_BYTES = 256 * 2**20
+"""Bytes of all results together for one image. A network of this course takes one or two million."""
+
+
+def read(
+    submission: Submission,
+    assignment: Assignment,
+    sandbox: Sandbox,
+    *,
+    train_images: int,
+    seeds: Sequence[int],
+) -> Captured:
+    """The submission as data, fit to run here; trained on `train_images` images later.
+
+    Where the recipe follows a metric, the assignment may hold some of them back. Raises
+    SubmissionError when it cannot be captured or must not run, GraderError when the sandbox fails.
+    """
+    if submission.problem:
+        raise submission.problem
+    ascii_only = submission.path.name.isascii()
+    name = submission.path.name if ascii_only else f"{submission.name}.py"
+    captured = capture(
+        submission.source,
+        name,
+        assignment,
+        train_images=train_images,
+        seeds=seeds,
+        sandbox=sandbox,
+    )
+    check_size(captured.program, assignment.limits)
+    check_shapes(captured.program)
+    check_work(captured.program, assignment.limits)
+    return captured
+
+
+def capture(
+    source: bytes,
+    filename: str,
+    assignment: Assignment,
+    *,
+    train_images: int,
+    seeds: Sequence[int],
+    limits: ChildLimits | None = None,
+    sandbox: Sandbox | None = None,
+) -> Captured:
+    """Capture `source`, shown to the student as `filename`.
+
+    `sandbox` is where it runs: one for all submissions, or a fresh process for this one alone.
+    Raises SubmissionError when it cannot be captured, GraderError when the sandbox fails.
+    """
+    request = Request(
+        source=_text(source),
+        filename=filename,
+        input_shape=assignment.input_shape,
+        classes=assignment.classes,
+        seeds=tuple(seeds),
+        train_images=train_images,
+        validation_images=assignment.validation_images(train_images),
+        most_steps=assignment.limits.steps,
+        default_recipe=assignment.recipe.model_dump(mode="json"),
+    ).model_dump(mode="json")
+    parts = sandbox.run(request, limits) if sandbox else child.run(request, limits)
+    found = checked(parts, tuple(seeds))
+    if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
+        raise SubmissionError(
+            "The captured network does not belong to this assignment: its shapes are others."
+        )
+    _check_steps(found.recipe, assignment, train_images)
+    return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
+
+
+def _text(source: bytes) -> str:
+    try:
+        return source.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SubmissionError(
+            f"The file is not UTF-8 text: {error.reason} at byte {error.start}."
+        ) from error
+
+
+def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
+    """The Program in a reply, when the reply holds what was asked for. Raises SubmissionError."""
+    if len(parts) != 1 + len(seeds):
+        raise SubmissionError(
+            "The captured network does not belong to this run: it has weights for other seeds."
+        )
+    try:
+        said = strict_json.read(parts[0])
+    except ValueError as error:
+        raise _refused(error) from error
+    for values in parts[1:]:
+        checked_weights(values)
+    shown = visible(said)
+    found = program.read(parts[0] if shown == said else json.dumps(shown))
+    if found.seeds != seeds:
+        raise SubmissionError(
+            "The captured network does not belong to this run: it names other seeds."
+        )
+    return found
+
+
+def checked_weights(values: bytes) -> None:
+    """Raises SubmissionError unless `values` is a plain safetensors file."""
+    try:
+        weights_file.check(values)
+    except ValueError as error:
+        raise _refused(error) from error
+
+
+def _refused(error: ValueError) -> SubmissionError:
+    return SubmissionError(f"The network was captured, but the result cannot be accepted: {error}.")
+
+
+def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:
+    """The child has counted them too, but nothing that it says is believed."""
+    held_back = assignment.validation_images(train_images) if recipe.follows_metric else 0
+    steps = math.ceil((train_images - held_back) / recipe.batch_size)
+    if recipe.steps_per_epoch != steps or recipe.steps > assignment.limits.steps:
+        raise SubmissionError(
+            "The captured network does not belong to this assignment: "
+            f"{recipe.steps:,} steps of training."
+        )
+
+
+def check_size(program: Program, limits: Limits) -> None:
+    """Refuse a network that is larger than the assignment lets the grader run.
+
+    Raises SubmissionError.
+    """
+    nodes = max(len(program.train.nodes), len(program.eval.nodes))
+    weights = sum(weight.size for weight in program.weights if weight.storage == weight.name)
+    for what, found, most in (
+        ("operators", nodes, limits.nodes),
+        ("numbers in its weights", weights, limits.weights),
+    ):
+        if found > most:
+            raise SubmissionError(
+                f"The network has {found:,} {what}; the grader runs at most {most:,}.",
+                line=program.line,
+            )
+
+
+def check_shapes(program: Program) -> None:
+    """Run both graphs without any data (on torch's meta device), and compare every shape.
+
+    Allocates nothing. Raises SubmissionError for a shape that differs from what the Program claims,
+    an operator that refuses its arguments, or a tensor of more than `LARGEST_TENSOR` elements.
+    """
+    meta = torch.device("meta")
+    weights = {
+        weight.name: torch.empty(weight.shape, dtype=getattr(torch, weight.dtype), device=meta)
+        for weight in program.weights
+    }
+    for graph in (program.train, program.eval):
+        for batch in (2, 3):
+            images = torch.empty((batch, *program.input_shape), device=meta)
+            try:
+                for node, result in network.trace(graph, weights, images):
+                    _compare(node, result, batch)
+            except SubmissionError:
+                raise
+            except Exception as error:  # a forged graph can make torch raise anything
+                reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+                raise SubmissionError(
+                    f"The captured network does not run by itself: {reason}"
+                ) from error
+
+
+def _compare(node: Node, result: Any, batch: int) -> None:
+    if not isinstance(result, Tensor):
+        return
+    if node.shape is None or tuple(result.shape) != network.concrete(node.shape, batch):
+        raise SubmissionError(
+            f"The operator {node.op} gives a tensor of shape {tuple(result.shape)}, where the "
+            f"captured network claims {node.shape}. The forward pass must do the same at every "
+            "call.",
+            line=node.line,
+        )
+    if result.numel() > LARGEST_TENSOR:
+        raise SubmissionError(
+            f"The operator {node.op} makes a tensor of {result.numel():,} numbers for {batch} "
+            f"images; the limit is {LARGEST_TENSOR:,}. Make the layer smaller.",
+            line=node.line,
+        )
+
+
+def check_work(program: Program, limits: Limits) -> None:
+    """Refuse a network of which one image costs too much, in training or in evaluation.
+
+    Needs shapes that were checked. Raises SubmissionError.
+    """
+    for graph in (program.train, program.eval):
+        _check_work(graph, program.line, limits)
+
+
+def _check_work(graph: Graph, line: int | None, limits: Limits) -> None:
+    # What has no effect on the output runs all the same.
+    found = measure_cost(graph, frozenset(node.name for node in graph.nodes))
+    for what, count, most in (
+        ("multiply-adds", found.total, limits.multiply_adds),
+        ("bytes", found.memory, ACTIVATION_BYTES),
+    ):
+        if count > most:
+            raise SubmissionError(
+                f"The network takes {count:,} {what} for one image; the grader runs at most "
+                f"{most:,}. Use fewer channels, or pool earlier.",
+                line=line,
+            )

@@ -1,0 +1,1 @@
+"""Judging: how well a network learns, and how sure that is."""

@@ -1,0 +1,84 @@
+"""What a recipe that follows a metric is told after each epoch, and on which images that is measured.
+
+In: a Recipe, an Assignment, `TrainingData`, and the judge of the test images. Out: a `Metric`: what training gets to
+see, and `Feedback` for the logits that come back. Validation labels are training labels; test labels stay in the judge.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from grader.judging.judge import Judge
+from grader.training.data import TrainingData, validation
+from grader.training.records import Feedback
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from grader.assignment import Assignment
+    from grader.program import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """The metric of one trial.
+
+    `data` is what training gets: the images to learn from, and those to look at after each epoch. Of the latter, the
+    first `tests` are the test images, and the last are those of `judge`, which measures the metric. `words` says it to
+    a student, and is empty where the recipe follows no metric.
+    """
+
+    recipe: Recipe
+    data: TrainingData
+    judge: Judge
+    tests: int
+    words: str = ""
+
+    def of_test_images(self, logits: Tensor) -> Tensor:
+        """The rows of an epoch's logits (images looked at, classes) that the judge of the test images may see."""
+        return logits[: self.tests]
+
+    def feedback(self, logits: Tensor) -> Feedback | None:
+        """What the recipe is told of an epoch with these logits (images looked at, classes): nothing unless it asks."""
+        if not self.recipe.follows_metric:
+            return None
+        rows = logits[-self.judge.total :]
+        loss = self.judge.loss(rows, self.recipe.loss.name)
+        return Feedback(accuracy=self.judge.correct(rows) / self.judge.total, loss=loss)
+
+
+def choose(recipe: Recipe, assignment: Assignment, data: TrainingData, judge: Judge) -> Metric:
+    """The metric that `recipe` is told under the rules of `assignment`; `judge` holds the labels of the test images."""
+    if not recipe.follows_metric:
+        return Metric(recipe, data, judge, judge.total)
+    if assignment.metric_images == "test":
+        images = f"the {judge.total:,} test images, as this assignment says: they had a part in training."
+        return Metric(recipe, data, judge, judge.total, words=f"{_told(recipe)} on {images}")
+    return _on_validation_images(recipe, assignment, data)
+
+
+def _on_validation_images(recipe: Recipe, assignment: Assignment, data: TrainingData) -> Metric:
+    held_back = validation(data.train_labels, assignment.validation_images(len(data.train_labels)))
+    reduced = dataclasses.replace(
+        data,
+        train_images=data.train_images[~held_back],
+        train_labels=data.train_labels[~held_back],
+        test_images=np.concatenate(
+            [data.test_images, data.train_images[held_back]]
+        ),  # to look at, not to learn from
+    )
+    judge = Judge(data.train_labels[held_back], classes=assignment.classes)
+    images = f"{judge.total:,} validation images: training images that the grader held back."
+    rest = f"Training used the other {len(reduced.train_images):,}, and no test image had a part in it."
+    words = f"{_told(recipe)} on {images} {rest}"
+    return Metric(recipe, reduced, judge, len(data.test_images), words=words)
+
+
+def _told(recipe: Recipe) -> str:
+    readers = [f"the plateau rule read the {recipe.plateau.monitor}"] if recipe.plateau else []
+    readers += ["the early stop read the accuracy"] if recipe.stop_at_accuracy is not None else []
+    return f"After each epoch {' and '.join(readers)}"

@@ -1,0 +1,404 @@
+"""Train a submission under one or more seeds and judge every epoch.
+
+In: a captured Program, images, and a Judge (the only one here who knows the test labels). Out: a `Trial` for the checks
+and the report. After each round the judge says whether more seeds could change the answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import torch
+
+from grader import report
+from grader.assignment import Assignment
+from grader.errors import GraderError, SubmissionError
+from grader.judging import judge as judging
+from grader.judging import metric as metrics
+from grader.judging.judge import Judge, Judgement
+from grader.judging.metric import Metric
+from grader.program import Captured, Recipe, Run
+from grader.report import Verdict
+from grader.training.data import TrainingData
+from grader.training.records import Epoch, Feedback, Step, TrainingRun
+from grader.training.task import Task, Trainer
+
+PATIENCE = 2
+"""A run is stopped after so many times the assignment's time budget; to exceed the budget is a check's matter."""
+
+
+class Progress(Protocol):
+    """What a trial tells a display: see `grader.render.progress.TrainingProgress`."""
+
+    def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
+        """Training begins."""
+
+    def more_seeds(self, seeds: int) -> None:
+        """A close call is given so many seeds in all."""
+
+    def step(
+        self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float
+    ) -> None:
+        """A batch is done."""
+
+    def epoch(
+        self,
+        seed: int,
+        epoch: int,
+        correct: int,
+        total: int,
+        loss: float | None,
+        learning_rate: float,
+        seconds: float,
+    ) -> None:
+        """An epoch is done and judged."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """All runs and the judgement on them, as the checks and the report need it."""
+
+    runs: tuple[TrainingRun, ...]
+    correct: tuple[tuple[int, ...], ...]
+    judgement: Judgement
+    training: report.Training
+    interrupted: bool
+    quick_look: str = ""
+
+    @property
+    def judged(self) -> tuple[TrainingRun, ...]:
+        """The runs that finished an epoch."""
+        return tuple(run for run, correct in zip(self.runs, self.correct, strict=True) if correct)
+
+    @property
+    def seconds(self) -> float:
+        """Mean seconds of one run; what trained side by side shares its seconds."""
+        return sum(run.seconds / run.side_by_side for run in self.judged) / max(1, len(self.judged))
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a run was stopped at `PATIENCE` times the budget."""
+        return any(run.ending.out_of_time for run in self.runs)
+
+    @property
+    def skipped(self) -> str:
+        """Why nothing is graded on these runs, or ""."""
+        if self.training.practice:
+            return "practice images: graded on MNIST only"
+        if self.quick_look:
+            return f"quick look, {self.quick_look}: not graded"
+        return "training was interrupted" if self.interrupted else ""
+
+    @property
+    def device(self) -> str:
+        """Where it ran, in words."""
+        return self.runs[0].device if self.runs else ""
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """The line of the scorecard about accuracy."""
+        return Accuracy(self)
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What the accuracy check asks for."""
+
+    trial: Trial
+
+    @property
+    def measured(self) -> str:
+        """The score by the assignment's protocol, and what it is."""
+        score, runs = self.trial.judgement.score, len(self.trial.judged)
+        if score is None:
+            return "no score"
+        of = f", mean of {runs} runs" if runs > 1 else ""
+        return f"{100 * float(score):.2f} % ({PROTOCOLS[self.trial.training.protocol]}{of})"
+
+    @property
+    def limit(self) -> str:
+        """The threshold."""
+        return f">= {100 * self.trial.training.threshold:.2f} %"
+
+    @property
+    def skipped(self) -> str:
+        """Why there is no verdict on accuracy, or ""."""
+        return self.trial.skipped
+
+    @property
+    def borderline(self) -> bool:
+        """Whether chance alone could decide."""
+        return self.trial.judgement.verdict is Verdict.BORDERLINE
+
+    @property
+    def passed(self) -> bool:
+        """Whether the score is above the threshold by more than chance."""
+        return self.trial.judgement.verdict is Verdict.PASSED
+
+    @property
+    def explanation(self) -> str:
+        """The judgement in words, and why a run ended early where one did."""
+        early = {run.ending.stopped_because for run in self.trial.runs if not run.ending.finished}
+        return " ".join(
+            [self.trial.judgement.words, *sorted(f"A run stopped: {reason}." for reason in early)]
+        )
+
+
+class Training:
+    """The training of one submission, which starts when it is first asked for, and runs once.
+
+    `done` is the trial, or None as long as there is none.
+    """
+
+    def __init__(self, conduct: Callable[[], Trial]) -> None:
+        self._conduct = conduct
+        self._failure: SubmissionError | GraderError | None = None
+        self.done: Trial | None = None
+
+    def trial(self) -> Trial:
+        """The trial. A second check gets the same one, or is told the same failure."""
+        if self._failure:
+            raise self._failure
+        if self.done is None:
+            try:
+                self.done = self._conduct()
+            except (SubmissionError, GraderError) as error:
+                self._failure = error
+                raise
+        return self.done
+
+
+PROTOCOLS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of last 3"}
+
+
+@dataclass
+class _Runner:
+    """The state of one trial while it goes on."""
+
+    captured: Captured
+    assignment: Assignment
+    metric: Metric
+    judge: Judge
+    device: torch.device
+    epochs: int | None
+    progress: Progress
+    trainer: Trainer
+    runs: list[TrainingRun] = field(default_factory=list)
+    judged: dict[int, list[int]] = field(default_factory=dict)
+
+    @property
+    def correct(self) -> list[list[int]]:
+        """Correct test images after each epoch of each run."""
+        return [self.judged.get(run.seed, []) for run in self.runs]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no run was cut short."""
+        return all(run.ending.finished for run in self.runs)
+
+    def train(self, seeds: Sequence[int]) -> None:
+        """Train from the initial weights of these seeds."""
+        task = Task(
+            self.captured.program,
+            self.metric.data,
+            self.device,
+            self.epochs,
+            budget_seconds=PATIENCE * self.assignment.limits.seconds,
+            after_epoch=self.after_epoch,
+            on_step=self.on_step,
+        )
+        self.runs += self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
+
+    def after_epoch(self, seed: int, epoch: Epoch) -> Feedback | None:
+        """Judge the epoch, show it, and answer with two numbers where the recipe follows one of them."""
+        correct = self.judge.correct(self.metric.of_test_images(epoch.logits))
+        self.judged.setdefault(seed, []).append(correct)
+        seconds = epoch.seconds + epoch.evaluation_seconds
+        self.progress.epoch(
+            seed,
+            epoch.epoch,
+            correct,
+            self.judge.total,
+            _number(epoch.train_loss),
+            epoch.learning_rate,
+            seconds,
+        )
+        return self.metric.feedback(epoch.logits)
+
+    def on_step(self, seed: int, step: Step) -> None:
+        """Show a step; the worker sends one in so many."""
+        self.progress.step(seed, step.epoch, step.step, float(step.loss), step.learning_rate)
+
+    def scores(self) -> list[Fraction]:
+        """The score of every run that finished an epoch."""
+        return [
+            judging.score(correct, self.judge.total, self.assignment.protocol)
+            for correct in self.correct
+            if correct
+        ]
+
+
+def conduct(
+    captured: Captured,
+    assignment: Assignment,
+    data: TrainingData,
+    judge: Judge,
+    *,
+    trainer: Trainer,
+    device: torch.device,
+    seeds: int | None,
+    epochs: int | None = None,
+    progress: Progress,
+) -> Trial:
+    """Train under `seeds` seeds, or with None under as many as it takes to be sure (at most the assignment's).
+
+    `epochs` shortens training for a quick look, which is never graded. Raises SubmissionError when training cannot run.
+    """
+    recipe = captured.program.recipe
+    quick_look = cut_short(recipe, epochs)
+    threshold = judging.exact(assignment.limits.accuracy)
+    most = (
+        1 if (seeds is None and (data.practice or quick_look)) else seeds or assignment.most_seeds
+    )
+    chosen = captured.program.seeds[:most]
+    rounds = judging.rounds(chosen) if seeds is None else [chosen]
+    progress.start(
+        len(rounds[0]), min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch
+    )
+    with trainer:
+        metric = metrics.choose(recipe, assignment, data, judge)
+        runner = _Runner(captured, assignment, metric, judge, device, epochs, progress, trainer)
+        for lot in rounds:
+            if runner.runs:
+                progress.more_seeds(len(runner.runs) + len(lot))
+            runner.train(lot)
+            if not runner.finished or not judging.another_seed(
+                runner.scores(), threshold, most_runs=most
+            ):
+                break
+    judgement = judging.verdict(runner.scores(), threshold, practice=data.practice)
+    return Trial(
+        runs=tuple(runner.runs),
+        correct=tuple(tuple(item) for item in runner.correct),
+        judgement=judgement,
+        training=_record(runner, judgement, threshold),
+        interrupted=any(item.ending.stopped_because == "interrupted" for item in runner.runs),
+        quick_look=quick_look,
+    )
+
+
+def cut_short(recipe: Recipe, epochs: int | None) -> str:
+    """That only so many `epochs` of a recipe are trained, in words; "" where all of them are."""
+    return f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
+
+
+def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> report.Training:
+    judged = [correct for correct in runner.correct if correct]
+    last = next((run.epochs[-1] for run in reversed(runner.runs) if run.epochs), None)
+    logits = runner.metric.of_test_images(last.logits) if last else None
+    peaks = [run.peak_memory_bytes for run in runner.runs if run.peak_memory_bytes is not None]
+    return report.Training(
+        dataset=runner.metric.data.name,
+        practice=runner.metric.data.practice,
+        train_images=len(runner.metric.data.train_images),
+        test_images=runner.judge.total,
+        protocol=runner.assignment.protocol,
+        threshold=float(threshold),
+        runs=tuple(
+            _run_row(runner, run, correct)
+            for run, correct in zip(runner.runs, runner.correct, strict=True)
+        ),
+        best=_mean(judged, runner, "best"),
+        last=_mean(judged, runner, "last"),
+        last_3=_mean(judged, runner, "mean_last_3"),
+        score=None if judgement.score is None else float(judgement.score),
+        interval=judgement.interval,
+        confusion=runner.judge.confusion(logits) if logits is not None else (),
+        wrong=runner.judge.wrong(logits) if logits is not None else (),
+        device=", ".join(dict.fromkeys(run.device for run in runner.runs)),
+        peak_memory_bytes=max(peaks, default=None),
+        feedback=runner.metric.words,
+    )
+
+
+def _mean(judged: list[list[int]], runner: _Runner, protocol: judging.Protocol) -> float | None:
+    scores = [judging.score(correct, runner.judge.total, protocol) for correct in judged]
+    return float(judging.mean(scores)) if scores else None
+
+
+def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.RunRow:
+    rows = tuple(
+        report.EpochRow(
+            epoch=epoch.epoch,
+            train_loss=_number(epoch.train_loss),
+            correct=count,
+            total=runner.judge.total,
+            learning_rate=epoch.learning_rate,
+            seconds=epoch.seconds + epoch.evaluation_seconds,
+            momentum=epoch.momentum,
+            train_accuracy=_number(epoch.train_accuracy),
+        )
+        for epoch, count in zip(
+            run.epochs, correct, strict=False
+        )  # Ctrl-C may come before the last is judged
+    )
+    recipe = runner.captured.program.recipe
+    return report.RunRow(
+        seed=run.seed,
+        epochs=rows,
+        seconds=run.seconds,
+        images_per_second=run.images_per_second,
+        finished=run.ending.finished,
+        stopped_because=run.ending.stopped_because,
+        parameters_moved=run.parameters_moved,
+        seconds_to_99=_seconds_to(Fraction(99, 100), rows),
+        learning_rate=_curve(
+            recipe, recipe.schedule.learning_rate, [row.learning_rate for row in rows]
+        ),
+        momentum=_curve(
+            recipe,
+            recipe.schedule.momentum,
+            [row.momentum for row in rows if row.momentum is not None],
+        ),
+        device=run.device,
+        engine=run.engine,
+        side_by_side=run.side_by_side,
+        preparation_seconds=run.preparation_seconds,
+    )
+
+
+def _seconds_to(accuracy: Fraction, rows: Sequence[report.EpochRow]) -> float | None:
+    """Seconds of training and evaluation up to the end of the first epoch of that test accuracy; None without one."""
+    seconds = 0.0
+    for row in rows:
+        seconds += row.seconds
+        if Fraction(row.correct, row.total) >= accuracy:
+            return seconds
+    return None
+
+
+def _curve(
+    recipe: Recipe, scheduled: Sequence[Sequence[Run]], after_epochs: Sequence[float]
+) -> report.Curve | None:
+    """The first group's values over the steps of the epochs: as scheduled; a plateau rule moves them between epochs."""
+    if not after_epochs:
+        return None
+    values = list(after_epochs)
+    if scheduled and recipe.plateau is None:
+        begins = itertools.accumulate((run.steps for run in scheduled[0]), initial=0)
+        steps = len(after_epochs) * recipe.steps_per_epoch
+        values = [
+            run.value for run, begin in zip(scheduled[0], begins, strict=False) if begin < steps
+        ]
+    return report.Curve(
+        first=values[0], lowest=min(values), highest=max(values), last=after_epochs[-1]
+    )
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN and no infinity: a diverged loss is None."""
+    return value if abs(value) < float("inf") else None

@@ -1,0 +1,126 @@
+"""What came back from a child, and what that means for its submission.
+
+In: the bytes that an untrusted process wrote, and how it ended. Out: the parts of its reply, or a SubmissionError in
+the student's words. Believes nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from grader.errors import SubmissionError
+from grader.printable import last_line, visible
+from grader.sandbox import reply, strict_json
+
+PRINTED_BYTES = 64 * 2**10
+FLOOD_BYTES = 16 * 2**20
+FOLDER_BYTES = 256 * 2**20
+FOLDER_FILES = 1_000
+UNANSWERED = 70
+"""Exit status of a child that was locked but could not answer."""
+_LONGEST_MESSAGE = 4_000
+_LARGEST_HEADER = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one capture may use. `output_bytes` bounds what is kept of the file's printing, not what it may print."""
+
+    seconds: float = 120.0
+    memory_bytes: int = 8 * 2**30
+    output_bytes: int = PRINTED_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A reply, the beginning of what was printed, the exit status (a signal is negative), and why it was stopped."""
+
+    frame: bytes
+    printed: bytes
+    status: int | None
+    stopped: str = ""
+
+
+def parts(ending: Ending, nonce: bytes, limits: Limits) -> tuple[bytes, ...]:
+    """What the child answered with, behind its header. Raises SubmissionError when there is no good answer."""
+    if ending.stopped or ending.status is None:
+        raise SubmissionError(_STOPPED[ending.stopped or "time"].format(seconds=limits.seconds))
+    try:
+        header, *rest = reply.unpack(ending.frame, nonce)
+        problem = _problem(strict_json.read(header, most_bytes=_LARGEST_HEADER))
+    except ValueError as error:
+        raise SubmissionError(_ending(ending, error)) from error
+    if problem:
+        raise problem
+    return tuple(rest)
+
+
+def _problem(header: Any) -> SubmissionError | None:
+    """What the child says went wrong. Raises ValueError where it says nothing that can be understood."""
+    if header == {"captured": True} and header["captured"] is True:
+        return None
+    if (
+        not isinstance(header, dict)
+        or header.keys() != {"captured", "message", "line"}
+        or header["captured"]
+    ):
+        raise ValueError("the reply has no header")
+    message, line = header["message"], header["line"]
+    if not isinstance(message, str):
+        raise ValueError("the reply has no message")
+    known = type(line) is int and 0 < line < 10**7
+    return SubmissionError(
+        visible(message[:_LONGEST_MESSAGE]) or "The file cannot be captured.",
+        line=line if known else None,
+    )
+
+
+_STOPPED = {
+    "time": (
+        "The file was still busy after {seconds:.0f} s and was stopped. Building and running the network once "
+        'takes a moment: move training, input() and plt.show() under `if __name__ == "__main__":`, and look for an '
+        "endless loop."
+    ),
+    "flood": (
+        f"The file printed more than {FLOOD_BYTES // 2**20} MiB and was stopped. Print nothing while the network is "
+        "built and run: a print() in forward() or in an endless loop does this."
+    ),
+    "disk": (
+        f"The file wrote more than {FOLDER_BYTES // 2**20} MiB or {FOLDER_FILES:,} files and was stopped. A network "
+        'needs no files: move downloads and checkpoints under `if __name__ == "__main__":`.'
+    ),
+    "reply": (
+        f"The network and its weights take more than {reply.LARGEST // 2**20} MiB. Models in this course are far "
+        "smaller: look for a layer that is much too wide."
+    ),
+}
+
+
+def _ending(ending: Ending, error: ValueError) -> str:
+    status, last = ending.status or 0, last_line(ending.printed)
+    if status < 0:
+        cause = _CAUSES.get(-status, _CRASH)
+        return f"The file ended the Python process with {_signal(-status)}: {cause}. {last}".strip()
+    if status == UNANSWERED:
+        return f"The network was built, but could not be handed over: {last}. Is it very large?"
+    if status != 0:
+        return (
+            f"The file ended the Python process (status {status}) before it could be captured: remove calls of "
+            f"exit(), quit() and os._exit(). {last}"
+        ).strip()
+    return f"The file ended the Python process early, or wrote over the grader's reply ({error})."
+
+
+_CRASH = "it crashed, or used more memory or processor time than it may"
+_CAUSES = {
+    11: "it crashed in compiled code (a segmentation fault), as ctypes or a damaged tensor does",
+    9: "it was killed, most likely because it used more memory than there is",
+    24: "it used more processor time than it may",
+    6: "compiled code gave up, most likely for lack of memory",
+}
+
+
+def _signal(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

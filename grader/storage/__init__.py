@@ -1,0 +1,1 @@
+"""Reports kept on disk: whole, sealed, found again."""

@@ -1,0 +1,257 @@
+"""Train one network by its Recipe, an epoch at a time: the eager engine, and what every faster engine must equal.
+
+In: a Network, its Recipe and `TrainingData` (which has no test labels). Out: an `Epoch` after each epoch, with the
+logits of the test images for a judge to compare. The judge may answer with two numbers (`Feedback`), never with labels.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grader.errors import GraderError, SubmissionError
+from grader.network import Network
+from grader.program import Loss, Recipe
+from grader.training import augment
+from grader.training import device as devices
+from grader.training.data import TrainingData
+from grader.training.engine.optimizer import Driver
+from grader.training.records import Ending, Epoch, Feedback, Step
+
+EVALUATION_BATCH = 500
+"""Test images at once: on a CPU, the activations of larger batches fall out of the cache."""
+
+OnStep = Callable[[Step], None]
+
+
+def as_it_is(images: Tensor) -> Tensor:
+    """The images themselves."""
+    return images
+
+
+def train(
+    network: Network,
+    recipe: Recipe,
+    data: TrainingData,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    budget_seconds: float = math.inf,
+    on_step: OnStep | None = None,
+    lay_out: Callable[[Tensor], Tensor] = as_it_is,
+) -> Generator[Epoch, Feedback | None, Ending]:
+    """Train `network` in place, yielding after each epoch; send `Feedback` back where the recipe follows a metric.
+
+    `epochs` cuts the recipe short for a quick look, with the schedule of the whole. Training ends early when the loss
+    is no number any more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
+    over. `lay_out` changes how prepared images (N, C, H, W) lie in memory, never their values. On a CPU the same seed,
+    versions and number of threads give the same bits.
+    Raises GraderError when the recipe was made for another number of images or feedback is missing, SubmissionError
+    when torch refuses the recipe.
+    """
+    engine = _Engine(network, recipe, data, seed, budget_seconds, on_step, lay_out)
+    last = min(epochs or recipe.epochs, recipe.epochs)
+    for number in range(1, last + 1):
+        try:
+            epoch = engine.epoch(number, last)
+        except _OutOfTimeError:
+            return Ending(
+                False, f"its {budget_seconds:,.0f} s were over in epoch {number}", out_of_time=True
+            )
+        feedback = yield epoch
+        if found := ending(recipe, epoch, feedback, engine.tell):
+            return found
+    return Ending(True)
+
+
+def ending(
+    recipe: Recipe, epoch: Epoch, feedback: Feedback | None, tell: Callable[[float], None]
+) -> Ending | None:
+    """How training ends after this epoch, or None when it goes on; `tell` hands the plateau rule its metric.
+
+    Raises GraderError where the recipe asks for feedback and there is none.
+    """
+    if not math.isfinite(epoch.train_loss):
+        return Ending(
+            False, f"training diverged: the loss of epoch {epoch.epoch} is {epoch.train_loss}"
+        )
+    if not recipe.follows_metric:
+        return None
+    if feedback is None:
+        raise GraderError("The recipe follows a metric, but its value was not handed to training.")
+    if recipe.plateau is not None:
+        tell(feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy)
+    if recipe.stop_at_accuracy is not None and feedback.accuracy >= recipe.stop_at_accuracy:
+        return Ending(True, f"epoch {epoch.epoch} reached the accuracy at which the recipe stops")
+    return None
+
+
+class _OutOfTimeError(Exception):
+    """The time budget is used up."""
+
+
+class _Seeds(NamedTuple):
+    """Where an epoch's three streams of random numbers start."""
+
+    order: int
+    augmentation: int
+    dropout: int
+
+
+def seeds(seed: int, epoch: int) -> _Seeds:
+    """Independent starting points for every epoch of every seed, whatever other code draws in between."""
+    return _Seeds(*np.random.SeedSequence([seed, epoch]).generate_state(3).tolist())
+
+
+def order(images: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
+    """Indices of an epoch's batches: every image once, in random order; the last batch may be shorter.
+
+    A last batch of one image is left out: BatchNorm cannot tell the spread of one value.
+    """
+    shuffled = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
+    batches: tuple[Tensor, ...] = torch.split(shuffled, batch_size)
+    return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 < batch_size else batches
+
+
+def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
+    """The recipe's loss, of logits or log-probabilities (N, classes) and labels (N,)."""
+    weight = None if loss.weight is None else torch.tensor(loss.weight, device=device)
+    if loss.name == "nll":
+        return partial(F.nll_loss, weight=weight, reduction=loss.reduction)
+    return partial(
+        F.cross_entropy,
+        weight=weight,
+        reduction=loss.reduction,
+        label_smoothing=loss.label_smoothing,
+    )
+
+
+class _Engine:
+    """A network in training, with all images on its device."""
+
+    def __init__(
+        self,
+        network: Network,
+        recipe: Recipe,
+        data: TrainingData,
+        seed: int,
+        budget_seconds: float,
+        on_step: OnStep | None,
+        lay_out: Callable[[Tensor], Tensor],
+    ) -> None:
+        check_steps(recipe, len(data.train_images))
+        self._network = network
+        self._recipe = recipe
+        self._seed = seed
+        self._device = network.device
+        self._images = torch.tensor(data.train_images, device=self._device)
+        self._labels = torch.tensor(data.train_labels, device=self._device)
+        self._test_images = torch.tensor(data.test_images, device=self._device)
+        self._augment = augment.build(recipe.augmentations)
+        self._prepare = augment.evaluation(recipe.augmentations)
+        self._loss = loss_function(recipe.loss, self._device)
+        self._driver = Driver(recipe, network.weights)
+        self._seconds_left = budget_seconds
+        self._on_step = on_step
+        self._lay_out = lay_out
+
+    def epoch(self, number: int, last: int) -> Epoch:
+        """Train the epoch of that number, then look at the test images."""
+        begin = seeds(self._seed, number)
+        batches = order(len(self._images), self._recipe.batch_size, begin.order)
+        with devices.repeatable(self._device, begin.dropout):
+            devices.synchronize(self._device)
+            started = time.perf_counter()
+            losses, correct = self._train(number, last, batches, begin.augmentation)
+            devices.synchronize(self._device)
+            trained = time.perf_counter()
+            logits = self._evaluate()
+        self._seconds_left -= trained - started
+        images = sum(len(batch) for batch in batches)
+        return Epoch(
+            epoch=number,
+            images=images,
+            train_loss=losses / images,
+            train_accuracy=correct / images,
+            learning_rate=self._driver.learning_rate,
+            momentum=self._driver.momentum,
+            seconds=trained - started,
+            evaluation_seconds=time.perf_counter() - trained,
+            logits=logits,
+        )
+
+    def tell(self, metric: float) -> None:
+        """Hand the epoch's metric to the recipe's plateau rule."""
+        self._driver.tell(metric)
+
+    def _train(
+        self, number: int, last: int, batches: tuple[Tensor, ...], seed: int
+    ) -> tuple[float, int]:
+        """One epoch's steps. Returns the sum of the images' losses, and how many were recognised."""
+        self._network.train()
+        generator = torch.Generator(self._device).manual_seed(seed)
+        deadline = time.perf_counter() + self._seconds_left
+        losses: list[Tensor] = []
+        correct: list[Tensor] = []
+        for step, batch in enumerate(batches, start=1):
+            if time.perf_counter() > deadline:
+                raise _OutOfTimeError
+            loss, right = self._step(batch.to(self._device, non_blocking=True), generator)
+            losses.append(loss * len(batch) if self._recipe.loss.reduction == "mean" else loss)
+            correct.append(right)
+            if self._on_step is not None:
+                rate = self._driver.learning_rate
+                self._on_step(Step(number, last, step, len(batches), rate, loss))
+        for _ in range(len(batches), self._recipe.steps_per_epoch):
+            self._driver.skip_step()
+        return float(torch.stack(losses).cpu().double().sum()), int(torch.stack(correct).sum())
+
+    def _step(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Gather, augment, forward, backward, clip, update. Returns the batch's loss and number of right answers."""
+        images, labels = (
+            self._lay_out(self._augment(self._images[batch], generator)),
+            self._labels[batch],
+        )
+        self._driver.begin_step()
+        logits = self._network(images)
+        loss = self._loss(logits, labels)
+        must_learn(loss)
+        loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
+        self._driver.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+
+    @torch.inference_mode()
+    def _evaluate(self) -> Tensor:
+        """Logits of all test images, from the eval graph."""
+        self._network.eval()
+        batches = torch.split(self._test_images, EVALUATION_BATCH)
+        parts = [self._network(self._lay_out(self._prepare(images))) for images in batches]
+        logits: Tensor = torch.cat(parts).float().cpu()
+        return logits
+
+
+def must_learn(loss: Tensor) -> None:
+    """Raise SubmissionError where no trainable parameter has a part in the loss."""
+    if not loss.requires_grad:
+        raise SubmissionError(
+            "Nothing in the network learns: its output depends on no trainable parameter. "
+            "Leave requires_grad on, and compute the output outside of torch.no_grad()."
+        )
+
+
+def check_steps(recipe: Recipe, images: int) -> None:
+    """Raise GraderError where the recipe was made for another number of training images."""
+    steps = math.ceil(images / recipe.batch_size)
+    if recipe.steps_per_epoch != steps:
+        raise GraderError(
+            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; {images:,} training images in "
+            f"batches of {recipe.batch_size:,} are {steps:,}. Capture the submission again for this data set."
+        )

@@ -1,0 +1,207 @@
+"""A Recipe's optimizer and schedule, rebuilt from data and followed step by step.
+
+In: `Recipe.optimizer`, `Recipe.schedule`, `Recipe.plateau` and the network's parameters. Out: a `Driver` that sets what
+the student's own scheduler set before each step. Only the optimizers and settings named here are ever built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from grader.errors import SubmissionError
+from grader.program import OptimizerGroup, Plateau, Recipe, Run
+
+SETTINGS = {
+    "SGD": {"momentum", "dampening", "weight_decay", "nesterov", "maximize"},
+    "Adam": {"betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay"},
+    "AdamW": {"betas", "eps", "weight_decay", "amsgrad", "maximize"},
+    "RMSprop": {"alpha", "eps", "weight_decay", "momentum", "centered", "maximize"},
+    "NAdam": {
+        "betas",
+        "eps",
+        "weight_decay",
+        "momentum_decay",
+        "decoupled_weight_decay",
+        "maximize",
+    },
+    "RAdam": {"betas", "eps", "weight_decay", "decoupled_weight_decay", "maximize"},
+    "Adagrad": {"lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize"},
+}
+"""Every torch.optim class that may be built, and what may be told to it besides the learning rate."""
+
+WITHOUT_EFFECT = {
+    *("foreach", "fused", "capturable", "differentiable"),  # how torch computes a step, not what
+    *(
+        "lr",
+        "initial_lr",
+        "max_lr",
+        "min_lr",
+        "base_momentum",
+        "max_momentum",
+        "swa_lr",
+    ),  # the schedule's own notes
+    "decoupled_weight_decay",  # fixed for AdamW, where it names the class; a setting of the others
+}
+"""Entries of a parameter group that change nothing about a step whose rates come from the schedule."""
+
+
+def expand(runs: Sequence[Run]) -> Iterator[float]:
+    """The value of every step, from run-length coded `runs`."""
+    return chain.from_iterable(repeat(run.value, run.steps) for run in runs)
+
+
+class Driver:
+    """An optimizer that follows a Recipe: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`.
+
+    Raises SubmissionError for a setting that torch refuses or that is not in `SETTINGS`.
+    """
+
+    def __init__(self, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
+        self._recipe = recipe
+        self._rates = [expand(runs) for runs in recipe.schedule.learning_rate]
+        self._momenta = [expand(runs) for runs in recipe.schedule.momentum]
+        self._clipped = [
+            parameter for parameter in _distinct(weights.values()) if parameter.requires_grad
+        ]
+        self.optimizer = build(recipe, weights)
+        self._plateau = reduce_on_plateau(recipe.plateau, self.optimizer)
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first parameter group, now."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def momentum(self) -> float | None:
+        """Momentum or beta1 of the first parameter group, now; None where the optimizer has neither."""
+        group = self.optimizer.param_groups[0]
+        value = group["betas"][0] if "betas" in group else group.get("momentum")
+        return None if value is None else float(value)
+
+    def begin_step(self) -> None:
+        """Set learning rates and momenta of the next step, and forget the gradients of the last one."""
+        for group, rates in zip(self.optimizer.param_groups, self._rates, strict=True):
+            rate = next(rates)
+            if (
+                self._plateau is None
+            ):  # otherwise the plateau alone moves it, from where `build` started
+                group["lr"] = rate
+        for group, momenta in zip(self.optimizer.param_groups, self._momenta, strict=False):
+            _set_momentum(group, next(momenta))
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def skip_step(self) -> None:
+        """Let one step of the schedule pass without training."""
+        for curve in (*self._rates, *self._momenta):
+            next(curve)
+
+    def step(self) -> None:
+        """Clip the gradients of the network as the Recipe says, then take one optimizer step."""
+        if self._recipe.clip_value is not None:
+            torch.nn.utils.clip_grad_value_(self._clipped, self._recipe.clip_value)
+        if self._recipe.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self._clipped, self._recipe.clip_norm)
+        self.optimizer.step()
+
+    def tell(self, metric: float) -> None:
+        """Hand the epoch's metric to the plateau rule, where the Recipe has one."""
+        if self._plateau is not None:
+            self._plateau.step(metric)
+
+
+def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+    """The optimizer as it stands before the first step.
+
+    Whether torch computes a step for all parameters together or one by one is left to torch, as in the student's own
+    file. Raises SubmissionError.
+    """
+    optimizer, schedule = recipe.optimizer, recipe.schedule
+    if len(schedule.learning_rate) != len(optimizer.groups):
+        raise SubmissionError(
+            "The recipe has no learning rate for some parameter group of its optimizer."
+        )
+    if optimizer.name == "RMSprop" and any(_rises_from_zero(runs) for runs in schedule.momentum):
+        raise SubmissionError(
+            "torch.optim.RMSprop fails where the momentum is 0 at the first step and more later: it then has no place "
+            "to keep it. Begin with a momentum above 0."
+        )
+    groups: list[dict[str, Any]] = []
+    for number, group in enumerate(optimizer.groups):
+        settings = _settings(optimizer.name, group)
+        settings["lr"] = schedule.learning_rate[number][0].value
+        if schedule.momentum:
+            _set_momentum(settings, schedule.momentum[number][0].value)
+        groups.append({"params": _distinct(weights[name] for name in group.parameters), **settings})
+    # The first group's settings double as the defaults: only the defaults are validated by torch.
+    defaults = {name: value for name, value in groups[0].items() if name != "params"}
+    try:
+        built: torch.optim.Optimizer = getattr(torch.optim, optimizer.name)(groups, **defaults)
+    except (ValueError, TypeError) as error:
+        raise SubmissionError(
+            f"torch.optim.{optimizer.name} refuses the recipe's settings: {error}."
+        ) from error
+    return built
+
+
+def _rises_from_zero(momentum: Sequence[Run]) -> bool:
+    return momentum[0].value == 0 and any(run.value for run in momentum)
+
+
+def _settings(name: str, group: OptimizerGroup) -> dict[str, Any]:
+    unknown = sorted(group.settings.keys() - SETTINGS[name] - WITHOUT_EFFECT)
+    if unknown:
+        raise SubmissionError(
+            f"The grader does not know the setting {unknown[0]} = {group.settings[unknown[0]]} of torch.optim.{name}. "
+            f"It knows {', '.join(sorted(SETTINGS[name]))}, and the learning rate."
+        )
+    defaults = (
+        {"betas": (0.9, 0.999)} if "betas" in SETTINGS[name] else {}
+    )  # the schedule replaces the first of them
+    return {
+        **defaults,
+        **{key: value for key, value in group.settings.items() if key in SETTINGS[name]},
+    }
+
+
+def _set_momentum(group: dict[str, Any], value: float) -> None:
+    if "betas" in group:
+        group["betas"] = (value, group["betas"][1])
+    else:
+        group["momentum"] = value
+
+
+def _distinct(tensors: Any) -> list[Tensor]:
+    return list({id(tensor): tensor for tensor in tensors}.values())
+
+
+def reduce_on_plateau(
+    plateau: Plateau | None, optimizer: torch.optim.Optimizer
+) -> ReduceLROnPlateau | None:
+    """PyTorch's own plateau rule over the optimizer's learning rates. Raises SubmissionError."""
+    if plateau is None:
+        return None
+    return ReduceLROnPlateau(
+        optimizer,
+        mode=plateau.mode,
+        factor=plateau.factor,
+        patience=plateau.patience,
+        threshold=plateau.threshold,
+        threshold_mode=plateau.threshold_mode,
+        cooldown=plateau.cooldown,
+        min_lr=_per_group(plateau.min_lr, len(optimizer.param_groups)),
+        eps=plateau.eps,
+    )
+
+
+def _per_group(values: tuple[float, ...], groups: int) -> list[float]:
+    if len(values) not in (1, groups):
+        raise SubmissionError(
+            f"ReduceLROnPlateau has {len(values)} values of min_lr for {groups} parameter groups."
+        )
+    return list(values) * (groups // len(values))

@@ -1,0 +1,336 @@
+"""Optimizer steps that read everything from tensors, so that a CUDA graph can record one and replay it.
+
+In: a Recipe and a network's weights. Out: an `Update`, which does what the recipe's torch.optim class does, up to
+rounding. torch.optim itself cannot be recorded: it takes momentum, and for some classes the learning rate and the
+number of the step, from Python. All parameters of a group lie side by side in one vector, so that a step is a few
+operations, not a few for each parameter.
+
+Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam and Adagrad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from grader.program import Recipe
+from grader.training.engine.optimizer import build, expand, reduce_on_plateau
+
+ALIGNED = 64
+"""Parameters begin at multiples of so many numbers: kernels read aligned memory faster."""
+
+
+class NotRecordableError(Exception):
+    """Something in a step cannot be recorded; the text says what."""
+
+
+@dataclass(slots=True)
+class Step:
+    """What one optimizer step of one group works on: vectors of equal length, scalars as tensors without dimension.
+
+    `weights` is changed in place, and so are the vectors of `state`; `number` counts the steps taken, this one too.
+    The scalars are float64: 1 - beta2 ** number has few digits left in float32.
+    """
+
+    weights: Tensor
+    gradient: Tensor
+    rate: Tensor
+    momentum: Tensor
+    number: Tensor
+    settings: Mapping[str, Any]
+    state: Mapping[str, Tensor]
+
+    def decay(self, *, decoupled: bool) -> None:
+        """Weight decay: of the weights themselves, or by way of the gradient."""
+        share = self.settings.get("weight_decay", 0)
+        if share and decoupled:
+            self.weights.mul_(1 - self.rate * share)
+        elif share:
+            self.gradient = self.gradient.add(self.weights, alpha=share)
+
+
+def sgd(step: Step) -> None:
+    """torch.optim.SGD."""
+    step.decay(decoupled=False)
+    direction = step.gradient
+    if "velocity" in step.state:
+        velocity = step.state["velocity"].mul_(step.momentum)
+        if dampening := step.settings.get("dampening"):
+            velocity.add_(direction * torch.where(step.number == 1, 1.0, 1 - dampening))
+        else:
+            velocity.add_(direction)
+        direction = (
+            direction.addcmul(velocity, step.momentum)
+            if step.settings.get("nesterov")
+            else velocity
+        )
+    step.weights.addcmul_(direction, step.rate, value=-1)
+
+
+def adam(step: Step) -> None:
+    """torch.optim.Adam, and AdamW, whose weight decay is decoupled."""
+    step.decay(decoupled=step.settings.get("decoupled_weight_decay", False))
+    mean, square, second = _moments(step)
+    if "largest" in step.state:
+        square = step.state["largest"].copy_(torch.maximum(step.state["largest"], square))
+    size = square.sqrt() / (1 - second**step.number).sqrt() + step.settings.get("eps", 1e-8)
+    step.weights.sub_(step.rate / (1 - step.momentum**step.number) * mean / size)
+
+
+def nadam(step: Step) -> None:
+    """torch.optim.NAdam."""
+    step.decay(decoupled=step.settings.get("decoupled_weight_decay", False))
+    mean, square, second = _moments(step)
+    slowing = step.settings.get("momentum_decay", 4e-3)
+    now, following = (
+        step.momentum * (1 - 0.5 * 0.96 ** (number * slowing))
+        for number in (step.number, step.number + 1)
+    )
+    product = step.state["product"].mul_(now)
+    size = (square / (1 - second**step.number)).sqrt() + step.settings.get("eps", 1e-8)
+    step.weights.sub_(step.rate * (1 - now) / (1 - product) * step.gradient / size)
+    step.weights.sub_(step.rate * following / (1 - product * following) * mean / size)
+
+
+def radam(step: Step) -> None:
+    """torch.optim.RAdam."""
+    step.decay(decoupled=step.settings.get("decoupled_weight_decay", False))
+    mean, square, second = _moments(step)
+    corrected = mean / (1 - step.momentum**step.number)
+    shrunk = 1 - second**step.number
+    longest = 2 / (1 - second) - 1
+    length = longest - 2 * step.number * second**step.number / shrunk
+    certain = (length.clamp(min=5) - 4) * (length.clamp(min=5) - 2) * longest
+    rectified = (certain / ((longest - 4) * (longest - 2) * length.clamp(min=5))).sqrt()
+    adaptive = shrunk.sqrt() / (square.sqrt() + step.settings.get("eps", 1e-8)) * rectified
+    step.weights.sub_(step.rate * corrected * torch.where(length > 5, adaptive, 1.0))
+
+
+def rmsprop(step: Step) -> None:
+    """torch.optim.RMSprop."""
+    step.decay(decoupled=False)
+    share = 1 - step.settings.get("alpha", 0.99)
+    square = step.state["square"]
+    square.mul_(1 - share).addcmul_(step.gradient, step.gradient, value=share)
+    spread = square
+    if "mean" in step.state:
+        mean = step.state["mean"].lerp_(step.gradient, share)
+        spread = square - mean.square()
+    direction = step.gradient / (spread.sqrt() + step.settings.get("eps", 1e-8))
+    if "velocity" in step.state:
+        velocity = step.state["velocity"]
+        direction = velocity.copy_(step.momentum * velocity + direction)
+    step.weights.sub_(step.rate * direction)
+
+
+def adagrad(step: Step) -> None:
+    """torch.optim.Adagrad."""
+    step.decay(decoupled=False)
+    total = step.state["square"].addcmul_(step.gradient, step.gradient)
+    rate = step.rate / (1 + (step.number - 1) * step.settings.get("lr_decay", 0))
+    step.weights.sub_(rate * step.gradient / (total.sqrt() + step.settings.get("eps", 1e-10)))
+
+
+def _moments(step: Step) -> tuple[Tensor, Tensor, float]:
+    """Running mean and mean square of the gradient after this step, and beta2."""
+    second: float = step.settings["betas"][1]
+    mean, square = step.state["mean"], step.state["square"]
+    mean.lerp_(step.gradient, (1 - step.momentum).to(mean.dtype))
+    square.mul_(second).addcmul_(step.gradient, step.gradient, value=1 - second)
+    return mean, square, second
+
+
+RULES: dict[str, Callable[[Step], None]] = {
+    "SGD": sgd,
+    "Adam": adam,
+    "AdamW": adam,
+    "RMSprop": rmsprop,
+    "NAdam": nadam,
+    "RAdam": radam,
+    "Adagrad": adagrad,
+}
+
+
+def _state(name: str, settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    """The vectors that a rule keeps from step to step, and the number that fills them at first."""
+    if name in ("SGD", "RMSprop"):
+        kept = {"square": 0.0} if name == "RMSprop" else {}
+        kept |= {"mean": 0.0} if settings.get("centered") else {}
+        return kept | ({"velocity": 0.0} if moving else {})
+    if name == "Adagrad":
+        return {"square": settings.get("initial_accumulator_value", 0.0)}
+    kept = {"mean": 0.0, "square": 0.0}
+    kept |= {"largest": 0.0} if settings.get("amsgrad") else {}
+    return kept | ({"product": 1.0} if name == "NAdam" else {})
+
+
+@dataclass(slots=True)
+class _Group:
+    """One parameter group: its vectors, and its rates and momenta for every step of the schedule."""
+
+    rule: Callable[[Step], None]
+    settings: Mapping[str, Any]
+    members: list[int]
+    weights: Tensor
+    rates: Tensor
+    momenta: Tensor
+    initial: dict[str, float]
+    state: dict[str, Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.state = {
+            name: torch.full_like(self.weights, value) for name, value in self.initial.items()
+        }
+
+    def reset(self) -> None:
+        for name, value in self.initial.items():
+            self.state[name].fill_(value)
+
+
+class Update:
+    """The optimizer of a Recipe over the `learned` parameters of a network: those that its loss depends on.
+
+    Moves their values into one vector for each parameter group. Raises SubmissionError as `optimizer.build` does, and
+    NotRecordableError, with all parameters where they were, for a recipe that only torch's own optimizer can follow.
+    """
+
+    def __init__(
+        self, recipe: Recipe, weights: Mapping[str, Tensor], learned: Sequence[Tensor]
+    ) -> None:
+        self._recipe = recipe
+        self._optimizer = build(recipe, weights)  # never steps: it checks and holds the settings
+        _check(recipe, learned)
+        self._plateau = reduce_on_plateau(recipe.plateau, self._optimizer)
+        self._place = {id(parameter): number for number, parameter in enumerate(learned)}
+        device = learned[0].device
+        self._taken = torch.zeros((), dtype=torch.float64, device=device)
+        self._gap = torch.zeros(ALIGNED, device=device)
+        groups = enumerate(self._optimizer.param_groups)
+        self._groups = [self._group(number, group, learned, device) for number, group in groups]
+        self._moving = [group for group in self._groups if group.members]
+
+    def learning_rate(self, step: int) -> float:
+        """Of the first parameter group at that step of the schedule, counted from 0."""
+        return float(self._groups[0].rates[step])
+
+    def momentum(self, step: int) -> float | None:
+        """Momentum or beta1 of the first parameter group at that step; None where the optimizer has neither."""
+        settings = self._groups[0].settings
+        return (
+            float(self._groups[0].momenta[step])
+            if "betas" in settings or "momentum" in settings
+            else None
+        )
+
+    def step(self, gradients: Sequence[Tensor], number: Tensor) -> None:
+        """Clip, then take step `number` of the schedule (a tensor, counted from 0) along `gradients` of `learned`."""
+        self._taken += 1  # not `number` + 1: a batch that is left out counts in the schedule only
+        for group, gradient in zip(self._moving, self._clipped(gradients), strict=True):
+            # `take`, because indexing with a tensor without dimension reads it on the host.
+            rate, momentum = group.rates.take(number), group.momenta.take(number)
+            signed = -gradient if group.settings.get("maximize") else gradient
+            group.rule(
+                Step(
+                    group.weights, signed, rate, momentum, self._taken, group.settings, group.state
+                )
+            )
+
+    def tell(self, metric: float) -> None:
+        """Hand the epoch's metric to the plateau rule, where the Recipe has one."""
+        if self._plateau is not None:
+            self._plateau.step(metric)
+            for group, settings in zip(self._groups, self._optimizer.param_groups, strict=True):
+                group.rates.fill_(settings["lr"])
+
+    def reset(self) -> None:
+        """Forget all steps taken; the weights stay as they are."""
+        self._taken.zero_()
+        for group in self._groups:
+            group.reset()
+
+    def _group(
+        self, number: int, group: dict[str, Any], learned: Sequence[Tensor], device: torch.device
+    ) -> _Group:
+        schedule, name = self._recipe.schedule, self._recipe.optimizer.name
+        members = [self._place[id(item)] for item in group["params"] if id(item) in self._place]
+        settings = {key: value for key, value in group.items() if key != "params"}
+        if name == "Adagrad":  # torch.optim fills all groups alike
+            settings["initial_accumulator_value"] = self._optimizer.defaults[
+                "initial_accumulator_value"
+            ]
+        rates = list(expand(schedule.learning_rate[number]))
+        if self._plateau is not None:
+            rates = [group["lr"]] * len(rates)
+        fixed = settings["betas"][0] if "betas" in settings else settings.get("momentum", 0.0)
+        momenta = (
+            list(expand(schedule.momentum[number])) if schedule.momentum else [fixed] * len(rates)
+        )
+        return _Group(
+            rule=RULES[name],
+            settings=settings,
+            members=members,
+            weights=_side_by_side([learned[member] for member in members], device),
+            rates=torch.tensor(rates, dtype=torch.float64, device=device),
+            momenta=torch.tensor(momenta, dtype=torch.float64, device=device),
+            initial=_state(name, settings, any(momenta)),
+        )
+
+    def _clipped(self, gradients: Sequence[Tensor]) -> Iterable[Tensor]:
+        """The gradient vector of every group, clipped as the Recipe says."""
+        vectors = [
+            self._vector([gradients[member] for member in group.members]) for group in self._moving
+        ]
+        if self._recipe.clip_value is not None:
+            vectors = [
+                vector.clamp(-self._recipe.clip_value, self._recipe.clip_value)
+                for vector in vectors
+            ]
+            gradients = [
+                gradient.clamp(-self._recipe.clip_value, self._recipe.clip_value)
+                for gradient in gradients
+            ]
+        if self._recipe.clip_norm is not None:
+            norm = torch.nn.utils.get_total_norm(gradients)
+            share = (self._recipe.clip_norm / (norm + 1e-6)).clamp(max=1)
+            vectors = [vector * share for vector in vectors]
+        return vectors
+
+    def _vector(self, gradients: Sequence[Tensor]) -> Tensor:
+        """The gradients (at least one) laid out as `_side_by_side` lays out their parameters."""
+        pieces = []
+        for item in gradients:
+            pieces += [item.reshape(-1), self._gap[: _padded(item.numel()) - item.numel()]]
+        return torch.cat(pieces)
+
+
+def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
+    odd = {parameter.dtype for parameter in learned} - {torch.float32}
+    if odd:
+        names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in odd))
+        raise NotRecordableError(f"some parameters are {names}, not float32")
+    momenta = [[run.value != 0 for run in runs] for runs in recipe.schedule.momentum]
+    if recipe.optimizer.name in ("SGD", "RMSprop") and any(
+        any(moves) and not all(moves) for moves in momenta
+    ):
+        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing it.
+        raise NotRecordableError("the momentum is zero at some steps only")
+
+
+def _padded(size: int) -> int:
+    return -(-size // ALIGNED) * ALIGNED
+
+
+def _side_by_side(parameters: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Move the parameters' values into one vector, of which they become views."""
+    vector = torch.zeros(sum(_padded(item.numel()) for item in parameters), device=device)
+    begin = 0
+    for item in parameters:
+        piece = vector[begin : begin + item.numel()].view(item.shape)
+        piece.copy_(item.detach())
+        item.data = piece
+        begin += _padded(item.numel())
+    return vector

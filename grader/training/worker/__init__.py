@@ -1,0 +1,1 @@
+"""Training processes: started, spoken with, ended."""

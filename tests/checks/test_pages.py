@@ -1,0 +1,137 @@
+"""The explanations of the checks: there is one for each, and its examples come out as it says."""
+
+import importlib
+import io
+import re
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import pytest
+from rich.console import Console
+
+from grader.checks import pages, plugin
+from grader.judging import judge, trial
+from grader.options import Options
+from grader.render import explanation
+from grader.report import CheckResult, Verdict
+from grader.submission import UsageError
+from grader.training.records import Ending
+from tests.static_grading import every_check, plain, report
+
+ROOT = Path(__file__).parents[2]
+CHECKS = ROOT / "grader" / "checks"
+
+
+def result(name: str, example: pages.Example) -> CheckResult:
+    """What the check says about an example: a submission is graded, words about a training become that training."""
+    if example.language == "python":
+        found = report(example.text)
+        assert found.problem is None
+        checks = found.checks
+    else:
+        checks = trained(
+            *(int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", example.text))
+        )
+    return next(check for check in checks if check.name == name)
+
+
+def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
+    """The checks on a training of one run: `number` of `total` images correct, or done in `number` seconds."""
+    limits = every_check().limits
+    judgement = judge.verdict([Fraction(number, total or number)], judge.exact(limits.accuracy))
+    run = SimpleNamespace(
+        seconds=float(number), side_by_side=1, device="cpu", ending=Ending(finished=True)
+    )
+    training = SimpleNamespace(protocol="best", threshold=limits.accuracy, practice=False)
+    done = trial.Trial((run,), ((number,),), judgement, training, interrupted=False)
+    known = plugin.Known(
+        assignment=every_check(),
+        options=Options(train_anyway=True),
+        analysis=mock.MagicMock(),
+        behaviour=mock.MagicMock(),
+        training=trial.Training(lambda: done),
+    )
+    return plain(plugin.run_checks(known))
+
+
+def told(check: CheckResult) -> tuple[str, ...]:
+    hints = (f"line {hint.line}: {hint.text}" if hint.line else hint.text for hint in check.hints)
+    return (check.measured, check.detail, *hints)
+
+
+@pytest.mark.parametrize("name", pages.NAMES)
+def test_the_passing_example_passes(name):
+    assert result(name, pages.load(name).passes).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize("name", pages.NAMES)
+def test_the_failing_example_fails_and_is_told_exactly_that(name):
+    explained = pages.load(name)
+    check = result(name, explained.fails)
+    assert check.verdict is Verdict.FAILED
+    assert told(check) == explained.told
+
+
+@pytest.mark.parametrize("name", pages.NAMES)
+def test_an_explanation_is_headed_by_the_line_on_the_scorecard(name):
+    functions = [getattr(load(file), f"test_{name}", None) for file in CHECKS.glob("test_*.py")]
+    (check,) = filter(None, functions)
+    assert pages.load(name).title == check.__doc__
+
+
+def load(file: Path):
+    return importlib.import_module(f"grader.checks.{file.stem}")
+
+
+def test_every_markdown_file_beside_the_checks_explains_one():
+    assert {file.stem for file in CHECKS.glob("*.md")} == set(pages.NAMES)
+
+
+def test_a_misspelt_check_is_told_the_nearest_one():
+    with pytest.raises(UsageError, match=r"There is no check 'droput'.*Did you mean \"dropout\""):
+        pages.load("droput")
+
+
+def shown(part) -> str:
+    console = Console(width=100, file=io.StringIO())
+    console.print(part)
+    return console.file.getvalue()
+
+
+def test_a_page_shows_meaning_reason_and_both_examples():
+    page = shown(explanation.page(pages.load("gap")))
+    assert "gap: Global average pooling ends the network" in page
+    assert "Why it matters" in page
+    assert (
+        page.index("✓ passes")
+        < page.index("self.gap = nn.AdaptiveAvgPool2d(1)")
+        < page.index("✗ fails")
+    )
+    assert "→ line 8: This pools windows of one pixel" in page
+
+
+def test_the_list_has_a_line_for_each_check():
+    lines = shown(explanation.listing([pages.load(name) for name in pages.NAMES]))
+    assert all(re.search(rf"^ {name}  ", lines, flags=re.MULTILINE) for name in pages.NAMES)
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-X", "importtime", "-m", "grader", "explain", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_command_explains_without_torch():
+    done = run("dropout")
+    assert done.returncode == 0
+    assert "F.dropout" in done.stdout
+    assert not re.search(r"\| +torch$", done.stderr, flags=re.MULTILINE)
+
+
+def test_an_unknown_check_is_wrong_usage():
+    done = run("droput")
+    assert done.returncode == 2
+    assert 'Did you mean "dropout"?' in done.stderr
