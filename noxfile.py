@@ -1,7 +1,8 @@
 """Everything that one does with this project, as a list: `nox -s grade`, `nox -s tests`, ...
 
-Each session makes its own environment with uv, which takes torch and torchvision from one index. The versions that were
-tested are in constraints.txt; `NOX_CONSTRAINTS=` (empty) takes the newest ones instead.
+Each session makes its own environment with uv, which takes torch and torchvision from one index.
+The versions that were tested are in constraints.txt; `NOX_CONSTRAINTS=` (empty) takes the newest
+ones instead.
 """
 
 import os
@@ -17,8 +18,8 @@ nox.options.sessions = ["lint", "types", "tests"]
 def install(session: nox.Session, *groups: str, runs: bool = True) -> None:
     """Install the grader and its dependency groups in the session's environment.
 
-    Where it `runs`, everything is compiled now: uv leaves that to the first import, which the grader's isolated
-    processes would do again each time, because they write nothing.
+    Where it `runs`, everything is compiled now: uv leaves that to the first import, which the
+    grader's isolated processes would do again each time, because they write nothing.
     """
     constraints = os.environ.get("NOX_CONSTRAINTS", "constraints.txt")
     pins = ["--constraint", constraints] if constraints else []
@@ -36,7 +37,8 @@ def install(session: nox.Session, *groups: str, runs: bool = True) -> None:
 def run(session: nox.Session, *arguments: str) -> None:
     """Run Python in the session's environment.
 
-    Standard error stays apart from standard output, and Ctrl-C leaves time to write what is finished.
+    Standard error stays apart from standard output, and Ctrl-C leaves time to write what is
+    finished.
     """
     session.run("python", *arguments, stderr=None, interrupt_timeout=60)
 
@@ -71,14 +73,14 @@ def export(session: nox.Session) -> None:
 
 @nox.session
 def reference(session: nox.Session) -> None:
-    """Grade the published models on MNIST and write reference/RESULTS.md: claims beside measurements."""
+    """Grade the published models on MNIST; write claims and measurements to RESULTS.md."""
     install(session)
     run(session, "-m", "reference", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; `-- --hostile` adds every hostile submission at each level, `-- --thorough` the longest ones."""
+    """Run the tests; `-- --hostile` adds all hostile submissions, `-- --thorough` the longest."""
     install(session, "tests")
     run(session, "-m", "pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
 
@@ -99,7 +101,14 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def house(session: nox.Session) -> None:
+    """Print how the grader is built: sizes, arrows, names; `-- FOLDER` measures another folder."""
+    session.install("--quiet", "rich")
+    run(session, "-m", "tests.house", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
-    """Time analyses, and training beside the loop that students write, in one run; write bench/RESULTS.md."""
+    """Time analyses and training, beside the loop that students write; write bench/RESULTS.md."""
     install(session)
     run(session, "-m", "bench", *session.posargs)

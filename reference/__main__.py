@@ -1,9 +1,11 @@
-"""Grade the published models and write RESULTS.md: `nox -s reference -- [--seeds N] [--data DIR] [NAME...]`.
+"""Grade the published models and write RESULTS.md: `nox -s reference -- [--seeds N] [--data DIR]
+[NAME...]`.
 
-NAME is an assignment, a file or both: `mnist_8k`, `sub_8k`, `mnist_8k/sub_8k`; without any, all models. What was
-measured before stays in measured.json: `--seeds 5` trains only the seeds that are missing there, where the others come
-from this machine with these versions. So the long runs can be done one by one, and in several terminals at once.
-`--remark` is what a reader of the numbers should know, such as other work that made the machine slow.
+NAME is an assignment, a file or both: `mnist_8k`, `sub_8k`, `mnist_8k/sub_8k`; without any, all
+models. What was measured before stays in measured.json: `--seeds 5` trains only the seeds that are
+missing there, where the others come from this machine with these versions. So the long runs can be
+done one by one, and in several terminals at once. `--remark` is what a reader of the numbers should
+know, such as other work that made the machine slow.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ def main(
 
 
 def measure(names: list[str], *, seeds: int, device: str, data: Path | None, remark: str) -> int:
-    """See `main`. Raises GraderError, and KeyboardInterrupt, which leaves the model in hand unmeasured."""
+    """See `main`.
+
+    Raises GraderError, and KeyboardInterrupt, which leaves the model in hand unmeasured.
+    """
     messages = Console(stderr=True, markup=False, emoji=False, highlight=False)
     known = assignment.load_all(ROOT)
     claims = measurement.read_claims()

@@ -1,6 +1,7 @@
 """What was measured of the published models, and how it compares with what their authors claim.
 
-In: claims.toml (facts) and measured.json (lab notes, one entry a model). Out: RESULTS.md. Loads no torch.
+In: claims.toml (facts) and measured.json (lab notes, one entry a model). Out: RESULTS.md. Loads no
+torch.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ class SeedResult(BaseModel):
 class Measurement(BaseModel):
     """What the grader measured of one model: static facts, and one result for each seed.
 
-    `failed_checks` are required ones with their verdict, but for accuracy: that is judged from all `runs`, by
-    `protocol` against `threshold`. `remark` is what else a reader of the numbers should know.
+    `failed_checks` are required ones with their verdict, but for accuracy: that is judged from all
+    `runs`, by `protocol` against `threshold`. `remark` is what else a reader of the numbers should
+    know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,7 +73,7 @@ class Measurement(BaseModel):
         return judge.verdict(scores, judge.exact(self.threshold)).verdict
 
     def joined(self, more: Measurement) -> Measurement:
-        """All runs, where `more` was measured of the same network in the same place; else `more` alone."""
+        """All runs, where both measured the same network in the same place; else `more` alone."""
         same = (self.parameters, self.receptive_field) == (more.parameters, more.receptive_field)
         if not same or not same_place(self.environment, more.environment):
             return more
@@ -85,7 +87,7 @@ class Measurement(BaseModel):
 
 
 def same_place(one: Environment, other: Environment) -> bool:
-    """Whether runs from the two may be averaged: the same versions, processor and kind of device."""
+    """Whether runs from the two may be averaged: same versions, processor and kind of device."""
     return (
         all(
             getattr(one, fact) == getattr(other, fact)
@@ -166,8 +168,8 @@ Answer = Literal[
 def answer(claim: Mapping[str, Any], measured: Measurement | None) -> Answer:
     """Whether the claimed accuracy holds.
 
-    Confirmed: our mean is as high. Within noise: it is lower, by no more than one run may differ from our mean.
-    Exceeded: it is higher by more than that.
+    Confirmed: our mean is as high. Within noise: it is lower, by no more than one run may differ
+    from our mean. Exceeded: it is higher by more than that.
     """
     if measured is None or not measured.runs:
         return "not measured"
@@ -185,10 +187,10 @@ def answer(claim: Mapping[str, Any], measured: Measurement | None) -> Answer:
 INTRODUCTION = """\
 # Published claims, measured
 
-Written by `nox -s reference`; do not edit. Every number comes from the grader, run on the files in this folder, on
-MNIST's 60,000 training and 10,000 test images. Accuracy is in percent: the mean over n training runs, ± their standard
-deviation where n > 1; seconds are the fastest run's. Two runs of one file may well differ by 0.15 points: for one at
-99.4 % the standard deviation is 0.055.
+Written by `nox -s reference`; do not edit. Every number comes from the grader, run on the files in
+this folder, on MNIST's 60,000 training and 10,000 test images. Accuracy is in percent: the mean
+over n training runs, ± their standard deviation where n > 1; seconds are the fastest run's. Two
+runs of one file may well differ by 0.15 points: for one at 99.4 % the standard deviation is 0.055.
 """
 COLUMNS = (
     "model",
@@ -259,14 +261,19 @@ def _spread(found: Measurement, which: str) -> str:
     return f"{text} ± {statistics.stdev(values):.2f}" if len(values) > 1 else text
 
 
+LEGEND = """\
+A claim is one run; by chance alone it may differ by 1.96 · s · √(1 + 1/n) + 0.02 points from our
+mean. Here s is 0.055 points, as measured on a network at 99.4 %, or the deviation of our runs where
+that is larger. "Confirmed": our mean is as high. "Within noise": lower, by no more than that. "Not
+reproduced": lower by more. "Exceeded": higher by more. "Other data": not claimed for the test
+images. See docs/fairness.md."""
+
+
 def _notes(
     claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]
 ) -> Iterator[str]:
     yield ""
-    yield "A claim is one run; by chance alone it may differ by 1.96 · s · √(1 + 1/n) + 0.02 points from our mean. Here"
-    yield "s is 0.055 points, as measured on a network at 99.4 %, or the deviation of our runs where that is larger."
-    yield '"Confirmed": our mean is as high. "Within noise": lower, by no more than that. "Not reproduced": lower by'
-    yield 'more. "Exceeded": higher by more. "Other data": not claimed for the test images. See docs/fairness.md.'
+    yield LEGEND
     yield ""
     yield "## What the write-ups say, and what is so"
     for name, claim in claims.items():
@@ -275,7 +282,8 @@ def _notes(
         yield ""
         if found := measured.get(name):
             failed = ", ".join(found.failed_checks) or "none"
-            yield f"- Required checks that it fails, besides accuracy: {failed}. Its accuracy: {found.accuracy}."
+            others = f"Required checks that it fails, besides accuracy: {failed}"
+            yield f"- {others}. Its accuracy: {found.accuracy}."
             keras = f"with running statistics, as Keras counts, {found.keras_parameters:,}"
             yield f"- {found.parameters:,} trainable parameters; {keras}."
         yield from (f"- {text}" for text in claim["corrections"])
@@ -289,12 +297,15 @@ def _notes(
 
 def _lab_note(found: Measurement) -> str:
     place = found.environment
-    runs = "; ".join(
-        f"seed {run.seed}: best {100 * run.best:.2f}, last {100 * run.last:.2f}, last 3 {100 * run.mean_last_3:.2f}, "
-        f"{run.epochs} epochs, {run.seconds:.0f} s"
-        for run in found.runs
-    )
+    runs = "; ".join(map(_run_note, found.runs))
+    remark = f" {found.remark}" if found.remark else ""
     return (
-        f"{found.date}, {place.processor}, {place.cores} cores, {place.device}, torch {place.torch}, "
-        f"Python {place.python}, grader {place.grader}. {runs}.{found.remark and f' {found.remark}'}"
+        f"{found.date}, {place.processor}, {place.cores} cores, {place.device}, "
+        f"torch {place.torch}, Python {place.python}, grader {place.grader}. {runs}.{remark}"
     )
+
+
+def _run_note(run: SeedResult) -> str:
+    scores = {"best": run.best, "last": run.last, "last 3": run.mean_last_3}
+    accuracies = ", ".join(f"{name} {100 * score:.2f}" for name, score in scores.items())
+    return f"seed {run.seed}: {accuracies}, {run.epochs} epochs, {run.seconds:.0f} s"

@@ -4,5 +4,5 @@ import signal
 
 
 def heard() -> None:
-    """Hear SIGINT again: a shell's background job (`pytest &` in a script) and all that it starts ignore it."""
+    """Hear SIGINT again, which a shell's background job, and all that it starts, ignores."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,7 +1,8 @@
-"""Grade a file without training and without a child process: the product's own pipeline, with its one process removed.
+"""Grade a file without training and without a child process: the product's own pipeline, with its
+one process removed.
 
-What a submission in the tests needs is a verdict in a fraction of a second. These files are ours, so they may be
-captured right here; everything else is what `python -m grader grade --static` runs.
+What a submission in the tests needs is a verdict in a fraction of a second. These files are ours,
+so they may be captured right here; everything else is what `python -m grader grade --static` runs.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def every_check() -> Assignment:
 
 
 def report(source: str, name: str = "net.py", assignment: Assignment | None = None) -> Report:
-    """The report on a file of that text by the checks of `assignment` (else all) that need no training."""
+    """The report on a file of that text, by the checks of `assignment` (else all), untrained."""
     content, asked = source.encode(), assignment or every_check()
     submission = Submission(Path(name), name.removesuffix(".py"), name, asked.name, content, "")
     workshop = Workshop(Options(static=True), Images(), InThisProcess(), Crew())
@@ -98,7 +99,7 @@ class InThisProcess(Fresh):
 
 @contextmanager
 def _apart() -> Iterator[None]:
-    """As in a process of its own: no warnings or logs, random numbers that are nobody else's, garbage left lying."""
+    """As in a process of its own: no warnings or logs, own random numbers, garbage left lying."""
     gc.disable()
     logging.disable()
     try:

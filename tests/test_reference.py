@@ -1,4 +1,4 @@
-"""The reference models have the parameters and receptive fields that SEEDS (the published facts) say they have."""
+"""The reference models have the parameters and receptive fields that were published of them."""
 
 import importlib.util
 import tomllib
@@ -92,7 +92,7 @@ def entry(name: str) -> dict:
 
 
 def reach(model: nn.Module) -> int:
-    """Pixels across, from the windows of all modules in order: right where no branch has a window of its own."""
+    """Pixels across, from the windows of all modules in order; right for a chain of layers."""
     pixels = jump = 1
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):

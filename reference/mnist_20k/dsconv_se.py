@@ -28,9 +28,7 @@ criterion = nn.CrossEntropyLoss()
 
 def configure_optimizers(model, steps_per_epoch, epochs):
     """SGD with Nesterov momentum under a one-cycle schedule, stepped after every batch."""
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4
-    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=0.1,
@@ -49,13 +47,7 @@ class SeparableConvolution(nn.Module):
     def __init__(self, channels_in, channels_out, dilation=1):
         super().__init__()
         self.depthwise = nn.Conv2d(
-            channels_in,
-            channels_in,
-            3,
-            padding=dilation,
-            dilation=dilation,
-            groups=channels_in,
-            bias=False,
+            channels_in, channels_in, 3, padding=dilation, dilation=dilation, groups=channels_in, bias=False
         )
         self.pointwise = nn.Conv2d(channels_in, channels_out, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels_out)

@@ -11,9 +11,7 @@ from torchvision import transforms
 
 EPOCHS = 20
 BATCH_SIZE = 128
-train_transform = transforms.Compose(
-    [transforms.ToTensor()]
-)  # pixels from 0 to 1, neither normalised nor augmented
+train_transform = transforms.Compose([transforms.ToTensor()])  # pixels from 0 to 1, neither normalised nor augmented
 criterion = nn.CrossEntropyLoss()
 
 
@@ -39,9 +37,7 @@ def block(channels_in, channels_out, dropout=0.0):
     layers = [
         nn.Conv2d(channels_in, channels_out, 3),
         nn.ReLU(),
-        nn.BatchNorm2d(
-            channels_out, momentum=0.01, eps=1e-3
-        ),  # Keras's 0.99 counts from the other end
+        nn.BatchNorm2d(channels_out, momentum=0.01, eps=1e-3),  # Keras's 0.99 counts from the other end
     ]
     if dropout:
         layers.append(nn.Dropout(dropout))

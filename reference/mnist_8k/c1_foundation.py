@@ -9,9 +9,7 @@ from torchvision import transforms
 
 EPOCHS = 15
 BATCH_SIZE = 128
-train_transform = transforms.Compose(
-    [transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))]
-)
+train_transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
 criterion = nn.CrossEntropyLoss()
 
 

@@ -31,9 +31,7 @@ criterion = nn.NLLLoss()  # the network returns log-probabilities
 
 def configure_optimizers(model, steps_per_epoch, epochs):
     """Warm up for a fifth of the training, then come down slowly: most of the last tenth of a percent is won there."""
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4
-    )
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=1e-4)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=0.1, epochs=epochs, steps_per_epoch=steps_per_epoch, pct_start=0.2
     )
