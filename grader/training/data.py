@@ -42,6 +42,12 @@ class TrainingData:
     train_labels: NDArray[np.int64]
     test_images: NDArray[np.uint8]
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, rows, columns of one image."""
+        _, channels, rows, columns = self.train_images.shape
+        return channels, rows, columns
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Data:
