@@ -84,6 +84,7 @@ def grade(
     dataset: Annotated[
         str,
         typer.Option(
+            metavar="NAME",
             help="auto: the assignment's own, or practice digits where it cannot be had. "
             f"Else one of: {', '.join(DATASETS)}."
         ),

@@ -1,4 +1,4 @@
-"""The whole journey of one submission, in five steps: read, prove, watch, check (which trains), report.
+"""The whole journey of one submission: read, prove, watch, check (which trains), report.
 
 Student code runs in `read`, in a locked child process; everything after it works on data. A mistake
 in the submission ends the journey with a report that says so; it never raises.

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grader.clock import Clock
 
 from grader import assignment, pipeline
 from grader.errors import SubmissionError
@@ -23,6 +22,7 @@ from grader.sandbox import isolation
 from grader.submission import Submission
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
+from grader.training.lab_note import Clock
 from grader.training.records import INTERRUPTED, TrainingRun
 from grader.training.run import train_seeds as train_here
 from tests.training.engine.test_loop import EPOCHS, PLATEAU, STEPS, curve, images, program, values

@@ -165,7 +165,7 @@ def test_practice_digits_cannot_take_the_place_of_letters(tmp_path):
 def test_a_choice_that_fits_no_network_of_the_assignment_is_refused(tmp_path):
     with pytest.raises(
         GraderError,
-        match="practice cannot take the place of EMNIST Letters, .* it has 10 classes of",
+        match=r"practice cannot take the place of EMNIST Letters, .* it has 10 classes of",
     ):
         data.resolve(LETTERS, tmp_path, choice="practice")
 
