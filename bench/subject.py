@@ -10,6 +10,7 @@ from grader import intake as sandboxed
 from grader.sandbox import isolation
 from grader.training import data as images
 from grader.training.data import TrainingData
+from grader.training.datasets import DATASETS
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "reference" / "mnist_8k" / "sub_8k.py"
@@ -34,7 +35,7 @@ def capture(train_images: int, seeds: int = 1) -> sandboxed.Captured:
 
 def data(folder: Path, train_images: int) -> TrainingData:
     """The first training images of MNIST, and all test images."""
-    whole = images.load("mnist", folder).training
+    whole = images.resolve(DATASETS["mnist"], folder, choice="mnist").read().training
     return dataclasses.replace(
         whole,
         train_images=whole.train_images[:train_images],

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.errors import GraderError
+from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # a session takes half a second to import: not for --help
     from grader.session import Work
@@ -29,14 +30,6 @@ app = typer.Typer(
     help="Grade small PyTorch networks.",
     rich_markup_mode=None,
 )
-
-
-class Dataset(StrEnum):
-    """Which images to train on."""
-
-    AUTO = "auto"
-    MNIST = "mnist"
-    PRACTICE = "practice"
 
 
 class Device(StrEnum):
@@ -66,6 +59,12 @@ def _seeds(value: str) -> int | None:
     return int(value)
 
 
+def _dataset(value: str) -> str:
+    if value != "auto" and value not in DATASETS:
+        raise typer.BadParameter(f"{value!r}: write auto, or one of {', '.join(DATASETS)}.")
+    return value
+
+
 Root = Annotated[
     Path, typer.Option("--root", hidden=True, help="The folder that holds assignments/.")
 ]
@@ -83,11 +82,18 @@ def grade(
     *,
     assignment: Named = None,
     dataset: Annotated[
-        Dataset, typer.Option(help="auto: MNIST, or practice digits where it is not to be had.")
-    ] = Dataset.AUTO,
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="auto: the assignment's own, or practice digits where it cannot be had. "
+            f"Else one of: {', '.join(DATASETS)}."
+        ),
+    ] = "auto",
     data: Annotated[
         Path | None,
-        typer.Option(help="The folder that holds MNIST/ [default: GRADER_DATA, else a cache]."),
+        typer.Option(
+            help="The folder that holds MNIST/ or the like [default: GRADER_DATA, else a cache]."
+        ),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
     static: Annotated[
@@ -126,7 +132,7 @@ def grade(
     options = Options(
         paths=tuple(paths or ()),
         assignment=assignment,
-        dataset=dataset.value,
+        dataset=_dataset(dataset),
         data=data,
         device=device.value,
         static=static,

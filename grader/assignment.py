@@ -1,7 +1,8 @@
 """What an assignment asks for, read from its `assignment.toml`.
 
-In: a folder that an instructor wrote (trusted, but people mistype). Out: a frozen `Assignment`, or a GraderError that
-names the file, the key, what was found there and what would be accepted. No torch here.
+In: a folder that an instructor wrote (trusted, but people mistype). Out: a frozen `Assignment`, or
+a GraderError that names the file, the key, what was found there and what would be accepted. No
+torch here.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from grader.checks.names import check_names
 from grader.errors import GraderError
+from grader.training.datasets import DATASETS
 
 FILE = "assignment.toml"
 
@@ -43,14 +45,28 @@ def _check(name: str) -> str:
 CheckName = Annotated[str, AfterValidator(_check)]
 """A check that exists."""
 
+
+def _dataset(name: str) -> str:
+    if name not in DATASETS:
+        known = ", ".join(repr(known) for known in DATASETS)
+        raise PydanticCustomError("choice", "", {"expected": known})
+    return name
+
+
+DatasetName = Annotated[str, AfterValidator(_dataset)]
+"""A data set that exists."""
+
 Protocol = Literal["best", "last", "mean_last_3"]
-"""Which accuracy of a run is its score: of its best epoch, of its last one, or the mean of its last three."""
+"""Which accuracy of a run is its score: its best, its last, or the mean of its last three."""
 
 MetricImages = Literal["validation", "test"]
-"""Which images a recipe's own metric is measured on: training images that are held back for it, or the test images."""
+"""Which images a recipe's own metric is measured on.
+
+Training images that are held back for it, or the test images.
+"""
 
 HELD_BACK = 12
-"""One training image in so many is a validation image: 5,000 of MNIST's 60,000."""
+"""One training image in this many is a validation image: 5,000 of MNIST's 60,000."""
 
 OptimizerName = Literal["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad"]
 SchedulerName = Literal["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR"]
@@ -79,9 +95,6 @@ def _setting(value: object) -> object:
 
 Setting = Annotated[bool | int | float | str | tuple[int | float, ...], BeforeValidator(_setting)]
 
-DATASETS = {"mnist": ((1, 28, 28), 10)}
-"""Each data set's image shape (channels, rows, columns) and its number of classes."""
-
 
 class Table(BaseModel):
     """One table of the file. Frozen; unknown keys, NaN and infinities are refused."""
@@ -98,11 +111,8 @@ class Bound(Table):
     @model_validator(mode="before")
     @classmethod
     def _parse(cls, value: object) -> object:
-        match = (
-            re.fullmatch(r"(<=?) *([0-9]+(?:[_,][0-9]{3})*)", value)
-            if isinstance(value, str)
-            else None
-        )
+        text = value if isinstance(value, str) else ""
+        match = re.fullmatch(r"(<=?) *([0-9]+(?:[_,][0-9]{3})*)", text)
         if match is None:
             raise ValueError('write it as "< 20,000" (fewer than) or "<= 8,000" (at most)')
         return {"number": int(re.sub("[_,]", "", match[2])), "inclusive": match[1] == "<="}
@@ -124,12 +134,13 @@ def _fraction(value: float) -> float:
 class Limits(Table):
     """What a submission is measured against, and how much of it the grader is willing to run.
 
-    `parameters` bounds those that count (see `grader.analysis.parameters`); `receptive_field` is the least number of
-    pixels across, at the last feature map; `accuracy` (0 to 1) the least on the test images; `seconds` the time budget
-    of one training run.
+    `parameters` bounds those that count (see `grader.analysis.parameters`); `receptive_field` is
+    the least number of pixels across, at the last feature map; `accuracy` (0 to 1) the least on the
+    test images; `seconds` the time budget of one training run.
 
-    The others protect the grader: what is beyond them is refused before it runs. `nodes` operators in a graph,
-    `weights` numbers in all tensors of the model, `multiply_adds` per image, `steps` of the optimizer in one run.
+    The others protect the grader: what is beyond them is refused before it runs. `nodes` operators
+    in a graph, `weights` numbers in all tensors of the model, `multiply_adds` per image, `steps` of
+    the optimizer in one run.
     """
 
     parameters: Bound
@@ -160,8 +171,8 @@ class OptimizerChoice(Table):
 class SchedulerChoice(Table):
     """A class of torch.optim.lr_scheduler, its arguments, and how often it steps.
 
-    OneCycleLR's `total_steps` and CosineAnnealingLR's `T_max`, where they are not given, are the number of times that
-    it steps in the whole training.
+    OneCycleLR's `total_steps` and CosineAnnealingLR's `T_max`, where they are not given, are the
+    number of times that it steps in the whole training.
     """
 
     name: SchedulerName
@@ -170,7 +181,10 @@ class SchedulerChoice(Table):
 
 
 class TransformChoice(Table):
-    """A class of torchvision.transforms, and its arguments."""
+    """A class of torchvision.transforms, and its arguments.
+
+    A Normalize without arguments gets the data set's own mean and deviation.
+    """
 
     name: TransformName
     settings: dict[str, Setting] = {}
@@ -179,11 +193,12 @@ class TransformChoice(Table):
 class DefaultRecipe(Table):
     """How a network is trained where the student's file does not say.
 
-    `criterion` "auto" is negative log-likelihood for a network that ends in log_softmax, else cross entropy.
+    `criterion` "auto" is negative log-likelihood for a network that ends in log_softmax, else cross
+    entropy.
     """
 
     epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1, le=60_000)
+    batch_size: int = Field(ge=1)
     optimizer: OptimizerChoice
     scheduler: SchedulerChoice | None = None
     train_transform: tuple[TransformChoice, ...] = ()
@@ -193,18 +208,19 @@ class DefaultRecipe(Table):
 class Assignment(Table):
     """One assignment. `checks` keeps the file's order, which is the scorecard's.
 
-    `input_shape` is (channels, rows, columns) of one image. `borderline_earns_points`: an accuracy that is too close to
-    the limit to call earns its points. `most_seeds`: the most training runs, each under another seed, that a grading
-    takes to be sure.
+    `dataset` decides the images; `input_shape` is (channels, rows, columns) of one of them.
+    `borderline_earns_points`: an accuracy that is too close to the limit to call earns its points.
+    `most_seeds`: the most training runs, each under another seed, that a grading takes to be sure.
 
-    `metric_images`: what a recipe that follows a metric (a plateau rule, a stop at an accuracy) is told about after
-    each epoch. "validation": training images that the grader holds back, so that such a recipe trains on fewer.
-    "test": the test images, which then have a part in training; the report says so.
+    `metric_images`: what a recipe that follows a metric (a plateau rule, a stop at an accuracy) is
+    told about after each epoch. "validation": training images that the grader holds back, so that
+    such a recipe trains on fewer. "test": the test images, which then have a part in training; the
+    report says so.
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
     title: str = Field(min_length=1, max_length=100)
-    dataset: Literal["mnist"]
+    dataset: DatasetName
     input_shape: tuple[int, int, int]
     classes: int = Field(ge=2)
     protocol: Protocol
@@ -217,16 +233,36 @@ class Assignment(Table):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        shape, classes = DATASETS[self.dataset]
-        if (self.input_shape, self.classes) != (shape, classes):
+        images, recipe = DATASETS[self.dataset], self.recipe
+        if (self.input_shape, self.classes) != (images.input_shape, images.classes):
             raise ValueError(
-                f"dataset {self.dataset!r} has input_shape = {list(shape)} and classes = {classes}"
+                f"dataset {self.dataset!r} has input_shape = {list(images.input_shape)} "
+                f"and classes = {images.classes}"
             )
-        if self.recipe.epochs > self.limits.epochs:
+        if recipe.epochs > self.limits.epochs:
             raise ValueError(
-                f"recipe.epochs is {self.recipe.epochs}, more than limits.epochs = {self.limits.epochs} allows"
+                f"recipe.epochs is {recipe.epochs}, "
+                f"more than limits.epochs = {self.limits.epochs} allows"
+            )
+        if recipe.batch_size > images.train_images:
+            raise ValueError(
+                f"recipe.batch_size is {recipe.batch_size:,}, but {images.title} has only "
+                f"{images.train_images:,} training images"
             )
         return self
+
+    @model_validator(mode="after")
+    def _normalised(self) -> Self:
+        """With the data set's own mean and deviation where the file gives none."""
+        transforms = []
+        for choice in self.recipe.train_transform:
+            if choice.name == "Normalize" and not choice.settings:
+                images = DATASETS[self.dataset]
+                settings = {"mean": (images.mean,), "std": (images.deviation,)}
+                choice = choice.model_copy(update={"settings": settings})
+            transforms.append(choice)
+        recipe = self.recipe.model_copy(update={"train_transform": tuple(transforms)})
+        return self.model_copy(update={"recipe": recipe})
 
     @property
     def points(self) -> float:
@@ -239,7 +275,10 @@ class Assignment(Table):
 
 
 def load_all(root: Path) -> dict[str, Assignment]:
-    """Every assignment of the project folder `root` by name, in alphabetical order. Raises GraderError."""
+    """Every assignment of the project folder `root` by name, in alphabetical order.
+
+    Raises GraderError.
+    """
     files = sorted((root / "assignments").glob(f"*/{FILE}"))
     if not files:
         raise GraderError(
@@ -253,16 +292,17 @@ def load(folder: Path) -> Assignment:
     file = folder / FILE
     table = _read(file)
     try:
-        # By way of JSON, where pydantic's strict mode takes a list for a tuple but still no "5" for a 5.
+        # By way of JSON, where pydantic's strict mode takes a list for a tuple, but no "5" for a 5.
         assignment = Assignment.model_validate_json(json.dumps(table, default=str), strict=True)
     except ValidationError as error:
         lines = [_explain(detail) for detail in error.errors(include_url=False)]
-        raise GraderError(
-            f"{file} has {_count(lines)}:\n" + "\n".join(f"  {line}" for line in lines)
-        ) from error
+        count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+        listed = "\n".join(f"  {line}" for line in lines)
+        raise GraderError(f"{file} has {count}:\n{listed}") from error
     if assignment.name != folder.name:
         raise GraderError(
-            f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: they must be equal."
+            f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: "
+            "they must be equal."
         )
     return assignment
 
@@ -281,10 +321,6 @@ def _read(file: Path) -> dict[str, Any]:
         raise GraderError(f"{file} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
         raise GraderError(f"{file} is not valid TOML: {error}.") from error
-
-
-def _count(lines: list[str]) -> str:
-    return "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
 
 
 def _explain(error: ErrorDetails) -> str:

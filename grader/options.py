@@ -1,4 +1,7 @@
-"""What the user asked for: the one record of it, from the command line to the cache. Loads no torch."""
+"""What the user asked for: the one record of it, from the command line to the cache.
+
+Loads no torch.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ class Options:
     `paths` are the files and folders to grade (all submissions if none); `assignment` the one that
     files outside its folder are for; `root` the folder that holds assignments/.
 
-    `dataset` takes the place of the assignment's own (practice digits, say); `data` is the folder
-    that holds the images; `device` where to train. `static`: only the checks that need no training.
-    `epochs` shortens training for a quick look. `seeds` training runs, None: as many as it takes to
-    be sure, from `first_seed` on. `train_anyway`: also when a required check failed.
-    `require_isolation` is the least level to grade at.
+    `dataset` is "auto" for each assignment's own, or the name of one that takes its place. `data`
+    is the folder that holds the images; `device` where to train. `static`: only the checks that
+    need no training. `epochs` shortens training for a quick look. `seeds` training runs, None: as
+    many as it takes to be sure, from `first_seed` on. `train_anyway`: also when a required check
+    failed. `require_isolation` is the least level to grade at.
 
-    `fresh` grades again what is unchanged; reports go to `output`; `as_json` and `quiet` say what is
-    printed.
+    `fresh` grades again what is unchanged; reports go to `output`; `as_json` and `quiet` say what
+    is printed.
     """
 
     paths: tuple[Path, ...] = ()

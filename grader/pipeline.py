@@ -1,4 +1,4 @@
-"""The whole journey of one submission, in five steps: read, prove, watch, check (which trains), report.
+"""The whole journey of one submission: read, prove, watch, check (which trains), report.
 
 Student code runs in `read`, in a locked child process; everything after it works on data. A mistake
 in the submission ends the journey with a report that says so; it never raises.
@@ -33,7 +33,8 @@ from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
 from grader.submission import Submission
 from grader.training import device, lab_note
-from grader.training.data import TRAIN_IMAGES, Data, Source
+from grader.training.data import Data, Source
+from grader.training.datasets import DATASETS
 from grader.training.lab_note import Clock
 from grader.training.task import Trainer
 
@@ -43,7 +44,10 @@ WATCHED_IMAGES = 200
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What submissions are graded with: the user's options, images, who captures and who trains."""
+    """What submissions for one data set are graded with.
+
+    The user's options, the images, who captures and who trains.
+    """
 
     options: Options
     images: Source
@@ -68,9 +72,8 @@ def grade(
             seen = watch(captured, data)
         training = Training(lambda: train(captured, assignment, data, workshop, clock, progress))
         checks = check(assignment, workshop.options, analysis, seen, training, progress)
-    except (
-        Exception
-    ) as error:  # whatever it is, it ends this submission's journey and nobody else's
+    except Exception as error:
+        # Whatever it is, it ends this submission's journey and nobody else's.
         return report_failure(submission, assignment, error, workshop)
     return report(
         submission, assignment, captured, analysis, training.done, checks, clock, workshop
@@ -238,7 +241,7 @@ def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) ->
         submission,
         assignment,
         sandbox,
-        train_images=TRAIN_IMAGES.shape[0],
+        train_images=DATASETS[assignment.dataset].train_images,
         seeds=range(max(2, assignment.most_seeds)),
     )
     return summary.to_json(prove(captured), assignment)

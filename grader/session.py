@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from grader import assignment as assignments
 from grader import submission
-from grader.assignment import Assignment
+from grader.assignment import Assignment, load_all
 from grader.errors import GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable
@@ -31,9 +30,11 @@ from grader.sandbox.zygote import Zygote
 from grader.storage import reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import Submission
+from grader.training.datasets import DATASETS
 
-if TYPE_CHECKING:  # it loads torch: not before `_begin`
+if TYPE_CHECKING:  # they load torch: not before `_begin`
     from grader.pipeline import Workshop
+    from grader.training.data import Source
 
 Work = Callable[[], int]
 
@@ -41,25 +42,26 @@ Work = Callable[[], int]
 def grade(options: Options) -> int:
     """Grade every submission that was asked for. Raises UsageError and GraderError."""
     _speak_any_encoding()
-    known = assignments.load_all(options.root)
+    known = load_all(options.root)
     found = submission.discover(
         options.paths, known, root=options.root, assignment=options.assignment
     )
     begun = _begin()
     from grader.pipeline import Workshop
-    from grader.training import data, device
+    from grader.training import device
     from grader.training.worker.crew import Crew
 
     place = device.choose(options.device)
     reports.check_writable(options.output)
     messages = Console(stderr=True)
-    images = data.resolve(options.dataset, options.data, say=partial(_say, messages))
-    if images.note:
-        _say(messages, images.note, style="yellow")
+    sources = _images([known[item.assignment] for item in found], options, messages)
     graded = []
     with isolation.choose(options.require_isolation, begun=begun) as sandbox:
-        workshop = Workshop(options, images, sandbox, Crew())
-        desk = _Desk(options, workshop, place.type, seal.secret(), messages)
+        crew = Crew()
+        workshops = {
+            name: Workshop(options, source, sandbox, crew) for name, source in sources.items()
+        }
+        desk = _Desk(options, workshops, place.type, seal.secret(), messages)
         for item in found:
             report = desk.report(item, known[item.assignment])
             graded.append(report)
@@ -110,12 +112,32 @@ def _begin() -> Zygote | None:
     return begun
 
 
+def _images(asked: Sequence[Assignment], options: Options, messages: Console) -> dict[str, Source]:
+    """The images for each assignment, by the name of its data set, which is looked for once.
+
+    Before anything is graded: what is missing or damaged is better known now than hours later.
+    """
+    from grader.training import data
+
+    found: dict[str, Source] = {}
+    for name in dict.fromkeys(assignment.dataset for assignment in asked):
+        found[name] = data.resolve(
+            DATASETS[name], options.data, choice=options.dataset, say=partial(_say, messages)
+        )
+        if found[name].note:
+            _say(messages, found[name].note, style="yellow")
+    return found
+
+
 @dataclass(frozen=True)
 class _Desk:
-    """Where one submission after the other is graded: all that is the same for each."""
+    """Where one submission after the other is graded: all that is the same for each.
+
+    `workshops` are by the name of the assignment's data set.
+    """
 
     options: Options
-    workshop: Workshop
+    workshops: Mapping[str, Workshop]
     device: str
     secret: bytes
     messages: Console
@@ -123,11 +145,11 @@ class _Desk:
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
         """The report on one submission, shown and kept: an earlier run's where that stands."""
-        images = self.workshop.images
+        workshop = self.workshops[assignment.dataset]
         choices = {
             **self.options.deciding,
             "device": self.device,
-            "images": [images.name, images.practice],
+            "images": [workshop.images.dataset.name, workshop.images.practice],
         }
         address = seal.address(item, assignment, choices)
         kept = None if self.options.fresh or item.problem else self._kept(item, address)
@@ -138,7 +160,7 @@ class _Desk:
 
         quiet = self.options.quiet
         with TrainingProgress(item.name, console=self.messages, quiet=quiet) as progress:
-            report = pipeline.grade(item, assignment, self.workshop, progress)
+            report = pipeline.grade(item, assignment, workshop, progress)
         report = seal.sealed(report, address, self.secret)
         try:
             self._keep(report)
@@ -203,7 +225,7 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
 
     Raises UsageError and GraderError.
     """
-    known = assignments.load_all(root)
+    known = load_all(root)
     found = submission.discover([path], known, root=root, assignment=assignment)
     if len(found) != 1:
         raise submission.UsageError(

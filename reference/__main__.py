@@ -28,6 +28,7 @@ from grader.storage.atomic import write_whole
 from grader.training import device as devices
 from grader.training import lab_note
 from grader.training.data import resolve
+from grader.training.datasets import DATASETS
 from grader.training.worker.crew import Crew
 from reference import measurement
 
@@ -63,7 +64,7 @@ def measure(names: list[str], *, seeds: int, device: str, data: Path | None, rem
         if done >= seeds:
             messages.print(f"{name}: {done} seeds are measured already")
             continue
-        images = resolve("mnist", data, say=messages.print)
+        images = resolve(DATASETS["mnist"], data, choice="mnist", say=messages.print)
         options = Options(device=device, seeds=seeds - done, first_seed=done, train_anyway=True)
         (found,) = submission.discover([file], known, root=ROOT)
         with (

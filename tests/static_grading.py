@@ -34,17 +34,17 @@ from grader.sandbox.ending import Limits
 from grader.sandbox.isolation import Fresh
 from grader.submission import Submission
 from grader.training.data import Data, Source
+from grader.training.datasets import DATASETS
 from grader.training.worker.crew import Crew
 
 ROOT = Path(__file__).parents[1]
-MNIST_TRAINING_IMAGES = 60_000
 
 
 @dataclass(frozen=True)
 class Images:
     """The practice digits, read once, which say that they are as many as MNIST's."""
 
-    train_images: int = MNIST_TRAINING_IMAGES
+    train_images: int = DATASETS["mnist"].train_images
 
     def read(self) -> Data:
         return _digits()
@@ -52,7 +52,7 @@ class Images:
 
 @cache
 def _digits() -> Data:
-    return Source("practice", practice=True, train_images=0).read()
+    return Source(DATASETS["practice"], practice=True).read()
 
 
 @cache

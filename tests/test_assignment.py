@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -23,6 +24,7 @@ from grader.assignment import (
 )
 from grader.checks.names import check_names
 from grader.errors import GraderError
+from grader.training.datasets import DATASETS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "assignments" / "mnist_8k" / "assignment.toml").read_text(encoding="utf-8")
@@ -254,6 +256,22 @@ def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path, old, new, sai
             "[recipe]\nepochs = 16",
             "recipe.epochs is 16, more than limits.epochs = 15",
         ),
+        (
+            'dataset = "mnist"',
+            'dataset = "mnits"',
+            'dataset = "mnits"; known choices: mnist, fashion_mnist, kmnist, emnist_digits, '
+            'emnist_letters, emnist_balanced, practice. Did you mean "mnist"?',
+        ),
+        (
+            'dataset = "mnist"',
+            'dataset = "emnist_letters"',
+            "dataset 'emnist_letters' has input_shape = [1, 28, 28] and classes = 26",
+        ),
+        (
+            "batch_size = 128",
+            "batch_size = 60_001",
+            "recipe.batch_size is 60,001, but MNIST has only 60,000 training images",
+        ),
         ("[limits]", "[limits", "is not valid TOML"),
         ('name = "mnist_8k"', 'name = "mnist_9k"', "its folder is 'mnist_8k'"),
         ('name = "mnist_8k"', 'name = "../x"', 'name = "../x";'),
@@ -261,6 +279,42 @@ def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path, old, new, sai
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(tmp_path, old, new, said):
     assert said in message_after(tmp_path, old, new)
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+def test_every_data_set_of_the_table_may_be_asked_for(tmp_path, name):
+    classes = f"classes = {DATASETS[name].classes}"
+    text = TEXT.replace('dataset = "mnist"', f'dataset = "{name}"').replace("classes = 10", classes)
+    assert load(write(tmp_path, text)).dataset == name
+
+
+def test_one_entry_makes_a_data_set_known(tmp_path, monkeypatch):
+    stripes = replace(DATASETS["mnist"], name="stripes", classes=4, input_shape=(1, 20, 24))
+    text = TEXT.replace('dataset = "mnist"', 'dataset = "stripes"')
+    text = text.replace("classes = 10", "classes = 4").replace("[1, 28, 28]", "[1, 20, 24]")
+    with pytest.raises(GraderError, match="known choices: mnist"):
+        load(write(tmp_path, text))
+    monkeypatch.setitem(DATASETS, "stripes", stripes)
+    assert load(write(tmp_path, text)).input_shape == (1, 20, 24)
+
+
+def test_a_normalize_without_settings_is_by_the_data_sets_own_mean_and_deviation(tmp_path):
+    asked = load(write(tmp_path, TEXT.replace('"mnist"', '"fashion_mnist"')))
+    assert asked.recipe.train_transform[-1].settings == {"mean": (0.286,), "std": (0.353,)}
+
+
+def test_a_normalize_with_settings_keeps_them(tmp_path):
+    text = f"{TEXT}settings = {{ mean = [0.5], std = [0.25] }}\n"
+    asked = load(write(tmp_path, text))
+    assert asked.recipe.train_transform[-1].settings == {"mean": (0.5,), "std": (0.25,)}
+
+
+@pytest.mark.parametrize("name", ["mnist_20k", "mnist_8k"])
+def test_the_shipped_recipes_normalise_as_the_starters_do(shipped, name):
+    starter = runpy.run_path(str(ROOT / "assignments" / name / "starter.py"))
+    normalize = starter["train_transform"].transforms[-1]
+    settings = shipped[name].recipe.train_transform[-1].settings
+    assert settings == {"mean": tuple(normalize.mean), "std": tuple(normalize.std)}
 
 
 def test_a_missing_file_is_named(tmp_path):

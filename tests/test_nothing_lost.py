@@ -19,6 +19,7 @@ from grader.options import Options
 from grader.sandbox import isolation
 from grader.storage import atomic, reports, seal
 from grader.training import data, lab_note
+from grader.training.datasets import DATASETS
 from tests import report_examples as examples
 from tests import static_grading
 from tests.interrupts import heard
@@ -243,7 +244,7 @@ def test_a_forged_report_is_graded_over(room):
 @pytest.fixture
 def images_gone(monkeypatch, tmp_path):
     """MNIST was there when the run began; its files vanish before they are read."""
-    source = data.Source("mnist", practice=False, train_images=60_000, folder=tmp_path / "gone")
+    source = data.Source(DATASETS["mnist"], folder=tmp_path / "gone")
     monkeypatch.setattr(data, "resolve", lambda *_, **__: source)
 
 

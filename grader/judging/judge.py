@@ -144,17 +144,25 @@ def another_seed(scores: Sequence[Fraction], threshold: Fraction, *, most_runs: 
 
 
 def verdict(
-    scores: Sequence[Fraction], threshold: Fraction, *, practice: bool = False
+    scores: Sequence[Fraction],
+    threshold: Fraction,
+    *,
+    practice: bool = False,
+    graded_on: str = "MNIST",
 ) -> Judgement:
     """The judgement on `scores` (one per run) if there are no more runs to come.
 
-    Practice images prove nothing about MNIST: the verdict is then "skipped", as it is without a score.
+    Practice images prove nothing about the data set that is `graded_on`: the verdict is then
+    "skipped", as it is without a score.
     """
     if not scores:
         return Judgement(Verdict.SKIPPED, None, None, "No training run got as far as a score.")
     interval = decision.interval(scores)
     if practice:
-        words = f"{_percent(mean(scores))} on the practice images: not graded on MNIST, so neither passed nor failed."
+        words = (
+            f"{_percent(mean(scores))} on the practice images: not graded on {graded_on}, "
+            "so neither passed nor failed."
+        )
         return Judgement(Verdict.SKIPPED, mean(scores), interval, words)
     found = decision.decide(scores, threshold, most_runs=len(scores))
     words = (

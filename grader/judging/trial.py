@@ -24,6 +24,7 @@ from grader.judging.metric import Metric
 from grader.program import Captured, Recipe, Run
 from grader.report import Verdict
 from grader.training.data import TrainingData
+from grader.training.datasets import DATASETS
 from grader.training.records import Epoch, Feedback, Step, TrainingRun
 from grader.training.task import Task, Trainer
 
@@ -88,7 +89,7 @@ class Trial:
     def skipped(self) -> str:
         """Why nothing is graded on these runs, or ""."""
         if self.training.practice:
-            return "practice images: graded on MNIST only"
+            return f"practice images: graded on {self.training.graded_on} only"
         if self.quick_look:
             return f"quick look, {self.quick_look}: not graded"
         return "training was interrupted" if self.interrupted else ""
@@ -280,7 +281,12 @@ def conduct(
                 runner.scores(), threshold, most_runs=most
             ):
                 break
-    judgement = judging.verdict(runner.scores(), threshold, practice=data.practice)
+    judgement = judging.verdict(
+        runner.scores(),
+        threshold,
+        practice=data.practice,
+        graded_on=DATASETS[assignment.dataset].title,
+    )
     return Trial(
         runs=tuple(runner.runs),
         correct=tuple(tuple(item) for item in runner.correct),
@@ -304,6 +310,7 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
     return report.Training(
         dataset=runner.metric.data.name,
         practice=runner.metric.data.practice,
+        graded_on=DATASETS[runner.assignment.dataset].title,
         train_images=len(runner.metric.data.train_images),
         test_images=runner.judge.total,
         protocol=runner.assignment.protocol,

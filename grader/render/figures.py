@@ -41,7 +41,7 @@ class Figure:
 
 
 def threshold(training: Training) -> float | None:
-    """The threshold asks about MNIST; practice digits have none."""
+    """The threshold asks about the assignment's own images; practice digits have none."""
     return None if training.practice else training.threshold
 
 
@@ -182,7 +182,7 @@ def _score(training: Training, name: str, value: float | None) -> Score:
 
 def _verdict(training: Training, value: float | None) -> list[str]:
     if training.practice:
-        return ["would count on MNIST"]
+        return [f"would count on {printable(training.graded_on, 40)}"]
     if value is None:
         return ["counts, and was not reached"]
     relation = "at least" if value >= training.threshold else "less than"

@@ -5,11 +5,15 @@ from __future__ import annotations
 from grader.printable import printable
 from grader.render import words
 from grader.render.marks import MARKS
-from grader.report import Environment, Problem, Report, Verdict
+from grader.report import Environment, Problem, Report, Training, Verdict
 
 PRACTICE = (
-    "MNIST was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
-    "Grade again where MNIST can be downloaded, or name its folder with --data."
+    "{title} was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
+    "Grade again where {title} can be downloaded, or name its folder with --data."
+)
+OTHER = (
+    "This run learned from {dataset} in place of {title}. Accuracy is neither passed nor failed. "
+    "Grade again without --dataset."
 )
 OURS = "This is the grader's own fault: it costs no points. Please show this report to your instructor."
 THEIRS = "Nothing was trained. Change the file and grade it again."
@@ -21,7 +25,7 @@ def banners(report: Report) -> list[Notice]:
     """Why the result is not what it may look like."""
     found = []
     if report.training is not None and report.training.practice:
-        found.append(("PRACTICE: not graded on MNIST", PRACTICE))
+        found.append(_practice(report.training))
     if report.interrupted:
         found.append(
             (
@@ -32,6 +36,13 @@ def banners(report: Report) -> list[Notice]:
     if report.quick_look:
         found.append(("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
     return found
+
+
+def _practice(training: Training) -> Notice:
+    title = printable(training.graded_on, 40)
+    text = PRACTICE if training.dataset.startswith("practice") else OTHER
+    said = text.format(title=title, dataset=printable(training.dataset, 40))
+    return f"PRACTICE: not graded on {title}", said
 
 
 def headline(report: Report) -> str:

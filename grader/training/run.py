@@ -31,7 +31,7 @@ def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no
     run. Raises SubmissionError for a recipe or weights that do not fit, GraderError for data that do not.
     """
-    _check(task.program)
+    _check(task.program, task.data.image_shape)
     place = torch.device(task.device)
     devices.reset_peak_memory(place)
     seeds = [
@@ -172,8 +172,8 @@ def _train_together(task: Task, seeds: list[_Seed]) -> None:
         seed.ending = endings[seed.number]
 
 
-def _check(program: Program) -> None:
-    shape = augment.build(program.recipe.augmentations).output_shape
+def _check(program: Program, image_shape: tuple[int, int, int]) -> None:
+    shape = augment.build(program.recipe.augmentations, image_shape=image_shape).output_shape
     if shape != program.input_shape:
         given, taken = (
             " x ".join(str(size) for size in sizes) for sizes in (shape, program.input_shape)

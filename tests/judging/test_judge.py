@@ -210,6 +210,11 @@ def test_practice_images_give_no_verdict():
     assert "not graded on MNIST" in judgement.words
 
 
+def test_practice_images_say_which_data_set_they_are_not():
+    judgement = verdict(runs("99.90"), THRESHOLD, practice=True, graded_on="KMNIST")
+    assert "not graded on KMNIST" in judgement.words
+
+
 def test_without_a_score_there_is_no_verdict():
     judgement = verdict([], THRESHOLD)
     assert (judgement.verdict, judgement.score, judgement.interval) == (Verdict.SKIPPED, None, None)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grader.clock import Clock
 
 from grader import assignment, pipeline
 from grader.errors import SubmissionError
@@ -22,6 +21,8 @@ from grader.report import Curve, EpochRow, Verdict
 from grader.sandbox import isolation
 from grader.submission import Submission
 from grader.training.data import Data, Source
+from grader.training.datasets import DATASETS
+from grader.training.lab_note import Clock
 from grader.training.records import INTERRUPTED, TrainingRun
 from grader.training.run import train_seeds as train_here
 from tests.training.engine.test_loop import EPOCHS, PLATEAU, STEPS, curve, images, program, values
@@ -194,7 +195,7 @@ def test_the_stage_training_is_the_time_of_all_rounds_not_of_one_run():
         return train_here(task, values)
 
     clock = Clock()
-    practice = Source("practice", practice=True, train_images=0)
+    practice = Source(DATASETS["practice"], practice=True)
     workshop = pipeline.Workshop(Options(device="cpu", seeds=3), practice, None, Here(slow))
     known = Data(IMAGES, np.zeros(12, dtype=np.int64))
     pipeline.train(CAPTURED, ASSIGNMENT, known, workshop, clock, Silent())
@@ -235,7 +236,7 @@ class _Progress(Silent):
 def test_what_could_not_be_captured_in_a_quick_look_is_one_too(tmp_path, options, why):
     problem = SubmissionError("net.py is empty.")
     unread = Submission(tmp_path / "net.py", "net", "net.py", ASSIGNMENT.name, b"", "", problem)
-    source = Source("practice", practice=True, train_images=0)
+    source = Source(DATASETS["practice"], practice=True)
     with isolation.Fresh() as sandbox:
         workshop = pipeline.Workshop(Options(**options), source, sandbox, Here())
         found = pipeline.grade(unread, ASSIGNMENT, workshop, _Progress())

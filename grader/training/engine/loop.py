@@ -155,8 +155,9 @@ class _Engine:
         self._images = torch.tensor(data.train_images, device=self._device)
         self._labels = torch.tensor(data.train_labels, device=self._device)
         self._test_images = torch.tensor(data.test_images, device=self._device)
-        self._augment = augment.build(recipe.augmentations)
-        self._prepare = augment.evaluation(recipe.augmentations)
+        shape = data.image_shape
+        self._augment = augment.build(recipe.augmentations, image_shape=shape)
+        self._prepare = augment.evaluation(recipe.augmentations, image_shape=shape)
         self._loss = loss_function(recipe.loss, self._device)
         self._driver = Driver(recipe, network.weights)
         self._seconds_left = budget_seconds

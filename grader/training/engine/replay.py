@@ -264,6 +264,7 @@ class _Images:
     """All images on the device; all seeds share them."""
 
     def __init__(self, data: TrainingData, device: torch.device) -> None:
+        self.shape = data.image_shape
         self.train = torch.tensor(data.train_images, device=device)
         self.labels = torch.tensor(data.train_labels, device=device)
         self.test = torch.tensor(data.test_images, device=device)
@@ -278,8 +279,8 @@ class _Member:
         self._recipe = recipe
         self._images = images
         self._seed = seed
-        self._augment = augment.build(recipe.augmentations)
-        self._prepare = augment.evaluation(recipe.augmentations)
+        self._augment = augment.build(recipe.augmentations, image_shape=images.shape)
+        self._prepare = augment.evaluation(recipe.augmentations, image_shape=images.shape)
         self._loss = loss_function(recipe.loss, device)
         self.generator = torch.Generator(device)
         self._order = torch.arange(len(images.train), device=device)

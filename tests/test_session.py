@@ -1,0 +1,137 @@
+"""One command, several assignments: each is graded on the images that it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader import report, session
+from grader.errors import GraderError
+from grader.options import Options
+from grader.storage import seal
+from grader.training.datasets import DATASETS, Dataset, Download
+from tests.training.tiny import tiny, write
+
+RULES = Path(__file__).parents[1] / "assignments" / "mnist_8k" / "assignment.toml"
+
+SUBMISSION = """
+import torch
+from torch import nn
+
+EPOCHS = 1
+BATCH_SIZE = 50
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(1, 8, 5), nn.BatchNorm2d(8), nn.ReLU())
+        self.scores = nn.Conv2d(8, {classes}, 1)
+
+    def forward(self, images):
+        return self.scores(self.features(images)).mean((2, 3))
+
+
+def configure_optimizers(model):
+    return torch.optim.Adam(model.parameters(), lr=0.01)
+"""
+
+STRIPES = Dataset(
+    name="stripes",
+    title="Stripes",
+    train_images=200,
+    test_images=30,
+    classes=4,
+    mean=0.5,
+    deviation=0.2,
+    download=Download("Stripes", "http://127.0.0.1:9/", 0),
+    input_shape=(1, 20, 24),
+)
+"""A data set that nobody knows, of other images than MNIST's."""
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch) -> Path:
+    """A project with two assignments, on a small MNIST and on Stripes, and a submission for each.
+
+    One entry in the table is all that makes a data set known.
+    """
+    monkeypatch.setattr(seal, "secret", lambda: b"s" * 32)
+    monkeypatch.delenv("GRADER_DATA", raising=False)
+    for dataset in (tiny("mnist", 200, 40), STRIPES):
+        known = write(dataset, tmp_path / "images")
+        monkeypatch.setitem(DATASETS, dataset.name, known)
+        folder = tmp_path / "assignments" / f"on_{dataset.name}"
+        (folder / "submissions").mkdir(parents=True)
+        (folder / "assignment.toml").write_text(rules(known))
+        source = SUBMISSION.format(classes=known.classes)
+        (folder / "submissions" / "ada.py").write_text(source)
+    return tmp_path
+
+
+def rules(dataset: Dataset) -> str:
+    """mnist_8k's rules for another data set, which every network keeps."""
+    text = RULES.read_text(encoding="utf-8")
+    for old, new in {
+        'name = "mnist_8k"': f'name = "on_{dataset.name}"',
+        'dataset = "mnist"': f'dataset = "{dataset.name}"',
+        "input_shape = [1, 28, 28]": f"input_shape = {list(dataset.input_shape)}",
+        "classes = 10": f"classes = {dataset.classes}",
+        "accuracy = 0.994": "accuracy = 0.0001",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def grade(room: Path, **more: object) -> int:
+    facts = {"root": room, "data": room / "images", "output": room / "grades", "device": "cpu"}
+    return session.grade(Options(**{**facts, "seeds": 1, "train_anyway": True, **more}))
+
+
+def graded(room: Path, dataset: str) -> report.Report:
+    return report.read((room / "grades" / f"on_{dataset}" / "ada" / "report.json").read_bytes())
+
+
+def test_one_command_grades_two_assignments_with_two_data_sets(room, capsys):
+    grade(room)
+    assert "downloading" not in capsys.readouterr().err
+    for name, test_images, classes in (("mnist", 40, 10), ("stripes", 30, 4)):
+        training = graded(room, name).training
+        assert (training.dataset, training.practice) == (name, False)
+        assert (training.train_images, training.test_images) == (200, test_images)
+        assert len(training.confusion) == classes
+        (accuracy,) = [check for check in graded(room, name).checks if check.name == "accuracy"]
+        assert accuracy.verdict is report.Verdict.PASSED
+
+
+def test_a_report_stands_for_as_long_as_the_images_are_the_same(room, capsys):
+    only = (room / "assignments" / "on_mnist",)
+    grade(room, paths=only, static=True)
+    grade(room, paths=only, static=True)
+    assert "ada: unchanged" in capsys.readouterr().err
+    grade(room, paths=only, static=True, dataset="practice")
+    assert "ada: unchanged" not in capsys.readouterr().err
+
+
+def test_practice_digits_take_the_place_of_mnist_and_say_so(room, capsys):
+    only = (room / "assignments" / "on_mnist",)
+    grade(room, paths=only, data=room / "nowhere", dataset="practice")
+    found = graded(room, "mnist")
+    assert (found.training.dataset, found.training.graded_on) == ("practice", "MNIST")
+    assert "PRACTICE: not graded on MNIST" in capsys.readouterr().out
+
+
+def test_images_that_fit_no_network_are_an_error_before_anything_is_graded(room):
+    with pytest.raises(GraderError, match="practice cannot take the place of Stripes"):
+        grade(room, dataset="practice")
+    assert not list((room / "grades").rglob("report.json"))
+
+
+def test_missing_images_are_an_error_before_anything_is_graded(room):
+    for file in (room / "images" / "Stripes" / "raw").iterdir():
+        file.unlink()
+    with pytest.raises(GraderError, match=r"Stripes is not in .* cannot be reached"):
+        grade(room)
+    assert not list((room / "grades").rglob("report.json"))
