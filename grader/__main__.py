@@ -1,7 +1,7 @@
 """The command line: parse, call, exit. `python -m grader --help` loads no torch.
 
-Exit codes: 0 every required check passed, 1 some failed, 2 wrong usage, 3 the grader itself could not grade,
-130 interrupted.
+Exit codes: 0 when every required check passed, 1 when one failed or could not tell, 2 for wrong
+usage, 3 when the grader itself could not grade, 130 when it was interrupted.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.errors import GraderError
+from grader.render import formats
+from grader.render.formats import FORMATS
 
 if TYPE_CHECKING:  # a session takes half a second to import: not for --help
     from grader.session import Work
 
-# Threads that wait by spinning make training ten times slower as soon as anything else runs on the machine.
+# Threads that wait by spinning make training ten times slower as soon as anything else runs on the
+# machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
@@ -48,22 +51,18 @@ class Device(StrEnum):
     MPS = "mps"
 
 
-class Format(StrEnum):
-    """How saved reports are written again: see `grader.render.export`."""
-
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JUNIT = "junit"
-    CSV = "csv"
-    ANNOTATIONS = "annotations"
-
-
 def _seeds(value: str) -> int | None:
     if value == "auto":
         return None
     if not value.isdigit() or not 1 <= int(value) <= 100:
         raise typer.BadParameter(f"{value!r}: write a number from 1 to 100, or auto.")
     return int(value)
+
+
+def _format(value: str) -> str:
+    if value not in FORMATS:
+        raise typer.BadParameter(f"{value!r}: write one of {', '.join(FORMATS)}.")
+    return value
 
 
 Root = Annotated[
@@ -168,20 +167,19 @@ def export(
     ],
     *,
     form: Annotated[
-        Format,
+        str,
         typer.Option(
-            "--format",
-            help="A scorecard, a page, test results, a class table, or GitHub's remarks.",
+            "--format", metavar="|".join(FORMATS), callback=_format, help=formats.described()
         ),
-    ] = Format.MARKDOWN,
+    ] = "markdown",
     output: Annotated[
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
 ) -> None:
     """Write saved reports in another format."""
-    from grader.render import export as exports
+    from grader.render.export import export_reports
 
-    raise typer.Exit(guarded(lambda: exports.export(paths, form.value, output)))
+    raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
 
 
 @app.command()
@@ -191,13 +189,13 @@ def explain(
     ] = None,
 ) -> None:
     """Say what a check means and why it matters, with examples."""
-    from grader.checks import pages
+    from grader.render import explanation
 
-    raise typer.Exit(guarded(lambda: pages.show(check)))
+    raise typer.Exit(guarded(lambda: explanation.show(check)))
 
 
 def guarded(work: Work) -> int:
-    """Run a command and turn what can go wrong into a message on standard error and an exit code."""
+    """Run a command; what can go wrong becomes a message on standard error and an exit code."""
     from grader.submission import UsageError
 
     try:
@@ -211,10 +209,8 @@ def guarded(work: Work) -> int:
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3
     except OSError as error:
-        if (
-            error.errno == errno.EPIPE
-        ):  # whoever read the output has seen enough; typer knows what to do
-            raise
+        if error.errno == errno.EPIPE:
+            raise  # whoever read the output has seen enough; typer knows what to do
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3
     except KeyboardInterrupt:

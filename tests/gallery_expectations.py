@@ -6,9 +6,10 @@
     · shared weights, counted once: conv1.weight = conv2.weight
     ○ line 40: for epoch in range(20): (it does something instead of defining it)
 
-A mark, the check and what it measured; then the reason, and an arrow for each hint. A file that cannot be graded has
-one line, "✗ submission:". ⚑ is a flag for the instructor, · a note, ○ a statement that was not executed. Checks that
-are not named pass; flags, notes and statements that are not named are not there.
+A mark, the check and what it measured; then the reason, and an arrow for each hint. A file that
+cannot be graded has one line, "✗ submission:". ⚑ is a flag for the instructor, · a note, ○ a
+statement that was not executed. Checks that are not named pass; flags, notes and statements that
+are not named are not there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ SHOWN = ("parameter_limit", "gap_or_fc", "receptive_field")
 
 FLAG, NOTE, LEFT_OUT = "⚑", "·", "○"
 STARTS = (*(mark.symbol for mark in MARKS.values()), FLAG, NOTE, LEFT_OUT)
-NOT_TRAINED = "static checks only (--static)"
 OF_EVERY_BATCH_NORM = "Keras would add"
 
 
@@ -71,7 +71,7 @@ def _items(report: Report, named: set[str]) -> list[list[str]]:
 
 
 def _matters(check: CheckResult, named: set[str]) -> bool:
-    if check.detail == NOT_TRAINED:
+    if check.verdict is Verdict.SKIPPED:  # nothing is trained here
         return False
     return check.verdict is not Verdict.PASSED or check.name in named
 

@@ -247,7 +247,6 @@ def practice() -> Report:
                     detail="Practice digits are not MNIST.")  # fmt: skip
     digits = run((201, 290, 322, 331, 340, 347, 344, 350, 351, 352), total=360)
     return report(
-        verdict=Verdict.SKIPPED,
         points=60,
         checks=(*STATIC, skipped),
         layers=LAYERS,
@@ -277,4 +276,24 @@ def borderline() -> Report:
     )
 
 
-ALL = (passed, failed, uncaptured, broken, practice, borderline)
+def unknown() -> Report:
+    field = check("receptive_field", "The last feature map sees the whole image.", Verdict.UNKNOWN, measured="28",
+                  limit=">= 28", detail="torch.sort moves pixels by their values: what one unit sees is not fixed.",
+                  hints=(Hint(text="Leave the sort out, and the receptive field can be proven.", line=33),))  # fmt: skip
+    dropout = check("dropout", "Dropout is active while training, and only then.", Verdict.UNKNOWN, required=False,
+                    points=0, max_points=0, detail="A network that sorts its input hides what depends on what.")  # fmt: skip
+    accuracy = check("accuracy", "The model reads enough digits.", measured="99.42 %", limit=">= 99.40 %",
+                     points=40, max_points=40)  # fmt: skip
+    return report(
+        submission="dora",
+        path="assignments/mnist_8k/submissions/dora.py",
+        verdict=Verdict.UNKNOWN,
+        points=90,
+        checks=(*STATIC[:3], field, STATIC[4], dropout, accuracy),
+        analysis=ANALYSIS,
+        training=training(),
+        notes=("shared weights, counted once: conv1.weight = conv2.weight",),
+    )
+
+
+ALL = (passed, failed, uncaptured, broken, practice, borderline, unknown)

@@ -1,7 +1,7 @@
 """Every file of the gallery gets exactly the verdicts, measures, reasons, hints, flags and notes that it says.
 
-The files are ordinary submissions, each named for one habit of students; `gallery_expectations` explains their
-docstrings. They are graded by the product's own pipeline without training.
+The files are ordinary submissions, each named for one habit of students; `gallery_expectations`
+explains their docstrings. They are graded by the product's own pipeline without training.
 """
 
 from pathlib import Path

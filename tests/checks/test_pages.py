@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from grader.checks import pages, plugin
+from grader.checks.names import check_names
 from grader.judging import judge, trial
 from grader.options import Options
 from grader.render import explanation
@@ -63,12 +64,12 @@ def told(check: CheckResult) -> tuple[str, ...]:
     return (check.measured, check.detail, *hints)
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", check_names())
 def test_the_passing_example_passes(name):
     assert result(name, pages.load(name).passes).verdict is Verdict.PASSED
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", check_names())
 def test_the_failing_example_fails_and_is_told_exactly_that(name):
     explained = pages.load(name)
     check = result(name, explained.fails)
@@ -76,7 +77,7 @@ def test_the_failing_example_fails_and_is_told_exactly_that(name):
     assert told(check) == explained.told
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", check_names())
 def test_an_explanation_is_headed_by_the_line_on_the_scorecard(name):
     functions = [getattr(load(file), f"test_{name}", None) for file in CHECKS.glob("test_*.py")]
     (check,) = filter(None, functions)
@@ -88,7 +89,7 @@ def load(file: Path):
 
 
 def test_every_markdown_file_beside_the_checks_explains_one():
-    assert {file.stem for file in CHECKS.glob("*.md")} == set(pages.NAMES)
+    assert {file.stem for file in CHECKS.glob("*.md")} == set(check_names())
 
 
 def test_a_misspelt_check_is_told_the_nearest_one():
@@ -115,8 +116,8 @@ def test_a_page_shows_meaning_reason_and_both_examples():
 
 
 def test_the_list_has_a_line_for_each_check():
-    lines = shown(explanation.listing([pages.load(name) for name in pages.NAMES]))
-    assert all(re.search(rf"^ {name}  ", lines, flags=re.MULTILINE) for name in pages.NAMES)
+    lines = shown(explanation.listing([pages.load(name) for name in check_names()]))
+    assert all(re.search(rf"^ {name}  ", lines, flags=re.MULTILINE) for name in check_names())
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:

@@ -22,7 +22,6 @@ from grader.judging.decision import (
     decide,
     interval,
     spread,
-    unseen_digits,
 )
 from grader.judging.judge import rounds
 
@@ -295,35 +294,6 @@ def test_intervals_hold_the_true_mean_in_95_of_100_cases():
 def test_a_single_run_shows_no_spread():
     assert spread([points("99.4")]) == 0
     assert spread([points("99.3"), points("99.5")]) == pytest.approx(0.002 / math.sqrt(2))
-
-
-def test_wilsons_interval_of_9940_correct_images():
-    # z = 1.96: centre (0.994 + 0.000192) / 1.000384 = 0.993810, margin 0.001525
-    assert unseen_digits(9_940, 10_000) == pytest.approx((0.992286, 0.995335), abs=2e-6)
-
-
-def test_wilsons_interval_is_not_empty_for_a_perfect_network():
-    low, high = unseen_digits(10, 10)
-    assert (low, high) == pytest.approx((0.7225, 1.0), abs=1e-4)  # Wilson 1927; 1 / (1 + z^2 / n)
-
-
-@given(
-    st.integers(1, 10_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
-)
-def test_wilsons_ends_are_where_the_normal_test_rejects(count):
-    correct, total = count
-    z = standard.NormalDist().inv_cdf(0.975)
-    for end in unseen_digits(correct, total):
-        if 1e-9 < end < 1 - 1e-9:
-            assert abs(correct / total - end) == pytest.approx(
-                z * math.sqrt(end * (1 - end) / total), abs=1e-9
-            )
-
-
-@pytest.mark.parametrize("count", [(-1, 10), (11, 10), (0, 0)])
-def test_an_impossible_count_is_refused(count):
-    with pytest.raises(ValueError, match="no count"):
-        unseen_digits(*count)
 
 
 def test_a_claim_may_be_fourteen_hundredths_of_a_point_from_three_runs():

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from grader.clock import Clock
 
 from grader import assignment, pipeline
 from grader.errors import SubmissionError
-from grader.judging import trial
+from grader.judging import judge, trial
 from grader.judging.judge import Judge
 from grader.options import STATIC, Options
 from grader.program import Captured
@@ -22,6 +21,7 @@ from grader.report import Curve, EpochRow, Verdict
 from grader.sandbox import isolation
 from grader.submission import Submission
 from grader.training.data import Data, Source
+from grader.training.lab_note import Clock
 from grader.training.records import INTERRUPTED, TrainingRun
 from grader.training.run import train_seeds as train_here
 from tests.training.engine.test_loop import EPOCHS, PLATEAU, STEPS, curve, images, program, values
@@ -62,10 +62,10 @@ class Silent:
 
 
 def tried(captured=CAPTURED, trainer=None, **more):
-    judge = Judge(np.zeros(12, dtype=np.int64))
+    zeros = Judge(np.zeros(12, dtype=np.int64))
     facts = {"device": torch.device("cpu"), "seeds": 3, "progress": Silent(), **more}
     facts["trainer"] = trainer or Here()
-    return trial.conduct(captured, ASSIGNMENT, IMAGES, judge, **facts)
+    return trial.conduct(captured, ASSIGNMENT, IMAGES, zeros, **facts)
 
 
 def one_run(**recipe):
@@ -84,7 +84,7 @@ def test_all_seeds_that_were_asked_for_train_together_and_the_processes_are_gone
 
 
 def test_a_close_call_gets_two_more_seeds_at_a_time(monkeypatch):
-    monkeypatch.setattr(trial.judging, "another_seed", lambda scores, *_, **__: len(scores) < 3)
+    monkeypatch.setattr(judge, "another_seed", lambda scores, *_, **__: len(scores) < 3)
     wanted = program().model_copy(update={"seeds": (0, 1, 2, 3, 4)})
     captured = Captured(wanted, {seed: values() for seed in range(5)})
     crew = Here()

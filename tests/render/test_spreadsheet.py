@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.printable import printable
-from grader.render.spreadsheet import cell, spreadsheet
+from grader.render.spreadsheet import cell, render
 from tests import report_examples as examples
 from tests.render import hostile
 
@@ -16,7 +16,7 @@ FORMULA = set("=+-@\t\r＝＋－＠")
 
 
 def rows(*reports, **dialect):
-    return list(csv.reader(io.StringIO(spreadsheet(reports), newline=""), **dialect))
+    return list(csv.reader(io.StringIO(render(reports), newline=""), **dialect))
 
 
 def table(*reports):
@@ -68,6 +68,11 @@ def test_an_untrained_submission_has_empty_cells():
     (row,) = table(examples.failed())
     assert (row["score"], row["seeds"], row["interval_low"]) == ("", "", "")
     assert row["open_checks"] == "parameter_limit dropout same_network accuracy"
+
+
+def test_what_could_not_be_told_is_open():
+    (row,) = table(examples.unknown())
+    assert (row["verdict"], row["open_checks"]) == ("unknown", "receptive_field")
 
 
 def test_what_is_not_final_says_so():

@@ -68,7 +68,8 @@ def test_the_header_says_assignment_submission_verdict_and_points(width):
 @pytest.mark.parametrize(
     ("example", "symbol"),
     [(examples.passed, "✓ passed"), (examples.failed, "✗ failed"), (examples.borderline, "≈ too close to call"),
-     (examples.practice, "– not graded"), (examples.broken, "! the grader broke")],
+     (examples.practice, "✓ passed so far"), (examples.unknown, "? could not tell"),
+     (examples.broken, "! the grader broke")],
 )  # fmt: skip
 def test_the_verdict_is_a_symbol_and_a_word(example, symbol):
     assert symbol in shown(scorecard(example()))
@@ -103,6 +104,14 @@ def test_a_failed_check_is_followed_by_its_reason_and_by_hints_with_file_and_lin
 
 def test_a_skipped_check_says_why():
     assert "Not trained, because a required check failed" in shown(scorecard(examples.failed()))
+
+
+def test_a_check_that_could_not_tell_says_why_and_what_to_do():
+    text = words(shown(scorecard(examples.unknown())))
+    assert "? The last feature map sees the whole image 28 >= 28 0 / 10" in text
+    assert "torch.sort moves pixels by their values: what one unit sees is not fixed." in text
+    assert "→ dora.py:33 Leave the sort out" in text
+    assert "5 passed, 1 unknown, 1 unknown (advisory)" in text
 
 
 def test_an_advisory_check_is_marked_and_counted_apart():
@@ -319,7 +328,8 @@ def test_a_class_is_one_table_per_assignment_with_a_count_below():
     for part in (
         "MNIST under 8,000 parameters", "MNIST under 20,000 parameters", "alice ✓ passed 100 / 100 6,260 99.42 %",
         "model_a ✗ failed 30 / 100 26,202 –", "practice", "≈ borderline",
-        "6 submissions: 1 passed, 2 failed, 1 borderline, 1 skipped, 1 broken",
+        "7 submissions: 1 passed, 1 passed so far, 2 failed, 1 borderline, 1 unknown, 1 broken",
+        "dora ? unknown 90 / 100 6,260 99.42 % receptive field",
     ):  # fmt: skip
         assert part in text
 
@@ -330,7 +340,7 @@ def test_the_summary_names_what_to_look_at_first():
     assert "model.py defines Encoder and Decoder, a…" in text
 
 
-@pytest.mark.parametrize("module", ["terminal", "progress", "escape"])
+@pytest.mark.parametrize("module", ["terminal", "progress", "formats"])
 def test_showing_a_report_loads_no_torch(module):
     code = f"import sys, grader.render.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
