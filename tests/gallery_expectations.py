@@ -1,4 +1,4 @@
-"""What a file of the gallery says will be found in it, and what was: both as the lines that stand in its docstring.
+"""What a file of the gallery says will be found in it, and what was: both as lines of a docstring.
 
     ✗ dropout: 0 layers
         no Dropout layer with p > 0 has an effect on the output
@@ -33,7 +33,7 @@ def docstring(text: str) -> str:
 
 
 def expected(text: str) -> list[str]:
-    """The expectations in a file, each as one line with its reason and hints, without the file's line breaks."""
+    """The expectations in a file, each as one line with its reason and hints."""
     lines = docstring(text).splitlines()
     start = next((at for at, line in enumerate(lines) if line.startswith(STARTS)), len(lines))
     items: list[str] = []
@@ -46,8 +46,8 @@ def expected(text: str) -> list[str]:
 
 
 def found(report: Report, named: Iterable[str]) -> list[str]:
-    """The same lines about a report; of the checks, those in `named` and those that did not pass."""
-    return [" ".join(part.strip() for part in item) for item in _items(report, set(named))]
+    """The same lines about a report: checks that are `named` or did not pass, and the rest."""
+    return [" ".join(map(str.strip, item)) for item in _items(report, set(named))]
 
 
 def named(items: Iterable[str]) -> set[str]:

@@ -118,8 +118,10 @@ def _count(checks: Sequence[CheckResult]) -> Text:
     counted = Counter(
         (check.verdict, check.required or check.verdict is Verdict.PASSED) for check in checks
     )
-    parts = []
+    line = Text("    ")
     for verdict, (required, remark) in product(Verdict, ((True, ""), (False, " (advisory)"))):
         if number := counted[verdict, required]:
-            parts.append(Text(f"{number} {verdict}{remark}", style=MARKS[verdict].style))
-    return Text("    ").append(Text(", ", style="dim").join(parts))
+            if line.spans:
+                line.append(", ", style="dim")
+            line.append(f"{number} {verdict}{remark}", style=MARKS[verdict].style)
+    return line

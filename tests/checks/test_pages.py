@@ -28,7 +28,7 @@ CHECKS = ROOT / "grader" / "checks"
 
 
 def result(name: str, example: pages.Example) -> CheckResult:
-    """What the check says about an example: a submission is graded, words about a training become that training."""
+    """What the check says about an example: a submission, or a training in words."""
     if example.language == "python":
         found = report(example.text)
         assert found.problem is None
@@ -41,7 +41,7 @@ def result(name: str, example: pages.Example) -> CheckResult:
 
 
 def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
-    """The checks on a training of one run: `number` of `total` images correct, or done in `number` seconds."""
+    """The checks on one run: `number` of `total` images correct, or so many seconds."""
     limits = every_check().limits
     judgement = judge.verdict([Fraction(number, total or number)], judge.exact(limits.accuracy))
     run = SimpleNamespace(

@@ -1,4 +1,4 @@
-"""A trial trains in one process under all its seeds, judges what comes back, and survives what may happen there."""
+"""A trial trains under all its seeds, judges what comes back, and survives what may happen."""
 
 from __future__ import annotations
 
@@ -143,8 +143,11 @@ def test_what_a_plateau_rule_did_is_in_the_curve(monkeypatch):
 
 
 def test_time_to_99_ends_with_the_first_epoch_of_99_percent():
-    rows = [EpochRow(epoch=number, train_loss=1.0, correct=correct, total=10_000, learning_rate=0.1, seconds=10.0)
-            for number, correct in enumerate([9000, 9899, 9900, 9950], 1)]  # fmt: skip
+    facts = {"train_loss": 1.0, "total": 10_000, "learning_rate": 0.1, "seconds": 10.0}
+    rows = [
+        EpochRow(epoch=number, correct=correct, **facts)
+        for number, correct in enumerate([9000, 9899, 9900, 9950], 1)
+    ]
     assert trial._seconds_to(Fraction(99, 100), rows) == 30.0
     assert trial._seconds_to(Fraction(99, 100), rows[:2]) is None
 

@@ -1,4 +1,4 @@
-"""`python -m grader export`: saved reports in another format, and friendly words for what is not a report."""
+"""`python -m grader export`: reports in another format, and words for what is not a report."""
 
 import csv
 import io

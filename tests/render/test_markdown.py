@@ -1,4 +1,4 @@
-"""The Markdown says what the scorecard says, and nothing in it is markup that a submission wrote."""
+"""The Markdown says what the scorecard says; nothing in it is markup that a submission wrote."""
 
 import re
 from collections import Counter
@@ -45,7 +45,7 @@ class Tags(HTMLParser):
 
 
 def tags(text):
-    """The structure of the rendered Markdown; line breaks, and dollar signs in a bare span, are what a text may add."""
+    """The structure of the rendered Markdown, but for line breaks and the spans of dollar signs."""
     may_come = {("br", ()), ("span", ()), ("/span", ())}
     return [tag for tag in Tags(GITHUB.render(text)).tags if tag not in may_come]
 

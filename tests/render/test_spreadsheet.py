@@ -58,9 +58,20 @@ def test_an_apostrophe_stands_before_what_would_run(text, shown):
 
 def test_a_trained_submission_has_its_figures():
     (row,) = table(examples.passed())
-    expected = {"submission": "alice", "verdict": "passed", "points": "100", "parameters": "6260",
-                "protocol": "mean_last_3", "threshold": "0.994", "best_on_test_set": "0.9944", "seeds": "1",
-                "seconds_to_99": "81.0", "dataset": "MNIST", "open_checks": "", "problem": ""}  # fmt: skip
+    expected = {
+        "submission": "alice",
+        "verdict": "passed",
+        "points": "100",
+        "parameters": "6260",
+        "protocol": "mean_last_3",
+        "threshold": "0.994",
+        "best_on_test_set": "0.9944",
+        "seeds": "1",
+        "seconds_to_99": "81.0",
+        "dataset": "MNIST",
+        "open_checks": "",
+        "problem": "",
+    }
     assert {name: row[name] for name in expected} == expected
 
 
