@@ -255,7 +255,7 @@ def _curves(training: Training) -> list[Fact]:
 
 
 def _curve(name: str, curve: Curve, after_epochs: Sequence[float]) -> Fact:
-    """Where it began, its highest and lowest point where they are no end, where it ended."""
+    """Where it began and ended, and its highest and lowest point between them."""
     ends = (curve.first, curve.last)
     peak = [f"peak {_number(curve.highest)}"] if curve.highest > max(ends) else []
     low = [f"low {_number(curve.lowest)}"] if curve.lowest < min(ends) else []
