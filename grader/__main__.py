@@ -1,7 +1,7 @@
 """The command line: parse, call, exit. `python -m grader --help` loads no torch.
 
-Exit codes: 0 every required check passed, 1 some failed, 2 wrong usage, 3 the grader itself could not grade,
-130 interrupted.
+Exit codes: 0 when every required check passed, 1 when one failed or could not tell, 2 for wrong
+usage, 3 when the grader itself could not grade, 130 when it was interrupted.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.errors import GraderError
+from grader.render import formats
+from grader.render.formats import FORMATS
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # a session takes half a second to import: not for --help
     from grader.session import Work
 
-# Threads that wait by spinning make training ten times slower as soon as anything else runs on the machine.
+# Threads that wait by spinning make training ten times slower as soon as anything else runs on the
+# machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
@@ -41,16 +44,6 @@ class Device(StrEnum):
     MPS = "mps"
 
 
-class Format(StrEnum):
-    """How saved reports are written again: see `grader.render.export`."""
-
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JUNIT = "junit"
-    CSV = "csv"
-    ANNOTATIONS = "annotations"
-
-
 def _seeds(value: str) -> int | None:
     if value == "auto":
         return None
@@ -62,6 +55,12 @@ def _seeds(value: str) -> int | None:
 def _dataset(value: str) -> str:
     if value != "auto" and value not in DATASETS:
         raise typer.BadParameter(f"{value!r}: write auto, or one of {', '.join(DATASETS)}.")
+    return value
+
+
+def _format(value: str) -> str:
+    if value not in FORMATS:
+        raise typer.BadParameter(f"{value!r}: write one of {', '.join(FORMATS)}.")
     return value
 
 
@@ -86,7 +85,7 @@ def grade(
         typer.Option(
             metavar="NAME",
             help="auto: the assignment's own, or practice digits where it cannot be had. "
-            f"Else one of: {', '.join(DATASETS)}."
+            f"Else one of: {', '.join(DATASETS)}.",
         ),
     ] = "auto",
     data: Annotated[
@@ -174,20 +173,19 @@ def export(
     ],
     *,
     form: Annotated[
-        Format,
+        str,
         typer.Option(
-            "--format",
-            help="A scorecard, a page, test results, a class table, or GitHub's remarks.",
+            "--format", metavar="|".join(FORMATS), callback=_format, help=formats.described()
         ),
-    ] = Format.MARKDOWN,
+    ] = "markdown",
     output: Annotated[
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
 ) -> None:
     """Write saved reports in another format."""
-    from grader.render import export as exports
+    from grader.render.export import export_reports
 
-    raise typer.Exit(guarded(lambda: exports.export(paths, form.value, output)))
+    raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
 
 
 @app.command()
@@ -197,13 +195,13 @@ def explain(
     ] = None,
 ) -> None:
     """Say what a check means and why it matters, with examples."""
-    from grader.checks import pages
+    from grader.render import explanation
 
-    raise typer.Exit(guarded(lambda: pages.show(check)))
+    raise typer.Exit(guarded(lambda: explanation.show(check)))
 
 
 def guarded(work: Work) -> int:
-    """Run a command and turn what can go wrong into a message on standard error and an exit code."""
+    """Run a command; what can go wrong becomes a message on standard error and an exit code."""
     from grader.submission import UsageError
 
     try:
@@ -217,10 +215,8 @@ def guarded(work: Work) -> int:
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3
     except OSError as error:
-        if (
-            error.errno == errno.EPIPE
-        ):  # whoever read the output has seen enough; typer knows what to do
-            raise
+        if error.errno == errno.EPIPE:
+            raise  # whoever read the output has seen enough; typer knows what to do
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
         return 3
     except KeyboardInterrupt:

@@ -27,10 +27,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
 
 from grader.checks.names import check_names
 from grader.errors import GraderError
+from grader.judging.protocols import PROTOCOLS
 from grader.training.datasets import DATASETS
 
 FILE = "assignment.toml"
@@ -56,8 +57,16 @@ def _dataset(name: str) -> str:
 DatasetName = Annotated[str, AfterValidator(_dataset)]
 """A data set that exists."""
 
-Protocol = Literal["best", "last", "mean_last_3"]
-"""Which accuracy of a run is its score: its best, its last, or the mean of its last three."""
+
+def _protocol(name: str) -> str:
+    if name not in PROTOCOLS:
+        expected = " or ".join(f"'{known}'" for known in PROTOCOLS)
+        raise PydanticKnownError("literal_error", {"expected": expected})
+    return name
+
+
+Protocol = Annotated[str, AfterValidator(_protocol)]
+"""Which accuracy of a run is its score: one of `grader.judging.protocols.PROTOCOLS`."""
 
 MetricImages = Literal["validation", "test"]
 """Which images a recipe's own metric is measured on.

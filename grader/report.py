@@ -1,6 +1,7 @@
 """The result of grading one submission. The JSON is the report; every other output renders it.
 
-In: what the checks, analyses, training and judge found. Out: a `Report`, to JSON and back. No torch here.
+In: what the checks, analyses, training and judge found. Out: a `Report`, to JSON and back. No torch
+here.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 REPORT_VERSION: Final = 2
+COULD_NOT_TELL: Final = "could not tell: "
+"""Said what is a verdict today, in reports of version 1."""
 
 
 class Verdict(StrEnum):
@@ -31,7 +34,7 @@ class Verdict(StrEnum):
 
 
 class Record(BaseModel):
-    """Frozen; unknown keys are refused. NaN and infinity are not JSON, so a diverged loss is None."""
+    """Frozen; unknown keys are refused. NaN is not JSON, so a diverged loss is None."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -39,9 +42,9 @@ class Record(BaseModel):
 class CheckResult(Record):
     """One line of the scorecard.
 
-    `name` is the check's function without "test_"; `title` its docstring; `measured` and `limit` are for people
-    ("26,202" and "< 20,000"); `detail` says why it failed or was skipped; `hints` what to do, each with the line of the
-    student's file where there is one.
+    `name` is the check's function without "test_"; `title` its docstring; `measured` and `limit`
+    are for people ("26,202" and "< 20,000"); `detail` says why it failed or was skipped; `hints`
+    what to do, each with the line of the student's file where there is one.
     """
 
     name: str
@@ -74,9 +77,10 @@ class Problem(Record):
 class LayerRow(Record):
     """One row of the layer table, in execution order.
 
-    `receptive_field` and `jump` are (rows, columns) in pixels of the image; None behind global pooling or where it is
-    not proven. `jump` is written as a fraction ("1/2") where it is none. `share` is of all parameters, 0 to 1.
-    `multiply_adds` is per image; `output_shape` is without the batch.
+    `receptive_field` and `jump` are (rows, columns) in pixels of the image; None after global
+    pooling or where it is not proven. `jump` is a whole number, or a fraction ("1/2").
+    `share` is of all parameters, 0 to 1. `multiply_adds` is per image; `output_shape` is without
+    the batch.
     """
 
     module: str
@@ -93,9 +97,10 @@ class LayerRow(Record):
 class EpochRow(Record):
     """One epoch of one run.
 
-    Accuracy is counted: `correct` of `total` test images. The loss and `train_accuracy` (0 to 1) are means over the
-    epoch's training images, as the network saw them (augmented) while it learned. `learning_rate` and `momentum` (or
-    Adam's beta1) are those of the first parameter group at the epoch's last step. `seconds` includes the evaluation.
+    Accuracy is counted: `correct` of `total` test images. The loss and `train_accuracy` (0 to 1)
+    are means over the epoch's training images, as the network saw them (augmented) while it
+    learned. `learning_rate` and `momentum` (or Adam's beta1) are those of the first parameter group
+    at the epoch's last step. `seconds` includes the evaluation.
     """
 
     epoch: int
@@ -109,9 +114,10 @@ class EpochRow(Record):
 
 
 class Curve(Record):
-    """What a learning rate or a momentum really was over the steps of a run's epochs, in the first parameter group.
+    """What a learning rate or a momentum really was in a run, in the first parameter group.
 
-    `first` and `last` are the values of the first and the last step, `lowest` and `highest` are over all of them.
+    `first` and `last` are the values of the first and the last step, `lowest` and `highest` are
+    over all of them.
     """
 
     first: float
@@ -121,12 +127,13 @@ class Curve(Record):
 
 
 class RunRow(Record):
-    """One seed's training. `seconds` is training and evaluation alone, with the device synchronised.
+    """One seed's training. `seconds` is training and evaluation alone, the device synchronised.
 
-    `seconds_to_99` is how many of these seconds had gone by after the first epoch with a test accuracy of at least
-    99 %; None where there was none. `images_per_second` counts training images and seconds of training alone.
-    `device`, `engine` ("eager, channels last") and `side_by_side` (how many runs shared the device at the time) say how
-    it was computed; `preparation_seconds` went by before the first step, and are not in `seconds`.
+    `seconds_to_99` is how many of these seconds had gone by after the first epoch with a test
+    accuracy of at least 99 %; None where there was none. `images_per_second` counts training images
+    and seconds of training alone. `device`, `engine` ("eager, channels last") and `side_by_side`
+    (how many runs shared the device at the time) say how it was computed; `preparation_seconds`
+    went by before the first step, and are not in `seconds`.
     """
 
     seed: int
@@ -148,15 +155,16 @@ class RunRow(Record):
 class Training(Record):
     """All runs of a submission and what they came to.
 
-    `best`, `last` and `last_3` are accuracies (0 to 1): the best epoch, the last one, and the mean of the last three,
-    each averaged over the runs. `score` is the one that the assignment's `protocol` names. `interval` is a 95 %
-    interval for the mean over training runs (see docs/fairness.md); `practice` is True where the
-    images were not those of the assignment, `graded_on` the data set that they stood in for.
-    `feedback` says what a plateau rule or an early stop of the recipe read after each epoch, and on which images; it is
-    empty for other recipes. `train_images` counts those that the networks learned from: none that were held back.
-    `confusion` counts test images by label (row) and prediction (column), `wrong` lists those that are not recognised
-    by their position in the test set (from 0): both after the last epoch of the last run that finished one.
-    `peak_memory_bytes` is the GPU's, or on a CPU that of the training process, torch included.
+    `best`, `last` and `last_3` are accuracies (0 to 1): the best epoch, the last one, and the mean
+    of the last three, each averaged over the runs. `score` is the one that the assignment's
+    `protocol` names. `interval` is a 95 % interval for the mean over training runs (see
+    docs/fairness.md); `practice` is True where the images were not those of the
+    assignment, `graded_on` the data set that they stood in for. `feedback` says what a plateau rule or an early stop of the recipe read after each epoch, and on which images; it is
+    empty for other recipes. `train_images` counts those that the networks learned from: none that
+    were held back. `confusion` counts test images by label (row) and prediction (column), `wrong`
+    lists those that are not recognised by their position in the test set (from 0): both after the
+    last epoch of the last run that finished one. `peak_memory_bytes` is the GPU's, or on a CPU that
+    of the training process, torch included.
     """
 
     dataset: str
@@ -182,7 +190,8 @@ class Training(Record):
 class Environment(Record):
     """Where this was measured: what a lab note needs.
 
-    `isolation` is the level that student code ran at, `isolation_reason` why it was not a higher one.
+    `isolation` is the level that student code ran at, `isolation_reason` why it was not a higher
+    one.
     """
 
     grader: str
@@ -200,10 +209,11 @@ class Environment(Record):
 class Report(Record):
     """Everything about one graded submission.
 
-    `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where capture failed.
-    `seconds` is by stage: capture, analysis, training (all its runs). `quick_look` names why this is not a graded run
-    (fewer epochs than the recipe's, say), or is empty. `interrupted`: Ctrl-C ended the training. `key` says what was
-    graded, how, and that this grader wrote it (see `grader.key`); empty in a report that was not kept.
+    `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where
+    capture failed. `seconds` is by stage: capture, analysis, training (all its runs). `quick_look`
+    names why this is not a graded run (fewer epochs than the recipe's, say), or is empty.
+    `interrupted`: Ctrl-C ended the training. `key` says what was graded, how, and that this grader
+    wrote it (see `grader.storage.seal`); empty in a report that was not kept.
     """
 
     schema_version: Literal[2] = REPORT_VERSION
@@ -236,38 +246,46 @@ def read(text: str | bytes) -> Report:
     try:
         return Report.model_validate_json(text)
     except ValidationError:
-        value = json.loads(text) if _is_json(text) else None
-        if not isinstance(value, dict) or value.get("schema_version") != 1:
+        older = _of_version_1(text)
+        if older is None:
             raise
-        return Report.model_validate_json(json.dumps(_from_version_1(value)))
+        return Report.model_validate_json(json.dumps(_upgraded(older)))
 
 
-def _is_json(text: str | bytes) -> bool:
+def _of_version_1(text: str | bytes) -> dict[str, Any] | None:
     try:
-        json.loads(text)
+        value = json.loads(text)
     except ValueError:
-        return False
-    return True
+        return None
+    if isinstance(value, dict) and value.get("schema_version") == 1:
+        return value
+    return None
 
 
-def _from_version_1(value: dict[str, Any]) -> dict[str, Any]:
-    """The same report in today's words: version 1 wrote "could not tell: " for the verdict unknown."""
+def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
+    """A report of version 1 in today's words.
+
+    That version had no "unknown": a check was "skipped" and its detail began with `COULD_NOT_TELL`;
+    a submission was "skipped" for this one reason.
+    """
     checks = value.get("checks")
-    changed = (
-        [_check_from_version_1(item) for item in checks] if isinstance(checks, list) else checks
-    )
-    verdict = "unknown" if value.get("verdict") == "skipped" else value.get("verdict")
-    return {**value, "schema_version": REPORT_VERSION, "checks": changed, "verdict": verdict}
+    if isinstance(checks, list):
+        checks = [_upgraded_check(item) for item in checks]
+    verdict = value.get("verdict")
+    if verdict == "skipped":
+        verdict = "unknown"
+    return {**value, "schema_version": REPORT_VERSION, "checks": checks, "verdict": verdict}
 
 
-def _check_from_version_1(item: Any) -> Any:
-    if not isinstance(item, dict) or not str(item.get("detail", "")).startswith("could not tell: "):
+def _upgraded_check(item: Any) -> Any:
+    detail = str(item.get("detail", "")) if isinstance(item, dict) else ""
+    if not detail.startswith(COULD_NOT_TELL):
         return item
-    return {**item, "verdict": "unknown", "detail": item["detail"].removeprefix("could not tell: ")}
+    return {**item, "verdict": "unknown", "detail": detail.removeprefix(COULD_NOT_TELL)}
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a report as it is written: every field is there, also one that has a default."""
+    """The JSON Schema (2020-12) of a report as it is written: no field is left out."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Report.model_json_schema(mode="serialization"),

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
+from grader.assignment import Protocol
 from grader.errors import GraderError
 from grader.judging import judge
 from grader.judging.decision import POOLED_SIGMA, claim_tolerance
@@ -57,7 +58,7 @@ class Measurement(BaseModel):
     receptive_field: tuple[int, int]
     failed_checks: tuple[str, ...]
     threshold: float
-    protocol: judge.Protocol
+    protocol: Protocol
     runs: tuple[SeedResult, ...]
     environment: Environment
     date: str

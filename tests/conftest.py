@@ -1,4 +1,4 @@
-"""Options of the test run: `--hostile`, `--thorough`, and MNIST where GRADER_DATA says it is."""
+"""Options: `--hostile`, `--thorough`, `--update-golden`, and MNIST where GRADER_DATA says it is."""
 
 import os
 
@@ -25,6 +25,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--thorough", action="store_true", help="run many more examples, and all tests"
     )
+    parser.addoption("--update-golden", action="store_true", help="write tests/render/golden/ anew")
 
 
 def pytest_configure(config):

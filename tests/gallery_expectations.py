@@ -1,4 +1,4 @@
-"""What a file of the gallery says will be found in it, and what was: both as the lines that stand in its docstring.
+"""What a file of the gallery says will be found in it, and what was: both as lines of a docstring.
 
     ✗ dropout: 0 layers
         no Dropout layer with p > 0 has an effect on the output
@@ -6,9 +6,10 @@
     · shared weights, counted once: conv1.weight = conv2.weight
     ○ line 40: for epoch in range(20): (it does something instead of defining it)
 
-A mark, the check and what it measured; then the reason, and an arrow for each hint. A file that cannot be graded has
-one line, "✗ submission:". ⚑ is a flag for the instructor, · a note, ○ a statement that was not executed. Checks that
-are not named pass; flags, notes and statements that are not named are not there.
+A mark, the check and what it measured; then the reason, and an arrow for each hint. A file that
+cannot be graded has one line, "✗ submission:". ⚑ is a flag for the instructor, · a note, ○ a
+statement that was not executed. Checks that are not named pass; flags, notes and statements that
+are not named are not there.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ SHOWN = ("parameter_limit", "gap_or_fc", "receptive_field")
 
 FLAG, NOTE, LEFT_OUT = "⚑", "·", "○"
 STARTS = (*(mark.symbol for mark in MARKS.values()), FLAG, NOTE, LEFT_OUT)
-NOT_TRAINED = "static checks only (--static)"
 OF_EVERY_BATCH_NORM = "Keras would add"
 
 
@@ -33,7 +33,7 @@ def docstring(text: str) -> str:
 
 
 def expected(text: str) -> list[str]:
-    """The expectations in a file, each as one line with its reason and hints, without the file's line breaks."""
+    """The expectations in a file, each as one line with its reason and hints."""
     lines = docstring(text).splitlines()
     start = next((at for at, line in enumerate(lines) if line.startswith(STARTS)), len(lines))
     items: list[str] = []
@@ -46,8 +46,8 @@ def expected(text: str) -> list[str]:
 
 
 def found(report: Report, named: Iterable[str]) -> list[str]:
-    """The same lines about a report; of the checks, those in `named` and those that did not pass."""
-    return [" ".join(part.strip() for part in item) for item in _items(report, set(named))]
+    """The same lines about a report: checks that are `named` or did not pass, and the rest."""
+    return [" ".join(map(str.strip, item)) for item in _items(report, set(named))]
 
 
 def named(items: Iterable[str]) -> set[str]:
@@ -71,7 +71,7 @@ def _items(report: Report, named: set[str]) -> list[list[str]]:
 
 
 def _matters(check: CheckResult, named: set[str]) -> bool:
-    if check.detail == NOT_TRAINED:
+    if check.verdict is Verdict.SKIPPED:  # nothing is trained here
         return False
     return check.verdict is not Verdict.PASSED or check.name in named
 

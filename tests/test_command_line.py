@@ -1,4 +1,4 @@
-"""The command line from end to end: a file goes in; a scorecard, two JSON files and an exit code come out."""
+"""The command line from end to end: a file in; a scorecard, two JSON files, an exit code out."""
 
 import json
 import shutil

@@ -1,7 +1,7 @@
-"""Every file of the gallery gets exactly the verdicts, measures, reasons, hints, flags and notes that it says.
+"""Every file of the gallery gets exactly the verdicts, reasons, hints, flags and notes it says.
 
-The files are ordinary submissions, each named for one habit of students; `gallery_expectations` explains their
-docstrings. They are graded by the product's own pipeline without training.
+The files are ordinary submissions, each named for one habit of students; `gallery_expectations`
+explains their docstrings. They are graded by the product's own pipeline without training.
 """
 
 from pathlib import Path
@@ -21,10 +21,6 @@ def test_the_verdicts_on(file):
     text = file.read_text(encoding="utf-8")
     expected = gallery.expected(text)
     assert gallery.found(report(text, file.name), gallery.named(expected)) == expected
-
-
-def test_the_gallery_has_at_least_sixty_files():
-    assert len(FILES) >= 60
 
 
 @pytest.mark.parametrize("file", HONEST, ids=[file.stem for file in HONEST])

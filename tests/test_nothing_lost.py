@@ -1,4 +1,4 @@
-"""Whatever ends a run, finished reports stay, a rerun does only what is missing, and no process is left behind."""
+"""Whatever ends a run, finished reports stay, a rerun does the rest, and no process is left."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ class Run:
         while any(map(runs, started)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert [pid for pid in started if runs(pid)] == []
-        # torch makes a cache folder of its own in the user's temporary folder, and keeps it for the next run
+        # torch makes a cache folder in the user's temporary folder, and keeps it for the next run
         assert [
             file for file in self.temporary.iterdir() if not file.name.startswith("torchinductor_")
         ] == []

@@ -32,8 +32,11 @@ count = st.integers(0, 10**12)
 number = st.floats(allow_nan=False, allow_infinity=False)
 line = st.none() | st.integers(1, 9999)
 accuracy = st.none() | st.floats(0, 1)
-json_value = st.recursive(st.none() | st.booleans() | count | number | text, lambda inner: st.lists(inner, max_size=3)
-                          | st.dictionaries(text, inner, max_size=3), max_leaves=5)  # fmt: skip
+json_value = st.recursive(
+    st.none() | st.booleans() | count | number | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
 
 
 def several(record, most=3):
@@ -41,38 +44,119 @@ def several(record, most=3):
 
 
 hints = st.builds(Hint, text=text, line=line)
-checks = st.builds(CheckResult, name=text, title=text, verdict=st.sampled_from(Verdict), required=st.booleans(),
-                   points=number, max_points=number, measured=text, limit=text, detail=text,
-                   hints=several(hints))  # fmt: skip
-layers = st.builds(LayerRow, module=text, kind=text, output_shape=several(count), parameters=count, share=number,
-                   receptive_field=st.none() | st.tuples(count, count), jump=st.none() | st.tuples(text, text),
-                   multiply_adds=count, line=line)  # fmt: skip
-epochs = st.builds(EpochRow, epoch=count, train_loss=st.none() | number, correct=count, total=count,
-                   learning_rate=number, seconds=number, momentum=st.none() | number,
-                   train_accuracy=accuracy)  # fmt: skip
+checks = st.builds(
+    CheckResult,
+    name=text,
+    title=text,
+    verdict=st.sampled_from(Verdict),
+    required=st.booleans(),
+    points=number,
+    max_points=number,
+    measured=text,
+    limit=text,
+    detail=text,
+    hints=several(hints),
+)
+layers = st.builds(
+    LayerRow,
+    module=text,
+    kind=text,
+    output_shape=several(count),
+    parameters=count,
+    share=number,
+    receptive_field=st.none() | st.tuples(count, count),
+    jump=st.none() | st.tuples(text, text),
+    multiply_adds=count,
+    line=line,
+)
+epochs = st.builds(
+    EpochRow,
+    epoch=count,
+    train_loss=st.none() | number,
+    correct=count,
+    total=count,
+    learning_rate=number,
+    seconds=number,
+    momentum=st.none() | number,
+    train_accuracy=accuracy,
+)
 curves = st.none() | st.builds(Curve, first=number, lowest=number, highest=number, last=number)
-runs = st.builds(RunRow, seed=count, epochs=several(epochs, 2), seconds=number, images_per_second=number,
-                 finished=st.booleans(), stopped_because=text, parameters_moved=st.booleans(),
-                 seconds_to_99=st.none() | number, learning_rate=curves, momentum=curves)  # fmt: skip
-trainings = st.builds(Training, dataset=text, practice=st.booleans(), train_images=count, test_images=count,
-                      protocol=text, threshold=number, runs=several(runs, 2), best=accuracy, last=accuracy,
-                      last_3=accuracy, score=accuracy, interval=st.none() | st.tuples(number, number),
-                      confusion=several(several(count)), wrong=several(count), device=text, feedback=text,
-                      peak_memory_bytes=st.none() | count)  # fmt: skip
-environments = st.builds(Environment, **dict.fromkeys(
-    ("grader", "python", "torch", "torchvision", "platform", "processor", "device", "isolation"), text),
-    cores=count)  # fmt: skip
+runs = st.builds(
+    RunRow,
+    seed=count,
+    epochs=several(epochs, 2),
+    seconds=number,
+    images_per_second=number,
+    finished=st.booleans(),
+    stopped_because=text,
+    parameters_moved=st.booleans(),
+    seconds_to_99=st.none() | number,
+    learning_rate=curves,
+    momentum=curves,
+)
+trainings = st.builds(
+    Training,
+    dataset=text,
+    practice=st.booleans(),
+    train_images=count,
+    test_images=count,
+    protocol=text,
+    threshold=number,
+    runs=several(runs, 2),
+    best=accuracy,
+    last=accuracy,
+    last_3=accuracy,
+    score=accuracy,
+    interval=st.none() | st.tuples(number, number),
+    confusion=several(several(count)),
+    wrong=several(count),
+    device=text,
+    feedback=text,
+    peak_memory_bytes=st.none() | count,
+)
+environments = st.builds(
+    Environment,
+    **dict.fromkeys(
+        (
+            "grader",
+            "python",
+            "torch",
+            "torchvision",
+            "platform",
+            "processor",
+            "device",
+            "isolation",
+        ),
+        text,
+    ),
+    cores=count,
+)
 problems = st.builds(
     Problem, fault=st.sampled_from(["submission", "grader"]), message=text, line=line
 )
-graded = st.builds(Report, submission=text, path=text, sha256=text, assignment=text, assignment_title=text,
-                   verdict=st.sampled_from(Verdict), points=number, max_points=number, checks=several(checks, 2),
-                   problem=st.none() | problems, layers=several(layers, 2),
-                   analysis=st.none() | st.dictionaries(text, json_value, max_size=3),
-                   training=st.none() | trainings, left_out=several(hints, 2), flags=several(text), quick_look=text,
-                   interrupted=st.booleans(),
-                   environment=environments, seconds=st.dictionaries(text, number, max_size=3),
-                   started=text)  # fmt: skip
+graded = st.builds(
+    Report,
+    submission=text,
+    path=text,
+    sha256=text,
+    assignment=text,
+    assignment_title=text,
+    verdict=st.sampled_from(Verdict),
+    points=number,
+    max_points=number,
+    checks=several(checks, 2),
+    problem=st.none() | problems,
+    layers=several(layers, 2),
+    analysis=st.none() | st.dictionaries(text, json_value, max_size=3),
+    training=st.none() | trainings,
+    left_out=several(hints, 2),
+    flags=several(text),
+    quick_look=text,
+    interrupted=st.booleans(),
+    environment=environments,
+    seconds=st.dictionaries(text, number, max_size=3),
+    started=text,
+)
 
 
 @given(graded)
@@ -99,7 +183,8 @@ def test_the_schema_file_is_the_one_that_the_code_writes(tmp_path):
     reports.write_schema(tmp_path / "schema" / "report.schema.json")
     written = (tmp_path / "schema" / "report.schema.json").read_bytes()
     assert SCHEMA_FILE.read_bytes() == written, (
-        'grader/report.py has changed: python -c "from pathlib import Path; from grader.report import write_schema; '
+        'grader/report.py has changed: python -c "from pathlib import Path; '
+        "from grader.report import write_schema; "
         "write_schema(Path('schema/report.schema.json'))\""
     )
 

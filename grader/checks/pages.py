@@ -1,7 +1,8 @@
 """What each check means, why it matters, and an example that passes and one that fails.
 
-In: the Markdown file of the check, beside the checks. Out: an `Explanation`. Loads no torch. The examples are graded in
-the tests: they pass and fail as the files say, and the failing one is told exactly that.
+In: the Markdown file of the check, beside the checks. Out: an `Explanation`. Loads no torch. The
+examples are graded in the tests: they pass and fail as the files say, and the failing one is told
+exactly that.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
 
 from grader.assignment import did_you_mean
 from grader.checks.names import check_names
@@ -31,8 +30,9 @@ class Example:
 class Explanation:
     """Everything about one check.
 
-    `title` is its line on the scorecard; `meaning` and `why` are Markdown paragraphs. `told` is what the scorecard says
-    about `fails`: what was measured, the reason, and each hint with its line.
+    `title` is its line on the scorecard; `meaning` and `why` are Markdown paragraphs. `told` is
+    what the scorecard says about `fails`: what was measured, the reason, and each hint with its
+    line.
     """
 
     name: str
@@ -69,12 +69,3 @@ def parse(name: str, text: str) -> Explanation:
 def _example(section: str) -> Example:
     language, _, rest = section.partition("```")[2].partition("\n")
     return Example(language, rest.partition("```")[0])
-
-
-def show(check: str | None) -> int:
-    """Print the explanation of one check, or what all of them ask. Raises UsageError."""
-    from grader.render import explanation
-
-    wanted = [load(check)] if check else [load(name) for name in check_names()]
-    Console().print(explanation.page(wanted[0]) if check else explanation.listing(wanted))
-    return 0

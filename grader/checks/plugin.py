@@ -1,7 +1,7 @@
 """The pytest plugin that runs the checks on one submission and writes down how each came out.
 
-In: what is `Known` (by the analyses and the training). Out: one `CheckResult` a check. A failed assert is "failed",
-a broken fixture is "broken": the student loses no points for our mistakes.
+In: what is `Known` (by the analyses and the training). Out: one `CheckResult` a check. A failed
+assert is "failed", a broken fixture is "broken": the student loses no points for our mistakes.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class CouldNotTellError(Exception):
 
 @dataclass(slots=True)
 class Line:
-    """What a check puts on the scorecard besides its verdict. Checks get it as `show` and call it."""
+    """What a check puts on the scorecard besides its verdict. Checks get and call it as `show`."""
 
     measured: str = ""
     limit: str = ""
     hints: tuple[Hint, ...] = ()
 
     def __call__(self, *, measured: str, limit: str, hints: Iterable[Hint] = ()) -> None:
-        """Show what was measured, what the limit is, and (unless the check passes) what to do."""
+        """Show what was measured, the limit, and (unless the check passes) what to do."""
         self.measured, self.limit, self.hints = measured, limit, tuple(hints)
 
 
@@ -141,19 +141,20 @@ class Checker:
         return answer
 
     def _ask_whether_to_train(self) -> None:
-        """Skip the check where training must not run; once it has, a check that fails because of it changes nothing."""
+        """Skip the check where training must not run.
+
+        Once it has run, a check that fails because of it changes nothing.
+        """
         if self.may_train:
             return
         if self.known.options.static:
             pytest.skip(STATIC)
-        failed = [
-            item
-            for item in self.results.values()
-            if item.required and item.verdict is Verdict.FAILED
-        ]
+        required = [item for item in self.results.values() if item.required]
+        failed = [item for item in required if item.verdict is Verdict.FAILED]
         if failed and not self.known.options.train_anyway:
             pytest.skip(
-                f"not trained, because a required check failed: {failed[0].title} (--train-anyway trains it)"
+                f"not trained, because a required check failed: {failed[0].title} "
+                "(--train-anyway trains it)"
             )
         self.may_train = True
 
@@ -195,6 +196,11 @@ def _result(
     name: str, title: str, check: Check, line: Line, call: pytest.CallInfo[None]
 ) -> CheckResult:
     verdict, detail = _outcome(call)
+    points, max_points = 0.0, check.points
+    if verdict is Verdict.PASSED:
+        points = check.points
+    elif verdict is Verdict.BROKEN:
+        max_points = 0.0
     hints = () if verdict in (Verdict.PASSED, Verdict.BROKEN) else line.hints
     error = call.excinfo.value if call.excinfo else None
     if isinstance(error, SubmissionError) and error.line:
@@ -204,8 +210,8 @@ def _result(
         title=title,
         verdict=verdict,
         required=check.required,
-        points=check.points if verdict is Verdict.PASSED else 0.0,
-        max_points=0.0 if verdict is Verdict.BROKEN else check.points,
+        points=points,
+        max_points=max_points,
         measured=line.measured,
         limit=line.limit,
         detail=detail,
@@ -234,30 +240,16 @@ def _outcome(call: pytest.CallInfo[None]) -> tuple[Verdict, str]:
 def run_checks(
     known: Known, on_result: Callable[[CheckResult], None] = lambda result: None
 ) -> tuple[CheckResult, ...]:
-    """Run the assignment's checks. Nothing in or near the submission, and no plugin of the user's, takes part.
+    """Run the assignment's checks, without files of the submission and plugins of the user.
 
-    Raises KeyboardInterrupt when the user interrupts it; `on_result` has then had the checks that were done.
+    Raises KeyboardInterrupt when the user interrupts it; `on_result` has then had the checks that
+    were done.
     """
     checker = Checker(known, on_result)
-    arguments = [
-        "--pyargs",
-        CHECKS,
-        "-c",
-        os.devnull,
-        f"--rootdir={Path(__file__).parent}",
-        "--noconftest",
-    ]
-    arguments += [
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:terminal",
-        "-p",
-        "no:logging",
-        "-p",
-        "no:faulthandler",
-    ]
-    arguments += ["-p", "no:warnings"]
+    arguments = ["--pyargs", CHECKS, "-c", os.devnull, "--noconftest"]
+    arguments += [f"--rootdir={Path(__file__).parent}"]
+    for plugin in ("cacheprovider", "terminal", "logging", "faulthandler", "warnings"):
+        arguments += ["-p", f"no:{plugin}"]
     # These collect garbage five times over at the end, which takes longer than the checks.
     arguments += ["-p", "no:unraisableexception", "-p", "no:threadexception"]
     arguments += ["--assert=plain", "--capture=no", "--import-mode=importlib"]
@@ -273,7 +265,7 @@ def run_checks(
 
 
 def _never_ran(checker: Checker) -> Iterable[CheckResult]:
-    """A check that the assignment names and pytest did not run is the grader's fault, and must not vanish."""
+    """A check that pytest did not run is the grader's fault, and must not vanish."""
     for name, check in checker.known.assignment.checks.items():
         if name not in checker.results:
             yield CheckResult(
@@ -302,7 +294,8 @@ def _environment() -> Generator[None, None, None]:
 def overall(results: Iterable[CheckResult]) -> Verdict:
     """The verdict of a submission: the worst of its required checks.
 
-    A check that was not asked for (no training, practice images) does not count; one that could not tell does.
+    A check that was not asked for (no training, practice images) does not count; one that could not
+    tell does.
     """
     verdicts = {item.verdict for item in results if item.required}
     worst = (Verdict.BROKEN, Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)

@@ -31,6 +31,7 @@ def test_untrained(behaviour, show):
     )
     assert behaviour.starts_random, "weights that should be random are the same under every seed"
     assert behaviour.brings_little, (
-        "the network brings along more numbers that no seed changes than fixed filters need: it may have been trained"
+        "the network brings along more numbers that no seed changes than fixed filters need: "
+        "it may have been trained"
     )
     assert behaviour.starts_at_chance, "the network classifies digits before it has been trained"

@@ -9,9 +9,11 @@ def test_parameter_limit(parameters, limits, show):
         hints=parameters.hints,
     )
     assert limits.parameters.allows(parameters.counted), (
-        f"{parameters.counted:,} parameters; the limit is {limits.parameters}. Fewer channels, or 1×1 convolutions in "
-        "place of 3×3 ones, save the most: the layer table shows where the parameters are"
+        f"{parameters.counted:,} parameters; the limit is {limits.parameters}. "
+        "Fewer channels, or 1×1 convolutions in place of 3×3 ones, save the most: "
+        "the layer table shows where the parameters are"
     )
     assert not parameters.unregistered, (
-        f"{parameters.unregistered:,} weights are hidden from PyTorch, so training does not change them"
+        f"{parameters.unregistered:,} weights are hidden from PyTorch, "
+        "so training does not change them"
     )

@@ -12,6 +12,7 @@ def test_receptive_field(receptive_field, limits, show, could_not_tell):
     if not receptive_field.proven:
         could_not_tell(receptive_field.reason)
     assert min(rows, columns) >= limits.receptive_field, (
-        f"{min(rows, columns)} pixels; {limits.receptive_field} are needed to see the whole digit. Another 3×3 "
-        "convolution after a pooling adds the most; the layer table shows how the receptive field grows"
+        f"{min(rows, columns)} pixels; {limits.receptive_field} are needed to see the whole digit. "
+        "Another 3×3 convolution after a pooling adds the most; "
+        "the layer table shows how the receptive field grows"
     )

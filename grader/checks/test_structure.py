@@ -24,7 +24,8 @@ def test_gap_or_fc(structure, show):
     """Global average pooling or a fully connected layer ends the network."""
     show(measured=structure.head_short, limit="GAP or FC", hints=structure.head_hints)
     assert structure.has_gap or structure.has_fc, (
-        f"the network ends in {structure.head_text}: neither global average pooling nor a fully connected layer"
+        f"the network ends in {structure.head_text}: "
+        "neither global average pooling nor a fully connected layer"
     )
 
 

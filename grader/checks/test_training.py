@@ -1,4 +1,4 @@
-"""Whether the network learns what the assignment asks for; the first check to ask for `training` starts it."""
+"""Whether the network learns what is asked for; the first check to ask for `training` starts it."""
 
 
 def test_epochs(recipe, limits, show):
@@ -29,5 +29,6 @@ def test_time_budget(training, limits, show, skip):
         f"a run was stopped, long after the budget of {limits.seconds:.0f} seconds"
     )
     assert training.seconds <= limits.seconds, (
-        f"one run takes {training.seconds:.0f} seconds on {training.device}; the budget is {limits.seconds:.0f}"
+        f"one run takes {training.seconds:.0f} seconds on {training.device}; "
+        f"the budget is {limits.seconds:.0f}"
     )

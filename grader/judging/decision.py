@@ -1,9 +1,11 @@
 """How sure are we? What a handful of training runs says about a network's accuracy.
 
-In: accuracies (0 to 1), one per training run. Out: a decision, an interval, a tolerance. Arithmetic only: no torch.
+In: accuracies (0 to 1), one per training run. Out: a decision, an interval, a tolerance. Arithmetic
+only: no torch.
 
-The test images are fixed by the assignment; what varies from run to run is training itself (the seed). So the random
-unit is the training run. docs/fairness.md states the rule and its error rates in words.
+The test images are fixed by the assignment; what varies from run to run is training itself (the
+seed). So the random unit is the training run. docs/fairness.md states the rule and its error rates
+in words.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ from enum import StrEnum
 from fractions import Fraction
 
 POOLED_SIGMA = 0.00055
-"""Standard deviation of one run's accuracy over seeds: 0.053 points for the last epoch and 0.050 for the mean of the
-last three, measured on 24 seeds of a 6,198-parameter network on MNIST (2 CPU cores, torch 2.15); rounded up."""
+"""Standard deviation of one run's accuracy over seeds: 0.053 points for the last epoch and 0.050
+for the mean of the last three, measured on 24 seeds of a 6,198-parameter network on MNIST (2 CPU
+cores, torch 2.15); rounded up."""
 
 CLAIM_SLACK = 0.0002
-"""What a claim may differ by beyond chance: two images in 10,000, for another version or another machine."""
+"""What a claim may differ by beyond chance, for another version or machine: 2 images in 10,000."""
 
 _Z = statistics.NormalDist().inv_cdf(0.975)
 
@@ -38,11 +41,12 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Wald's sequential probability ratio test of `threshold - half_width` against `threshold + half_width`.
+    """Wald's sequential probability ratio test around a threshold, `half_width` on either side.
 
-    Accuracies are 0 to 1. `false_pass` is the chance to pass a network that is truly at the lower end, `false_fail` to
-    fail one at the upper end. Source: A. Wald, Sequential Tests of Statistical Hypotheses, Ann. Math. Statist. 16
-    (1945), the test of the mean of a normal variable with known standard deviation `sigma`.
+    Accuracies are 0 to 1. `false_pass` is the chance to pass a network that is truly at the lower
+    end, `false_fail` to fail one at the upper end. Source: A. Wald, Sequential Tests of Statistical
+    Hypotheses, Ann. Math. Statist. 16 (1945), the test of the mean of a normal variable with known
+    standard deviation `sigma`.
     """
 
     half_width: float = 0.0005
@@ -51,7 +55,7 @@ class Rule:
     false_fail: float = 0.05
 
     def evidence(self, scores: Sequence[Fraction], threshold: Fraction) -> float:
-        """Log of the likelihood ratio: positive speaks for the upper end, negative for the lower."""
+        """Log of the likelihood ratio: positive speaks for the upper end."""
         excess = float(sum(scores, Fraction()) - len(scores) * threshold)
         return excess * 2 * self.half_width / self.sigma**2
 
@@ -72,7 +76,7 @@ DEFAULT_RULE = Rule()
 def decide(
     scores: Sequence[Fraction], threshold: Fraction, *, most_runs: int, rule: Rule = DEFAULT_RULE
 ) -> Decision:
-    """What the `scores` of one or more runs say about `threshold`, when at most `most_runs` may be made.
+    """What the `scores` of one or more runs say about `threshold`; there may be `most_runs`.
 
     Raises ValueError without a score.
     """
@@ -89,8 +93,9 @@ def decide(
 def interval(scores: Sequence[Fraction], *, sigma: float = POOLED_SIGMA) -> tuple[float, float]:
     """95 % interval for the mean accuracy over all seeds, from the `scores` of one or more runs.
 
-    mean ± 1.96 s / sqrt(n), cut at 0 and 1. Two or three runs cannot show their own spread, so `s` is the pooled
-    `sigma`, or the standard deviation of these runs where that is larger. Raises ValueError without a score.
+    mean ± 1.96 s / sqrt(n), cut at 0 and 1. Two or three runs cannot show their own spread, so `s`
+    is the pooled `sigma`, or the standard deviation of these runs where that is larger. Raises
+    ValueError without a score.
     """
     if not scores:
         raise ValueError("an interval needs the score of at least one run")
@@ -104,22 +109,8 @@ def spread(scores: Sequence[Fraction]) -> float:
     return statistics.stdev(float(score) for score in scores) if len(scores) > 1 else 0.0
 
 
-def unseen_digits(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for the accuracy of one trained network on digits that nobody has seen yet.
-
-    Another question than `interval`: here the network is fixed and the images vary. Source: E. B. Wilson, Probable
-    Inference, the Law of Succession, and Statistical Inference, J. Am. Stat. Assoc. 22 (1927).
-    """
-    if not 0 <= correct <= total or total == 0:
-        raise ValueError(f"{correct} correct of {total} is no count")
-    share, z2 = correct / total, _Z**2
-    centre = (share + z2 / (2 * total)) / (1 + z2 / total)
-    margin = _Z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))
-    return max(0.0, centre - margin), min(1.0, centre + margin)
-
-
 def claim_tolerance(runs: int, *, sigma: float = POOLED_SIGMA) -> float:
-    """How far a claim from one run may lie from our mean of `runs` runs and still count as reproduced (0 to 1).
+    """How far a claim may lie from our mean of `runs` runs and still count as reproduced (0 to 1).
 
     The claim and our mean are both random: 1.96 sigma sqrt(1 + 1/runs), and `CLAIM_SLACK`.
     """

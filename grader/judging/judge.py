@@ -1,7 +1,8 @@
 """Compare logits with labels: the only code that holds the labels of the test images.
 
-In: logits (or log-probabilities), one row per test image. Out: counts, scores as exact fractions, and a judgement.
-Trusts nobody's arithmetic but its own: an image counts as correct only when its label has the one highest value.
+In: logits (or log-probabilities), one row per test image. Out: counts, scores as exact fractions,
+and a judgement. Trusts nobody's arithmetic but its own: an image counts as correct only when its
+label has the one highest value.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from grader.assignment import Protocol as Protocol
 from grader.judging import decision
 from grader.judging.decision import Decision
+from grader.judging.protocols import PROTOCOLS, mean
 from grader.report import Verdict
 
 
 class Judge:
     """Holds the labels of the test images, and answers only with numbers about all of them.
 
-    `labels`: (N,) integers from 0 to `classes` - 1. Every method takes logits (N, classes) as a NumPy array or a torch
-    tensor on the CPU, and raises ValueError for another shape.
+    `labels`: (N,) integers from 0 to `classes` - 1. Every method takes logits (N, classes) as a
+    NumPy array or a torch tensor on the CPU, and raises ValueError for another shape.
     """
 
     def __init__(self, labels: ArrayLike, *, classes: int = 10) -> None:
@@ -37,7 +38,7 @@ class Judge:
         return len(self._labels)
 
     def correct(self, logits: ArrayLike) -> int:
-        """Number of images whose label has the one highest logit. Ties and rows with a NaN are wrong."""
+        """Number of images whose label has the one highest logit. Ties and NaN are wrong."""
         return int(self._right(self._read(logits)).sum())
 
     def wrong(self, logits: ArrayLike) -> tuple[int, ...]:
@@ -47,7 +48,7 @@ class Judge:
     def loss(
         self, logits: ArrayLike, name: Literal["cross_entropy", "nll"] = "cross_entropy"
     ) -> float:
-        """Mean loss per image, as torch.nn.functional's function of that name (without options) counts it."""
+        """Mean loss per image, as the function of that name in torch.nn.functional counts it."""
         scores = self._read(logits)
         with np.errstate(invalid="ignore"):
             if name == "cross_entropy":
@@ -57,7 +58,8 @@ class Judge:
     def confusion(self, logits: ArrayLike) -> tuple[tuple[int, ...], ...]:
         """Images by label (row) and prediction (column).
 
-        A tie with the label counts for the other class; an image whose row has a NaN has no prediction and no place.
+        A tie with the label counts for the other class; an image whose row has a NaN has no
+        prediction and no place.
         """
         scores = self._read(logits)
         table = np.zeros((self._classes, self._classes), dtype=np.int64)
@@ -73,9 +75,8 @@ class Judge:
         return scores
 
     def _right(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        others = self._without_label(scores).max(
-            axis=1
-        )  # NaN where any is NaN: then the comparison is False
+        # NaN where any is NaN: then the comparison is False.
+        others = self._without_label(scores).max(axis=1)
         return np.asarray(scores[np.arange(self.total), self._labels] > others)
 
     def _strongest_other(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -90,36 +91,29 @@ class Judge:
 
 def _logarithm_of_summed_exponentials(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     highest = scores.max(axis=1, keepdims=True)
-    result: NDArray[np.float64] = highest + np.log(
-        np.exp(scores - highest).sum(axis=1, keepdims=True)
-    )
+    sums = np.exp(scores - highest).sum(axis=1, keepdims=True)
+    result: NDArray[np.float64] = highest + np.log(sums)
     return result
 
 
 def exact(accuracy: float) -> Fraction:
-    """The decimal fraction that was written down: 0.994 is 497/500, not the nearest binary number."""
+    """The decimal fraction that was written: 0.994 is 497/500, not the nearest binary number."""
     return Fraction(repr(accuracy))
 
 
-def score(correct: Sequence[int], total: int, protocol: Protocol) -> Fraction:
-    """One run's score under `protocol`, from the number of correct images of `total` after each epoch.
+def score(correct: Sequence[int], total: int, protocol: str) -> Fraction:
+    """One run's score under the protocol of that name, from the images correct after each epoch.
 
-    A run of fewer than three epochs counts all that it has for "mean_last_3". Raises ValueError without an epoch.
+    `total` is the number of test images. Raises ValueError without an epoch.
     """
     if not correct:
         raise ValueError("a run without a finished epoch has no score")
-    counted = {"best": [max(correct)], "last": correct[-1:], "mean_last_3": correct[-3:]}[protocol]
-    return Fraction(sum(counted), len(counted) * total)
-
-
-def mean(scores: Sequence[Fraction]) -> Fraction:
-    """The mean of one or more scores, exactly."""
-    return sum(scores, Fraction()) / len(scores)
+    return PROTOCOLS[protocol].score(correct, total)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What all runs of a submission come to. Accuracies are 0 to 1; `words` says it to a student."""
+    """What all runs come to. Accuracies are 0 to 1; `words` says it to a student."""
 
     verdict: Verdict
     score: Fraction | None
@@ -128,9 +122,10 @@ class Judgement:
 
 
 def rounds(seeds: Sequence[int]) -> list[Sequence[int]]:
-    """The seeds in the lots that train together: one, and while it is too close to call, two more at a time.
+    """The seeds in the lots that train together: one, then two at a time while it is too close.
 
-    The same on every machine, whatever it could train at once: how often one looks is part of the decision rule.
+    The same on every machine, whatever it could train at once: how often one looks is part of the
+    decision rule.
     """
     return [seeds[:1], *(seeds[begin : begin + 2] for begin in range(1, len(seeds), 2))]
 
@@ -165,16 +160,16 @@ def verdict(
         )
         return Judgement(Verdict.SKIPPED, mean(scores), interval, words)
     found = decision.decide(scores, threshold, most_runs=len(scores))
-    words = (
-        f"{_measured(scores, interval)}: {_MEANING[found].format(threshold=_percent(threshold))}"
-    )
+    meaning = _MEANING[found].format(threshold=_percent(threshold))
+    words = f"{_measured(scores, interval)}: {meaning}"
     return Judgement(Verdict(found.value), mean(scores), interval, words)
 
 
 _MEANING = {
     Decision.PASSED: "more than chance above {threshold}.",
     Decision.FAILED: "more than chance below {threshold}.",
-    Decision.BORDERLINE: "too close to {threshold} to call. Another seed of the same training may land on either side.",
+    Decision.BORDERLINE: "too close to {threshold} to call. "
+    "Another seed of the same training may land on either side.",
 }
 
 

@@ -1,7 +1,8 @@
-"""What a recipe that follows a metric is told after each epoch, and on which images that is measured.
+"""What a recipe that follows a metric is told after each epoch, and on which images.
 
-In: a Recipe, an Assignment, `TrainingData`, and the judge of the test images. Out: a `Metric`: what training gets to
-see, and `Feedback` for the logits that come back. Validation labels are training labels; test labels stay in the judge.
+In: a Recipe, an Assignment, `TrainingData`, and the judge of the test images. Out: a `Metric`: what
+training gets to see, and `Feedback` for the logits that come back. Validation labels are training
+labels; test labels stay in the judge.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 class Metric:
     """The metric of one trial.
 
-    `data` is what training gets: the images to learn from, and those to look at after each epoch. Of the latter, the
-    first `tests` are the test images, and the last are those of `judge`, which measures the metric. `words` says it to
-    a student, and is empty where the recipe follows no metric.
+    `data` is what training gets: the images to learn from, and those to look at after each epoch.
+    Of the latter, the first `tests` are the test images, and the last are those of `judge`, which
+    measures the metric. `words` says it to a student, and is empty where the recipe follows no
+    metric.
     """
 
     recipe: Recipe
@@ -39,11 +41,14 @@ class Metric:
     words: str = ""
 
     def of_test_images(self, logits: Tensor) -> Tensor:
-        """The rows of an epoch's logits (images looked at, classes) that the judge of the test images may see."""
+        """The logits (test images, classes) out of those of all images looked at."""
         return logits[: self.tests]
 
     def feedback(self, logits: Tensor) -> Feedback | None:
-        """What the recipe is told of an epoch with these logits (images looked at, classes): nothing unless it asks."""
+        """What the recipe is told of an epoch; nothing unless it asks.
+
+        `logits` are those of all images looked at: (images, classes).
+        """
         if not self.recipe.follows_metric:
             return None
         rows = logits[-self.judge.total :]
@@ -52,12 +57,18 @@ class Metric:
 
 
 def choose(recipe: Recipe, assignment: Assignment, data: TrainingData, judge: Judge) -> Metric:
-    """The metric that `recipe` is told under the rules of `assignment`; `judge` holds the labels of the test images."""
+    """The metric that `recipe` is told under the rules of `assignment`.
+
+    `judge` holds the labels of the test images.
+    """
     if not recipe.follows_metric:
         return Metric(recipe, data, judge, judge.total)
     if assignment.metric_images == "test":
-        images = f"the {judge.total:,} test images, as this assignment says: they had a part in training."
-        return Metric(recipe, data, judge, judge.total, words=f"{_told(recipe)} on {images}")
+        words = (
+            f"{_told(recipe)} on the {judge.total:,} test images, as this assignment says: "
+            "they had a part in training."
+        )
+        return Metric(recipe, data, judge, judge.total, words=words)
     return _on_validation_images(recipe, assignment, data)
 
 
@@ -67,14 +78,15 @@ def _on_validation_images(recipe: Recipe, assignment: Assignment, data: Training
         data,
         train_images=data.train_images[~held_back],
         train_labels=data.train_labels[~held_back],
-        test_images=np.concatenate(
-            [data.test_images, data.train_images[held_back]]
-        ),  # to look at, not to learn from
+        # These are looked at, not learned from.
+        test_images=np.concatenate([data.test_images, data.train_images[held_back]]),
     )
     judge = Judge(data.train_labels[held_back], classes=assignment.classes)
-    images = f"{judge.total:,} validation images: training images that the grader held back."
-    rest = f"Training used the other {len(reduced.train_images):,}, and no test image had a part in it."
-    words = f"{_told(recipe)} on {images} {rest}"
+    words = (
+        f"{_told(recipe)} on {judge.total:,} validation images: training images that the grader "
+        f"held back. Training used the other {len(reduced.train_images):,}, and no test image had "
+        "a part in it."
+    )
     return Metric(recipe, reduced, judge, len(data.test_images), words=words)
 
 

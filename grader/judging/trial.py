@@ -1,7 +1,8 @@
 """Train a submission under one or more seeds and judge every epoch.
 
-In: a captured Program, images, and a Judge (the only one here who knows the test labels). Out: a `Trial` for the checks
-and the report. After each round the judge says whether more seeds could change the answer.
+In: a captured Program, images, and a Judge (the only one here who knows the test labels). Out: a
+`Trial` for the checks and the report. After each round the judge says whether more seeds could
+change the answer.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ import torch
 from grader import report
 from grader.assignment import Assignment
 from grader.errors import GraderError, SubmissionError
-from grader.judging import judge as judging
-from grader.judging import metric as metrics
+from grader.judging import judge, metric
 from grader.judging.judge import Judge, Judgement
 from grader.judging.metric import Metric
+from grader.judging.protocols import PROTOCOLS, mean
 from grader.program import Captured, Recipe, Run
 from grader.report import Verdict
 from grader.training.data import TrainingData
 from grader.training.datasets import DATASETS
-from grader.training.records import Epoch, Feedback, Step, TrainingRun
+from grader.training.records import INTERRUPTED, Epoch, Feedback, Step, TrainingRun
 from grader.training.task import Task, Trainer
 
 PATIENCE = 2
-"""A run is stopped after so many times the assignment's time budget; to exceed the budget is a check's matter."""
+"""A run is stopped at this multiple of the time budget. Exceeding the budget itself is judged by a
+check."""
 
 
 class Progress(Protocol):
@@ -118,7 +120,8 @@ class Accuracy:
         if score is None:
             return "no score"
         of = f", mean of {runs} runs" if runs > 1 else ""
-        return f"{100 * float(score):.2f} % ({PROTOCOLS[self.trial.training.protocol]}{of})"
+        protocol = PROTOCOLS[self.trial.training.protocol]
+        return f"{100 * float(score):.2f} % ({protocol.words}{of})"
 
     @property
     def limit(self) -> str:
@@ -144,9 +147,8 @@ class Accuracy:
     def explanation(self) -> str:
         """The judgement in words, and why a run ended early where one did."""
         early = {run.ending.stopped_because for run in self.trial.runs if not run.ending.finished}
-        return " ".join(
-            [self.trial.judgement.words, *sorted(f"A run stopped: {reason}." for reason in early)]
-        )
+        reasons = [f"A run stopped: {reason}." for reason in sorted(early)]
+        return " ".join([self.trial.judgement.words, *reasons])
 
 
 class Training:
@@ -173,17 +175,14 @@ class Training:
         return self.done
 
 
-PROTOCOLS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of last 3"}
-
-
 @dataclass
 class _Runner:
     """The state of one trial while it goes on."""
 
     captured: Captured
     assignment: Assignment
-    metric: Metric
-    judge: Judge
+    told: Metric
+    test_judge: Judge
     device: torch.device
     epochs: int | None
     progress: Progress
@@ -205,7 +204,7 @@ class _Runner:
         """Train from the initial weights of these seeds."""
         task = Task(
             self.captured.program,
-            self.metric.data,
+            self.told.data,
             self.device,
             self.epochs,
             budget_seconds=PATIENCE * self.assignment.limits.seconds,
@@ -215,20 +214,20 @@ class _Runner:
         self.runs += self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
 
     def after_epoch(self, seed: int, epoch: Epoch) -> Feedback | None:
-        """Judge the epoch, show it, and answer with two numbers where the recipe follows one of them."""
-        correct = self.judge.correct(self.metric.of_test_images(epoch.logits))
+        """Judge the epoch, show it, and tell the recipe where it follows a metric."""
+        correct = self.test_judge.correct(self.told.of_test_images(epoch.logits))
         self.judged.setdefault(seed, []).append(correct)
         seconds = epoch.seconds + epoch.evaluation_seconds
         self.progress.epoch(
             seed,
             epoch.epoch,
             correct,
-            self.judge.total,
+            self.test_judge.total,
             _number(epoch.train_loss),
             epoch.learning_rate,
             seconds,
         )
-        return self.metric.feedback(epoch.logits)
+        return self.told.feedback(epoch.logits)
 
     def on_step(self, seed: int, step: Step) -> None:
         """Show a step; the worker sends one in so many."""
@@ -237,7 +236,7 @@ class _Runner:
     def scores(self) -> list[Fraction]:
         """The score of every run that finished an epoch."""
         return [
-            judging.score(correct, self.judge.total, self.assignment.protocol)
+            judge.score(correct, self.test_judge.total, self.assignment.protocol)
             for correct in self.correct
             if correct
         ]
@@ -247,7 +246,7 @@ def conduct(
     captured: Captured,
     assignment: Assignment,
     data: TrainingData,
-    judge: Judge,
+    test_judge: Judge,
     *,
     trainer: Trainer,
     device: torch.device,
@@ -255,33 +254,33 @@ def conduct(
     epochs: int | None = None,
     progress: Progress,
 ) -> Trial:
-    """Train under `seeds` seeds, or with None under as many as it takes to be sure (at most the assignment's).
+    """Train under `seeds` seeds; with None, under as many as it takes to be sure.
 
-    `epochs` shortens training for a quick look, which is never graded. Raises SubmissionError when training cannot run.
+    Those are at most the assignment's. `epochs` shortens training for a quick look, which is never
+    graded. Raises SubmissionError when training cannot run.
     """
     recipe = captured.program.recipe
     quick_look = cut_short(recipe, epochs)
-    threshold = judging.exact(assignment.limits.accuracy)
-    most = (
-        1 if (seeds is None and (data.practice or quick_look)) else seeds or assignment.most_seeds
-    )
+    threshold = judge.exact(assignment.limits.accuracy)
+    most = seeds or assignment.most_seeds
+    if seeds is None and (data.practice or quick_look):
+        most = 1
     chosen = captured.program.seeds[:most]
-    rounds = judging.rounds(chosen) if seeds is None else [chosen]
-    progress.start(
-        len(rounds[0]), min(epochs or recipe.epochs, recipe.epochs), recipe.steps_per_epoch
-    )
+    rounds = judge.rounds(chosen) if seeds is None else [chosen]
+    shortened = min(epochs or recipe.epochs, recipe.epochs)
+    progress.start(len(rounds[0]), shortened, recipe.steps_per_epoch)
     with trainer:
-        metric = metrics.choose(recipe, assignment, data, judge)
-        runner = _Runner(captured, assignment, metric, judge, device, epochs, progress, trainer)
+        told = metric.choose(recipe, assignment, data, test_judge)
+        runner = _Runner(captured, assignment, told, test_judge, device, epochs, progress, trainer)
         for lot in rounds:
             if runner.runs:
                 progress.more_seeds(len(runner.runs) + len(lot))
             runner.train(lot)
-            if not runner.finished or not judging.another_seed(
-                runner.scores(), threshold, most_runs=most
-            ):
+            if not runner.finished:
                 break
-    judgement = judging.verdict(
+            if not judge.another_seed(runner.scores(), threshold, most_runs=most):
+                break
+    judgement = judge.verdict(
         runner.scores(),
         threshold,
         practice=data.practice,
@@ -292,7 +291,7 @@ def conduct(
         correct=tuple(tuple(item) for item in runner.correct),
         judgement=judgement,
         training=_record(runner, judgement, threshold),
-        interrupted=any(item.ending.stopped_because == "interrupted" for item in runner.runs),
+        interrupted=any(item.ending == INTERRUPTED for item in runner.runs),
         quick_look=quick_look,
     )
 
@@ -305,36 +304,40 @@ def cut_short(recipe: Recipe, epochs: int | None) -> str:
 def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> report.Training:
     judged = [correct for correct in runner.correct if correct]
     last = next((run.epochs[-1] for run in reversed(runner.runs) if run.epochs), None)
-    logits = runner.metric.of_test_images(last.logits) if last else None
+    confusion: tuple[tuple[int, ...], ...] = ()
+    wrong: tuple[int, ...] = ()
+    if last:
+        logits = runner.told.of_test_images(last.logits)
+        confusion = runner.test_judge.confusion(logits)
+        wrong = runner.test_judge.wrong(logits)
+    score = None if judgement.score is None else float(judgement.score)
+    rows = zip(runner.runs, runner.correct, strict=True)
     peaks = [run.peak_memory_bytes for run in runner.runs if run.peak_memory_bytes is not None]
     return report.Training(
-        dataset=runner.metric.data.name,
-        practice=runner.metric.data.practice,
+        dataset=runner.told.data.name,
+        practice=runner.told.data.practice,
         graded_on=DATASETS[runner.assignment.dataset].title,
-        train_images=len(runner.metric.data.train_images),
-        test_images=runner.judge.total,
+        train_images=len(runner.told.data.train_images),
+        test_images=runner.test_judge.total,
         protocol=runner.assignment.protocol,
         threshold=float(threshold),
-        runs=tuple(
-            _run_row(runner, run, correct)
-            for run, correct in zip(runner.runs, runner.correct, strict=True)
-        ),
+        runs=tuple(_run_row(runner, run, correct) for run, correct in rows),
         best=_mean(judged, runner, "best"),
         last=_mean(judged, runner, "last"),
         last_3=_mean(judged, runner, "mean_last_3"),
-        score=None if judgement.score is None else float(judgement.score),
+        score=score,
         interval=judgement.interval,
-        confusion=runner.judge.confusion(logits) if logits is not None else (),
-        wrong=runner.judge.wrong(logits) if logits is not None else (),
+        confusion=confusion,
+        wrong=wrong,
         device=", ".join(dict.fromkeys(run.device for run in runner.runs)),
         peak_memory_bytes=max(peaks, default=None),
-        feedback=runner.metric.words,
+        feedback=runner.told.words,
     )
 
 
-def _mean(judged: list[list[int]], runner: _Runner, protocol: judging.Protocol) -> float | None:
-    scores = [judging.score(correct, runner.judge.total, protocol) for correct in judged]
-    return float(judging.mean(scores)) if scores else None
+def _mean(judged: list[list[int]], runner: _Runner, protocol: str) -> float | None:
+    scores = [judge.score(correct, runner.test_judge.total, protocol) for correct in judged]
+    return float(mean(scores)) if scores else None
 
 
 def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.RunRow:
@@ -343,17 +346,19 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
             epoch=epoch.epoch,
             train_loss=_number(epoch.train_loss),
             correct=count,
-            total=runner.judge.total,
+            total=runner.test_judge.total,
             learning_rate=epoch.learning_rate,
             seconds=epoch.seconds + epoch.evaluation_seconds,
             momentum=epoch.momentum,
             train_accuracy=_number(epoch.train_accuracy),
         )
-        for epoch, count in zip(
-            run.epochs, correct, strict=False
-        )  # Ctrl-C may come before the last is judged
+        # Ctrl-C may come before the last epoch is judged.
+        for epoch, count in zip(run.epochs, correct, strict=False)
     )
     recipe = runner.captured.program.recipe
+    schedule = recipe.schedule
+    rates = [row.learning_rate for row in rows]
+    momenta = [row.momentum for row in rows if row.momentum is not None]
     return report.RunRow(
         seed=run.seed,
         epochs=rows,
@@ -363,14 +368,8 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
         stopped_because=run.ending.stopped_because,
         parameters_moved=run.parameters_moved,
         seconds_to_99=_seconds_to(Fraction(99, 100), rows),
-        learning_rate=_curve(
-            recipe, recipe.schedule.learning_rate, [row.learning_rate for row in rows]
-        ),
-        momentum=_curve(
-            recipe,
-            recipe.schedule.momentum,
-            [row.momentum for row in rows if row.momentum is not None],
-        ),
+        learning_rate=_curve(recipe, schedule.learning_rate, rates),
+        momentum=_curve(recipe, schedule.momentum, momenta),
         device=run.device,
         engine=run.engine,
         side_by_side=run.side_by_side,
@@ -379,7 +378,7 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
 
 
 def _seconds_to(accuracy: Fraction, rows: Sequence[report.EpochRow]) -> float | None:
-    """Seconds of training and evaluation up to the end of the first epoch of that test accuracy; None without one."""
+    """Seconds up to the end of the first epoch of that test accuracy; None without one."""
     seconds = 0.0
     for row in rows:
         seconds += row.seconds
@@ -391,7 +390,10 @@ def _seconds_to(accuracy: Fraction, rows: Sequence[report.EpochRow]) -> float | 
 def _curve(
     recipe: Recipe, scheduled: Sequence[Sequence[Run]], after_epochs: Sequence[float]
 ) -> report.Curve | None:
-    """The first group's values over the steps of the epochs: as scheduled; a plateau rule moves them between epochs."""
+    """The first group's values over the steps of the epochs, as scheduled.
+
+    A plateau rule moves them between epochs: there it is those after each epoch.
+    """
     if not after_epochs:
         return None
     values = list(after_epochs)

@@ -1,4 +1,4 @@
-"""What training came to. In: a Report's Training. Out: chart, scores with the one that counts, figures."""
+"""What training came to. In: a Training. Out: the chart, the scores, and how it was trained."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import figures
-from grader.render.chart import bars, chart
-from grader.render.figures import Figure, Score
+from grader.render import chart, figures
+from grader.render.figures import Fact, Score
 from grader.render.marks import bullets, section
 from grader.report import Training
 
 NAME_WIDTH = 16
 
 
-def accuracy(training: Training) -> RenderableType:
-    """Accuracy per epoch, the scores, then how it was trained; one more line per seed where there are more."""
+def draw(training: Training) -> RenderableType:
+    """Accuracy per epoch, the scores, how it was trained; a line for each seed of several."""
     parts: list[RenderableType] = [
         section("Accuracy"),
         Text(figures.source(training), style="dim"),
@@ -27,11 +26,11 @@ def accuracy(training: Training) -> RenderableType:
     if any(run.epochs for run in training.runs):
         parts += [_chart(training), Text()]
     parts.append(_scores(training))
-    if found := figures.figures(training):
-        parts += [Text(), _figures(found)]
+    if found := figures.facts(training):
+        parts += [Text(), _facts(found)]
     if len(training.runs) > 1:
         parts += [Text(), _seeds(training)]
-    doubts = [doubt for run in training.runs for doubt in figures.doubts(run)]
+    doubts = figures.doubts(training)
     if training.feedback:
         parts += [Text(), Text(printable(training.feedback), style="dim")]
     if doubts:
@@ -41,7 +40,8 @@ def accuracy(training: Training) -> RenderableType:
 
 def _chart(training: Training) -> Text:
     runs = [figures.accuracies(run) for run in training.runs]
-    shown = chart(bars(runs, figures.counted(training)), figures.threshold(training))
+    bars = chart.bars(runs, figures.counted(training))
+    shown = chart.draw(bars, figures.threshold(training))
     if len(runs) > 1:
         shown.append(f"\n{'':9}█ every seed  ░ some seeds", style="dim")
     return shown
@@ -56,41 +56,37 @@ def _scores(training: Training) -> RenderableType:
         grid.add_row(*_score_cells(score))
     if (ends := figures.interval(training)) is not None:
         low, high = ends
-        grid.add_row(
-            Text("  95 % interval"), Text(low), Text(f"to {high} for the mean over training runs")
-        )
+        rest = f"to {high} for the mean over training runs"
+        grid.add_row(Text("  95 % interval"), Text(low), Text(rest))
     return grid
 
 
 def _score_cells(score: Score) -> tuple[Text, Text, Text]:
-    style = "bold" if score.counts else ""
+    mark, style, quiet = ("▸", "bold", "") if score.counts else (" ", "", "dim")
     return (
-        Text(f"{'▸' if score.counts else ' '} {score.name}", style=style),
+        Text(f"{mark} {score.name}", style=style),
         Text(score.value, style=style),
-        Text("\n".join(score.remarks), style="" if score.counts else "dim"),
+        Text("\n".join(score.remarks), style=quiet),
     )
 
 
-def _figures(found: list[Figure]) -> RenderableType:
+def _facts(found: list[Fact]) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, min_width=NAME_WIDTH)
     grid.add_column()
-    for figure in found:
-        text = (
-            Text(figure.shape, style="cyan")
-            .append("  " if figure.shape else "")
-            .append(figure.text, style="default")
-        )
-        grid.add_row(Text(f"  {figure.name}"), text)
+    for fact in found:
+        text = Text(style="default")
+        if fact.shape:
+            text.append(f"{fact.shape}  ", style="cyan")
+        grid.add_row(Text(f"  {fact.name}"), text.append(fact.text))
     return grid
 
 
 def _seeds(training: Training) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
-    for name in figures.SEED_HEAD:
-        table.add_column(
-            Text(f"  {name}" if name == "seed" else name, "dim"), justify="right", no_wrap=True
-        )
+    first, *others = figures.SEED_HEAD
+    for name in (f"  {first}", *others):
+        table.add_column(Text(name, "dim"), justify="right", no_wrap=True)
     table.show_header = True
     for run in training.runs:
         table.add_row(*figures.seed_cells(run, figures.threshold(training)))

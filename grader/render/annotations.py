@@ -1,13 +1,14 @@
-"""What to do, shown by GitHub beside the lines of a pull request. In: Reports. Out: workflow commands, one a line.
+"""What to do, beside the lines of a pull request. In: Reports. Out: GitHub's workflow commands.
 
-https://docs.github.com/actions/reference/workflow-commands-for-github-actions: percent signs, line ends and, in
-properties, colons and commas are escaped. GitHub shows ten errors and ten warnings of a step.
+https://docs.github.com/actions/reference/workflow-commands-for-github-actions: percent signs, line
+ends and, in properties, colons and commas are escaped. GitHub shows ten errors and ten warnings of
+a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from grader.printable import printable
@@ -16,12 +17,15 @@ from grader.report import CheckResult, Report, Verdict
 
 MOST = 10
 LONGEST_TEXT = 1200
-LEVELS: dict[Verdict, Literal["error", "warning"]] = {
-    Verdict.FAILED: "error",
-    Verdict.BORDERLINE: "warning",
-}
 
 Level = Literal["error", "warning"]
+
+LEVELS: dict[Verdict, Level] = {
+    Verdict.FAILED: "error",
+    Verdict.UNKNOWN: "error",
+    Verdict.BORDERLINE: "warning",
+}
+"""How much a required check matters with that verdict; one that is advisory only warns."""
 
 
 class Annotation(NamedTuple):
@@ -34,15 +38,12 @@ class Annotation(NamedTuple):
     message: str
 
 
-def commands(reports: Sequence[Report]) -> str:
-    """At most `MOST` errors and as many warnings."""
-    found = [annotation for report in reports for annotation in _of(report)]
-    levels: tuple[Level, ...] = ("error", "warning")
-    shown = [
-        annotation
-        for level in levels
-        for annotation in islice((one for one in found if one.level == level), MOST)
-    ]
+def render(reports: Sequence[Report]) -> str:
+    """At most `MOST` errors and as many warnings, one a line."""
+    found = list(chain.from_iterable(map(_of, reports)))
+    errors = [annotation for annotation in found if annotation.level == "error"]
+    warnings = [annotation for annotation in found if annotation.level == "warning"]
+    shown = [*errors[:MOST], *warnings[:MOST]]
     return "".join(f"{command(annotation)}\n" for annotation in shown)
 
 
@@ -70,14 +71,12 @@ def _of_check(report: Report, check: CheckResult) -> Iterator[Annotation]:
     title = check.title.rstrip(".")
     placed = [hint for hint in check.hints if hint.line is not None]
     for hint in placed:
-        yield Annotation(
-            level, report.path, hint.line, title, f"{check.detail}\n{hint.text}".strip()
-        )
+        message = f"{check.detail}\n{hint.text}".strip()
+        yield Annotation(level, report.path, hint.line, title, message)
     if not placed:
         texts = [check.detail, *(hint.text for hint in check.hints)]
-        yield Annotation(
-            level, report.path, None, title, "\n".join(filter(None, texts)) or check.measured
-        )
+        message = "\n".join(filter(None, texts)) or check.measured
+        yield Annotation(level, report.path, None, title, message)
 
 
 def _data(text: str, *, lines: bool = False) -> str:

@@ -1,7 +1,8 @@
-"""Accuracy per epoch as a small chart. In: accuracies of every run. Out: lines of block characters with two axes.
+"""Accuracy per epoch as a small chart. In: the accuracies of every run. Out: block characters.
 
-The scale follows the error, not the accuracy: from 98 to 99 % is as far as from 99 to 99.5 %, because both halve the
-mistakes. A cell is full where the bar has reached the number written beside its row.
+The scale follows the error, not the accuracy: from 98 to 99 % is as far as from 99 to 99.5 %,
+because both halve the mistakes. A cell is full where the bar has reached the number written beside
+its row.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ LABEL_WIDTH = 7
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One epoch over all runs: the lowest and the highest accuracy (0 to 1), and whether the protocol counts it."""
+    """One epoch over all runs: its lowest and highest accuracy (0 to 1), and whether it counts."""
 
     epoch: int
     low: float
@@ -66,26 +67,22 @@ def bars(runs: Sequence[Sequence[float]], counted: Collection[int]) -> list[Bar]
     longest = max((len(run) for run in runs), default=0)
     stride = math.ceil(longest / MOST_COLUMNS) or 1
     chosen = range(longest, 0, -stride)
-    return [
-        _bar(epoch, [run[epoch - 1] for run in runs if len(run) >= epoch], counted)
-        for epoch in reversed(chosen)
-    ]
+    return [_bar(epoch, runs, counted) for epoch in reversed(chosen)]
 
 
-def _bar(epoch: int, values: list[float], counted: Collection[int]) -> Bar:
+def _bar(epoch: int, runs: Sequence[Sequence[float]], counted: Collection[int]) -> Bar:
+    values = [run[epoch - 1] for run in runs if len(run) >= epoch]
     return Bar(epoch, min(values), max(values), epoch in counted)
 
 
 def rungs(low: float, high: float, threshold: float | None) -> tuple[float, ...]:
-    """The accuracies between which rows are drawn, ascending: one below `low`, one above `high` where there is any.
+    """The accuracies between which rows are drawn, ascending: from below `low` to above `high`.
 
     `threshold` is one of them, with a rung on either side.
     """
-    lowest, highest = (
-        (low, high) if threshold is None else (min(low, threshold), max(high, threshold))
-    )
-    bottom = max((rung for rung in LADDER if rung < lowest), default=0.0)
-    top = min((rung for rung in LADDER if rung > highest), default=1.0)
+    wanted = (low, high) if threshold is None else (low, high, threshold)
+    bottom = max((rung for rung in LADDER if rung < min(wanted)), default=0.0)
+    top = min((rung for rung in LADDER if rung > max(wanted)), default=1.0)
     between = [rung for rung in LADDER if bottom < rung < top]
     if threshold is not None and threshold not in between and bottom < threshold < top:
         between = sorted([*between, threshold])
@@ -94,14 +91,13 @@ def rungs(low: float, high: float, threshold: float | None) -> tuple[float, ...]
 
 def _thinned(between: list[float], keep: float | None) -> list[float]:
     while len(between) + 1 > MOST_ROWS:
-        between = [
-            rung for place, rung in enumerate(reversed(between)) if place % 2 or rung == keep
-        ][::-1]
+        fewer = [rung for place, rung in enumerate(reversed(between)) if place % 2 or rung == keep]
+        between = fewer[::-1]
     return between
 
 
-def chart(shown: Sequence[Bar], threshold: float | None) -> Text:
-    """The whole chart, best read in a monospaced font; `threshold` (0 to 1) is drawn where it is given."""
+def draw(shown: Sequence[Bar], threshold: float | None) -> Text:
+    """The whole chart, for a monospaced font, with the `threshold` (0 to 1) where one is given."""
     levels = rungs(min(bar.low for bar in shown), max(bar.high for bar in shown), threshold)
     width = max(1, min(3, MOST_COLUMNS // len(shown)))
     lines = []
@@ -118,10 +114,8 @@ def _line(
     label = "" if top == threshold else _label(top)
     line = Text(f"{label:>{LABEL_WIDTH}} │", style="dim")
     for bar in shown:
-        cell = _cell(bar, bottom, top)
-        line.append(
-            (cell * max(1, width - 1)).ljust(width), style=f"not dim {_style(bar, threshold)}"
-        )
+        cell = _cell(bar, bottom, top) * max(1, width - 1)
+        line.append(cell.ljust(width), style=f"not dim {_style(bar, threshold)}")
     return line
 
 
@@ -135,14 +129,14 @@ def _cell(bar: Bar, bottom: float, top: float) -> str:
 
 def _threshold_line(shown: Sequence[Bar], width: int, threshold: float) -> Text:
     line = Text(f"{_label(threshold):>{LABEL_WIDTH}} ├", style="bold")
+    filled = max(1, width - 1)
     for bar in shown:
-        reached = "█" if bar.low >= threshold else "░" if bar.high >= threshold else "┄"
-        rest = "┄" * (width - max(1, width - 1))
-        line.append(
-            reached * max(1, width - 1),
-            style="not bold " + _style(bar, threshold) if reached != "┄" else "",
-        )
-        line.append(rest)
+        if bar.high >= threshold:
+            block = "█" if bar.low >= threshold else "░"
+            line.append(block * filled, style=f"not bold {_style(bar, threshold)}")
+        else:
+            line.append("┄" * filled)
+        line.append("┄" * (width - filled))
     return line.append("┄ required")
 
 
@@ -152,16 +146,14 @@ def _axis(shown: Sequence[Bar], width: int, bottom: float) -> list[Text]:
     numbers = Text(indent + _numbers(shown, width) + "  epoch", style="dim")
     if not any(bar.counts for bar in shown):
         return [base, numbers]
-    arrows = "".join(("▲" if bar.counts else " ").ljust(width) for bar in shown).rstrip()
-    return [
-        base,
-        numbers,
-        Text(f"{indent}{arrows} {'count' if arrows.count('▲') > 1 else 'counts'}"),
-    ]
+    marks = ["▲" if bar.counts else " " for bar in shown]
+    arrows = "".join(mark.ljust(width) for mark in marks).rstrip()
+    said = "count" if marks.count("▲") > 1 else "counts"
+    return [base, numbers, Text(f"{indent}{arrows} {said}")]
 
 
 def _numbers(shown: Sequence[Bar], width: int) -> str:
-    """Epoch numbers under their bars: the first, the last, and every fifth that does not touch another."""
+    """Epoch numbers under their bars: the first, the last, and every fifth that has room."""
     line = [" "] * (width * len(shown) + 6)
     last = len(shown) - 1
     for place in sorted(range(len(shown)), key=lambda place: place not in (0, last)):

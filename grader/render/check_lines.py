@@ -1,9 +1,10 @@
-"""The checks as lines of the scorecard. In: a Report's checks. Out: one line each, with the reason where one failed."""
+"""The checks as lines of the scorecard. In: a Report. Out: a line each, with its reason."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -19,10 +20,11 @@ WIDEST_MEASURE = 18
 WIDEST_LIMIT = 14
 
 
-def check_lines(report: Report) -> RenderableType:
-    """One line per check in the report's order; what did not pass is followed by its reason and what to do."""
+def draw(report: Report) -> RenderableType:
+    """A line for each check, in the report's order; what did not pass, why, and what to do."""
     widths = _widths(report.checks)
-    parts: list[RenderableType] = [section("Checks"), _line(Text(), _names(), widths)]
+    head = Text(), Text("measured", "dim"), Text("limit", "dim"), Text("points", "dim")
+    parts: list[RenderableType] = [section("Checks"), _line(Text(), head, widths)]
     for check in report.checks:
         parts.append(_line(_symbol(check), _cells(check), widths))
         parts.extend(_reasons(report, check))
@@ -35,23 +37,22 @@ def hint_lines(report: Report, hints: Sequence[Hint]) -> RenderableType:
 
 
 def _hint(report: Report, hint: Hint) -> Text:
-    text = Text(words.place(report, hint.line), style="cyan")
-    text.append("  " if hint.line is not None else "")
-    return text.append(printable(hint.text, 600, lines=True), style="default")
+    text = Text(style="default")
+    if hint.line is not None:
+        text.append(f"{words.place(report, hint.line)}  ", style="cyan")
+    return text.append(printable(hint.text, 600, lines=True))
 
 
 Cells = tuple[Text, Text, Text, Text]
 
 
-def _names() -> Cells:
-    return Text(style="dim"), Text("measured", "dim"), Text("limit", "dim"), Text("points", "dim")
+def _quiet(check: CheckResult) -> str:
+    """The style of what is said about a check: dim where it was not asked."""
+    return "dim" if check.verdict is Verdict.SKIPPED else ""
 
 
 def _cells(check: CheckResult) -> Cells:
-    title = Text(
-        printable(check.title.rstrip("."), 120),
-        style="dim" if check.verdict is Verdict.SKIPPED else "",
-    )
+    title = Text(printable(check.title.rstrip("."), 120), style=_quiet(check))
     if not check.required:
         title.append(" · advisory", style="dim italic")
     return (
@@ -105,10 +106,8 @@ def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
         return []
     reasons: list[RenderableType] = []
     if check.detail:
-        quiet = check.verdict is Verdict.SKIPPED
-        reasons.append(
-            Text(printable(check.detail, 1200, lines=True), style="dim" if quiet else "")
-        )
+        detail = printable(check.detail, 1200, lines=True)
+        reasons.append(Text(detail, style=_quiet(check)))
     if check.hints:
         reasons.append(hint_lines(report, check.hints))
     return [Padding(Group(*reasons), (0, 0, 0, 4))] if reasons else []
@@ -120,12 +119,9 @@ def _count(checks: Sequence[CheckResult]) -> Text:
         (check.verdict, check.required or check.verdict is Verdict.PASSED) for check in checks
     )
     line = Text("    ")
-    for verdict in Verdict:
-        for required in (True, False):
-            if number := counted[verdict, required]:
-                line.append(", " if len(line) > 4 else "", style="dim")
-                line.append(
-                    f"{number} {verdict}{'' if required else ' (advisory)'}",
-                    style=MARKS[verdict].style,
-                )
+    for verdict, (required, remark) in product(Verdict, ((True, ""), (False, " (advisory)"))):
+        if number := counted[verdict, required]:
+            if line.spans:
+                line.append(", ", style="dim")
+            line.append(f"{number} {verdict}{remark}", style=MARKS[verdict].style)
     return line

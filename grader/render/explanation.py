@@ -1,11 +1,10 @@
-"""The explanation of a check, and the list of all. In: Explanations. Out: rich renderables."""
+"""The explanation of a check, and the list of all. In: its page. Out: rich renderables, printed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.constrain import Constrain
 from rich.markdown import Markdown
 from rich.padding import Padding
@@ -13,18 +12,28 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from grader.render.marks import MARKS, bullets, section
+from grader.checks import pages
+from grader.checks.names import check_names
+from grader.checks.pages import Example, Explanation
+from grader.render.marks import MARKS, bullets, section, spaced
 from grader.report import Verdict
-
-if TYPE_CHECKING:
-    from grader.checks.pages import Example, Explanation
 
 WIDEST = 100
 
 
+def show(check: str | None) -> int:
+    """Print the explanation of one check, or a line about each. Raises UsageError."""
+    console = Console()
+    if check is None:
+        console.print(listing([pages.load(name) for name in check_names()]))
+    else:
+        console.print(page(pages.load(check)))
+    return 0
+
+
 def page(explained: Explanation) -> RenderableType:
-    """What the check means, why it matters, and its two examples with what the failing one is told."""
-    parts = [
+    """What the check means, why it matters, two examples, and what the failing one is told."""
+    parts: list[RenderableType] = [
         section(f"{explained.name}: {explained.title.rstrip('.')}"),
         _indented(Markdown(explained.meaning)),
         section("Why it matters"),
@@ -35,7 +44,7 @@ def page(explained: Explanation) -> RenderableType:
         _example(explained.fails),
         _indented(_told(explained.told)),
     ]
-    return Constrain(Group(*(line for part in parts for line in (part, Text()))), WIDEST)
+    return Constrain(Group(spaced(parts), Text()), WIDEST)
 
 
 def listing(explanations: Sequence[Explanation]) -> RenderableType:

@@ -1,9 +1,10 @@
-"""Render saved reports again. In: files and folders, and a format. Out: text, on standard output or in a file."""
+"""Render saved reports again. In: files, folders, a format. Out: text, printed or in a file."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,28 +12,20 @@ from pydantic import ValidationError
 from grader import report
 from grader.errors import GraderError
 from grader.printable import printable
-from grader.render.annotations import commands
-from grader.render.html import html
-from grader.render.junit import junit
-from grader.render.markdown import markdown
-from grader.render.spreadsheet import spreadsheet
+from grader.render import formats
 from grader.report import Report
 from grader.storage.atomic import write_whole
 from grader.storage.reports import REPORT
 from grader.submission import UsageError
 
-RENDERERS: dict[str, Callable[[Sequence[Report]], str]] = {
-    "markdown": markdown,
-    "html": html,
-    "junit": junit,
-    "csv": spreadsheet,
-    "annotations": commands,
-}
 
+def export_reports(paths: Sequence[Path], form: str, output: Path | None) -> int:
+    """Write all reports of `paths` in one text, in the format of that name.
 
-def export(paths: Sequence[Path], form: str, output: Path | None) -> int:
-    """Write all reports of `paths` in one text. Raises UsageError for what is no report, GraderError for a bad disk."""
-    text = RENDERERS[form]([_read(file) for path in paths for file in _files(path)])
+    Raises UsageError for what is not a report, GraderError for what the disk does not give or take.
+    """
+    files = chain.from_iterable(_files(path) for path in paths)
+    text = formats.render([_read(file) for file in files], form)
     if output:
         write_whole(output, text)
     else:
@@ -65,8 +58,8 @@ def _read(file: Path) -> Report:
         raise GraderError(f"{_name(file)} cannot be read: {error.strerror or error}.") from error
     except ValidationError as error:
         raise UsageError(
-            f"{_name(file)} is no report of this version of the grader: {_first(error)}. "
-            f"Name a {REPORT} that `python -m grader grade` wrote."
+            f"{_name(file)} is not a report that this grader can read: {_first(error)}. "
+            f"Name a {REPORT} that `python -m grader grade` wrote, or grade the submission again."
         ) from error
 
 
@@ -74,7 +67,8 @@ def _first(error: ValidationError) -> str:
     """The first of pydantic's complaints, without the input."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    return printable(f"{place}: {first['msg']}" if place else first["msg"], 200)
+    message = f"{place}: {first['msg']}" if place else first["msg"]
+    return printable(message, 200)
 
 
 def _name(path: Path) -> str:

@@ -1,6 +1,7 @@
-"""What training came to, in words: scores, curves, speed, mistakes. In: a Report's Training. Out: short plain strings.
+"""What training came to, in words: scores, curves, speed, mistakes. In: a Training. Out: strings.
 
-Every output shows these: none of them decides anew what a number means. Nothing here is markup, and all is `printable`.
+Every output shows these: none of them decides anew what a number means. Nothing here is markup, and
+all is `printable`.
 """
 
 from __future__ import annotations
@@ -8,22 +9,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from grader.judging.protocols import PROTOCOLS
 from grader.printable import printable
 from grader.render import words
-from grader.report import Curve, EpochRow, RunRow, Training
+from grader.report import Curve, RunRow, Training
 
-NAMES = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of last 3"}
-NOTES = {"best": "selected on the test set"}
 BLOCKS = "▁▂▃▄▅▆▇█"
 MOST_COLUMNS = 24
 MOST_CONFUSIONS = 3
-SEED_HEAD = ("seed", "best", "last", "mean of last 3", "epochs", "to 99 %", "time")
+SEED_HEAD = (
+    "seed",
+    "best",
+    "last",
+    PROTOCOLS["mean_last_3"].words,
+    "epochs",
+    "to 99 %",
+    "time",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One way to sum up the runs. `counts` where the assignment's protocol names it; `remarks` are lines about it."""
+    """One way to sum up the runs; `remarks` are lines about it.
+
+    `counts` where it is the assignment's protocol.
+    """
 
     name: str
     value: str
@@ -32,8 +44,8 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """One more line about training; `shape` is a curve over the epochs in block characters, or empty."""
+class Fact:
+    """One more line about training; `shape` is a curve in block characters, or empty."""
 
     name: str
     text: str
@@ -46,13 +58,19 @@ def threshold(training: Training) -> float | None:
 
 
 def source(training: Training) -> str:
-    """The images, and the seeds: "MNIST: 60,000 images to learn from, 10,000 to be judged by · seed 1"."""
-    images = (
-        f"{training.train_images:,} images to learn from, {training.test_images:,} to be judged by"
-    )
-    runs = training.runs
-    seeds = f" · {len(runs)} seeds" if len(runs) > 1 else f" · seed {runs[0].seed}" if runs else ""
-    return f"{printable(training.dataset, 40)}: {images}{seeds}"
+    """The images and the seeds.
+
+    "MNIST: 60,000 images to learn from, 10,000 to be judged by · seed 1"
+    """
+    learning = f"{training.train_images:,} images to learn from"
+    images = f"{learning}, {training.test_images:,} to be judged by"
+    return f"{printable(training.dataset, 40)}: {images}{_seeds(training.runs)}"
+
+
+def _seeds(runs: Sequence[RunRow]) -> str:
+    if len(runs) == 1:
+        return f" · seed {runs[0].seed}"
+    return f" · {len(runs)} seeds" if runs else ""
 
 
 def scores(training: Training) -> list[Score]:
@@ -67,11 +85,9 @@ def score(training: Training | None) -> str:
     """The score in a table of a class."""
     if training is None:
         return "–"
-    return (
-        "practice"
-        if training.practice
-        else words.percent(training.score, threshold=training.threshold)
-    )
+    if training.practice:
+        return "practice"
+    return words.percent(training.score, threshold=training.threshold)
 
 
 def interval(training: Training) -> tuple[str, str] | None:
@@ -82,14 +98,18 @@ def interval(training: Training) -> tuple[str, str] | None:
     return low, high
 
 
-def figures(training: Training) -> list[Figure]:
-    """Train accuracy, learning rate and momentum as they were, speed and memory, and what is confused with what."""
+def facts(training: Training) -> list[Fact]:
+    """Train accuracy, learning rate, momentum, speed, memory, and what is confused with what."""
     found = [_train_accuracy(training), *_curves(training), _speed(training), _mistakes(training)]
-    return [figure for figure in found if figure is not None]
+    return [fact for fact in found if fact is not None]
 
 
-def doubts(run: RunRow) -> list[str]:
-    """What makes one run's accuracy hard to believe or to use."""
+def doubts(training: Training) -> list[str]:
+    """What makes the accuracy of a run hard to believe or to use."""
+    return list(chain.from_iterable(map(_doubts, training.runs)))
+
+
+def _doubts(run: RunRow) -> list[str]:
     found = []
     if not run.finished:
         reason = printable(run.stopped_because, 200) or "no reason given"
@@ -97,7 +117,8 @@ def doubts(run: RunRow) -> list[str]:
     diverged = next((row.epoch for row in run.epochs if row.train_loss is None), None)
     if diverged is not None:
         found.append(
-            f"seed {run.seed}: the loss is not a number from epoch {diverged} on; try a lower learning rate"
+            f"seed {run.seed}: the loss is not a number from epoch {diverged} on; "
+            "try a lower learning rate"
         )
     if not run.parameters_moved:
         found.append(
@@ -111,22 +132,20 @@ def accuracies(run: RunRow) -> list[float]:
     return [row.correct / row.total if row.total else 0.0 for row in run.epochs]
 
 
-def best_epoch(run: RunRow) -> int:
-    """The place (from 1) of the first of the best epochs."""
-    values = accuracies(run)
-    return values.index(max(values)) + 1
-
-
 def counted(training: Training) -> set[int]:
-    """The epochs that the protocol looks at; none where the seeds disagree on which they are."""
-    longest = max(len(run.epochs) for run in training.runs)
-    if any(len(run.epochs) != longest for run in training.runs):
+    """The epochs (from 1) that the protocol looks at; none where the seeds disagree on them.
+
+    None either where the protocol is not one of this grader's: an older report may name another.
+    """
+    first, *others = [_counted(training.protocol, run) for run in training.runs]
+    return first if all(other == first for other in others) else set()
+
+
+def _counted(protocol: str, run: RunRow) -> set[int]:
+    if protocol not in PROTOCOLS or not run.epochs:
         return set()
-    if training.protocol == "mean_last_3":
-        return set(range(longest - 2, longest + 1))
-    if training.protocol == "last":
-        return {longest}
-    return {best_epoch(training.runs[0])} if len(training.runs) == 1 else set()
+    places = PROTOCOLS[protocol].places([row.correct for row in run.epochs])
+    return {place + 1 for place in places}
 
 
 def seed_cells(run: RunRow, threshold: float | None) -> list[str]:
@@ -144,21 +163,22 @@ def seed_cells(run: RunRow, threshold: float | None) -> list[str]:
 
 def confusions(training: Training) -> list[tuple[int, int, int]]:
     """(images, label, taken for) of every confusion that happened, the most frequent first."""
-    found = [
-        (images, label, taken)
-        for label, row in enumerate(training.confusion)
-        for taken, images in enumerate(row)
-        if images and label != taken
-    ]
+    found = []
+    for label, row in enumerate(training.confusion):
+        for taken, images in enumerate(row):
+            if images and label != taken:
+                found.append((images, label, taken))
     return sorted(found, key=lambda confusion: (-confusion[0], *confusion[1:]))
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """`values` as block characters between their own minimum and maximum, at most `MOST_COLUMNS`; the last is shown."""
+    """`values` as block characters between their lowest and highest.
+
+    At most `MOST_COLUMNS` of them are shown, the last one among them.
+    """
     stride = math.ceil(len(values) / MOST_COLUMNS) or 1
-    halves = [
-        value / 2 for value in values[::-1][::stride][::-1]
-    ]  # the difference of two floats may be too large
+    shown = values[::-1][::stride][::-1]
+    halves = [value / 2 for value in shown]  # the difference of two floats may be too large
     low, high = min(halves, default=0.0), max(halves, default=0.0)
     if low == high:
         return BLOCKS[3] * len(halves)
@@ -167,98 +187,89 @@ def sparkline(values: Sequence[float]) -> str:
 
 def _score(training: Training, name: str, value: float | None) -> Score:
     counts = name == training.protocol
-    notes = [NOTES[name]] if name in NOTES else []
+    known = PROTOCOLS.get(name)
+    title, remark = (known.words, known.remark) if known else (name, "")
     images = _where(training, name)
-    first = [*_verdict(training, value), *notes] if counts else [*images, *notes]
-    lines = [first, images] if counts and images else [first]
+    if counts:
+        lines = [_joined(_compared(training, value), remark), images]
+    else:
+        lines = [_joined(images, remark)]
     shown = words.percent(value, threshold=threshold(training))
-    return Score(
-        printable(NAMES.get(name, name), 30),
-        shown,
-        counts,
-        tuple(" · ".join(line) for line in lines if line),
-    )
+    return Score(printable(title, 30), shown, counts, tuple(filter(None, lines)))
 
 
-def _verdict(training: Training, value: float | None) -> list[str]:
+def _joined(*parts: str) -> str:
+    return " · ".join(filter(None, parts))
+
+
+def _compared(training: Training, value: float | None) -> str:
+    """The score that counts beside its threshold."""
     if training.practice:
-        return [f"would count on {printable(training.graded_on, 40)}"]
+        return f"would count on {printable(training.graded_on, 40)}"
     if value is None:
-        return ["counts, and was not reached"]
+        return "counts, and was not reached"
     relation = "at least" if value >= training.threshold else "less than"
-    return [f"counts: {relation} {words.percent(training.threshold)}"]
+    return f"counts: {relation} {words.percent(training.threshold)}"
 
 
-def _where(training: Training, name: str) -> list[str]:
+def _where(training: Training, name: str) -> str:
     """The images counted, where one epoch of one run says it all."""
-    if name not in {"best", "last"} or len(training.runs) != 1 or not training.runs[0].epochs:
-        return []
-    run = training.runs[0]
-    row = run.epochs[best_epoch(run) - 1] if name == "best" else run.epochs[-1]
-    return [f"epoch {row.epoch}, {row.correct:,} of {row.total:,}"]
+    if len(training.runs) != 1:
+        return ""
+    epochs = _counted(name, training.runs[0])
+    if len(epochs) != 1:
+        return ""
+    row = training.runs[0].epochs[epochs.pop() - 1]
+    return f"epoch {row.epoch}, {row.correct:,} of {row.total:,}"
 
 
 def _first_run(training: Training) -> RunRow | None:
     return next((run for run in training.runs if run.epochs), None)
 
 
-def _train_accuracy(training: Training) -> Figure | None:
+def _train_accuracy(training: Training) -> Fact | None:
     run = _first_run(training)
-    values = (
-        [row.train_accuracy for row in run.epochs if row.train_accuracy is not None] if run else []
-    )
+    rows = run.epochs if run else ()
+    values = [row.train_accuracy for row in rows if row.train_accuracy is not None]
     if not values:
         return None
-    ends = (
-        f"{words.percent(values[0])} → {words.percent(values[-1])}"
-        if len(values) > 1
-        else words.percent(values[0])
-    )
-    return Figure(
-        "train accuracy", f"{ends}, as augmented", sparkline([_halvings(value) for value in values])
-    )
+    ends = [words.percent(values[0]), words.percent(values[-1])][: len(values)]
+    # How often the mistakes were halved: from 98 to 99 % is as far as from 99 to 99.5 %.
+    halvings = [-math.log2(max(1 - value, 1e-4)) for value in values]
+    return Fact("train accuracy", f"{' → '.join(ends)}, as augmented", sparkline(halvings))
 
 
-def _halvings(accuracy: float) -> float:
-    """How often the mistakes were halved: from 98 to 99 % is as far as from 99 to 99.5 %."""
-    return -math.log2(max(1 - accuracy, 1e-4))
-
-
-def _curves(training: Training) -> list[Figure]:
-    """Learning rate and momentum over the first run's epochs; a momentum that never moves shares the line."""
+def _curves(training: Training) -> list[Fact]:
+    """Learning rate and momentum of the first run; a momentum that never moves shares the line."""
     run = _first_run(training)
     if run is None or run.learning_rate is None:
         return []
     rate = _curve("learning rate", run.learning_rate, [row.learning_rate for row in run.epochs])
     if run.momentum is None:
         return [rate]
-    momentum = _curve(
-        "momentum", run.momentum, [row.momentum for row in run.epochs if row.momentum is not None]
-    )
+    momenta = [row.momentum for row in run.epochs if row.momentum is not None]
+    momentum = _curve("momentum", run.momentum, momenta)
     if momentum.shape:
         return [rate, momentum]
-    return [Figure(rate.name, f"{rate.text} · momentum {_number(run.momentum.last)}", rate.shape)]
+    return [Fact(rate.name, f"{rate.text} · momentum {_number(run.momentum.last)}", rate.shape)]
 
 
-def _curve(name: str, curve: Curve, after_epochs: Sequence[float]) -> Figure:
-    """Where it began, its highest and lowest point where they are no end, where it ended."""
+def _curve(name: str, curve: Curve, after_epochs: Sequence[float]) -> Fact:
+    """Where it began and ended, and its highest and lowest point between them."""
     ends = (curve.first, curve.last)
     peak = [f"peak {_number(curve.highest)}"] if curve.highest > max(ends) else []
     low = [f"low {_number(curve.lowest)}"] if curve.lowest < min(ends) else []
     if not (peak or low) and curve.first == curve.last:
-        return Figure(name, f"{_number(curve.first)} throughout")
-    return Figure(
-        name,
-        " → ".join([_number(curve.first), *peak, *low, _number(curve.last)]),
-        sparkline(after_epochs),
-    )
+        return Fact(name, f"{_number(curve.first)} throughout")
+    stations = [_number(curve.first), *peak, *low, _number(curve.last)]
+    return Fact(name, " → ".join(stations), sparkline(after_epochs))
 
 
 def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _speed(training: Training) -> Figure | None:
+def _speed(training: Training) -> Fact | None:
     runs = [run for run in training.runs if run.epochs]
     facts = [] if training.practice or not runs else [_time_to_99(runs)]
     if runs:
@@ -266,45 +277,31 @@ def _speed(training: Training) -> Figure | None:
     if training.peak_memory_bytes is not None:
         facts.append(f"peak memory {words.memory(training.peak_memory_bytes)}")
     shown = " · ".join(filter(None, facts))
-    return Figure("speed", shown) if shown else None
+    return Fact("speed", shown) if shown else None
 
 
 def _time_to_99(runs: Sequence[RunRow]) -> str:
     """Empty where the report does not say: it is older than the field."""
     times = sorted(run.seconds_to_99 for run in runs if run.seconds_to_99 is not None)
     if not times:
-        return (
-            ""
-            if any(_reaches_99(row) for run in runs for row in run.epochs)
-            else "99 % not reached"
-        )
+        return "" if any(map(_reaches_99, runs)) else "99 % not reached"
     span = " to ".join(dict.fromkeys(words.duration(seconds) for seconds in (times[0], times[-1])))
-    return f"99 % after {span}" + (
-        f" in {len(times)} of {len(runs)} runs" if len(times) < len(runs) else ""
-    )
+    some = f" in {len(times)} of {len(runs)} runs" if len(times) < len(runs) else ""
+    return f"99 % after {span}{some}"
 
 
-def _reaches_99(row: EpochRow) -> bool:
-    return 100 * row.correct >= 99 * row.total > 0
+def _reaches_99(run: RunRow) -> bool:
+    return any(100 * row.correct >= 99 * row.total > 0 for row in run.epochs)
 
 
-def _mistakes(training: Training) -> Figure | None:
+def _mistakes(training: Training) -> Fact | None:
     if not training.confusion and not training.wrong:
         return None
-    found = confusions(training)[:MOST_CONFUSIONS]
-    return Figure(
-        "mistakes",
-        " · ".join([f"{len(training.wrong):,} images", *_confused(found[:1]), *_brief(found[1:])]),
-    )
-
-
-def _confused(found: Sequence[tuple[int, int, int]]) -> list[str]:
-    return [f"{label} taken for {taken}: {_times(images)}" for images, label, taken in found]
-
-
-def _brief(found: Sequence[tuple[int, int, int]]) -> list[str]:
-    return [f"{label} for {taken}: {images:,}" for images, label, taken in found]
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number:,} times"
+    parts = [f"{len(training.wrong):,} images"]
+    for place, (images, label, taken) in enumerate(confusions(training)[:MOST_CONFUSIONS]):
+        if place > 0:
+            parts.append(f"{label} for {taken}: {images:,}")
+        else:
+            times = "once" if images == 1 else f"{images:,} times"
+            parts.append(f"{label} taken for {taken}: {times}")
+    return Fact("mistakes", " · ".join(parts))

@@ -1,7 +1,8 @@
-"""The scorecard as a page of its own. In: Reports. Out: one HTML text without scripts and without anything to load.
+"""The scorecard as a page of its own. In: Reports. Out: one HTML text that loads nothing.
 
-Every text passes `printable` and jinja2's escaping on its way into `page.html`, whoever wrote it: `_finalized` sees
-each expression of the template. The page forbids everything but its own style sheet, by that sheet's hash.
+Every text passes `printable` and jinja2's escaping on its way into `page.html`, whoever wrote it:
+`_finalized` sees each expression of the template. The page forbids everything but its own style
+sheet, by that sheet's hash.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import jinja2
 from markupsafe import Markup
 
 from grader.printable import printable
-from grader.render import figures, layer_table, notices, words
+from grader.render import figures, layer_table, notices, picture, words
 from grader.render.marks import MARKS
-from grader.render.picture import picture
 from grader.report import Report
 
 LONGEST_TEXT = 4000
@@ -31,8 +31,11 @@ QUESTIONS = {
 """What the template may ask about a report."""
 
 
-def html(reports: Sequence[Report]) -> str:
+def render(reports: Sequence[Report]) -> str:
     """One page for all `reports`; several begin with a table."""
+    title = f"{reports[0].submission}: report"
+    if len(reports) > 1:
+        title = f"{len(reports)} submissions"
     style = _ours("page.css")
     digest = hashlib.sha256(style.encode()).digest()
     environment = jinja2.Environment(
@@ -45,9 +48,7 @@ def html(reports: Sequence[Report]) -> str:
     return environment.from_string(_ours("page.html")).render(
         reports=reports,
         marks=MARKS,
-        title=f"{reports[0].submission}: report"
-        if len(reports) == 1
-        else f"{len(reports)} submissions",
+        title=title,
         style=Markup(style),  # noqa: S704 - our own file; the hash is about its very characters
         style_hash=f"sha256-{base64.b64encode(digest).decode()}",
         **QUESTIONS,
@@ -59,7 +60,7 @@ def _ours(name: str) -> str:
 
 
 def _finalized(value: object) -> object:
-    """What an expression of the template may print: strings made harmless; markup is the template's own."""
+    """What the template may print: strings made harmless, and the markup of its own."""
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(str(value), LONGEST_TEXT, lines=True)
     return value

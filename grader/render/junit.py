@@ -1,7 +1,7 @@
-"""The checks as JUnit XML, which most CI systems show. In: Reports. Out: one test suite per submission.
+"""The checks as JUnit XML, which most CI systems show. In: Reports. Out: a suite per submission.
 
-A check that is not required never fails the suite: it is skipped, with its reason. So does a borderline one fail only
-where it cost points.
+A check that is not required never fails the suite: it is skipped, with its reason. One that is too
+close to call fails it where it cost points, one that could not tell always: both cost the verdict.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from xml.etree import ElementTree as ET
 
 from grader.printable import printable
 from grader.render import notices, words
+from grader.render.marks import MARKS
 from grader.report import CheckResult, Report, Verdict
 
 LONGEST_TEXT = 4000
 
 
 class Outcome(NamedTuple):
-    """What a test case ends with besides having passed: the element's name, its message and its text."""
+    """How a test case ended that did not pass: the element's name, its message, its text."""
 
     element: str
     message: str
     text: str = ""
 
 
-def junit(reports: Sequence[Report]) -> str:
+def render(reports: Sequence[Report]) -> str:
     """The XML, with its declaration."""
     root = ET.Element("testsuites", name="grader")
     for report in reports:
@@ -56,26 +57,28 @@ def _suite(report: Report) -> ET.Element:
 
 
 def _properties(report: Report) -> dict[str, str]:
-    return {
+    found = {
         "verdict": str(report.verdict),
         "points": words.points(report.points),
         "max_points": words.points(report.max_points),
         "title": report.assignment_title,
-        **{
-            f"notice {number}": title
-            for number, (title, _) in enumerate(notices.banners(report), 1)
-        },
-        **{f"flag {number}": flag for number, flag in enumerate(report.flags, 1)},
     }
+    for number, (title, _) in enumerate(notices.banners(report), 1):
+        found[f"notice {number}"] = title
+    for number, flag in enumerate(report.flags, 1):
+        found[f"flag {number}"] = flag
+    return found
 
 
 def _case(
     suite: ET.Element, report: Report, name: str, outcome: Outcome | None, line: int | None
 ) -> None:
-    classname = _text(f"{report.assignment}.{report.submission}")
-    case = ET.SubElement(
-        suite, "testcase", classname=classname, name=_text(name), file=_text(report.path)
-    )
+    facts = {
+        "classname": f"{report.assignment}.{report.submission}",
+        "name": name,
+        "file": report.path,
+    }
+    case = ET.SubElement(suite, "testcase", {key: _text(fact) for key, fact in facts.items()})
     if line is not None:
         case.set("line", str(line))
     if outcome is not None:
@@ -84,23 +87,28 @@ def _case(
 
 
 def _outcome(report: Report, check: CheckResult) -> Outcome | None:
-    measured = ", ".join(filter(None, [check.measured, check.limit and f"limit {check.limit}"]))
-    message = f"{check.title.rstrip('.')}: {measured}" if measured else check.title
+    message = _message(check)
     text = "\n".join([*filter(None, [check.detail]), *_hints(report, check)])
     if check.verdict is Verdict.BROKEN:
         return Outcome("error", message, text)
     if check.verdict is Verdict.SKIPPED:
         return Outcome("skipped", check.detail or message)
-    if check.verdict is Verdict.PASSED or _forgiven(check):
+    # Too close to call, and the student got the benefit of the doubt.
+    forgiven = check.verdict is Verdict.BORDERLINE and check.points >= check.max_points
+    if check.verdict is Verdict.PASSED or forgiven:
         return None
+    if check.verdict is not Verdict.FAILED:
+        message = f"{MARKS[check.verdict].words}: {message}"
     if not check.required:
         return Outcome("skipped", f"advisory, not required: {message}", text)
     return Outcome("failure", message, text)
 
 
-def _forgiven(check: CheckResult) -> bool:
-    """Too close to call, and the student got the benefit of the doubt."""
-    return check.verdict is Verdict.BORDERLINE and check.points >= check.max_points
+def _message(check: CheckResult) -> str:
+    """The check in one line: what it asks, what was measured, and the limit."""
+    facts = [check.measured, f"limit {check.limit}" if check.limit else ""]
+    measured = ", ".join(filter(None, facts))
+    return f"{check.title.rstrip('.')}: {measured}" if measured else check.title
 
 
 def _hints(report: Report, check: CheckResult) -> list[str]:
@@ -120,4 +128,5 @@ def _count(element: ET.Element, within: ET.Element) -> None:
     cases = list(within.iter("testcase"))
     element.set("tests", str(len(cases)))
     for name, plural in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
-        element.set(plural, str(sum(case.find(name) is not None for case in cases)))
+        found = [case for case in cases if case.find(name) is not None]
+        element.set(plural, str(len(found)))

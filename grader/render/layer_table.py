@@ -1,8 +1,6 @@
-"""The layers as a table. In: a Report's layer rows. Out: size, reach and cost of each, in execution order."""
+"""The layers as a table. In: a Report. Out: size, reach and cost of each, in execution order."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -17,8 +15,8 @@ from grader.report import LayerRow, Report
 HEAD = ("layer", "kind", "output", "params", "share", "field", "jump", "mult-adds", "line")
 
 
-def layer_table(report: Report) -> RenderableType:
-    """Module, kind, output shape, parameters with their share, receptive field and jump, multiply-adds, line."""
+def draw(report: Report) -> RenderableType:
+    """A line for each layer (see `HEAD`), then the network as a whole."""
     table = Table(
         box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False, header_style="dim"
     )
@@ -28,19 +26,21 @@ def layer_table(report: Report) -> RenderableType:
     for name in numbers:
         table.add_column(name.replace("-", "-\n"), justify="right", no_wrap=True)
     for row in report.layers:
-        table.add_row(*_cells(row))
-    return Group(section("Layers"), table, _total(report))
+        table.add_row(*_styled_cells(row))
+    total = Text(totals(report), style="bold")
+    if proof := measurement(report):
+        total.append(f"\n{proof}", style="not bold dim")
+    return Group(section("Layers"), table, total)
 
 
-def _cells(row: LayerRow) -> tuple[Text, ...]:
+def _styled_cells(row: LayerRow) -> list[Text]:
     learns = "" if row.parameters > 0 else "dim"
-    styles = (learns, learns, "", "", "bold" if row.share >= 0.25 else "", "", "", "", "dim")
-    return tuple(
-        Text(cell, style=style) for cell, style in zip(layer_cells(row), styles, strict=True)
-    )
+    share = "bold" if row.share >= 0.25 else ""
+    styles = (learns, learns, "", "", share, "", "", "", "dim")
+    return [Text(*cell) for cell in zip(cells(row), styles, strict=True)]
 
 
-def layer_cells(row: LayerRow) -> tuple[str, ...]:
+def cells(row: LayerRow) -> tuple[str, ...]:
     """One layer in a table of layers: see `HEAD`."""
     return (
         printable(row.module, 80),
@@ -60,16 +60,10 @@ def totals(report: Report) -> str:
     parameters = _known(report, "total_parameters", sum(row.parameters for row in report.layers))
     multiply_adds = _known(report, "multiply_adds", sum(row.multiply_adds for row in report.layers))
     parts = [f"{parameters:,} parameters", f"{words.large(multiply_adds)} multiply-adds"]
-    if reach := words.pair(_last_reach(report.layers)):
-        parts.append(f"receptive field {reach} px")
+    fields = [row.receptive_field for row in report.layers if row.receptive_field]
+    if fields:
+        parts.append(f"receptive field {words.pair(fields[-1])} px")
     return " · ".join(parts)
-
-
-def _total(report: Report) -> Text:
-    proof = measurement(report)
-    return Text(totals(report), style="bold").append(
-        f"\n{proof}" if proof else "", style="not bold dim"
-    )
 
 
 def measurement(report: Report) -> str:
@@ -83,7 +77,3 @@ def _known(report: Report, key: str, otherwise: int) -> int:
     """The analysis counts shared parameters once; rows alone are the next best."""
     value = (report.analysis or {}).get(key)
     return value if isinstance(value, int) else otherwise
-
-
-def _last_reach(layers: Sequence[LayerRow]) -> tuple[int, int] | None:
-    return next((row.receptive_field for row in reversed(layers) if row.receptive_field), None)

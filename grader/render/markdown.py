@@ -1,7 +1,7 @@
 """The scorecard for a pull request or a job summary. In: Reports. Out: GitHub-flavoured Markdown.
 
-What a submission wrote cannot become markup: `prose` escapes Markdown and HTML, and breaks what GitHub would turn into
-a link, a mention, an emoji or a formula after Markdown has been read.
+What a submission wrote cannot become markup: `prose` escapes Markdown and HTML, and breaks what
+GitHub would turn into a link, a mention, an emoji or a formula after Markdown has been read.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from grader.printable import printable
-from grader.render import figures, notices, words
-from grader.render.layer_table import HEAD, layer_cells, measurement, totals
+from grader.render import figures, layer_table, notices, words
 from grader.render.marks import MARKS
 from grader.report import CheckResult, Hint, LayerRow, Report, Training, Verdict
 
 MOST_ROWS = 200
-"""Layers, hints and the like beyond that many are counted, not listed: a job summary may hold 1 MiB."""
+"""Layers and hints beyond that many are counted, not listed: a job summary may hold 1 MiB."""
 
 SPECIAL = re.compile(r"[\\`*_\[\]<>&|~#@]")
 BLOCK = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
@@ -26,7 +25,7 @@ DOLLAR = "<span>$</span>"
 ZERO_WIDTH_SPACE = "\u200b"
 
 
-def markdown(reports: Sequence[Report]) -> str:
+def render(reports: Sequence[Report]) -> str:
     """One scorecard after the other; a class begins with a table of all."""
     parts = [_class_table(reports)] if len(reports) > 1 else []
     return "\n\n---\n\n".join([*parts, *map(scorecard, reports)]) + "\n"
@@ -59,15 +58,15 @@ def code(text: str, limit: int = 300) -> str:
 
 
 def _header(report: Report) -> list[str]:
-    symbol, _, verdict = notices.headline(report).partition(" ")
+    mark = MARKS[report.verdict]
+    verdict = f"{mark.words}{notices.so_far(report)}"
     parts = [
-        f"## {symbol} {prose(report.submission, 80)}: {verdict}, {notices.total(report)}",
+        f"## {mark.symbol} {prose(report.submission, 80)}: {verdict}, {notices.total(report)}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
-    return [
-        *parts,
-        *(f"> **{prose(title)}**<br>{prose(text)}" for title, text in notices.banners(report)),
-    ]
+    for title, text in notices.banners(report):
+        parts.append(f"> **{prose(title)}**<br>{prose(text)}")
+    return parts
 
 
 def _problem(report: Report) -> list[str]:
@@ -75,12 +74,8 @@ def _problem(report: Report) -> list[str]:
         return []
     title, advice = notices.problem(report.problem)
     place = words.place(report, report.problem.line)
-    where = [f"at {code(place)}"] if place else []
-    return [
-        f"**{title}**",
-        "> " + "<br>".join([prose(report.problem.message, 4000), *where]),
-        advice,
-    ]
+    where = f"<br>at {code(place)}" if place else ""
+    return [f"**{title}**", f"> {prose(report.problem.message, 4000)}{where}", advice]
 
 
 def _checks(report: Report) -> list[str]:
@@ -92,11 +87,9 @@ def _checks(report: Report) -> list[str]:
 
 def _check_cells(check: CheckResult) -> list[str]:
     advisory = "" if check.required else " · *advisory*"
-    points = (
-        f"{words.points(check.points)} / {words.points(check.max_points)}"
-        if check.max_points
-        else "–"
-    )
+    points = "–"
+    if check.max_points:
+        points = f"{words.points(check.points)} / {words.points(check.max_points)}"
     title = prose(check.title.rstrip("."), 120) + advisory
     return [
         MARKS[check.verdict].symbol,
@@ -109,35 +102,38 @@ def _check_cells(check: CheckResult) -> list[str]:
 
 def _to_do(report: Report) -> list[str]:
     """The reasons and hints of every check that did not pass."""
-    found = [
-        _reasons(report, check) for check in report.checks if check.verdict is not Verdict.PASSED
-    ]
-    return ["### What to do", "\n".join(filter(None, found))] if any(found) else []
+    opened = [check for check in report.checks if check.verdict is not Verdict.PASSED]
+    found = [_reasons(report, check) for check in opened if check.detail or check.hints]
+    return ["### What to do", "\n".join(found)] if found else []
 
 
 def _reasons(report: Report, check: CheckResult) -> str:
-    if not (check.detail or check.hints):
-        return ""
     symbol = MARKS[check.verdict].symbol
     detail = f"<br>{prose(check.detail, 1200)}" if check.detail else ""
-    hints = _capped(f"  - {_hint(report, hint)}" for hint in check.hints)
-    return "\n".join([f"- {symbol} **{prose(check.title.rstrip('.'), 120)}**{detail}", *hints])
+    lines = [f"- {symbol} **{prose(check.title.rstrip('.'), 120)}**{detail}"]
+    if check.hints:
+        lines.append(_listed((_hint(report, hint) for hint in check.hints), "  "))
+    return "\n".join(lines)
 
 
 def _hint(report: Report, hint: Hint) -> str:
-    place = words.place(report, hint.line)
-    return (f"{code(place)} " if place else "") + prose(hint.text)
+    text = prose(hint.text)
+    if hint.line is None:
+        return text
+    return f"{code(words.place(report, hint.line))} {text}"
 
 
 def _training(training: Training) -> list[str]:
-    doubts = [doubt for run in training.runs for doubt in figures.doubts(run)]
+    doubts = figures.doubts(training)
     parts = ["### Training", prose(figures.source(training)), _scores(training)]
     if len(training.runs) > 1:
         rows = [figures.seed_cells(run, figures.threshold(training)) for run in training.runs]
         parts.append(_table(figures.SEED_HEAD, "r" * len(figures.SEED_HEAD), rows))
     if training.feedback:
         parts.append(prose(training.feedback))
-    return [*parts, "\n".join(f"- {prose(doubt)}" for doubt in doubts)] if doubts else parts
+    if doubts:
+        parts.append(_listed(map(prose, doubts)))
+    return parts
 
 
 def _scores(training: Training) -> str:
@@ -148,56 +144,47 @@ def _scores(training: Training) -> str:
         rows.append([f"{mark}{prose(score.name)}{mark}", f"{mark}{score.value}{mark}", remarks])
     if (ends := figures.interval(training)) is not None:
         rows.append(["95 % interval", ends[0], f"to {ends[1]} for the mean over training runs"])
-    rows += [
-        [prose(figure.name), figure.shape, prose(figure.text)]
-        for figure in figures.figures(training)
-    ]
+    for fact in figures.facts(training):
+        rows.append([prose(fact.name), fact.shape, prose(fact.text)])
     return _table(["accuracy", "", ""], "lrl", rows)
 
 
 def _layers(report: Report) -> list[str]:
     if not report.layers:
         return []
-    table = _table(HEAD, "llrrrrrrr", [_layer_cells(row) for row in report.layers[:MOST_ROWS]])
-    left_out = (
-        [f"… and {len(report.layers) - MOST_ROWS:,} more layers"]
-        if len(report.layers) > MOST_ROWS
-        else []
-    )
-    proof = [prose(measurement(report))] if measurement(report) else []
-    summary = f"<details><summary>Layers: {html.escape(totals(report))}</summary>"
-    return [summary, table, *left_out, *proof, "</details>"]
+    shown = [_layer_cells(row) for row in report.layers[:MOST_ROWS]]
+    totals = html.escape(layer_table.totals(report))
+    parts = [
+        f"<details><summary>Layers: {totals}</summary>",
+        _table(layer_table.HEAD, "llrrrrrrr", shown),
+    ]
+    if len(report.layers) > MOST_ROWS:
+        parts.append(f"… and {len(report.layers) - MOST_ROWS:,} more layers")
+    if proof := layer_table.measurement(report):
+        parts.append(prose(proof))
+    return [*parts, "</details>"]
 
 
 def _layer_cells(row: LayerRow) -> list[str]:
-    module, *others = layer_cells(row)
+    module, *others = layer_table.cells(row)
     return [code(module), *map(prose, others)]
 
 
 def _remarks(report: Report) -> list[str]:
     parts = []
     if report.left_out:
-        parts += ["**Not executed** (definitions are loaded, a script is not run)"]
-        parts += ["\n".join(_capped(f"- {_hint(report, hint)}" for hint in report.left_out))]
+        parts.append("**Not executed** (definitions are loaded, a script is not run)")
+        parts.append(_listed(_hint(report, hint) for hint in report.left_out))
     if report.flags:
-        parts += [
-            "**For the instructor to look at**",
-            "\n".join(_capped(f"- {prose(flag)}" for flag in report.flags)),
-        ]
+        parts += ["**For the instructor to look at**", _listed(map(prose, report.flags))]
     if report.notes:
-        parts += [
-            "**To read the numbers**",
-            "\n".join(_capped(f"- {prose(note)}" for note in report.notes)),
-        ]
+        parts += ["**To read the numbers**", _listed(map(prose, report.notes))]
     return parts
 
 
 def _colophon(report: Report) -> str:
-    return (
-        "<sub>"
-        + "<br>".join(f"{name}: {prose(line)}" for name, line in notices.colophon(report))
-        + "</sub>"
-    )
+    lines = [f"{name}: {prose(line)}" for name, line in notices.colophon(report)]
+    return f"<sub>{'<br>'.join(lines)}</sub>"
 
 
 def _class_table(reports: Sequence[Report]) -> str:
@@ -210,10 +197,13 @@ def _summary_cells(report: Report) -> list[str]:
     return [notices.label(report), *names, notices.total(report), figures.score(report.training)]
 
 
-def _capped(lines: Iterable[str]) -> list[str]:
-    found = list(lines)
-    rest = len(found) - MOST_ROWS
-    return [*found[:MOST_ROWS], *([f"- … and {rest:,} more"] if rest > 0 else [])]
+def _listed(items: Iterable[str], indent: str = "") -> str:
+    """The items as a list, at most `MOST_ROWS` of them."""
+    found = list(items)
+    lines = [f"{indent}- {item}" for item in found[:MOST_ROWS]]
+    if len(found) > MOST_ROWS:
+        lines.append(f"{indent}- … and {len(found) - MOST_ROWS:,} more")
+    return "\n".join(lines)
 
 
 def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:

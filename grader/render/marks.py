@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from rich.console import Group, RenderableType
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -13,7 +14,7 @@ from grader.report import Verdict
 
 
 class Mark(NamedTuple):
-    """A verdict for the eye: `symbol` of one cell, `words` for a headline, `style` in rich's language."""
+    """A verdict for the eye: a `symbol` of one cell, `words` for a headline, a `style` of rich."""
 
     symbol: str
     words: str
@@ -35,8 +36,16 @@ def section(title: str) -> Rule:
     return Rule(Text(title, style="bold"), align="left", style="bright_black")
 
 
+def spaced(parts: Iterable[RenderableType]) -> Group:
+    """The parts with an empty line between them."""
+    lines: list[RenderableType] = []
+    for part in parts:
+        lines += [part, Text()]
+    return Group(*lines[:-1])
+
+
 def bullets(symbol: str, lines: Iterable[Text], style: str = "") -> Table:
-    """Each line behind `symbol`, its continuation indented under its text."""
+    """Each line after `symbol`, its continuation indented under its text."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(style=style)
     grid.add_column(style=style, overflow="fold")

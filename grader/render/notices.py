@@ -1,6 +1,11 @@
-"""What every output says above and below the results. In: a Report. Out: pairs of a title and a text, `printable`."""
+"""What every output says above and below the results. In: a Report. Out: titles with their texts.
+
+All of it is `printable`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from grader.printable import printable
 from grader.render import words
@@ -15,8 +20,13 @@ OTHER = (
     "This run learned from {dataset} in place of {title}. Accuracy is neither passed nor failed. "
     "Grade again without --dataset."
 )
-OURS = "This is the grader's own fault: it costs no points. Please show this report to your instructor."
+OURS = (
+    "This is the grader's own fault: it costs no points. Please show this report to your "
+    "instructor."
+)
 THEIRS = "Nothing was trained. Change the file and grade it again."
+
+PARTIAL = "INTERRUPTED: a partial report"
 
 Notice = tuple[str, str]
 
@@ -27,12 +37,7 @@ def banners(report: Report) -> list[Notice]:
     if report.training is not None and report.training.practice:
         found.append(_practice(report.training))
     if report.interrupted:
-        found.append(
-            (
-                "INTERRUPTED: a partial report",
-                "Training was ended with Ctrl-C; no accuracy is final.",
-            )
-        )
+        found.append((PARTIAL, "Training was ended with Ctrl-C; no accuracy is final."))
     if report.quick_look:
         found.append(("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
     return found
@@ -46,16 +51,18 @@ def _practice(training: Training) -> Notice:
 
 
 def headline(report: Report) -> str:
-    """Symbol and verdict in words: "✗ failed", "✓ passed so far" where a required check is still to come."""
-    return f"{MARKS[report.verdict].symbol} {MARKS[report.verdict].words}{_so_far(report)}"
+    """Symbol and verdict in words: "✗ failed", "✓ passed so far"."""
+    mark = MARKS[report.verdict]
+    return f"{mark.symbol} {mark.words}{so_far(report)}"
 
 
 def label(report: Report) -> str:
     """Symbol and the verdict's own name, for a table: "≈ borderline", "✓ passed so far"."""
-    return f"{MARKS[report.verdict].symbol} {report.verdict}{_so_far(report)}"
+    return f"{MARKS[report.verdict].symbol} {report.verdict}{so_far(report)}"
 
 
-def _so_far(report: Report) -> str:
+def so_far(report: Report) -> str:
+    """What is added to a verdict as long as a required check is still to come."""
     to_come = any(check.required and check.verdict is Verdict.SKIPPED for check in report.checks)
     return " so far" if report.verdict is Verdict.PASSED and to_come else ""
 
@@ -88,11 +95,17 @@ def colophon(report: Report) -> list[Notice]:
     versions = [
         f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python")
     ]
-    found = {"time": stages, "machine": machine, "versions": versions, "started": [report.started]}
-    lines = {
-        name: " · ".join(printable(fact, 100) for fact in facts) for name, facts in found.items()
+    found = {
+        "time": _joined(stages),
+        "machine": _joined(machine),
+        "versions": _joined(versions),
+        "started": _joined([report.started]),
     }
-    return [(name, line) for name, line in lines.items() if line]
+    return [(name, line) for name, line in found.items() if line]
+
+
+def _joined(facts: Iterable[str]) -> str:
+    return " · ".join(printable(fact, 100) for fact in facts)
 
 
 def _isolation(where: Environment) -> str:

@@ -1,6 +1,7 @@
-"""The accuracy chart as coordinates for an SVG. In: a Report's Training. Out: bars, ticks, and where the threshold is.
+"""The accuracy chart as coordinates for an SVG. In: a Training. Out: bars, ticks, the threshold.
 
-The scale is the one of `grader.render.chart`: equally spaced rungs, each about half the mistakes of the one below.
+The scale is the one of `grader.render.chart`: equally spaced rungs, each about half the mistakes of
+the one below.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from grader.render import figures, words
-from grader.render.chart import Bar, bars, rungs
+from grader.render import chart, figures, words
+from grader.render.chart import Bar
 from grader.report import Training
 
 TOP, BOTTOM, LEFT, RIGHT = 10, 210, 60, 620
@@ -26,7 +27,10 @@ class Tick(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One epoch: from the height that all runs reached down to the axis; `text` is for a pointer or a screen reader."""
+    """One epoch: a bar from the height that all runs reached down to the axis.
+
+    `text` is for a pointer or a screen reader.
+    """
 
     x: float
     y: float
@@ -48,14 +52,14 @@ class Picture(NamedTuple):
     bottom: float = BOTTOM
 
 
-def picture(training: Training) -> Picture | None:
+def draw(training: Training) -> Picture | None:
     """The chart; None where no epoch was finished."""
     runs = [figures.accuracies(run) for run in training.runs if run.epochs]
     if not runs:
         return None
-    shown = bars(runs, figures.counted(training))
+    shown = chart.bars(runs, figures.counted(training))
     wanted = figures.threshold(training)
-    levels = rungs(min(bar.low for bar in shown), max(bar.high for bar in shown), wanted)
+    levels = chart.rungs(min(bar.low for bar in shown), max(bar.high for bar in shown), wanted)
     ticks = [Tick(_height(level, levels), words.percent(level)) for level in levels]
     required = None if wanted is None else _height(wanted, levels)
     return Picture(ticks, _columns(shown, levels), required)
@@ -71,11 +75,10 @@ def _columns(shown: Sequence[Bar], levels: Sequence[float]) -> list[Column]:
         named = place in (0, len(shown) - 1) or (
             bar.epoch % 5 == 0 and bar.epoch < shown[-1].epoch - 1
         )
+        label = str(bar.epoch) if named else ""
         text = f"epoch {bar.epoch}: {_span(bar)}"
         x, height = round(middle - width / 2, 1), round(BOTTOM - y, 1)
-        found.append(
-            Column(x, y, round(width, 1), height, str(bar.epoch) if named else "", text, bar.counts)
-        )
+        found.append(Column(x, y, round(width, 1), height, label, text, bar.counts))
     return found
 
 

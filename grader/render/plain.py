@@ -1,4 +1,4 @@
-"""A scorecard for terminals and logs that know no Unicode. In: any renderable. Out: the same in ASCII."""
+"""A scorecard where only ASCII can be printed. In: any renderable. Out: the same, in ASCII."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""What happens while a submission is graded, live on stderr. In: the pipeline's announcements. Out: a few calm lines.
+"""What happens while a submission is graded, live on stderr. In: announcements. Out: calm lines.
 
-On a terminal one block is redrawn in place and vanishes at the end, because the scorecard shows it all; elsewhere each
-epoch is one plain line. Nothing runs in a thread: the display moves when it is told something.
+On a terminal one block is redrawn in place and vanishes at the end, because the scorecard shows it
+all; elsewhere each epoch is one plain line. Nothing runs in a thread: the display moves when it is
+told something.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ EPOCHS_SHOWN = 6
 
 
 class TrainingProgress:
-    """Shows stages, then training: `with TrainingProgress("alice") as progress: progress.stage("Reading the network")`.
+    """Shows stages, then training.
 
-    `console` writes to stderr unless given; `quiet` shows nothing; `clock` returns seconds. Several seeds may train at
-    once.
+    `with TrainingProgress("alice") as progress: progress.stage("Reading the network")`.
+
+    `console` writes to stderr unless given; `quiet` shows nothing; `clock` returns seconds. Several
+    seeds may train at once.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class TrainingProgress:
         self._draw()
 
     def check(self, result: CheckResult) -> None:
-        """A check is done: one line, which stays. Static checks are seen long before training ends."""
+        """A check is done: one line, which stays. Most are seen long before training ends."""
         if self._quiet:
             return
         mark = MARKS[result.verdict]
@@ -108,7 +111,7 @@ class TrainingProgress:
     def step(
         self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float
     ) -> None:
-        """`step` batches (from 1) of `epoch` (from 1) are done. Cheap: it draws a few times per second at most."""
+        """`step` batches (from 1) of `epoch` (from 1) are done. Draws a few times per second."""
         self._move(seed, epoch, step, loss, learning_rate)
         if self._clock() - self._drawn >= SECONDS_BETWEEN_FRAMES:
             self._draw()
@@ -169,7 +172,8 @@ class TrainingProgress:
         self._drawn = self._clock()
 
     def _frame(self) -> RenderableType:
-        name = Text.assemble((self._name, "bold"), "  " if self._name else "")
+        gap = "  " if self._name else ""
+        name = Text.assemble((self._name, "bold"), gap)
         if not self._seeds:
             return name.append(f"{self._stage} …")
         return Group(name.append(self._place()), self._bar(), self._table())
@@ -180,14 +184,11 @@ class TrainingProgress:
 
     def _bar(self) -> RenderableType:
         left = self.seconds_left()
-        grid = Table.grid(padding=(0, 2, 0, 0))
+        rest = "" if left is None else f"{words.duration(left)} left"
         bar = ProgressBar(total=self._all(), completed=self._steps_done(), width=28)
         facts = f"loss {_loss(self._loss)}  learning rate {self._learning_rate:.3g}"
-        grid.add_row(
-            bar,
-            Text(facts),
-            Text("" if left is None else f"{words.duration(left)} left", style="dim"),
-        )
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_row(bar, Text(facts), Text(rest, style="dim"))
         return grid
 
     def _table(self) -> RenderableType:

@@ -1,6 +1,7 @@
-"""A class as a table: one row a submission. In: Reports. Out: CSV for a spreadsheet, every cell of it inert.
+"""A class as a table: one row a submission. In: Reports. Out: CSV, every cell of it inert.
 
-A spreadsheet runs a cell that begins like a formula, also after it has split the text at a semicolon of its own accord.
+A spreadsheet runs a cell that begins like a formula, also after it has split the text at a
+semicolon of its own accord.
 """
 
 from __future__ import annotations
@@ -19,25 +20,42 @@ FORMULA = re.compile(r"(^|[;,|\t])(\s*)(?=[=+\-@＝＋－＠])")
 
 LONGEST_TEXT = 1000
 
+TRAINING_COLUMNS = (
+    "score",
+    "protocol",
+    "threshold",
+    "best_on_test_set",
+    "last",
+    "mean_last_3",
+    "interval_low",
+    "interval_high",
+    "dataset",
+    "seeds",
+    "seconds_to_99",
+)
 
-def spreadsheet(reports: Sequence[Report]) -> str:
+
+def render(reports: Sequence[Report]) -> str:
     """The table with its head; lines end as RFC 4180 wants."""
     rows = [_row(report) for report in reports]
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), quoting=csv.QUOTE_ALL)
-    writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    writer.writerow(rows[0])
+    for row in rows:
+        writer.writerow(map(cell, row.values()))
     return text.getvalue()
 
 
 def cell(value: object) -> str:
     """`value` on one line; an apostrophe in front of what a spreadsheet would run."""
-    text = printable("" if value is None else str(value), LONGEST_TEXT)
-    return FORMULA.sub(r"\1\2'", text)
+    text = "" if value is None else str(value)
+    return FORMULA.sub(r"\1\2'", printable(text, LONGEST_TEXT))
 
 
 def _row(report: Report) -> dict[str, object]:
     analysis = report.analysis or {}
+    required = [check for check in report.checks if check.required]
+    opened = [check.name for check in required if check.verdict is not Verdict.PASSED]
     return {
         "submission": report.submission,
         "assignment": report.assignment,
@@ -47,9 +65,7 @@ def _row(report: Report) -> dict[str, object]:
         "parameters": analysis.get("total_parameters"),
         **_training(report.training),
         "not_final": "; ".join(title for title, _ in notices.banners(report)),
-        "open_checks": " ".join(
-            check.name for check in report.checks if _is_open(check.required, check.verdict)
-        ),
+        "open_checks": " ".join(opened),
         "flags": " / ".join(report.flags),
         "problem": report.problem.message if report.problem else "",
         "path": report.path,
@@ -58,24 +74,23 @@ def _row(report: Report) -> dict[str, object]:
     }
 
 
-def _is_open(required: bool, verdict: Verdict) -> bool:
-    return required and verdict is not Verdict.PASSED
-
-
 def _training(training: Training | None) -> dict[str, object]:
     """Accuracies from 0 to 1; empty where nothing was trained."""
-    low, high = (training.interval if training else None) or (None, None)
-    return {
-        "score": training and training.score,
-        "protocol": training and training.protocol,
-        "threshold": training and training.threshold,
-        "best_on_test_set": training and training.best,
-        "last": training and training.last,
-        "mean_last_3": training and training.last_3,
-        "interval_low": low,
-        "interval_high": high,
-        "dataset": training and training.dataset,
-        "seeds": training and " ".join(str(run.seed) for run in training.runs),
-        "seconds_to_99": training
-        and " ".join(f"{run.seconds_to_99:.1f}" for run in training.runs if run.seconds_to_99),
-    }
+    if training is None:
+        return dict.fromkeys(TRAINING_COLUMNS)
+    times = [run.seconds_to_99 for run in training.runs if run.seconds_to_99]
+    low, high = training.interval or (None, None)
+    values = (
+        training.score,
+        training.protocol,
+        training.threshold,
+        training.best,
+        training.last,
+        training.last_3,
+        low,
+        high,
+        training.dataset,
+        " ".join(str(run.seed) for run in training.runs),
+        " ".join(f"{seconds:.1f}" for seconds in times),
+    )
+    return dict(zip(TRAINING_COLUMNS, values, strict=True))

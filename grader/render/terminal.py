@@ -1,6 +1,7 @@
-"""The scorecard that a student sees, and the table that a class makes. In: Reports. Out: rich renderables.
+"""The scorecard that a student sees, and the table of a class. In: Reports. Out: rich renderables.
 
-Everything a submission chose (names, kinds, messages) passes `escape.printable` and is never read as markup.
+Everything a submission chose (names, kinds, messages) passes `printable` and is never read
+as markup.
 """
 
 from __future__ import annotations
@@ -17,11 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import figures, notices, words
-from grader.render.accuracy import accuracy
-from grader.render.check_lines import check_lines, hint_lines
-from grader.render.layer_table import layer_table
-from grader.render.marks import MARKS, bullets, section
+from grader.render import accuracy, check_lines, figures, layer_table, notices, words
+from grader.render.marks import MARKS, bullets, section, spaced
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
 
@@ -41,13 +39,13 @@ def scorecard(report: Report) -> RenderableType:
     if report.problem is not None:
         parts.append(_problem(report, report.problem))
     if report.checks:
-        parts.append(check_lines(report))
+        parts.append(check_lines.draw(report))
     if report.layers:
-        parts.append(layer_table(report))
+        parts.append(layer_table.draw(report))
     if report.training is not None:
-        parts.append(accuracy(report.training))
+        parts.append(accuracy.draw(report.training))
     parts += _notes(report)
-    return Plain(Constrain(Group(*_spaced([*parts, _colophon(report)])), WIDEST))
+    return Plain(Constrain(spaced([*parts, _colophon(report)]), WIDEST))
 
 
 def summary(reports: Sequence[Report]) -> RenderableType:
@@ -57,10 +55,6 @@ def summary(reports: Sequence[Report]) -> RenderableType:
         group = [report for report in reports if report.assignment == assignment]
         parts += [section(printable(group[0].assignment_title, 60)), _class_table(group), Text()]
     return Plain(Constrain(Group(*parts, _tally(reports)), WIDEST))
-
-
-def _spaced(parts: Sequence[RenderableType]) -> list[RenderableType]:
-    return [line for part in parts for line in (part, Text())][:-1]
 
 
 def _header(report: Report) -> RenderableType:
@@ -104,7 +98,7 @@ def _notes(report: Report) -> list[RenderableType]:
     if report.left_out:
         body = Group(
             Text("Definitions are loaded, a script is not run:", style="dim"),
-            hint_lines(report, report.left_out),
+            check_lines.hint_lines(report, report.left_out),
         )
         notes.append(Group(section("Not executed"), Padding(body, (0, 0, 0, 1))))
     if report.flags:
@@ -138,13 +132,15 @@ def _class_table(group: Sequence[Report]) -> Table:
 
 def _summary_cells(report: Report) -> tuple[Text, ...]:
     parameters = (report.analysis or {}).get("total_parameters")
+    counted = f"{parameters:,}" if isinstance(parameters, int) else "–"
     practice = report.training is not None and report.training.practice
+    doubt = "yellow" if practice else ""
     return (
         Text(printable(report.submission, 40)),
         Text(notices.label(report), style=MARKS[report.verdict].style),
         Text(f"{words.points(report.points)} / {words.points(report.max_points)}"),
-        Text(f"{parameters:,}" if isinstance(parameters, int) else "–"),
-        Text(figures.score(report.training), style="yellow" if practice else ""),
+        Text(counted),
+        Text(figures.score(report.training), style=doubt),
         Text(_look_at(report), style="dim"),
     )
 
@@ -160,13 +156,10 @@ def _look_at(report: Report) -> str:
 
 
 def _tally(reports: Sequence[Report]) -> Text:
-    counted = Counter(
-        (report.verdict, notices.label(report).partition(" ")[2]) for report in reports
-    )
-    line = Text(f"{len(reports)} submissions: ", style="bold")
-    for (verdict, name), number in sorted(
-        counted.items(), key=lambda item: list(Verdict).index(item[0][0])
-    ):
-        line.append("" if line.plain.endswith(": ") else ", ")
-        line.append(f"{number} {name}", style=MARKS[verdict].style)
-    return line
+    """How many submissions came out how: "12 submissions: 9 passed, 2 failed, 1 unknown"."""
+    counted = Counter((report.verdict, notices.so_far(report)) for report in reports)
+    parts = []
+    for verdict, so_far in sorted(counted, key=lambda found: list(Verdict).index(found[0])):
+        text = f"{counted[verdict, so_far]} {verdict}{so_far}"
+        parts.append(Text(text, style=MARKS[verdict].style))
+    return Text(f"{len(reports)} submissions: ", style="bold").append(Text(", ").join(parts))

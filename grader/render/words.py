@@ -9,7 +9,7 @@ from grader.report import Report
 
 
 def percent(accuracy: float | None, *, threshold: float | None = None) -> str:
-    """An accuracy (0 to 1) as "99.42 %", with more digits where two would round it across `threshold`."""
+    """An accuracy (0 to 1) as "99.42 %"; with more digits where two would cross `threshold`."""
     if accuracy is None:
         return "–"
     for digits in range(2, 8):
@@ -32,11 +32,8 @@ def large(number: int) -> str:
     scaled = float(number)
     for unit in ("", " k", " M", " G"):
         if abs(scaled) < 999.5:
-            return (
-                f"{scaled:.0f}{unit}"
-                if unit == "" or abs(scaled) >= 99.95
-                else f"{scaled:.3g}{unit}"
-            )
+            whole = unit == "" or abs(scaled) >= 99.95
+            return f"{scaled:.0f}{unit}" if whole else f"{scaled:.3g}{unit}"
         scaled /= 1000
     return f"{scaled:,.3g} T"
 
@@ -46,11 +43,9 @@ def duration(seconds: float) -> str:
     if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return (
-        f"{minutes} min {rest:02d} s"
-        if minutes < 60
-        else f"{minutes // 60} h {minutes % 60:02d} min"
-    )
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def memory(size: int) -> str:

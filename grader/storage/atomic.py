@@ -11,10 +11,11 @@ from grader.errors import GraderError
 
 
 def write_whole(file: Path, content: bytes | str, *, mode: int = 0o666) -> None:
-    """Write `file` (text as UTF-8), and its folder where there is none; `mode` is cut by the user's umask.
+    """Write `file` (text as UTF-8), and its folder where there is none.
 
-    It is written under another name first, so that nobody ever reads half of it, and is on the disk before it gets its
-    own. Raises GraderError, and leaves an older file as it was, when that does not work.
+    `mode` is cut by the user's umask. The file is written under another name first, so that nobody
+    ever reads half of it, and is on the disk before it gets its own. Raises GraderError, and leaves
+    an older file as it was, when that does not work.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
@@ -23,9 +24,8 @@ def write_whole(file: Path, content: bytes | str, *, mode: int = 0o666) -> None:
         beside = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
         file.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with os.fdopen(
-                os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb"
-            ) as stream:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(descriptor, "wb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -40,5 +40,6 @@ def write_whole(file: Path, content: bytes | str, *, mode: int = 0o666) -> None:
 def cannot_write(file: Path, error: OSError) -> GraderError:
     """What to tell the user when `file` cannot be written."""
     return GraderError(
-        f"{file} cannot be written: {error.strerror or error}. Free some space, or name another folder with --output."
+        f"{file} cannot be written: {error.strerror or error}. "
+        "Free some space, or name another folder with --output."
     )

@@ -1,7 +1,7 @@
-"""Keep reports: `grades/<assignment>/<name>/report.json` and `model_analysis_results.json` beside it.
+"""Keep reports: `grades/<assignment>/<name>/report.json`, with the analysis beside it.
 
-In: Reports and a folder. Out: files, each whole or not at all; and the report of an earlier run that still stands. A
-report never takes the place of one on the same file that says more.
+In: Reports and a folder. Out: files, each whole or not at all; and the report of an earlier run
+that still stands. A report never takes the place of one on the same file that says more.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class Standing(IntEnum):
 
 
 def write(result: Report, output: Path, *, secret: bytes) -> Path:
-    """Write the files of a sealed report; returns the report's own. Raises GraderError when they cannot be written.
+    """Write the files of a sealed report; returns the report's own.
 
-    That is `REPORT`, or `UNFINISHED` where `REPORT` is on the same file and says more.
+    That is `REPORT`, or `UNFINISHED` where `REPORT` is on the same file and says more. Raises
+    GraderError when they cannot be written.
     """
     folder = output / result.assignment / result.submission
     text = result.model_dump_json(indent=2) + "\n"
@@ -50,24 +51,20 @@ def write(result: Report, output: Path, *, secret: bytes) -> Path:
 
 
 def kept(name: str, assignment: str, output: Path, *, address: str, secret: bytes) -> Report | None:
-    """The report of an earlier run at that address, which grading again could only repeat; else None."""
+    """The report of an earlier run at that address, which a new one could only repeat."""
     for file in (REPORT, UNFINISHED):
         found = _read(output / assignment / name / file, secret)
-        if (
-            found
-            and found.key.partition(".")[0] == address
-            and standing(found) > Standing.UNFINISHED
-        ):
+        if found is None or found.key.partition(".")[0] != address:
+            continue
+        if standing(found) > Standing.UNFINISHED:
             return found
     return None
 
 
 def standing(result: Report) -> Standing:
     """How much the report says."""
-    if result.interrupted or Verdict.BROKEN in (
-        result.verdict,
-        *(check.verdict for check in result.checks),
-    ):
+    verdicts = {result.verdict, *(check.verdict for check in result.checks)}
+    if result.interrupted or Verdict.BROKEN in verdicts:
         return Standing.UNFINISHED
     practice = result.training is not None and result.training.practice
     return Standing.PARTIAL if result.quick_look or practice else Standing.FULL

@@ -1,8 +1,9 @@
 """Which grading a report belongs to, and whether this grader wrote it: the report's `key`.
 
-In: what decides a report. Out: an address, the same only where grading again would say the same; and a seal on a report
-that carries it. A report on disk may have been put there by a student: without the seal, which takes a secret that
-never leaves this machine, it is not taken for a grading. Loads no torch.
+In: what decides a report. Out: an address, the same only where grading again would say the same;
+and a seal on a report that carries it. A report on disk may have been put there by a student:
+without the seal, which takes a secret that never leaves this machine, it is not taken for a
+grading. Loads no torch.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ SECRET_BYTES = 32
 
 
 def address(submission: Submission, assignment: Assignment, choices: Mapping[str, object]) -> str:
-    """64 hexadecimal digits: a hash of the file, the assignment, the grader, the versions, and the user's `choices`.
+    """64 hexadecimal digits: a hash of file, assignment, grader, versions and `choices`.
 
-    `choices` are JSON values: device kind, data set, seeds, epochs, what to leave out.
+    `choices` are the user's, JSON values: device kind, data set, seeds, epochs, what to leave out.
     """
     facts = {
         "file": [submission.path.name, submission.sha256],
@@ -54,9 +55,9 @@ def _own_source() -> str:
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):
-        digest.update(
-            f"{file.relative_to(package).as_posix()}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
-        )
+        name = file.relative_to(package).as_posix()
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{name}\0{content}\n".encode())
     return digest.hexdigest()
 
 
@@ -77,9 +78,11 @@ def _seal(report: Report, address: str, secret: bytes) -> str:
 
 
 def secret(folder: Path | None = None) -> bytes:
-    """This user's secret on this machine, made on first use (in the user's cache folder unless `folder` is given).
+    """This user's secret on this machine, made on first use and kept in `folder`.
 
-    Where it cannot be kept, it is one for this process: reports are then not recognised by the next one.
+    That is the user's cache folder unless another is given.
+    Where it cannot be kept, it is one for this process: reports are then not recognised by the next
+    one.
     """
     file = (folder or platformdirs.user_cache_path("grader", appauthor=False)) / "key"
     with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from grader.checks import pages, plugin
+from grader.checks.names import check_names
 from grader.judging import judge, trial
 from grader.options import Options
 from grader.render import explanation
@@ -27,7 +28,7 @@ CHECKS = ROOT / "grader" / "checks"
 
 
 def result(name: str, example: pages.Example) -> CheckResult:
-    """What the check says about an example: a submission is graded, words about a training become that training."""
+    """What the check says about an example: a submission, or a training in words."""
     if example.language == "python":
         found = report(example.text)
         assert found.problem is None
@@ -40,8 +41,11 @@ def result(name: str, example: pages.Example) -> CheckResult:
 
 
 def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
-    """The checks on a training of one run: `number` of `total` images correct, or done in `number` seconds."""
-    limits = every_check().limits
+    """The checks on one run: `number` of `total` images correct, or so many seconds."""
+    every = every_check()
+    asked = {name: every.checks[name] for name in ("accuracy", "time_budget")}
+    assignment = every.model_copy(update={"checks": asked})
+    limits = assignment.limits
     judgement = judge.verdict([Fraction(number, total or number)], judge.exact(limits.accuracy))
     run = SimpleNamespace(
         seconds=float(number), side_by_side=1, device="cpu", ending=Ending(finished=True)
@@ -49,7 +53,7 @@ def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
     training = SimpleNamespace(protocol="best", threshold=limits.accuracy, practice=False)
     done = trial.Trial((run,), ((number,),), judgement, training, interrupted=False)
     known = plugin.Known(
-        assignment=every_check(),
+        assignment=assignment,
         options=Options(train_anyway=True),
         analysis=mock.MagicMock(),
         behaviour=mock.MagicMock(),
@@ -63,12 +67,12 @@ def told(check: CheckResult) -> tuple[str, ...]:
     return (check.measured, check.detail, *hints)
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", check_names())
 def test_the_passing_example_passes(name):
     assert result(name, pages.load(name).passes).verdict is Verdict.PASSED
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", check_names())
 def test_the_failing_example_fails_and_is_told_exactly_that(name):
     explained = pages.load(name)
     check = result(name, explained.fails)
@@ -76,7 +80,7 @@ def test_the_failing_example_fails_and_is_told_exactly_that(name):
     assert told(check) == explained.told
 
 
-@pytest.mark.parametrize("name", pages.NAMES)
+@pytest.mark.parametrize("name", check_names())
 def test_an_explanation_is_headed_by_the_line_on_the_scorecard(name):
     functions = [getattr(load(file), f"test_{name}", None) for file in CHECKS.glob("test_*.py")]
     (check,) = filter(None, functions)
@@ -88,7 +92,7 @@ def load(file: Path):
 
 
 def test_every_markdown_file_beside_the_checks_explains_one():
-    assert {file.stem for file in CHECKS.glob("*.md")} == set(pages.NAMES)
+    assert {file.stem for file in CHECKS.glob("*.md")} == set(check_names())
 
 
 def test_a_misspelt_check_is_told_the_nearest_one():
@@ -115,8 +119,8 @@ def test_a_page_shows_meaning_reason_and_both_examples():
 
 
 def test_the_list_has_a_line_for_each_check():
-    lines = shown(explanation.listing([pages.load(name) for name in pages.NAMES]))
-    assert all(re.search(rf"^ {name}  ", lines, flags=re.MULTILINE) for name in pages.NAMES)
+    lines = shown(explanation.listing([pages.load(name) for name in check_names()]))
+    assert all(re.search(rf"^ {name}  ", lines, flags=re.MULTILINE) for name in check_names())
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:

@@ -1,4 +1,4 @@
-"""The checks that ask for training: when they may, and what they say of runs that were cut short."""
+"""The checks that ask for training: when they may, and what they say of runs cut short."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def checks(
     epochs: int = 15,
     **more: object,
 ) -> dict[str, CheckResult]:
-    """What the two checks say of one run, in that order; `more` are facts of the Trial or its record."""
+    """What the two checks say of one run; `more` are facts of the Trial or its record."""
     every = every_check()
     assignment = every.model_copy(update={"checks": {name: every.checks[name] for name in order}})
     practice = bool(more.pop("practice", False))

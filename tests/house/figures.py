@@ -283,8 +283,14 @@ def reachable(start: str, drawn: Mapping[str, set[str]]) -> set[str]:
 
 
 def never_imported(modules: Iterable[Module], found: Iterable[Import]) -> tuple[str, ...]:
-    """The modules that no other module imports and nobody starts; packages are left out."""
+    """The modules that no other module imports or names as text, and nobody starts.
+
+    Packages are left out. A module that is named as text, "grader.render.html", is loaded by it.
+    """
     used = {one.imported for one in found if one.importer != one.imported}
+    for module in modules:
+        texts = [node.value for node in nodes(module.tree, ast.Constant)]
+        used.update(text for text in texts if isinstance(text, str))
     lonely = []
     for module in modules:
         if not (module.is_package or module.is_entry or module.name in used):

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.judging.judge import Judge, another_seed, exact, mean, rounds, score, verdict
+from grader.judging.judge import Judge, another_seed, exact, rounds, score, verdict
+from grader.judging.protocols import mean
 from grader.report import Verdict
 
 NAN, INFINITY = float("nan"), float("inf")

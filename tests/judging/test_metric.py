@@ -1,4 +1,4 @@
-"""A recipe that follows a metric reads it on images held back from training; on test images only where asked to."""
+"""A recipe reads its metric on images held back from training, or on test images where asked."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MNIST = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
 
 @dataclass
 class Heard:
-    """Stands in for the training processes: trains here, and keeps what training was given and what it was told."""
+    """Stands in for the training processes; keeps what training was given and what it was told."""
 
     data: Any = None
     told: list[Feedback | None] = field(default_factory=list)
@@ -134,7 +134,10 @@ def recorded(source, **more):
     torch.manual_seed(0)
     default = ASSIGNMENT.recipe.model_dump(mode="json")
     return recipes.read(
-        read_definitions(text(net() + source), FILE), torch.nn.Linear(3, 2), default=default, train_images=60_000,
+        read_definitions(text(net() + source), FILE),
+        torch.nn.Linear(3, 2),
+        default=default,
+        train_images=60_000,
         validation_images=5_000, most_steps=225_000, natural_loss="cross_entropy", **more,
     )  # fmt: skip
 
@@ -245,7 +248,7 @@ def test_a_recipe_that_follows_no_metric_trains_on_all_images_and_is_told_nothin
 
 
 def by_hand(told, images, labels):
-    """Accuracy and loss of these images after each epoch of plain training, which is told the same."""
+    """Accuracy and loss of these images after each epoch of plain training, told the same."""
     wanted = captured(plateau=PLATEAU)
     learner = network.build(wanted.program, wanted.values[SEED])
     kept = dataclasses.replace(
@@ -326,16 +329,17 @@ def test_the_report_names_the_images_of_the_metric(crew):
     done = tried(crew, plateau=PLATEAU).training
     assert done.train_images == 37
     assert done.feedback == (
-        "After each epoch the plateau rule read the loss on 3 validation images: training images that the grader "
-        "held back. Training used the other 37, and no test image had a part in it."
+        "After each epoch the plateau rule read the loss on 3 validation images: "
+        "training images that the grader held back. Training used the other 37, "
+        "and no test image had a part in it."
     )
 
 
 def test_the_report_says_when_the_test_images_had_a_part_in_training(crew):
     rule = {**PLATEAU, "monitor": "accuracy", "mode": "max"}
     assert tried(crew, ON_TEST, plateau=rule, stop_at_accuracy=0.99).training.feedback == (
-        "After each epoch the plateau rule read the accuracy and the early stop read the accuracy on the 12 test "
-        "images, as this assignment says: they had a part in training."
+        "After each epoch the plateau rule read the accuracy and the early stop read the accuracy "
+        "on the 12 test images, as this assignment says: they had a part in training."
     )
 
 

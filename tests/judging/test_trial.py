@@ -1,4 +1,4 @@
-"""A trial trains in one process under all its seeds, judges what comes back, and survives what may happen there."""
+"""A trial trains under all its seeds, judges what comes back, and survives what may happen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from grader import assignment, pipeline
 from grader.errors import SubmissionError
-from grader.judging import trial
+from grader.judging import judge, trial
 from grader.judging.judge import Judge
 from grader.options import STATIC, Options
 from grader.program import Captured
@@ -63,10 +63,10 @@ class Silent:
 
 
 def tried(captured=CAPTURED, trainer=None, **more):
-    judge = Judge(np.zeros(12, dtype=np.int64))
+    zeros = Judge(np.zeros(12, dtype=np.int64))
     facts = {"device": torch.device("cpu"), "seeds": 3, "progress": Silent(), **more}
     facts["trainer"] = trainer or Here()
-    return trial.conduct(captured, ASSIGNMENT, IMAGES, judge, **facts)
+    return trial.conduct(captured, ASSIGNMENT, IMAGES, zeros, **facts)
 
 
 def one_run(**recipe):
@@ -85,7 +85,7 @@ def test_all_seeds_that_were_asked_for_train_together_and_the_processes_are_gone
 
 
 def test_a_close_call_gets_two_more_seeds_at_a_time(monkeypatch):
-    monkeypatch.setattr(trial.judging, "another_seed", lambda scores, *_, **__: len(scores) < 3)
+    monkeypatch.setattr(judge, "another_seed", lambda scores, *_, **__: len(scores) < 3)
     wanted = program().model_copy(update={"seeds": (0, 1, 2, 3, 4)})
     captured = Captured(wanted, {seed: values() for seed in range(5)})
     crew = Here()
@@ -144,8 +144,11 @@ def test_what_a_plateau_rule_did_is_in_the_curve(monkeypatch):
 
 
 def test_time_to_99_ends_with_the_first_epoch_of_99_percent():
-    rows = [EpochRow(epoch=number, train_loss=1.0, correct=correct, total=10_000, learning_rate=0.1, seconds=10.0)
-            for number, correct in enumerate([9000, 9899, 9900, 9950], 1)]  # fmt: skip
+    facts = {"train_loss": 1.0, "total": 10_000, "learning_rate": 0.1, "seconds": 10.0}
+    rows = [
+        EpochRow(epoch=number, correct=correct, **facts)
+        for number, correct in enumerate([9000, 9899, 9900, 9950], 1)
+    ]
     assert trial._seconds_to(Fraction(99, 100), rows) == 30.0
     assert trial._seconds_to(Fraction(99, 100), rows[:2]) is None
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from grader.render.annotations import MOST, commands
+from grader.render.annotations import MOST, render
 from tests import report_examples as examples
 from tests.render import hostile
 
@@ -16,7 +16,7 @@ COMMAND = re.compile(
 
 
 def levels(*reports):
-    return [COMMAND.fullmatch(line)[1] for line in commands(reports).split("\n")[:-1]]
+    return [COMMAND.fullmatch(line)[1] for line in render(reports).split("\n")[:-1]]
 
 
 CALM = levels(hostile.calm())
@@ -25,7 +25,7 @@ CALM = levels(hostile.calm())
 @given(hostile.HOSTILE)
 @settings(max_examples=60)
 def test_every_line_is_one_command_of_ours(report):
-    text = commands([report])
+    text = render([report])
     assert levels(report) == CALM
     assert text.count("::") == 2 * len(CALM)
     assert len(text.splitlines()) == len(CALM)  # splits at \x85 and \u2028 too
@@ -37,7 +37,7 @@ def test_a_known_trick_in_every_field_changes_nothing(text):
 
 
 def test_a_hint_with_a_line_is_shown_at_that_line():
-    (first, *_) = commands([examples.failed()]).splitlines()
+    (first, *_) = render([examples.failed()]).splitlines()
     path, detail = (
         "assignments/mnist_20k/submissions/model_a.py",
         "26,202 trainable parameters; the limit is 20,000.",
@@ -48,11 +48,11 @@ def test_a_hint_with_a_line_is_shown_at_that_line():
 
 
 def test_percent_signs_and_line_ends_are_escaped():
-    assert "hold 88 %25.%0Aconv4 alone" in commands([examples.failed()])
+    assert "hold 88 %25.%0Aconv4 alone" in render([examples.failed()])
 
 
 def test_what_cannot_be_graded_is_an_error_at_its_line():
-    (line,) = commands([examples.uncaptured()]).splitlines()
+    (line,) = render([examples.uncaptured()]).splitlines()
     assert line.startswith(
         "::error file=assignments/mnist_8k/submissions/bob.py,line=40,title=This submission cannot"
     )
@@ -61,6 +61,13 @@ def test_what_cannot_be_graded_is_an_error_at_its_line():
 def test_what_is_not_required_or_too_close_to_call_is_a_warning():
     assert levels(examples.passed()) == ["warning"]
     assert levels(examples.borderline()) == ["warning"]
+
+
+def test_what_could_not_be_told_is_an_error_where_it_is_required():
+    line, _ = render([examples.unknown()]).splitlines()
+    path = "assignments/mnist_8k/submissions/dora.py"
+    assert line.startswith(f"::error file={path},line=33,title=The last feature map")
+    assert levels(examples.unknown()) == ["error", "warning"]
 
 
 def test_github_shows_no_more_than_ten_of_each():

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.render.chart import MOST_COLUMNS, MOST_ROWS, bars, chart, rungs
+from grader.render.chart import MOST_COLUMNS, MOST_ROWS, bars, draw, rungs
 
 ACCURACY = st.integers(0, 10_000).map(lambda correct: correct / 10_000)
 
 
 def lines(runs, threshold=0.994, counted=()):
-    return chart(bars(runs, counted), threshold).plain.splitlines()
+    return draw(bars(runs, counted), threshold).plain.splitlines()
 
 
 def threshold_line(runs):

@@ -1,4 +1,4 @@
-"""`python -m grader export`: saved reports in another format, and friendly words for what is none."""
+"""`python -m grader export`: reports in another format, and words for what is not a report."""
 
 import csv
 import io
@@ -59,13 +59,13 @@ def test_the_xml_on_standard_output_is_well_formed(grades):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"{}", "is no report"),
-        (b"not json", "is no report"),
-        (b"\xff\xfe", "is no report"),
+        (b"{}", "is not a report"),
+        (b"not json", "is not a report"),
+        (b"\xff\xfe", "is not a report"),
         (None, "does not exist"),
     ],
 )
-def test_what_is_no_report_is_named_and_ends_with_2(tmp_path, content, said):
+def test_what_is_not_a_report_is_named_and_ends_with_2(tmp_path, content, said):
     file = tmp_path / "model.json"
     if content is not None:
         file.write_bytes(content)

@@ -10,7 +10,7 @@ from tests import report_examples as examples
 
 
 def text(training, name):
-    return {figure.name: figure.text for figure in figures.figures(training)}.get(name)
+    return {fact.name: fact.text for fact in figures.facts(training)}.get(name)
 
 
 def with_curves(*, rate=None, momentum=None):
@@ -34,7 +34,7 @@ def test_a_constant_learning_rate_needs_no_curve():
     curve = Curve(first=0.01, lowest=0.01, highest=0.01, last=0.01)
     (figure,) = [
         figure
-        for figure in figures.figures(with_curves(rate=curve))
+        for figure in figures.facts(with_curves(rate=curve))
         if figure.name == "learning rate"
     ]
     assert (figure.text, figure.shape) == ("0.01 throughout", "")

@@ -1,21 +1,24 @@
-"""The page shows everything, loads nothing, and has no element or attribute that a submission wrote."""
+"""The page shows everything, loads nothing, and has no element that a submission wrote."""
 
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
 from grader.printable import printable
-from grader.render.html import html
+from grader.render import html
+from grader.render.html import render
+from grader.report import Verdict
 from tests import report_examples as examples
 from tests.render import hostile
 from tests.render.test_markdown import Tags
 
 
 def page(*reports):
-    return Tags(html(reports))
+    return Tags(render(reports))
 
 
 CALM = page(hostile.calm()).tags
@@ -37,7 +40,7 @@ def test_a_known_trick_in_every_field_changes_nothing(text):
 @given(hostile.HOSTILE)
 @settings(max_examples=20)
 def test_no_control_character_and_no_order_to_a_runner_gets_through(report):
-    text = html([report])
+    text = render([report])
     assert printable(text, len(text) + 1, lines=True) == text
 
 
@@ -52,12 +55,12 @@ def test_nothing_is_loaded_run_or_sent(reports):
             assert not name.startswith("on")
             assert name != "style"
             assert name not in {"href", "src"} or re.fullmatch(r"#report-\d+", value)
-    assert "url(" not in html(reports)
-    assert "@import" not in html(reports)
+    assert "url(" not in render(reports)
+    assert "@import" not in render(reports)
 
 
 def test_the_policy_allows_the_style_sheet_of_the_page_and_nothing_else():
-    text = html([examples.passed()])
+    text = render([examples.passed()])
     (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
@@ -81,16 +84,45 @@ def test_every_element_is_closed_where_it_was_opened(example):
 
 def test_the_page_says_what_the_scorecard_says():
     text = " ".join(page(examples.failed()).text.split())
-    for part in ("model_a", "✗ failed", "30 of 100 points", "26,202 trainable parameters; the limit is 20,000.",
-                 "model_a.py:21 conv4 alone has 9,248", "The weights before training are not random"):  # fmt: skip
+    for part in (
+        "model_a",
+        "✗ failed",
+        "30 of 100 points",
+        "26,202 trainable parameters; the limit is 20,000.",
+        "model_a.py:21 conv4 alone has 9,248",
+        "The weights before training are not random",
+    ):
         assert part in text
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_the_style_sheet_has_a_colour_for_every_verdict(verdict):
+    style = Path(html.__file__).with_name("page.css").read_text(encoding="utf-8")
+    assert style.count(f"--{verdict}: #") == 3  # by day, by night, on paper
+    assert f"td.{verdict} " in style
+
+
+def test_what_could_not_be_told_stands_out_and_says_why():
+    shown = page(examples.unknown())
+    assert ("article", (("id", "report-1"), ("class", "unknown"))) in shown.tags
+    assert ("tr", (("class", "unknown"),)) in shown.tags
+    text = " ".join(shown.text.split())
+    assert "? could not tell90 of 100 points" in text
+    assert "torch.sort moves pixels by their values" in text
+    assert "dora.py:33 Leave the sort out" in text
 
 
 def test_the_training_is_shown_with_its_curves_and_confusions():
     text = " ".join(page(examples.passed()).text.split())
-    for part in ("counts: at least 99.40 %", "selected on the test set", "epoch 15: 99.44 %", "required",
-                 "0.004 → peak 0.05 → 0.00333 · momentum 0.9", "4 taken for 9: 7 times",
-                 "Positions in the test set (from 0): 18, 198, 378"):  # fmt: skip
+    for part in (
+        "counts: at least 99.40 %",
+        "selected on the test set",
+        "epoch 15: 99.44 %",
+        "required",
+        "0.004 → peak 0.05 → 0.00333 · momentum 0.9",
+        "4 taken for 9: 7 times",
+        "Positions in the test set (from 0): 18, 198, 378",
+    ):
         assert part in text
 
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 
 from grader.printable import printable
-from grader.render.junit import junit
+from grader.render.junit import render
 from tests import report_examples as examples
 from tests.render import hostile
 
 
 def parsed(*reports):
-    return ET.fromstring(junit(reports))
+    return ET.fromstring(render(reports))
 
 
 def structure(root):
@@ -44,7 +44,7 @@ def test_the_text_comes_back_with_what_xml_forbids_made_visible(text):
 @given(hostile.HOSTILE)
 @settings(max_examples=20)
 def test_no_control_character_and_no_order_to_a_runner_gets_through(report):
-    text = junit([report])
+    text = render([report])
     assert printable(text, len(text) + 1, lines=True) == text
 
 
@@ -87,6 +87,16 @@ def test_a_broken_check_is_an_error_and_a_skipped_one_is_skipped():
     root = parsed(examples.failed())
     assert case(root, "same_network").find("error") is not None
     assert "Not trained" in case(root, "accuracy").find("skipped").get("message")
+
+
+def test_what_could_not_be_told_fails_where_it_is_required():
+    root = parsed(examples.unknown())
+    found = case(root, "receptive_field").find("failure")
+    asked = "The last feature map sees the whole image: 28, limit >= 28"
+    assert found.get("message") == f"could not tell: {asked}"
+    assert found.text.startswith("torch.sort moves pixels")
+    assert case(root, "dropout").find("skipped") is not None
+    assert root.get("failures") == "1"
 
 
 def test_too_close_to_call_fails_only_where_it_cost_points():

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.render.picture import BOTTOM, TOP, picture
+from grader.render.picture import BOTTOM, TOP, draw
 from tests import report_examples as examples
 
 CORRECT = st.lists(st.integers(0, 10_000), min_size=1, max_size=80).map(tuple)
 
 
 def drawn(correct):
-    return picture(examples.training(examples.run(correct), protocol="last"))
+    return draw(examples.training(examples.run(correct), protocol="last"))
 
 
 @given(CORRECT)
@@ -35,12 +35,12 @@ def test_an_accuracy_on_the_threshold_is_as_high_as_its_line():
 
 
 def test_the_epochs_that_count_are_marked():
-    columns = picture(examples.training()).columns
+    columns = draw(examples.training()).columns
     assert [column.counts for column in columns] == [False] * 12 + [True] * 3
 
 
 def test_the_first_the_last_and_every_fifth_epoch_have_a_number():
-    assert [column.label for column in picture(examples.training()).columns if column.label] == [
+    assert [column.label for column in draw(examples.training()).columns if column.label] == [
         "1",
         "5",
         "10",
@@ -49,11 +49,10 @@ def test_the_first_the_last_and_every_fifth_epoch_have_a_number():
 
 
 def test_practice_digits_have_no_required_line():
-    assert picture(examples.practice().training).required is None
+    assert draw(examples.practice().training).required is None
 
 
 def test_without_an_epoch_there_is_no_chart():
     assert (
-        picture(examples.training(runs=(examples.run(()),), best=None, last=None, last_3=None))
-        is None
+        draw(examples.training(runs=(examples.run(()),), best=None, last=None, last_3=None)) is None
     )

@@ -20,7 +20,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch):
-    """What rich reads from the environment (FORCE_COLOR in CI, say) would change what is looked at here."""
+    """What rich reads from the environment (FORCE_COLOR in CI, say) would change the output."""
     for name in (
         "FORCE_COLOR",
         "NO_COLOR",

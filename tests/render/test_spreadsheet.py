@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.printable import printable
-from grader.render.spreadsheet import cell, spreadsheet
+from grader.render.spreadsheet import cell, render
 from tests import report_examples as examples
 from tests.render import hostile
 
@@ -16,7 +16,7 @@ FORMULA = set("=+-@\t\r＝＋－＠")
 
 
 def rows(*reports, **dialect):
-    return list(csv.reader(io.StringIO(spreadsheet(reports), newline=""), **dialect))
+    return list(csv.reader(io.StringIO(render(reports), newline=""), **dialect))
 
 
 def table(*reports):
@@ -58,9 +58,20 @@ def test_an_apostrophe_stands_before_what_would_run(text, shown):
 
 def test_a_trained_submission_has_its_figures():
     (row,) = table(examples.passed())
-    expected = {"submission": "alice", "verdict": "passed", "points": "100", "parameters": "6260",
-                "protocol": "mean_last_3", "threshold": "0.994", "best_on_test_set": "0.9944", "seeds": "1",
-                "seconds_to_99": "81.0", "dataset": "MNIST", "open_checks": "", "problem": ""}  # fmt: skip
+    expected = {
+        "submission": "alice",
+        "verdict": "passed",
+        "points": "100",
+        "parameters": "6260",
+        "protocol": "mean_last_3",
+        "threshold": "0.994",
+        "best_on_test_set": "0.9944",
+        "seeds": "1",
+        "seconds_to_99": "81.0",
+        "dataset": "MNIST",
+        "open_checks": "",
+        "problem": "",
+    }
     assert {name: row[name] for name in expected} == expected
 
 
@@ -68,6 +79,11 @@ def test_an_untrained_submission_has_empty_cells():
     (row,) = table(examples.failed())
     assert (row["score"], row["seeds"], row["interval_low"]) == ("", "", "")
     assert row["open_checks"] == "parameter_limit dropout same_network accuracy"
+
+
+def test_what_could_not_be_told_is_open():
+    (row,) = table(examples.unknown())
+    assert (row["verdict"], row["open_checks"]) == ("unknown", "receptive_field")
 
 
 def test_what_is_not_final_says_so():

@@ -1,4 +1,4 @@
-"""The scorecard: everything is said, in 80 columns, to people who see colours and to those who do not."""
+"""The scorecard: everything is said, in 80 columns, with colours and without."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ HOSTILE = "\x1b[2J\u202e[bold red]PASS[/]\u200b\x07"
 
 @pytest.fixture(autouse=True, scope="module")
 def _plain_environment():
-    """What rich reads from the environment (FORCE_COLOR in CI, say) would change what is looked at here."""
+    """What rich reads from the environment (FORCE_COLOR in CI, say) would change the output."""
     with pytest.MonkeyPatch.context() as patch:
         for name in (
             "FORCE_COLOR",
@@ -67,9 +67,15 @@ def test_the_header_says_assignment_submission_verdict_and_points(width):
 
 @pytest.mark.parametrize(
     ("example", "symbol"),
-    [(examples.passed, "✓ passed"), (examples.failed, "✗ failed"), (examples.borderline, "≈ too close to call"),
-     (examples.practice, "– not graded"), (examples.broken, "! the grader broke")],
-)  # fmt: skip
+    [
+        (examples.passed, "✓ passed"),
+        (examples.failed, "✗ failed"),
+        (examples.borderline, "≈ too close to call"),
+        (examples.practice, "✓ passed so far"),
+        (examples.unknown, "? could not tell"),
+        (examples.broken, "! the grader broke"),
+    ],
+)
 def test_the_verdict_is_a_symbol_and_a_word(example, symbol):
     assert symbol in shown(scorecard(example()))
 
@@ -103,6 +109,14 @@ def test_a_failed_check_is_followed_by_its_reason_and_by_hints_with_file_and_lin
 
 def test_a_skipped_check_says_why():
     assert "Not trained, because a required check failed" in shown(scorecard(examples.failed()))
+
+
+def test_a_check_that_could_not_tell_says_why_and_what_to_do():
+    text = words(shown(scorecard(examples.unknown())))
+    assert "? The last feature map sees the whole image 28 >= 28 0 / 10" in text
+    assert "torch.sort moves pixels by their values: what one unit sees is not fixed." in text
+    assert "→ dora.py:33 Leave the sort out" in text
+    assert "5 passed, 1 unknown, 1 unknown (advisory)" in text
 
 
 def test_an_advisory_check_is_marked_and_counted_apart():
@@ -159,8 +173,8 @@ def test_what_the_recipe_was_told_after_each_epoch_is_shown():
 def test_a_best_epoch_that_counts_says_so_and_that_it_was_selected():
     text = words(shown(scorecard(examples.report(training=examples.training(protocol="best")))))
     assert (
-        "▸ best epoch 99.44 % counts: at least 99.40 % · selected on the test set epoch 15, 9,944 of 10,000"
-        in text
+        "▸ best epoch 99.44 % counts: at least 99.40 % · selected on the test set "
+        "epoch 15, 9,944 of 10,000" in text
     )
 
 
@@ -257,8 +271,12 @@ def test_a_run_without_any_epoch_can_be_shown():
 
 def test_a_diverged_loss_and_idle_parameters_are_pointed_out():
     run = examples.run((980, 980))
-    run = run.model_copy(update={"epochs": tuple(row.model_copy(update={"train_loss": None}) for row in run.epochs),
-                                 "parameters_moved": False})  # fmt: skip
+    run = run.model_copy(
+        update={
+            "epochs": tuple(row.model_copy(update={"train_loss": None}) for row in run.epochs),
+            "parameters_moved": False,
+        }
+    )
     text = words(
         shown(scorecard(examples.report(training=examples.training(run, last_3=None, score=None))))
     )
@@ -287,12 +305,22 @@ def hostile_report(text):
     )
     stopped = examples.run(finished=False).model_copy(update={"stopped_because": text})
     return examples.report(
-        submission=text, path=text, assignment_title=text, checks=(check,), layers=(layer,),
-        problem=Problem(fault="submission", message=text, line=1), left_out=(Hint(text=text),), flags=(text,),
-        quick_look=text, training=examples.training(stopped, dataset=text, protocol=text, feedback=text), started=text,
+        submission=text,
+        path=text,
+        assignment_title=text,
+        checks=(check,),
+        layers=(layer,),
+        problem=Problem(fault="submission", message=text, line=1),
+        left_out=(Hint(text=text),),
+        flags=(text,),
+        quick_look=text,
+        training=examples.training(stopped, dataset=text, protocol=text, feedback=text),
+        started=text,
         seconds={text: 1.0},
-        environment=examples.HERE.model_copy(update={"device": text, "isolation": text, "processor": text}),
-    )  # fmt: skip
+        environment=examples.HERE.model_copy(
+            update={"device": text, "isolation": text, "processor": text}
+        ),
+    )
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
@@ -317,10 +345,15 @@ def test_markup_in_a_submission_is_text():
 def test_a_class_is_one_table_per_assignment_with_a_count_below():
     text = words(shown(summary([example() for example in examples.ALL])))
     for part in (
-        "MNIST under 8,000 parameters", "MNIST under 20,000 parameters", "alice ✓ passed 100 / 100 6,260 99.42 %",
-        "model_a ✗ failed 30 / 100 26,202 –", "practice", "≈ borderline",
-        "6 submissions: 1 passed, 2 failed, 1 borderline, 1 skipped, 1 broken",
-    ):  # fmt: skip
+        "MNIST under 8,000 parameters",
+        "MNIST under 20,000 parameters",
+        "alice ✓ passed 100 / 100 6,260 99.42 %",
+        "model_a ✗ failed 30 / 100 26,202 –",
+        "practice",
+        "≈ borderline",
+        "7 submissions: 1 passed, 1 passed so far, 2 failed, 1 borderline, 1 unknown, 1 broken",
+        "dora ? unknown 90 / 100 6,260 99.42 % receptive field",
+    ):
         assert part in text
 
 
@@ -330,7 +363,7 @@ def test_the_summary_names_what_to_look_at_first():
     assert "model.py defines Encoder and Decoder, a…" in text
 
 
-@pytest.mark.parametrize("module", ["terminal", "progress", "escape"])
+@pytest.mark.parametrize("module", ["terminal", "progress", "formats"])
 def test_showing_a_report_loads_no_torch(module):
     code = f"import sys, grader.render.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

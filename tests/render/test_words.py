@@ -38,9 +38,20 @@ def test_a_written_accuracy_is_on_the_same_side_of_the_threshold_as_the_counted_
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (144, "144"), (999, "999"), (1000, "1 k"), (62_720, "62.7 k"), (572_320, "572 k"),
-     (999_499, "999 k"), (999_500, "1 M"), (2_310_000, "2.31 M"), (5_000_000_000, "5 G"), (10**13, "10 T")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (144, "144"),
+        (999, "999"),
+        (1000, "1 k"),
+        (62_720, "62.7 k"),
+        (572_320, "572 k"),
+        (999_499, "999 k"),
+        (999_500, "1 M"),
+        (2_310_000, "2.31 M"),
+        (5_000_000_000, "5 G"),
+        (10**13, "10 T"),
+    ],
+)
 def test_a_large_number_has_three_digits_and_a_unit(number, text):
     assert words.large(number) == text
 

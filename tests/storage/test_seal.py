@@ -1,4 +1,4 @@
-"""A report's address changes with everything that could change the grading, and with nothing else."""
+"""A report's address changes with all that could change the grading, and with nothing else."""
 
 from __future__ import annotations
 

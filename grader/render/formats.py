@@ -1,0 +1,42 @@
+"""The formats of `python -m grader export`: one line each here, and one file beside this one.
+
+A format is a module with `render(reports) -> str`: at least one Report in, the whole text out. The
+command line takes its choices and its help from this table, and no format is loaded before it is
+asked for. The scorecard of the terminal is not a format: it is drawn for one width, in colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # pydantic takes a third of a second to import: not for --help
+    from grader.report import Report
+
+
+class Format(NamedTuple):
+    """Where a format is made, and what it is `for_people`."""
+
+    module: str
+    for_people: str
+
+
+FORMATS = {
+    "markdown": Format("grader.render.markdown", "a scorecard for a pull request"),
+    "html": Format("grader.render.html", "a page that loads nothing"),
+    "junit": Format("grader.render.junit", "test results for a CI system"),
+    "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
+    "annotations": Format("grader.render.annotations", "GitHub's remarks beside the lines"),
+}
+
+
+def described() -> str:
+    """All formats in one sentence, for the help."""
+    return "; ".join(f"{name}: {form.for_people}" for name, form in FORMATS.items()) + "."
+
+
+def render(reports: Sequence[Report], name: str) -> str:
+    """One or more reports in the format of that name."""
+    text: str = import_module(FORMATS[name].module).render(reports)
+    return text
