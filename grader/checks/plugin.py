@@ -177,7 +177,9 @@ class Checker:
             return
         check = self.known.assignment.checks[name]
         line = self.lines.get(name, Line())
-        result = _result(name, _title(item), check, line, call)
+        said = getattr(item, "obj", None).__doc__ or name
+        title = said.strip().splitlines()[0]
+        result = _result(name, title, check, line, call)
         if result.verdict is Verdict.BORDERLINE and self.known.assignment.borderline_earns_points:
             result = result.model_copy(update={"points": result.max_points})
         self.results[name] = result
@@ -186,10 +188,6 @@ class Checker:
 
 def _name(item: pytest.Item) -> str:
     return item.name.removeprefix("test_")
-
-
-def _title(item: pytest.Item) -> str:
-    return (getattr(item, "obj", None).__doc__ or _name(item)).strip().splitlines()[0]
 
 
 def _result(

@@ -60,17 +60,17 @@ def threshold(training: Training) -> float | None:
 def source(training: Training) -> str:
     """The images and the seeds.
 
-    "MNIST: 60,000 images to learn from, 10,000 to be judged by · seed 1"
+    "MNIST: 60,000 images to learn from, 10,000 to be judged on · seed 1"
     """
     learning = f"{training.train_images:,} images to learn from"
-    images = f"{learning}, {training.test_images:,} to be judged by"
+    images = f"{learning}, {training.test_images:,} to be judged on"
     return f"{printable(training.dataset, 40)}: {images}{_seeds(training.runs)}"
 
 
 def _seeds(runs: Sequence[RunRow]) -> str:
     if len(runs) == 1:
         return f" · seed {runs[0].seed}"
-    return f" · {len(runs)} seeds" if runs else ""
+    return f" · {words.several(len(runs), 'seed')}" if runs else ""
 
 
 def scores(training: Training) -> list[Score]:
@@ -113,7 +113,8 @@ def _doubts(run: RunRow) -> list[str]:
     found = []
     if not run.finished:
         reason = printable(run.stopped_because, 200) or "no reason given"
-        found.append(f"seed {run.seed} stopped after {len(run.epochs)} epochs: {reason}")
+        epochs = words.several(len(run.epochs), "epoch")
+        found.append(f"seed {run.seed} stopped after {epochs}: {reason}")
     diverged = next((row.epoch for row in run.epochs if row.train_loss is None), None)
     if diverged is not None:
         found.append(
@@ -297,7 +298,7 @@ def _reaches_99(run: RunRow) -> bool:
 def _mistakes(training: Training) -> Fact | None:
     if not training.confusion and not training.wrong:
         return None
-    parts = [f"{len(training.wrong):,} images"]
+    parts = [words.several(len(training.wrong), "image")]
     for place, (images, label, taken) in enumerate(confusions(training)[:MOST_CONFUSIONS]):
         if place > 0:
             parts.append(f"{label} for {taken}: {images:,}")

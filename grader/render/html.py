@@ -35,7 +35,7 @@ def render(reports: Sequence[Report]) -> str:
     """One page for all `reports`; several begin with a table."""
     title = f"{reports[0].submission}: report"
     if len(reports) > 1:
-        title = f"{len(reports)} submissions"
+        title = words.several(len(reports), "submission")
     style = _ours("page.css")
     digest = hashlib.sha256(style.encode()).digest()
     environment = jinja2.Environment(

@@ -178,7 +178,7 @@ def _remarks(report: Report) -> list[str]:
     if report.flags:
         parts += ["**For the instructor to look at**", _listed(map(prose, report.flags))]
     if report.notes:
-        parts += ["**To read the numbers**", _listed(map(prose, report.notes))]
+        parts += ["**About the numbers**", _listed(map(prose, report.notes))]
     return parts
 
 

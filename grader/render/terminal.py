@@ -106,7 +106,7 @@ def _notes(report: Report) -> list[RenderableType]:
         notes.append(Group(section("For the instructor to look at"), Padding(lines, (0, 0, 0, 1))))
     if report.notes:
         lines = bullets("·", (Text(printable(note), "dim") for note in report.notes), style="dim")
-        notes.append(Group(section("To read the numbers"), Padding(lines, (0, 0, 0, 1))))
+        notes.append(Group(section("About the numbers"), Padding(lines, (0, 0, 0, 1))))
     return notes
 
 
@@ -162,4 +162,5 @@ def _tally(reports: Sequence[Report]) -> Text:
     for verdict, so_far in sorted(counted, key=lambda found: list(Verdict).index(found[0])):
         text = f"{counted[verdict, so_far]} {verdict}{so_far}"
         parts.append(Text(text, style=MARKS[verdict].style))
-    return Text(f"{len(reports)} submissions: ", style="bold").append(Text(", ").join(parts))
+    head = f"{words.several(len(reports), 'submission')}: "
+    return Text(head, style="bold").append(Text(", ").join(parts))

@@ -53,6 +53,11 @@ def memory(size: int) -> str:
     return f"{size / 1e9:.3g} GB" if size >= 999_500_000 else f"{size / 1e6:.3g} MB"
 
 
+def several(number: int, noun: str) -> str:
+    """A number of things: "1 image", "2,000 images"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def points(value: float) -> str:
     """Points without idle zeros: "20", "12.5"."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,27 @@ def test_what_is_not_a_report_is_named_and_ends_with_2(tmp_path, content, said):
     assert said in message
     assert "report.json" in message
     assert "Traceback" not in message
+
+
+def test_a_report_of_the_first_version_is_rendered_with_what_could_not_be_told(tmp_path):
+    document = json.loads(examples.passed().model_dump_json())
+    document |= {"schema_version": 1, "verdict": "skipped"}
+    document["checks"][0] |= {"verdict": "skipped", "detail": "could not tell: a sort moves pixels"}
+    (tmp_path / "report.json").write_text(json.dumps(document))
+    done = export(tmp_path)
+    shown = done.stdout.decode()
+    assert done.returncode == 0, done.stderr
+    assert shown.startswith("## ? alice: could not tell, 100 of 100 points\n")
+    assert "<br>a sort moves pixels" in shown
+
+
+def test_a_report_of_a_later_version_is_refused_with_what_to_do(tmp_path):
+    document = json.loads(examples.passed().model_dump_json()) | {"schema_version": 3}
+    (tmp_path / "report.json").write_text(json.dumps(document))
+    done = export(tmp_path)
+    assert done.returncode == 2
+    assert b"schema_version: Input should be 2" in done.stderr
+    assert b"or grade the submission again." in done.stderr
 
 
 def test_an_empty_folder_ends_with_2(tmp_path):

@@ -98,7 +98,7 @@ def test_an_image_without_a_prediction_is_wrong_and_confused_with_nothing():
 
 
 def test_the_seed_of_a_single_run_is_named():
-    assert figures.source(examples.training()).endswith("10,000 to be judged by · seed 1")
+    assert figures.source(examples.training()).endswith("10,000 to be judged on · seed 1")
 
 
 def test_only_the_best_epoch_is_marked_as_selected_on_the_test_set():

@@ -13,6 +13,11 @@ def test_an_accuracy_has_two_digits():
     assert words.percent(0.9942) == "99.42 %"
 
 
+def test_one_thing_is_not_several():
+    assert words.several(1, "image") == "1 image"
+    assert [words.several(number, "image") for number in (0, 2_000)] == ["0 images", "2,000 images"]
+
+
 def test_a_missing_accuracy_is_a_dash():
     assert words.percent(None) == "–"
 
