@@ -172,7 +172,8 @@ def _learned(graph: Graph, field: ReceptiveField, node: Node) -> bool:
 
 def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
     if kind(node) is Kind.MATMUL:
-        return None, _last(node)
+        last = node.shape[-1] if node.shape else None
+        return None, last if isinstance(last, int) else None
     weight = bound(node)["weight"]
     shape = graph[weight.node].shape if isinstance(weight, Ref) else None
     if not shape:
@@ -181,10 +182,6 @@ def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
     for size in shape[1:]:
         inputs *= int(size)
     return inputs, int(shape[0])
-
-
-def _last(node: Node) -> int | None:
-    return int(node.shape[-1]) if node.shape and isinstance(node.shape[-1], int) else None
 
 
 def _pool(graph: Graph, node: Node) -> str:

@@ -141,13 +141,14 @@ def _batch_norm(program: Program, flow: Dataflow) -> Found:
 
 def _dropout(program: Program, flow: Dataflow, live_in_eval: frozenset[str]) -> Found:
     nodes = _live(program.train, flow, Kind.DROPOUT)
-    working = [node for node in nodes if bound(node)["train"] and bound(node)["p"] > 0]
+    working = [node for node in nodes if _drops(node)]
     why = {node.module: _switched_off(node) for node in nodes if node not in working}
-    left_on = [
+    in_eval = [
         node
         for node in program.eval.nodes
-        if node.name in live_in_eval and kind(node) is Kind.DROPOUT and _drops(node)
+        if node.name in live_in_eval and kind(node) is Kind.DROPOUT
     ]
+    left_on = [node for node in in_eval if _drops(node)]
     layers = _layers(program, working, "Dropout", ("p",))
     hints = [
         *_dead(program, flow, _DROPOUTS, layers, why),

@@ -156,7 +156,7 @@ def test_torchinfo_counts_biases_and_batch_norms_besides():
 
 
 def _extra(layer) -> int:
-    """What torchinfo adds to a layer's products: its bias at each position, all of a BatchNorm's."""
+    """What torchinfo adds to a layer's products: its bias per position, all of a BatchNorm's."""
     if isinstance(layer.module, nn.BatchNorm2d):
         return layer.macs
     if getattr(layer.module, "bias", None) is None:

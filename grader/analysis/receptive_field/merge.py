@@ -183,7 +183,8 @@ def _merged(
     inside, outside = [], []
     for sight in sights:
         # Where nobody has positions, as after pooling, nobody is a gate.
-        if gate and placed and not _runs_along(sight, axis):
+        runs_along = any(part.axis == axis and part.size > 1 for part in sight.parts)
+        if gate and placed and not runs_along:
             outside.append(sight)
         else:
             inside.append(sight)
@@ -208,10 +209,6 @@ def _hull(
 ) -> Field:
     low, high = min(low for low, _ in windows), max(high for _, high in windows)
     return Field(low, high, seen, shared, flags)
-
-
-def _runs_along(sight: Sight, axis: AxisName) -> bool:
-    return any(part.axis == axis and part.size > 1 for part in sight.parts)
 
 
 def _centres_differ(windows: Sequence[tuple[Fraction, Fraction]]) -> bool:
@@ -289,13 +286,17 @@ def _grown(sight: Sight, dim: int, size: int) -> Sight:
 
 def _side_by_side(found: Sequence[Sight], dim: int) -> list[Sight]:
     """The concatenated dimension as one part in each, and all others alike."""
-    axes = [{part.axis for part in sight.dims[dim] if part.axis} for sight in found]
-    along_one = len(axes[0]) <= 1 and all(other == axes[0] for other in axes)
+    axes = {_axes_along(sight, dim) for sight in found}
+    along_one = len(axes) == 1 and len(axes.pop()) <= 1
     single = [isolate(sight, dim) if along_one else forget(sight, dim) for sight in found]
     # Their lengths along `dim` differ, and only there. Aligned with size 1, they do not matter.
     bare = [_with_part(sight, dim, Part(1)) for sight in single]
     held = [sight.dims[dim][0] for sight in single]
     return [_with_part(sight, dim, part) for sight, part in zip(_aligned(bare), held, strict=True)]
+
+
+def _axes_along(sight: Sight, dim: int) -> frozenset[str]:
+    return frozenset(part.axis for part in sight.dims[dim] if part.axis)
 
 
 def _with_part(sight: Sight, dim: int, part: Part) -> Sight:
@@ -340,8 +341,9 @@ def _stacked(pieces: Mapping[int, Bits], lengths: Sequence[int], at: int) -> Bit
     known = list(pieces.values())
     rank = known[0].ndim
     if len(known) == len(lengths) and all(piece.shape[at] == 1 for piece in known):
-        if all(_equal(piece, known[0]) for piece in known):
-            return known[0]
+        first = known[0]
+        if all(one.shape == first.shape and np.array_equal(one, first) for one in known):
+            return first
     elif not any(piece.any() for piece in known):
         return known[0][tuple(slice(0, 1) for _ in range(rank - 1))]
     flat = [(*piece.shape[:at], 1, *piece.shape[at + 1 :]) for piece in known]
@@ -354,7 +356,3 @@ def _stacked(pieces: Mapping[int, Bits], lengths: Sequence[int], at: int) -> Bit
         else:
             full.append(np.zeros(wide, np.uint64))
     return np.concatenate(full, axis=at)
-
-
-def _equal(one: Bits, other: Bits) -> bool:
-    return one.shape == other.shape and np.array_equal(one, other)

@@ -136,16 +136,13 @@ def _compare(
         for axis, size in zip(AXES, sizes, strict=True):
             rule = reach(sights[name], axis, size)
             wanted = [seen | shared for seen, shared in zip(rule.seen, rule.shared, strict=True)]
-            if name in lossy and _lies_within(masks[axis], wanted):
+            pairs = zip(masks[axis], wanted, strict=True)
+            if name in lossy and all(not mask & ~most for mask, most in pairs):
                 within += masks[axis] != wanted
             elif masks[axis] != wanted:
                 text = _difference(graph[name], axis, masks[axis], wanted)
                 return Proof(len(found), text, graph[name].line, cause, within, mixes)
     return Proof(len(found), loses_nan=cause, within=within, mixes_images=mixes)
-
-
-def _lies_within(measured: list[int], wanted: list[int]) -> bool:
-    return all(not mask & ~most for mask, most in zip(measured, wanted, strict=True))
 
 
 def _difference(node: Node, axis: AxisName, measured: list[int], wanted: list[int]) -> str:
