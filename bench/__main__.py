@@ -24,7 +24,7 @@ from grader import assignment, intake, network, submission
 from grader.analysis import summary
 from grader.analysis.cost import measure_cost
 from grader.analysis.receptive_field import proof
-from grader.analysis.receptive_field.field import receptive_field
+from grader.analysis.receptive_field.field import find_field
 from grader.capture import graph
 from grader.program import Captured, Graph
 from grader.sandbox import isolation
@@ -101,7 +101,7 @@ def _resnet152(runs: int) -> Iterator[Row]:
 
 
 def _analyse(exported: Graph) -> None:
-    field = receptive_field(exported)
+    field = find_field(exported)
     measure_cost(exported, field.live)
 
 

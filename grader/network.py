@@ -1,7 +1,7 @@
 """Rebuild a Program as torch modules that trusted code can run and train.
 
-In: a validated Program and the values of its weights (safetensors bytes). Out: a `Network`. Student code is not needed:
-every call goes to an allowlisted operator of `grader.ops`.
+In: a validated Program and the values of its weights (safetensors bytes). Out: a `Network`. Student
+code is not needed: every call goes to an allowlisted operator of `grader.ops`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_PIECES = 2**16
 
 
 def read_values(program: Program, values: bytes) -> dict[str, Tensor]:
-    """The tensors of a safetensors file that an untrusted child wrote, checked against the Program's weights.
+    """The tensors of a safetensors file that an untrusted child wrote, checked against the Program.
 
     Raises SubmissionError when the file is damaged or does not hold exactly the declared tensors.
     """
@@ -45,18 +45,20 @@ def read_values(program: Program, values: bytes) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         weight = expected[name]
         if tuple(tensor.shape) != weight.shape or tensor.dtype != getattr(torch, weight.dtype):
+            dtype = str(tensor.dtype).removeprefix("torch.")
             raise SubmissionError(
-                f"The weight {name} has the shape {tuple(tensor.shape)} of {str(tensor.dtype).removeprefix('torch.')}, "
+                f"The weight {name} has the shape {tuple(tensor.shape)} of {dtype}, "
                 f"declared as {weight.shape} of {weight.dtype}."
             )
     return tensors
 
 
 class Network(nn.Module):
-    """A Program as a module: `network(images)` runs its train graph after `.train()`, its eval graph after `.eval()`.
+    """A Program as a module: its train graph after `.train()`, its eval graph after `.eval()`.
 
-    Images are float32 of shape (N, *input_shape); the result is (N, classes). `weights` maps every name of the Program
-    to its tensor; names that share storage share the tensor, and both graphs share all of them.
+    Images are float32 of shape (N, *input_shape); the result is (N, classes). `weights` maps every
+    name of the Program to its tensor; names that share storage share the tensor, and both graphs
+    share all of them.
     """
 
     def __init__(
@@ -80,7 +82,10 @@ class Network(nn.Module):
 
 
 def build(program: Program, values: bytes, device: torch.device | str = "cpu") -> Network:
-    """The Network of a Program, on `device`. Raises SubmissionError when the weights do not fit the Program."""
+    """The Network of a Program, on `device`.
+
+    Raises SubmissionError when the weights do not fit the Program.
+    """
     return Network(program, read_values(program, values), device)
 
 
@@ -101,7 +106,10 @@ def _place(
 def build_graph(
     graph: Graph, weights: Mapping[str, Tensor], device: torch.device, *, gradient_blocks: bool
 ) -> fx.GraphModule:
-    """One Graph as an fx module over `weights`. `gradient_blocks`: honour `torch.no_grad()` blocks inside it."""
+    """One Graph as an fx module over `weights`.
+
+    `gradient_blocks`: honour `torch.no_grad()` blocks inside it.
+    """
     root = nn.Module()
     result = fx.Graph()
     places: dict[str, fx.Node] = {}
@@ -160,7 +168,7 @@ def _target(name: str) -> Callable[..., Any]:
     if namespace == "operator":
         return _on_sizes(getattr(operator, base))
     base = _IN_ANY_LAYOUT.get(base, base)
-    return getattr(getattr(torch.ops.aten, base), overload[0])  # type: ignore[no-any-return] # torch.ops is dynamic
+    return getattr(getattr(torch.ops.aten, base), overload[0])  # type: ignore[no-any-return] # dynamic
 
 
 _IN_ANY_LAYOUT = {"view": "reshape", "_unsafe_view": "reshape", "view_as": "reshape_as"}
@@ -169,12 +177,12 @@ _IN_ANY_LAYOUT = {"view": "reshape", "_unsafe_view": "reshape", "view_as": "resh
 
 def _take(items: Any, index: Any) -> Any:
     if not isinstance(items, list | tuple) or not isinstance(index, int):
-        raise TypeError("an element is taken from something that is no list of tensors")
+        raise TypeError("an element is taken from something that is not a list of tensors")
     return items[index]
 
 
 def _on_sizes(operation: Callable[[int, int], int]) -> Callable[[Any, Any], int]:
-    """Arithmetic on sizes, and on nothing else: Python would also multiply a list until the memory is full."""
+    """Arithmetic on sizes and nothing else: Python would multiply a list until memory is full."""
 
     def limited(a: Any, b: Any) -> int:
         if not isinstance(a, int) or not isinstance(b, int):
@@ -217,10 +225,12 @@ def trace(
     """Run `graph` on `images` and yield every Node with its result, in execution order."""
     module = build_graph(graph, weights, images.device, gradient_blocks=False)
     results: list[Any] = []
-    skip = {"output"}
-    _Recorder(module, lambda node, result: None if node.op in skip else results.append(result)).run(
-        images
-    )
+
+    def see(node: fx.Node, result: Any) -> None:
+        if node.op != "output":
+            results.append(result)
+
+    _Recorder(module, see).run(images)
     yield from zip(graph.nodes, results, strict=True)
 
 

@@ -1,9 +1,11 @@
-"""The operators that a submission may use, one entry each: the exact name, its arguments, and what kind of thing it is.
+"""The operators that a submission may use, one entry each: exact name, arguments, kind.
 
-No torch here. The argument lists are PyTorch's own (a test compares every entry with torch's schema), so analyses can
-ask a node for `stride` by name. What is not listed is refused: absence is the security rule.
+No torch here. The argument lists are PyTorch's own (a test compares every entry with torch's
+schema), so analyses can ask a node for `stride` by name. What is not listed is refused: absence is
+the security rule.
 
-Source: the ATen operators of https://pytorch.org/docs/stable/torch.compiler_ir.html and torch's native_functions.yaml.
+Source: the ATen operators of https://pytorch.org/docs/stable/torch.compiler_ir.html and torch's
+native_functions.yaml.
 """
 
 from __future__ import annotations
@@ -15,7 +17,10 @@ from typing import Any
 
 
 class Kind(Enum):
-    """How an operator moves information between positions: what the receptive field and liveness need to know."""
+    """How an operator moves information between positions.
+
+    That is what the receptive field and the dataflow need to know of it.
+    """
 
     POINTWISE = "each output position reads the same position of its inputs (with broadcasting)"
     CONVOLUTION = "a window over positions, all channels of a group"
@@ -65,9 +70,9 @@ class Parameter:
 class Operator:
     """One accepted operator.
 
-    `writes`: it changes its first argument in place. `views`: its result looks at its first argument's memory.
-    `loses_nan`: NaN in the input may not reach the output, so a NaN probe proves nothing behind it.
-    `label` is the word for people ("max pooling").
+    `writes`: it changes its first argument in place. `views`: its result looks at its first
+    argument's memory. `loses_nan`: NaN in the input may not reach the output, so a NaN probe proves
+    nothing behind it. `label` is the word for people ("max pooling").
     """
 
     name: str
@@ -79,7 +84,10 @@ class Operator:
     loses_nan: bool = False
 
     def bind(self, arguments: Sequence[Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
-        """Every argument by name, defaults filled in. Raises ValueError when the call does not fit the operator."""
+        """Every argument by name, defaults filled in.
+
+        Raises ValueError when the call does not fit the operator.
+        """
         if len(arguments) > len(self.parameters):
             raise ValueError(
                 f"{self.name} takes {len(self.parameters)} arguments, not {len(arguments)}"
@@ -120,13 +128,15 @@ def _parameter(text: str) -> Parameter:
         return Parameter(name, _WORDS[default], required=False)
     if default.startswith("'"):
         return Parameter(name, default.strip("'"), required=False)
-    return Parameter(
-        name, float(default) if "." in default or "e" in default else int(default), required=False
-    )
+    number = float(default) if "." in default or "e" in default else int(default)
+    return Parameter(name, number, required=False)
 
 
 def _table(kind: Kind, text: str, **facts: bool) -> dict[str, Operator]:
-    """Entries from lines `overload[ overload...]: argument argument=default ... ; label`."""
+    """Entries from lines `overload[ overload...]: argument argument=default ... ; label`.
+
+    `facts` are those of an Operator; a name that ends in "_" writes, unless they say otherwise.
+    """
     table = {}
     for line in text.strip().splitlines():
         names, _, rest = line.strip().partition(":")
@@ -150,45 +160,56 @@ OPERATORS: dict[str, Operator] = {
     **_table(
         Kind.CONVOLUTION,
         """
-        conv1d conv2d conv3d: input weight bias=None stride=1 padding=0 dilation=1 groups=1 ; convolution
-        conv1d.padding conv2d.padding conv3d.padding: input weight bias=None stride=1 padding='valid' dilation=1 groups=1 ; convolution
+        conv1d conv2d conv3d: input weight bias=None stride=1 padding=0 dilation=1 groups=1 \
+            ; convolution
+        conv1d.padding conv2d.padding conv3d.padding: input weight bias=None stride=1 \
+            padding='valid' dilation=1 groups=1 ; convolution
         """,
     ),
     **_table(
         Kind.TRANSPOSED_CONVOLUTION,
         """
-        conv_transpose1d conv_transpose2d.input: input weight bias=None stride=1 padding=0 output_padding=0 groups=1 dilation=1 ; transposed convolution
+        conv_transpose1d conv_transpose2d.input: input weight bias=None stride=1 padding=0 \
+            output_padding=0 groups=1 dilation=1 ; transposed convolution
         """,
     ),
     **_table(
         Kind.POOLING,
         """
-        max_pool1d max_pool2d max_pool3d: self kernel_size stride=[] padding=0 dilation=1 ceil_mode=False ; max pooling
-        avg_pool1d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True ; average pooling
-        avg_pool2d avg_pool3d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True divisor_override=None ; average pooling
+        max_pool1d max_pool2d max_pool3d: self kernel_size stride=[] padding=0 dilation=1 \
+            ceil_mode=False ; max pooling
+        avg_pool1d: self kernel_size stride=[] padding=0 ceil_mode=False count_include_pad=True \
+            ; average pooling
+        avg_pool2d avg_pool3d: self kernel_size stride=[] padding=0 ceil_mode=False \
+            count_include_pad=True divisor_override=None ; average pooling
         """,
     ),
     **_table(
         Kind.POOLING,
-        "max_pool2d_with_indices: self kernel_size stride=[] padding=0 dilation=1 ceil_mode=False ; max pooling",
+        "max_pool2d_with_indices: self kernel_size stride=[] padding=0 dilation=1 ceil_mode=False "
+        "; max pooling",
     ),
     **_table(
         Kind.ADAPTIVE_POOLING,
         """
-        adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d: self output_size ; adaptive average pooling
+        adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d: self output_size \
+            ; adaptive average pooling
         adaptive_max_pool1d adaptive_max_pool2d: self output_size ; adaptive max pooling
         """,
     ),
     **_table(
         Kind.BATCH_NORM,
-        "batch_norm: input weight bias running_mean running_var training momentum eps cudnn_enabled ; batch norm",
+        "batch_norm: input weight bias running_mean running_var training momentum eps "
+        "cudnn_enabled ; batch norm",
     ),
     **_table(
         Kind.NORM,
         """
-        layer_norm: input normalized_shape weight=None bias=None eps=1e-05 cudnn_enable=True ; layer norm
+        layer_norm: input normalized_shape weight=None bias=None eps=1e-05 cudnn_enable=True \
+            ; layer norm
         group_norm: input num_groups weight=None bias=None eps=1e-05 cudnn_enabled=True ; group norm
-        instance_norm: input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled ; instance norm
+        instance_norm: input weight bias running_mean running_var use_input_stats momentum eps \
+            cudnn_enabled ; instance norm
         rms_norm: input normalized_shape weight=None eps=None ; RMS norm
         _weight_norm: v g dim=0 ; weight norm
         """,
@@ -203,8 +224,11 @@ OPERATORS: dict[str, Operator] = {
     **_table(
         Kind.POINTWISE,
         """
-        relu relu_ relu6 relu6_ sigmoid sigmoid_ tanh tanh_ silu silu_ mish mish_ hardswish hardswish_ hardsigmoid hardsigmoid_ selu selu_: self
-        abs abs_ neg neg_ exp exp_ log log_ log1p log1p_ log2 sqrt sqrt_ rsqrt rsqrt_ square square_ reciprocal reciprocal_ sin cos tan atan erf erf_ expm1 floor ceil round trunc log_sigmoid positive: self
+        relu relu_ relu6 relu6_ sigmoid sigmoid_ tanh tanh_ silu silu_ mish mish_ hardswish \
+            hardswish_ hardsigmoid hardsigmoid_ selu selu_: self
+        abs abs_ neg neg_ exp exp_ log log_ log1p log1p_ log2 sqrt sqrt_ rsqrt rsqrt_ square \
+            square_ reciprocal reciprocal_ sin cos tan atan erf erf_ expm1 floor ceil round trunc \
+            log_sigmoid positive: self
         gelu gelu_: self approximate='none'
         elu elu_: self alpha=1 scale=1 input_scale=1
         celu celu_: self alpha=1.0
@@ -217,7 +241,8 @@ OPERATORS: dict[str, Operator] = {
         add.Tensor add_.Tensor sub.Tensor sub_.Tensor: self other alpha=1
         add.Scalar add_.Scalar sub.Scalar sub_.Scalar: self other alpha=1
         rsub.Scalar rsub.Tensor: self other alpha=1 ; sub
-        mul.Tensor mul_.Tensor mul.Scalar mul_.Scalar div.Tensor div_.Tensor div.Scalar div_.Scalar: self other
+        mul.Tensor mul_.Tensor mul.Scalar mul_.Scalar div.Tensor div_.Tensor div.Scalar \
+            div_.Scalar: self other
         maximum minimum: self other
         pow.Tensor_Tensor: self exponent
         max.other min.other: self other
@@ -247,7 +272,8 @@ OPERATORS: dict[str, Operator] = {
         logical_and logical_or bitwise_and.Tensor bitwise_or.Tensor: self other
         where.self: condition self other
         where.ScalarOther where.ScalarSelf where.Scalar: condition self other
-        masked_fill.Scalar masked_fill_.Scalar masked_fill.Tensor masked_fill_.Tensor: self mask value
+        masked_fill.Scalar masked_fill_.Scalar masked_fill.Tensor masked_fill_.Tensor: self mask \
+            value
         fill_.Scalar fill_.Tensor: self value
         zero_: self
         copy_: self src non_blocking=False
@@ -272,8 +298,8 @@ OPERATORS: dict[str, Operator] = {
     ),
     **_table(
         Kind.ATTENTION,
-        "scaled_dot_product_attention: query key value attn_mask=None dropout_p=0.0 is_causal=False scale=None "
-        "enable_gqa=False ; attention",
+        "scaled_dot_product_attention: query key value attn_mask=None dropout_p=0.0 "
+        "is_causal=False scale=None enable_gqa=False ; attention",
     ),
     **_table(
         Kind.REDUCE,
@@ -387,9 +413,11 @@ OPERATORS: dict[str, Operator] = {
         Kind.UPSAMPLE,
         """
         upsample_nearest2d.vec: input output_size scale_factors ; nearest upsampling
-        upsample_bilinear2d.vec upsample_bicubic2d.vec: input output_size align_corners scale_factors ; upsampling
+        upsample_bilinear2d.vec upsample_bicubic2d.vec: input output_size align_corners \
+            scale_factors ; upsampling
         upsample_nearest2d: self output_size scales_h=None scales_w=None ; nearest upsampling
-        upsample_bilinear2d upsample_bicubic2d: self output_size align_corners scales_h=None scales_w=None ; upsampling
+        upsample_bilinear2d upsample_bicubic2d: self output_size align_corners scales_h=None \
+            scales_w=None ; upsampling
         """,
     ),
     **_table(Kind.UNFOLD, "im2col: self kernel_size dilation padding stride ; unfold"),
@@ -400,8 +428,10 @@ OPERATORS: dict[str, Operator] = {
     **_table(
         Kind.CREATE,
         """
-        zeros_like ones_like rand_like randn_like: self dtype=None layout=None device=None pin_memory=None memory_format=None
-        full_like: self fill_value dtype=None layout=None device=None pin_memory=None memory_format=None
+        zeros_like ones_like rand_like randn_like: self dtype=None layout=None device=None \
+            pin_memory=None memory_format=None
+        full_like: self fill_value dtype=None layout=None device=None pin_memory=None \
+            memory_format=None
         zeros ones rand randn: size dtype=None layout=None device=None pin_memory=None
         full: size fill_value dtype=None layout=None device=None pin_memory=None
         new_zeros new_ones: self size dtype=None layout=None device=None pin_memory=None
@@ -425,22 +455,28 @@ OPERATORS["operator.getitem"] = Operator(
 
 INSTEAD = {
     "lstm gru rnn_tanh rnn_relu": "Use nn.Conv1d or nn.Conv2d over the rows.",
-    "out": "Use nn.BatchNorm2d or weight_norm: this writes into a tensor of its own in every forward pass.",
+    "out": "Use nn.BatchNorm2d or weight_norm: this writes into a tensor of its own in every "
+    "forward pass.",
     "fractional_max_pool2d": "Use nn.MaxPool2d, or a convolution with a stride.",
-    "max_unpool2d upsample_nearest1d upsample_linear1d": "Use nn.Upsample or nn.ConvTranspose2d on rows and columns.",
+    "max_unpool2d upsample_nearest1d upsample_linear1d": "Use nn.Upsample or nn.ConvTranspose2d "
+    "on rows and columns.",
     "_upsample_nearest_exact2d": 'Use mode="nearest".',
     "_upsample_bilinear2d_aa _upsample_bicubic2d_aa": "Use antialias=False.",
     "col2im": "Use nn.ConvTranspose2d or nn.PixelShuffle.",
     "bilinear": "Use nn.Linear on both tensors side by side (torch.cat).",
     "embedding": "Use nn.Linear, or a convolution, on the pixels.",
     "topk sort median kthvalue": "Use amax, mean or nn.MaxPool2d.",
-    "grid_sampler affine_grid_generator": "Move and turn the training images instead, in train_transform.",
+    "grid_sampler affine_grid_generator": "Move and turn the training images instead, in "
+    "train_transform.",
     "cosine_similarity cdist": "Use F.normalize on both, then F.linear.",
     "hstack vstack": "Use torch.cat.",
     "repeat_interleave": "Use nn.Upsample for positions, x.repeat() for channels.",
     "baddbmm": "Use torch.bmm and +.",
 }
-"""What students may write for the operators that they use most, of those that are not listed. `out` is an overload."""
+"""What to write for the operators that students use most, of those that are not listed.
+
+`out` is an overload.
+"""
 
 
 def instead(name: str) -> str:
@@ -450,7 +486,7 @@ def instead(name: str) -> str:
 
 
 def find(name: str) -> Operator:
-    """The entry of that exact name. Raises ValueError, naming it, when the operator is not accepted."""
+    """The entry of that exact name. Raises ValueError when the operator is not accepted."""
     if name not in OPERATORS:
         raise ValueError(f"the operator {name} is not one that the grader accepts")
     return OPERATORS[name]

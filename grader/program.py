@@ -1,4 +1,4 @@
-"""A submission as data: what capture hands over and all that the rest of the grader ever sees of it.
+"""A submission as data: what capture hands over, and all that the rest of the grader sees of it.
 
 In: JSON and safetensors bytes that an untrusted child wrote. Out: a frozen, validated `Program`.
 Pure data: no torch here, and no student code. A forged Program is only a different submission.
@@ -47,7 +47,8 @@ def _dimension(value: int | str) -> int | str:
     if isinstance(value, str) and re.fullmatch(r"([1-9][0-9]{0,6}\*)?N", value):
         return value
     raise ValueError(
-        f"{value!r} is no dimension: a size, 'N' (the number of images) or a multiple such as '4*N'"
+        f"{value!r} is not a dimension: a size, 'N' (the number of images), or a multiple such as "
+        "'4*N'"
     )
 
 
@@ -84,11 +85,12 @@ Argument = Item | tuple[Item, ...]
 class Node(Data):
     """One operator of the graph.
 
-    `op` is "input", "weight" (its one argument is the weight's name) or an exact operator of `grader.ops`, such as
-    "aten.conv2d.default". `shape` and `dtype` describe its one output tensor, and are None where it returns a number or
-    several tensors (which "operator.getitem" nodes then take apart).
-    `module` is the path of the innermost nn.Module that ran it ("layers.0.conv"; "" is the model itself), `module_type`
-    that module's class, `line` the line of the student's file, `gradient` False inside `torch.no_grad()`.
+    `op` is "input", "weight" (its one argument is the weight's name) or an exact operator of
+    `grader.ops`, such as "aten.conv2d.default". `shape` and `dtype` describe its one output tensor,
+    and are None where it returns a number or several tensors (which "operator.getitem" nodes then
+    take apart). `module` is the path of the innermost nn.Module that ran it ("layers.0.conv"; "" is
+    the model itself), `module_type` that module's class, `line` the line of the student's file,
+    `gradient` False inside `torch.no_grad()`.
     """
 
     name: Name
@@ -133,7 +135,7 @@ class Graph(Data):
                     raise ValueError(f"{node.name} reads {name}, which does not come before it")
             seen.add(node.name)
         if self.output not in seen:
-            raise ValueError(f"the output {self.output} is no node")
+            raise ValueError(f"the output {self.output} is not a node")
         if sum(node.op == "input" for node in self.nodes) != 1:
             raise ValueError("a graph has exactly one input")
         return self
@@ -155,9 +157,10 @@ class Graph(Data):
 class Weight(Data):
     """A tensor that the model brings along: shape and owner here, values in `Program.values`.
 
-    `kind`: "parameter" and "buffer" are registered with an nn.Module; "constant" is any other tensor that the forward
-    pass reads (from a plain list, a global, or `torch.tensor(...)` written in forward). `storage` is the name of the
-    first weight that lives in the same memory (its own name where it is not shared). `trainable`: requires_grad.
+    `kind`: "parameter" and "buffer" are registered with an nn.Module; "constant" is any other
+    tensor that the forward pass reads (from a plain list, a global, or `torch.tensor(...)` written
+    in forward). `storage` is the name of the first weight that lives in the same memory (its own
+    name where it is not shared). `trainable`: requires_grad.
     """
 
     name: Name
@@ -176,8 +179,8 @@ class Weight(Data):
 class Module(Data):
     """An nn.Module that the model declares, whether or not it runs.
 
-    `settings` holds what the students' JSON shows of it: p, num_features, in_features, out_features, output_size.
-    `line` is where the student's file creates it.
+    `settings` holds what the students' JSON shows of it: p, num_features, in_features,
+    out_features, output_size. `line` is where the student's file creates it.
     """
 
     path: str = Field(max_length=200)
@@ -187,7 +190,7 @@ class Module(Data):
 
 
 class OptimizerGroup(Data):
-    """One parameter group: the weights' names and every setting but those that the schedule moves."""
+    """One parameter group: the weights' names, and every setting that the schedule leaves alone."""
 
     parameters: tuple[Name, ...]
     settings: dict[Name, bool | int | float | tuple[float, float] | None]
@@ -208,10 +211,11 @@ class Run(Data):
 
 
 class Schedule(Data):
-    """What the student's own scheduler really set: one list of runs per parameter group, over all steps of training.
+    """What the student's own scheduler really set: a list of runs for each parameter group.
 
-    `learning_rate[g]` and `momentum[g]` (SGD's momentum or Adam's beta1; empty where the optimizer has neither) are
-    run-length coded and add up to epochs x steps per epoch. `scheduler` is the class name, for people.
+    `learning_rate[g]` and `momentum[g]` (SGD's momentum or Adam's beta1; empty where the optimizer
+    has neither) are run-length coded and add up to epochs x steps per epoch. `scheduler` is the
+    class name, for people.
     """
 
     scheduler: str | None = Field(default=None, max_length=200)
@@ -245,7 +249,8 @@ class Loss(Data):
 class Augmentation(Data):
     """One named torchvision operation with its settings, in torchvision's own words.
 
-    `inner` are the operations of a container (RandomApply, RandomChoice, RandomOrder), applied in order.
+    `inner` are the operations of a container (RandomApply, RandomChoice, RandomOrder), applied in
+    order.
     """
 
     name: Name
@@ -256,7 +261,8 @@ class Augmentation(Data):
 class Recipe(Data):
     """How the student wants the network trained.
 
-    `defaults` names what came from the assignment because the file does not say. `stop_at_accuracy` is 0 to 1.
+    `defaults` names what came from the assignment because the file does not say. `stop_at_accuracy`
+    is 0 to 1.
     """
 
     epochs: int = Field(ge=1, le=100_000)
@@ -279,7 +285,7 @@ class Recipe(Data):
 
     @property
     def follows_metric(self) -> bool:
-        """Whether it asks how the network does after each epoch: a plateau rule, or a stop at an accuracy."""
+        """Whether it asks how the network does: a plateau rule, or a stop at an accuracy."""
         return self.plateau is not None or self.stop_at_accuracy is not None
 
 
@@ -310,7 +316,10 @@ class LeftOut(Data):
 
 
 class Program(Data):
-    """All that crosses from a submission into the grader. `seeds` are the grader's: one set of initial weights each."""
+    """All that crosses from a submission into the grader.
+
+    `seeds` are the grader's: there is one set of initial weights for each.
+    """
 
     schema_version: Literal[1] = 1
     model: str = Field(max_length=200)
@@ -354,7 +363,9 @@ class Captured:
 def _check_weight(weight: Weight, weights: dict[str, Weight]) -> None:
     owner = weights.get(weight.storage)
     if owner is None:
-        raise ValueError(f"{weight.name} shares the memory of {weight.storage}, which is no weight")
+        raise ValueError(
+            f"{weight.name} shares the memory of {weight.storage}, which is not a weight"
+        )
     if owner.storage != owner.name:
         raise ValueError(f"{weight.name} shares the memory of {owner.name}, which shares another's")
     if (weight.shape, weight.dtype) != (owner.shape, owner.dtype):
@@ -390,7 +401,9 @@ def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
     for group in recipe.optimizer.groups:
         for name in group.parameters:
             if name not in weights or weights[name].kind != "parameter":
-                raise ValueError(f"the optimizer names {name}, which is no parameter of the model")
+                raise ValueError(
+                    f"the optimizer names {name}, which is not a parameter of the model"
+                )
     if recipe.plateau and len(recipe.plateau.min_lr) != len(recipe.optimizer.groups):
         raise ValueError("min_lr has another number of parameter groups than the optimizer")
     for curves in (recipe.schedule.learning_rate, recipe.schedule.momentum):
@@ -404,7 +417,10 @@ def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
 
 
 def read(text: str | bytes) -> Program:
-    """A Program from the JSON of an untrusted child. Raises SubmissionError naming the first thing that is wrong."""
+    """A Program from the JSON of an untrusted child.
+
+    Raises SubmissionError naming the first thing that is wrong.
+    """
     try:
         return Program.model_validate_json(text)
     except ValidationError as error:
@@ -412,10 +428,11 @@ def read(text: str | bytes) -> Program:
 
 
 def refusal(error: ValidationError) -> SubmissionError:
-    """What to tell the student whose Program is not valid: the first thing that is wrong, and where."""
+    """What to tell a student whose Program is not valid: the first thing wrong, and where."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or error.title.lower()
     reason = first["msg"].removeprefix("Value error, ")
     return SubmissionError(
-        f"The network was captured, but the result is not one that the grader accepts: {where}: {reason}."
+        "The network was captured, but the result is not one that the grader accepts: "
+        f"{where}: {reason}."
     )

@@ -1,7 +1,8 @@
 """Small CNNs for the tests: a hypothesis strategy that draws them, and the Program of any module.
 
-A drawn network is a list of layers, each written the way students write them: modules, functional calls, residual
-additions, concatenations, squeeze-and-excitation gates, frozen parts, shared weights.
+A drawn network is a list of layers, each written the way students write them: modules, functional
+calls, residual additions, concatenations, squeeze-and-excitation gates, frozen parts, shared
+weights.
 """
 
 from __future__ import annotations
@@ -277,7 +278,7 @@ def images(count: int = 4, seed: int = 1) -> Tensor:
 def program_of(
     model: nn.Module, shape: tuple[int, ...] = SHAPE, classes: int = CLASSES, filename: str = ""
 ) -> tuple[Program, bytes]:
-    """The Program of `model` and its weights, as capture makes them, with a recipe of one step of plain SGD."""
+    """The Program and weights of `model`, as capture makes them; its recipe is one step of SGD."""
     constants = graph.Constants()
     example = torch.rand((2, *shape), generator=torch.Generator().manual_seed(0))
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The list of accepted operators: every entry is PyTorch's own, and nothing on it reaches past its tensors."""
+"""The accepted operators: every entry is PyTorch's own, and none reaches past its tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANGE_THE_SHAPE_ONLY = {"unsqueeze_", "squeeze_", "transpose_"}
 
 
 def schema(name: str) -> torch._C.FunctionSchema | None:
-    """PyTorch's own description of an operator; None where this version of PyTorch does not have it."""
+    """PyTorch's own description of an operator; None where this version of it has none."""
     _, base, overload = name.split(".")
     packet = getattr(torch.ops.aten, base, None)
     return getattr(packet, overload)._schema if packet and overload in packet.overloads() else None
@@ -194,7 +194,8 @@ def test_what_to_write_instead_is_said_of_operators_that_exist_and_are_refused()
         ("aten.lstm.input", "Use nn.Conv1d or nn.Conv2d over the rows."),
         (
             "aten.div.out",
-            "Use nn.BatchNorm2d or weight_norm: this writes into a tensor of its own in every forward pass.",
+            "Use nn.BatchNorm2d or weight_norm: this writes into a tensor of its own in every "
+            "forward pass.",
         ),
         ("aten.fft_rfft2.default", ""),
         ("numpy_call", ""),

@@ -13,12 +13,12 @@ from grader.program import Node, Ref
 
 
 def operator(node: Node) -> Operator | None:
-    """The node's entry in `grader.ops`; None for inputs, weights, and operators that are not listed."""
+    """The node's entry in `grader.ops`; None for inputs, weights and unlisted operators."""
     return OPERATORS.get(node.op)
 
 
 def kind(node: Node) -> Kind | None:
-    """How the node moves information; None for inputs, weights, and operators that are not listed."""
+    """How the node moves information; None for inputs, weights and unlisted operators."""
     found = OPERATORS.get(node.op)
     return found.kind if found else None
 
@@ -35,14 +35,17 @@ def bound(node: Node) -> dict[str, Any]:
 
 
 def first(node: Node) -> str | None:
-    """The node that the first argument names: what an in-place operator writes, what a view looks at."""
+    """The node named first: what an in-place operator writes, what a view looks at."""
     for value in (*node.arguments, *node.keywords.values()):
         return value.node if isinstance(value, Ref) else None
     return None
 
 
 def layer_type(node: Node) -> str:
-    """The class of the module that ran the node. PyTorch renames it where it computes the weights (weight_norm)."""
+    """The class of the module that ran the node.
+
+    PyTorch renames the class where it computes the weights (weight_norm): its own name is returned.
+    """
     return node.module_type.removeprefix("Parametrized").lstrip("_")
 
 

@@ -1,8 +1,8 @@
 """How much work is one image? Multiply-adds of every operator, and bytes of every result.
 
-In: a Graph. Out: a `Cost`. Counted are convolutions, linear layers and matrix products, as fvcore does (but for fused
-attention, which it leaves out); torchinfo also counts a bias as one multiply-add per output, and every BatchNorm
-parameter once per image.
+In: a Graph. Out: a `Cost`. Counted are convolutions, linear layers and matrix products, as fvcore
+does (but for fused attention, which it leaves out); torchinfo also counts a bias as one
+multiply-add per output, and every BatchNorm parameter once per image.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ _BYTES = {
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Per image, for the operators that the output depends on. Views and in-place operators make no new bytes."""
+    """Per image, for the operators that the output depends on.
+
+    Views and in-place operators make no new bytes.
+    """
 
     multiply_adds: dict[str, int]
     activation_bytes: dict[str, int]
@@ -67,9 +70,9 @@ def elements(shape: Shape | None) -> int:
 
 def _bytes(node: Node) -> int:
     in_place = node.op.split(".")[1].endswith("_") if "." in node.op else False
-    return (
-        0 if in_place or may_alias(node) else elements(node.shape) * _BYTES[node.dtype or "float32"]
-    )
+    if in_place or may_alias(node):
+        return 0
+    return elements(node.shape) * _BYTES[node.dtype or "float32"]
 
 
 def multiply_adds(graph: Graph, node: Node) -> int:
@@ -94,7 +97,7 @@ def _product(graph: Graph, node: Node) -> int:
     given = bound(node)
     if base(node) == "einsum":
         return _einsum(str(given["equation"]), [_shape(graph, value) for value in given["tensors"]])
-    left = _shape(graph, given["mat1" if "mat1" in given else "self"])
+    left = _shape(graph, given.get("mat1", given["self"]))
     return elements(node.shape) * elements(left[-1:])
 
 
@@ -103,11 +106,9 @@ def _einsum(equation: str, shapes: list[Shape]) -> int:
     terms = equation.replace(" ", "").partition("->")[0].split(",")
     if len(terms) < 2 or any("." in term for term in terms):
         return 0
-    letters = {
-        letter: size
-        for term, shape in zip(terms, shapes, strict=True)
-        for letter, size in zip(term, shape, strict=True)
-    }
+    letters: dict[str, int | str] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        letters.update(zip(term, shape, strict=True))
     return elements(tuple(letters.values()))
 
 

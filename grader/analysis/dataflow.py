@@ -1,7 +1,7 @@
 """Which operators the output of a network depends on, with views and in-place writes followed.
 
-In: a Graph. Out: names of nodes. "Executed" in this grader means live: an operator whose result is thrown away is in
-the graph, but is not part of the network.
+In: a Graph. Out: names of nodes. "Executed" in this grader means live: an operator whose result is
+thrown away is in the graph, but is not part of the network.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _MAY_RETURN_ITS_INPUT = {"detach", "alias", "contiguous", "to", "type_as", "lift
 class Dataflow:
     """Who reads whom.
 
-    `reads[name]` are the nodes whose effect `name` depends on: those that it names, and the last write into the memory
-    of each. `readers` is the reverse. `live` are the nodes that the output depends on. `memory[name]` is the node that
-    first owned the memory that `name` looks at.
+    `reads[name]` are the nodes whose effect `name` depends on: those that it names, and the last
+    write into the memory of each. `readers` is the reverse. `live` are the nodes that the output
+    depends on. `memory[name]` is the node that first owned the memory that `name` looks at.
     """
 
     reads: dict[str, tuple[str, ...]]
@@ -32,7 +32,7 @@ class Dataflow:
 
 @dataclass(slots=True)
 class _Memory:
-    """While walking the graph: whose memory each node looks at, and the last write into each memory."""
+    """While walking the graph: whose memory each node looks at, and the last write into it."""
 
     owner: dict[str, str] = field(default_factory=dict)
     last_write: dict[str, str] = field(default_factory=dict)
@@ -53,15 +53,16 @@ class _Memory:
 def trace(graph: Graph) -> Dataflow:
     """The dataflow of a graph.
 
-    A read of x after a write into any view of x depends on that write. BatchNorm's update of its running statistics
-    is no write here: it feeds later batches, not this output.
+    A read of x after a write into any view of x depends on that write. BatchNorm's update of its
+    running statistics does not count as a write: it feeds later batches, not this output.
     """
     memory = _Memory()
     reads: dict[str, tuple[str, ...]] = {}
     for node in graph.nodes:
-        reads[node.name] = tuple(
-            dict.fromkeys(name for ref in node.references() for name in memory.read(ref))
-        )
+        names: list[str] = []
+        for reference in node.references():
+            names.extend(memory.read(reference))
+        reads[node.name] = tuple(dict.fromkeys(names))
         memory.add(node)
     live = _ancestors(reads, memory.read(graph.output))
     return Dataflow(reads, _reversed(reads), live, memory.owner)
@@ -70,8 +71,8 @@ def trace(graph: Graph) -> Dataflow:
 def may_alias(node: Node) -> bool:
     """Whether the node's result may share its first argument's memory.
 
-    Views do, and so do operators that return their input when there is nothing to do: `contiguous()`, `to()`, and
-    dropout that is switched off.
+    Views do, and so do operators that return their input when there is nothing to do:
+    `contiguous()`, `to()`, and dropout that is switched off.
     """
     entry = operator(node)
     if entry is None:

@@ -1,16 +1,16 @@
 """Recognise the same architecture, whatever the names and the order of declarations.
 
-In: the eval Graph. Out: a `Fingerprint`: a hash of the live graph, and a distance for near-identical ones.
+In: the eval Graph. Out: a `Fingerprint`: a hash of the live graph, and a distance for
+near-identical ones.
 
-The hash is a Merkle hash: every operator's is made of its own name and settings and the hashes of what it reads.
-Tensors enter by shape and by how often they are read, so that tied weights differ from two weights of one shape.
+The hash is a Merkle hash: every operator's is made of its own name and settings and the hashes of
+what it reads. Tensors enter by shape and by how often they are read, so that tied weights differ
+from two weights of one shape.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -36,45 +36,29 @@ _IGNORED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """`digest` is equal for equal architectures. `pieces` are hashes of each operator with what it reads."""
-
-    digest: str
-    pieces: tuple[str, ...]
-
-    def distance(self, other: Fingerprint) -> float:
-        """Share of the pieces that only one of the two has: 0 for the same architecture, 1 for nothing in common."""
-        one, two = Counter(self.pieces), Counter(other.pieces)
-        together = (one | two).total()
-        return 1 - (one & two).total() / together if together else 0.0
-
-
-def fingerprint_of(graph: Graph) -> Fingerprint:
-    """The fingerprint of a graph's live operators."""
+def fingerprint_of(graph: Graph) -> str:
+    """A hash (sha256) of a graph's live operators: equal for equal architectures."""
     live = trace(graph).live
-    uses = Counter(
-        str(graph[name].arguments[0])
-        for node in graph.nodes
-        if node.name in live
-        for name in node.references()
-        if graph[name].op == "weight"
-    )
-    whole: dict[str, str] = {}
-    label: dict[str, str] = {}
-    pieces = []
+    uses = _uses(graph, live)
+    hashes: dict[str, str] = {}
     for node in graph.nodes:
         if node.name not in live:
             continue
         if _passes_on(node):
-            source = first(node) or ""
-            whole[node.name], label[node.name] = whole[source], label[source]
-            continue
-        whole[node.name] = _hash(_content(node, whole, uses))
-        label[node.name] = _hash(_content(node, dict.fromkeys(whole, ""), uses))
-        if node.op not in ("weight", "input"):
-            pieces.append(_hash(_content(node, label, uses))[:12])
-    return Fingerprint(whole[graph.output], tuple(sorted(pieces)))
+            hashes[node.name] = hashes[first(node) or ""]
+        else:
+            hashes[node.name] = sha256(_content(node, hashes, uses).encode()).hexdigest()
+    return hashes[graph.output]
+
+
+def _uses(graph: Graph, live: frozenset[str]) -> Counter[str]:
+    """How often live operators read each weight."""
+    uses: Counter[str] = Counter()
+    for node in graph.nodes:
+        if node.name in live:
+            sources = (graph[name] for name in node.references())
+            uses.update(str(source.arguments[0]) for source in sources if source.op == "weight")
+    return uses
 
 
 def _passes_on(node: Node) -> bool:
@@ -105,13 +89,6 @@ def _text(value: Any, hashes: dict[str, str]) -> str:
     if isinstance(value, DTypeArgument):
         return value.dtype
     if isinstance(value, list | tuple):
-        return f"({_listed(_text(item, hashes) for item in value)})"
+        items = ",".join(_text(item, hashes) for item in value)
+        return f"({items})"
     return repr(value)
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return ",".join(texts)
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()

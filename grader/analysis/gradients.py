@@ -1,4 +1,4 @@
-"""Which parameters training can change: those that a gradient reaches, and that the optimizer is given.
+"""Which parameters can training change? Those that a gradient reaches and the optimizer is given.
 
 In: a Program. Out: names of parameters that keep their initial values though the network uses them.
 """
@@ -13,7 +13,7 @@ _STOPS = {"detach", "detach_", "argmax", "argmin"}
 
 
 def unreached(program: Program, flow: Dataflow | None = None) -> tuple[str, ...]:
-    """Trainable parameters in use that are cut off from the loss by `torch.no_grad()` or `detach()`.
+    """Trainable parameters in use that `torch.no_grad()` or `detach()` cuts off from the loss.
 
     `flow` is the train graph's dataflow.
     """
@@ -32,9 +32,10 @@ def unreached(program: Program, flow: Dataflow | None = None) -> tuple[str, ...]
 
 def left_out(program: Program) -> tuple[str, ...]:
     """Trainable parameters that the optimizer is not given."""
-    given = {name for group in program.recipe.optimizer.groups for name in group.parameters}
     owners = {weight.name: weight.storage for weight in program.weights}
-    trained = {owners[name] for name in given}
+    trained: set[str] = set()
+    for group in program.recipe.optimizer.groups:
+        trained.update(owners[name] for name in group.parameters)
     return tuple(
         weight.name
         for weight in program.weights

@@ -1,7 +1,7 @@
-"""How a network gets from its final feature map to the scores: global pooling, fully connected layers, and their kin.
+"""How a network gets from its final feature map to the scores: pooling, fully connected layers.
 
-In: the eval Graph and its receptive field. Out: the parts of the head, in order. Only what is behind the final feature
-map counts: the squeeze of a squeeze-and-excitation block is no head.
+In: the eval Graph and its receptive field. Out: the parts of the head, in order. Only what comes
+after the final feature map counts: the squeeze of a squeeze-and-excitation block is not a head.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ _POOLS = {
 
 @dataclass(frozen=True, slots=True)
 class HeadItem:
-    """One step of the head. `spelled` is how the student wrote it; features are None where they do not apply."""
+    """One step of the head.
+
+    `spelled` is how the student wrote it; features are None where they do not apply.
+    """
 
     kind: HeadKind
     name: str
@@ -98,9 +101,10 @@ def _items(
     elif lost:
         pending.extend([_pool(graph, node)] * len(lost))
         if len(pending) >= len(AXES):
-            ways = set(pending)
+            # Rows and columns may end in two steps, as in x.mean(3).mean(2): that is one item.
+            way = pending[0] if len(set(pending)) == 1 else ""
             pending.clear()
-            yield _item(node, _NAMES[ways.pop()] if len(ways) == 1 else "global pooling")
+            yield _item(node, _NAMES[way])
 
 
 _NAMES: dict[str, HeadKind] = {
@@ -115,11 +119,13 @@ _NAMES: dict[str, HeadKind] = {
 def _item(
     node: Node, word: HeadKind, inputs: int | None = None, outputs: int | None = None
 ) -> HeadItem:
-    named = bool(node.module) and layer_type(node) not in ("", "Sequential")
+    type_name = layer_type(node)
+    if not node.module or type_name in ("", "Sequential"):
+        type_name = node.op
     return HeadItem(
         word,
         node.module or node.name,
-        layer_type(node) if named else node.op,
+        type_name,
         _spelled(node),
         node.line,
         inputs,
@@ -144,11 +150,11 @@ def _sources(field: ReceptiveField, node: Node) -> list[str]:
 
 def _positions(field: ReceptiveField, node: Node) -> frozenset[AxisName]:
     """The axes along which what the node reads has positions."""
-    return frozenset(axis for name in _sources(field, node) for axis in _placed(field, name))
+    return frozenset[AxisName]().union(*(_placed(field, name) for name in _sources(field, node)))
 
 
 def _lost(graph: Graph, field: ReceptiveField, node: Node) -> frozenset[AxisName]:
-    """The axes that the node ends: its input has positions along them, and its result sees them all in one."""
+    """The axes that the node ends: its input has positions along them, its result has none."""
     if kind(node) in {Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.SIZE, Kind.CREATE, None}:
         return frozenset()
     if kind(node) is Kind.CONVOLUTION:
@@ -166,7 +172,8 @@ def _learned(graph: Graph, field: ReceptiveField, node: Node) -> bool:
 
 def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
     if kind(node) is Kind.MATMUL:
-        return None, _last(node)
+        last = node.shape[-1] if node.shape else None
+        return None, last if isinstance(last, int) else None
     weight = bound(node)["weight"]
     shape = graph[weight.node].shape if isinstance(weight, Ref) else None
     if not shape:
@@ -175,10 +182,6 @@ def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
     for size in shape[1:]:
         inputs *= int(size)
     return inputs, int(shape[0])
-
-
-def _last(node: Node) -> int | None:
-    return int(node.shape[-1]) if node.shape and isinstance(node.shape[-1], int) else None
 
 
 def _pool(graph: Graph, node: Node) -> str:
@@ -195,17 +198,18 @@ def _pool(graph: Graph, node: Node) -> str:
 def head_hints(
     graph: Graph, field: ReceptiveField, items: tuple[HeadItem, ...]
 ) -> tuple[Hint, ...]:
-    """What looks like global average pooling and is none, and what to write instead."""
+    """What looks like global average pooling but is not, and what to write instead."""
     if any(item.kind == "global average pooling" for item in items):
         return ()
-    hints = [
-        hint
-        for node in graph.nodes
-        if node.name in field.live
-        for hint in _near_miss(graph, field, node)
-    ]
+    hints: list[Hint] = []
+    for node in graph.nodes:
+        if node.name in field.live:
+            hints.extend(_near_miss(graph, field, node))
     if not hints:
-        text = "Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it."
+        text = (
+            "Average each channel of the last map, made here, as a whole: "
+            "nn.AdaptiveAvgPool2d(1) does it."
+        )
         hints = [Hint(text=text, line=field.line)]
     return tuple(hints)
 
@@ -220,20 +224,23 @@ def _near_miss(graph: Graph, field: ReceptiveField, node: Node) -> Iterator[Hint
         and set(several(bound(node)["kernel_size"], 2)) == {1}
     ):
         yield Hint(
-            text="This pools windows of one pixel, which changes nothing. nn.AdaptiveAvgPool2d(1) pools the whole map.",
+            text="This pools windows of one pixel, which changes nothing. "
+            "nn.AdaptiveAvgPool2d(1) pools the whole map.",
             line=node.line,
         )
     elif _lost(graph, field, node) and not _before_end(field, node):
         return
     elif _lost(graph, field, node):
         yield Hint(
-            text="This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.",
+            text="This global pooling feeds a gate inside the network (squeeze-and-excitation), "
+            "not the scores.",
             line=node.line,
         )
     elif _placed(field, node.name) and ("adaptive" in name or node.name in field.ends):
         size = " × ".join(str(size) for size in (node.shape or ())[-2:])
         yield Hint(
-            text=f"This leaves a map of {size} positions: nn.AdaptiveAvgPool2d(1) pools the whole map to one.",
+            text=f"This leaves a map of {size} positions: nn.AdaptiveAvgPool2d(1) pools the whole "
+            "map to one.",
             line=node.line,
         )
     elif "avg_pool2d" in name and not _positions(field, node) and not _before_end(field, node):

@@ -1,7 +1,7 @@
-"""The layer table: one row per layer in execution order, as torchinfo shows it, joined with how far each layer sees.
+"""The layer table: one row per layer in execution order, and how far each layer sees.
 
-In: a Program and its other analyses. Out: `LayerRow`s. Activations have no row of their own: they change neither shape,
-parameters nor receptive field. Every operator that reads a weight has one.
+In: a Program and its other analyses. Out: `LayerRow`s. Activations have no row of their own: they
+change neither shape, parameters nor receptive field. Every operator that reads a weight has one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from grader.analysis import lines
 from grader.analysis.arguments import base, bound, kind, layer_type, operator, several, spatial
 from grader.analysis.cost import Cost
-from grader.analysis.receptive_field.field import Reach, ReceptiveField
+from grader.analysis.receptive_field.field import ReceptiveField
 from grader.analysis.receptive_field.reshape import sizes
 from grader.analysis.receptive_field.sight import AXES, Sight
 from grader.ops import Kind
@@ -93,25 +93,22 @@ def _joins(field: ReceptiveField, node: Node) -> bool:
 def _row(graph: Graph, node: Node, field: ReceptiveField, cost: Cost) -> LayerRow:
     rows, columns = (field.reach(node.name, axis) for axis in AXES)
     shape = sizes(node.shape or ())
-    placed = (
-        rows is not None and columns is not None and not (rows.everywhere or columns.everywhere)
-    )
+    if shape and shape[0].images:
+        shape = shape[1:]
+    pixels, jump = None, None
+    if rows and columns and not (rows.everywhere or columns.everywhere):
+        pixels = (rows.pixels, columns.pixels)
+        jump = (str(rows.jump), str(columns.jump))
     return LayerRow(
         module=node.module or base(node),
         kind=kind_text(graph, node),
-        output_shape=tuple(
-            size.count for size in (shape[1:] if shape and shape[0].images else shape)
-        ),
+        output_shape=tuple(size.count for size in shape),
         parameters=0,
         share=0.0,
-        receptive_field=(rows.pixels, columns.pixels) if placed and rows and columns else None,
-        jump=(_jump(rows), _jump(columns)) if placed and rows and columns else None,
+        receptive_field=pixels,
+        jump=jump,
         multiply_adds=cost.multiply_adds.get(node.name, 0),
     )
-
-
-def _jump(reach: Reach) -> str:
-    return str(reach.jump)
 
 
 def kind_text(graph: Graph, node: Node) -> str:

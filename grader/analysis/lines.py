@@ -1,6 +1,7 @@
-"""The line to show for an operator: where the student makes the layer, else where forward() calls the function.
+"""The line to show for an operator: where its layer is made, else where forward() calls it.
 
-In: a Program, whose nodes know the line of forward() that ran them. A whole nn.Sequential runs in one such line.
+In: a Program, whose nodes know the line of forward() that ran them. A whole nn.Sequential runs in
+one such line.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def at_layers(program: Program) -> Graph:
 def line(node: Node, made: Mapping[str, int | None]) -> int | None:
     """The line to show for one node. `made` has the line that makes each module, by path.
 
-    conv2d inside Conv2d is that layer; F.conv2d inside a block of the student's own has a line of its own.
+    conv2d inside Conv2d is that layer; F.conv2d inside a block of the student's own has a line of
+    its own.
     """
     own = base(node).replace("_", "") in node.module_type.lower()
     return (made.get(node.module) if own else None) or node.line

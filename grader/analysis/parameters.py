@@ -1,9 +1,10 @@
-"""How many numbers does the network bring along? A ledger by storage: nothing is counted twice, nothing is hidden.
+"""How many numbers does the network bring along? A ledger by storage: none is counted twice.
 
-In: a Program. Out: a `Parameters`. The students' figure is `trainable`: what an optimizer can change. The limit applies
-to `counted`: trainable and frozen parameters, and every other number that the forward pass reads as a weight (buffers,
-loose tensors, constants). For an honest model both are equal. BatchNorm's running statistics are in neither, as in
-PyTorch's own count; Keras adds them to its total.
+In: a Program. Out: a `Parameters`. The students' figure is `trainable`: what an optimizer can
+change. The limit applies to `counted`: trainable and frozen parameters, and every other number that
+the forward pass reads as a weight (buffers, loose tensors, constants). For an honest model both are
+equal. BatchNorm's running statistics are in neither, as in PyTorch's own count; Keras adds them to
+its total.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ _STATISTICS = ("running_mean", "running_var")
 class Parameters:
     """Numbers, each storage counted once.
 
-    `trainable` and `frozen` are nn.Parameters with and without requires_grad; `buffers` registered buffers that the
-    forward pass reads as weights; `constants` loose tensors that it reads; `running_statistics` those of BatchNorm.
-    `unused` are trainable ones that the output does not depend on (they count in `trainable`). `shared` lists the names
-    of each tensor that has several; `other_types` those that are not float32. `unregistered` counts those `constants`
-    that are nn.Parameters in a place where PyTorch does not look, such as a Python list: no optimizer finds them.
+    `trainable` and `frozen` are nn.Parameters with and without requires_grad; `buffers` registered
+    buffers that the forward pass reads as weights; `constants` loose tensors that it reads;
+    `running_statistics` those of BatchNorm. `unused` are trainable ones that the output does not
+    depend on (they count in `trainable`). `shared` lists the names of each tensor that has several;
+    `other_types` those that are not float32. `unregistered` counts those `constants` that are
+    nn.Parameters in a place where PyTorch does not look, such as a Python list: no optimizer finds
+    them.
     """
 
     trainable: int
@@ -88,22 +91,18 @@ def count_parameters(program: Program, flow: Dataflow | None = None) -> Paramete
 
 
 class _Ledger:
-    """Which names belong to one storage, and which buffers are running statistics and nothing else."""
+    """Which names belong to one storage, and which buffers are running statistics only."""
 
     def __init__(self, program: Program) -> None:
         self._names: dict[str, set[str]] = {}
         for weight in program.weights:
             self._names.setdefault(weight.storage, set()).add(weight.name)
-        graphs = (program.train, program.eval)
-        read = {
-            name for graph in graphs for node in graph.nodes for name in _statistics_of(graph, node)
-        }
-        otherwise = {
-            name
-            for graph in graphs
-            for node in graph.nodes
-            for name in _read_otherwise(graph, node)
-        }
+        read: set[str] = set()
+        otherwise: set[str] = set()
+        for graph in (program.train, program.eval):
+            for node in graph.nodes:
+                read.update(_statistics_of(graph, node))
+                otherwise.update(_read_otherwise(graph, node))
         buffers = {weight.name for weight in program.weights if weight.kind == "buffer"}
         self.statistics = (read | _declared(program)) & buffers - otherwise
 
@@ -119,12 +118,11 @@ class _Ledger:
 
 def _declared(program: Program) -> set[str]:
     """The names that running statistics have, also of normalisations that never run."""
-    return {
-        f"{module.path}.{name}"
-        for module in program.modules
-        if "Norm" in module.type
-        for name in _STATISTICS
-    }
+    found: set[str] = set()
+    for module in program.modules:
+        if "Norm" in module.type:
+            found.update(f"{module.path}.{name}" for name in _STATISTICS)
+    return found
 
 
 def _read_otherwise(graph: Graph, node: Node) -> list[str]:
@@ -182,9 +180,9 @@ def _hints(
     loose = [weight for weight in constants if weight.trainable or weight.size > 1]
     if loose:
         yield Hint(
-            text=f"{_count(loose):,} numbers are in tensors that PyTorch does not know of, first read here. They "
-            "count, but no optimizer finds them: keep layers in nn.ModuleList, weights in nn.Parameter or "
-            "nn.ParameterList, not in a Python list.",
+            text=f"{_count(loose):,} numbers are in tensors that PyTorch does not know of, first "
+            "read here. They count, but no optimizer finds them: keep layers in nn.ModuleList, "
+            "weights in nn.Parameter or nn.ParameterList, not in a Python list.",
             line=place(loose),
         )
     frozen = [weight for weight in learned if not weight.trainable]
@@ -195,13 +193,14 @@ def _hints(
         yield Hint(text=text, line=place(frozen))
     if buffers:
         yield Hint(
-            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as weights; they count.",
+            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as "
+            "weights; they count.",
             line=place(buffers),
         )
     if unused:
         yield Hint(
-            text=f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend on. They count; "
-            "delete the layers that forward() does not use.",
+            text=f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend "
+            "on. They count; delete the layers that forward() does not use.",
             line=place(unused),
         )
 

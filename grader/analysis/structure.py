@@ -1,7 +1,7 @@
 """Which BatchNorm and Dropout layers really run, and which only look as if they did.
 
-In: a Program. Out: a `Structure`. A layer counts when the network's output depends on it; a module that is declared and
-has no effect is named with the reason and its line.
+In: a Program. Out: a `Structure`. A layer counts when the network's output depends on it; a module
+that is declared and has no effect is named with the reason and its line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from grader.analysis.arguments import bound, kind
 from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.head import HeadItem, describe, find_head, head_hints
-from grader.analysis.receptive_field.field import ReceptiveField, receptive_field
+from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from grader.ops import Kind
 from grader.program import Graph, Module, Node, Program
 from grader.report import Hint
@@ -46,8 +46,9 @@ _SHORT = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer that has an effect. `name` is the module path, or the operator's where forward() calls it directly.
+    """A layer that has an effect.
 
+    `name` is the module path, or the operator's where forward() calls it directly.
     `settings` holds what students' tools show: num_features of a BatchNorm, p of a Dropout.
     """
 
@@ -76,7 +77,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Structure:
-    """What the network is made of, as far as an assignment asks. `head` is everything behind the final feature map."""
+    """What the network is made of, as far as an assignment asks.
+
+    `head` is everything after the final feature map.
+    """
 
     batch_norm: Found
     dropout: Found
@@ -107,8 +111,11 @@ class Structure:
 def find_structure(
     program: Program, field: ReceptiveField | None = None, flow: Dataflow | None = None
 ) -> Structure:
-    """The structure of a Program. `field` is its eval graph's receptive field, `flow` its train graph's dataflow."""
-    field = field or receptive_field(program.eval)
+    """The structure of a Program.
+
+    `field` is its eval graph's receptive field, `flow` its train graph's dataflow.
+    """
+    field = field or find_field(program.eval)
     flow = flow or trace(program.train)
     items = find_head(program.eval, field)
     return Structure(
@@ -134,13 +141,14 @@ def _batch_norm(program: Program, flow: Dataflow) -> Found:
 
 def _dropout(program: Program, flow: Dataflow, live_in_eval: frozenset[str]) -> Found:
     nodes = _live(program.train, flow, Kind.DROPOUT)
-    working = [node for node in nodes if bound(node)["train"] and bound(node)["p"] > 0]
+    working = [node for node in nodes if _drops(node)]
     why = {node.module: _switched_off(node) for node in nodes if node not in working}
-    left_on = [
+    in_eval = [
         node
         for node in program.eval.nodes
-        if node.name in live_in_eval and kind(node) is Kind.DROPOUT and _drops(node)
+        if node.name in live_in_eval and kind(node) is Kind.DROPOUT
     ]
+    left_on = [node for node in in_eval if _drops(node)]
     layers = _layers(program, working, "Dropout", ("p",))
     hints = [
         *_dead(program, flow, _DROPOUTS, layers, why),
@@ -155,11 +163,9 @@ def _drops(node: Node) -> bool:
 
 
 def _switched_off(node: Node) -> str:
-    return (
-        "its p is 0"
-        if not bound(node)["p"]
-        else "it is off in training too; write training=self.training"
-    )
+    if not bound(node)["p"]:
+        return "its p is 0"
+    return "it is off in training too; write training=self.training"
 
 
 def _functional(nodes: Iterable[Node], working: list[Node]) -> Iterable[Hint]:
@@ -187,13 +193,13 @@ def _layers(
     modules = {module.path: module for module in program.modules}
     layers: dict[str, Layer] = {}
     for node in nodes:
-        own = word in node.module_type
-        name = node.module if own else node.name
+        if word in node.module_type:
+            name, type_name = node.module, node.module_type
+        else:
+            name, type_name = node.name, node.op
         settings = modules[name].settings if name in modules else {}
         values = {key: settings.get(key, _setting(node, key)) for key in shown}
-        layers.setdefault(
-            name, Layer(name, node.module_type if own else node.op, node.line, values)
-        )
+        layers.setdefault(name, Layer(name, type_name, node.line, values))
     return tuple(layers.values())
 
 
@@ -226,7 +232,7 @@ def unused(module: Module, graph: Graph, flow: Dataflow) -> str:
     if not nodes:
         return "forward() never calls it"
     inside = {node.name for node in nodes}
-    read = any(reader not in inside for name in inside for reader in flow.readers[name])
+    read = not all(inside.issuperset(flow.readers[name]) for name in inside)
     line = next((node.line for node in nodes if node.line), None)
     where = f" in line {line}" if line else ""
     if read:

@@ -1,7 +1,7 @@
-"""Everything that is known of a network before it is trained, computed once, and the JSON that students know.
+"""All that is known of a network before it is trained, and the JSON that students know.
 
-In: a Program, and the measurement that proves its receptive field. Out: an `Analysis`, and its JSON: the keys of
-`model_analysis_results.json` with their usual meanings, and more.
+In: a Program, and the measurement that proves its receptive field. Out: an `Analysis`, and its
+JSON: the keys of `model_analysis_results.json` with their usual meanings, and more.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from grader.analysis import gradients, lines
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
-from grader.analysis.fingerprint import Fingerprint, fingerprint_of
+from grader.analysis.fingerprint import fingerprint_of
 from grader.analysis.head import HeadItem
 from grader.analysis.layers import layer_table
 from grader.analysis.output import OutputKind, output_kind
 from grader.analysis.parameters import Parameters, count_parameters
-from grader.analysis.receptive_field.field import Coverage, ReceptiveField, receptive_field
+from grader.analysis.receptive_field.field import Coverage, ReceptiveField, find_field
 from grader.analysis.structure import Found, Structure, find_structure
 from grader.assignment import Assignment
 from grader.program import Program, Recipe, Schedule
@@ -40,21 +40,20 @@ class Analysis:
     receptive_field: ReceptiveField
     cost: Cost
     layers: tuple[LayerRow, ...]
-    fingerprint: Fingerprint
+    fingerprint: str
     output: OutputKind
     proof: Proof | None = None
 
     @cached_property
     def flags(self) -> tuple[str, ...]:
         """What an instructor should look at. An honest network raises none."""
-        found = (
-            [f"receptive field: {self.proof.text}"]
-            if self.proof and self.proof.disagreement
-            else []
-        )
+        found = []
+        if self.proof and self.proof.disagreement:
+            found.append(f"receptive field: {self.proof.text}")
         if self.parameters.counted != self.parameters.trainable:
             found.append(
-                f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are trainable"
+                f"{self.parameters.trainable:,} of the {self.parameters.counted:,} parameters are "
+                "trainable"
             )
         if self.parameters.other_types:
             found.append(f"not float32: {_named(self.parameters.other_types)}")
@@ -79,18 +78,18 @@ class Analysis:
         ]
         if self.output == "probabilities" and self.program.recipe.loss.name == "cross_entropy":
             found.append(
-                "the network returns probabilities, and cross entropy takes a softmax of its own: it learns better "
-                "from logits, or from log_softmax"
+                "the network returns probabilities, and cross entropy takes a softmax of its "
+                "own: it learns better from logits, or from log_softmax"
             )
         if _still_up(self.program.recipe.schedule):
             found.append(
-                "OneCycleLR has not come down when training ends: it is planned for more steps than it takes; "
-                '"interval": "step" takes one after every batch'
+                "OneCycleLR has not come down when training ends: it is planned for more steps "
+                'than it takes; "interval": "step" takes one after every batch'
             )
         elif _hardly_moves(self.program.recipe):
             found.append(
-                f"{self.program.recipe.schedule.scheduler} hardly moves the learning rate: if it is planned for steps, "
-                '"interval": "step" takes one after every batch'
+                f"{self.program.recipe.schedule.scheduler} hardly moves the learning rate: if it "
+                'is planned for steps, "interval": "step" takes one after every batch'
             )
         return tuple(found)
 
@@ -105,11 +104,11 @@ def _hardly_moves(recipe: Recipe) -> bool:
     """A scheduler is there for changing something: by 5 % at least."""
     if recipe.schedule.scheduler is None or recipe.plateau is not None:
         return False
-    moved = [
-        {run.value for run in curve}
-        for curve in (*recipe.schedule.learning_rate, *recipe.schedule.momentum)
-    ]
-    return all(max(values) * 0.95 < min(values) for values in moved)
+    for curve in (*recipe.schedule.learning_rate, *recipe.schedule.momentum):
+        values = [run.value for run in curve]
+        if max(values) * 0.95 >= min(values):
+            return False
+    return True
 
 
 def _named(names: tuple[str, ...]) -> str:
@@ -117,10 +116,13 @@ def _named(names: tuple[str, ...]) -> str:
 
 
 _NOTES = {
-    "gate": "receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole image; not counted",
+    "gate": "receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole "
+    "image; not counted",
     "context": "receptive field: a value from the whole image is added everywhere; not counted",
-    "statistics": "receptive field: a normalisation over positions adds a view of the whole image; not counted",
-    "misaligned": "receptive field: branches meet that do not see the same centre; the window covers both",
+    "statistics": "receptive field: a normalisation over positions adds a view of the whole image; "
+    "not counted",
+    "misaligned": "receptive field: branches meet that do not see the same centre; the window "
+    "covers both",
 }
 
 
@@ -128,7 +130,7 @@ def analyse(program: Program, proof: Proof | None = None) -> Analysis:
     """Everything about a Program. `proof` is the measurement of `grader.analysis.proof`."""
     program = program.model_copy(update={"eval": lines.at_layers(program)})
     flow = trace(program.train)
-    field = receptive_field(program.eval)
+    field = find_field(program.eval)
     work = measure_cost(program.eval, field.live)
     count = count_parameters(program, flow)
     return Analysis(
@@ -159,7 +161,7 @@ def to_json(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
         "flags": list(analysis.flags),
         "notes": list(analysis.notes),
         "left_out": [item.model_dump(mode="json") for item in analysis.program.left_out],
-        "fingerprint": analysis.fingerprint.digest,
+        "fingerprint": analysis.fingerprint,
     }
 
 

@@ -1,4 +1,4 @@
-"""What the tests analyse: torch modules, taken through the real capture and measured in the real network."""
+"""What the tests analyse: torch modules, really captured and really measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def measurable(
 
 
 def program_of(build: Callable[[], nn.Module], shape: tuple[int, ...] = MNIST) -> Program:
-    """The Program of the model that `build` makes; lines are those of the file that defines `build`."""
+    """The Program of the model that `build` makes; lines are of the file that defines `build`."""
     filename = inspect.getsourcefile(build) or ""
     constants = Constants()
     with modules.recorded(filename) as lines:

@@ -41,7 +41,7 @@ def sub_8k() -> nn.Module:
 
 
 def shrinking() -> nn.Module:
-    """B1 as its text prints it: no padding, so that the last 3x3 convolution meets a 3x3 map; 6,198 parameters."""
+    """B1 as its text prints it: no padding, so the last 3x3 convolution meets a 3x3 map."""
 
     def layer(inputs: int, outputs: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
@@ -62,7 +62,7 @@ def shrinking() -> nn.Module:
 
 
 def model_a(width: int = 32) -> nn.Module:
-    """A1 of the reference models: 26,202 parameters (16,834 with a width of 24), receptive field 24."""
+    """A1 of the reference models: 26,202 parameters (width 24: 16,834), receptive field 24."""
 
     def layer(inputs: int, outputs: int, p: float = 0.0) -> list[nn.Module]:
         dropout = [nn.Dropout(p)] if p else []
@@ -95,7 +95,7 @@ class SqueezeExcite(nn.Module):
 
 
 class DsconvSe(nn.Module):
-    """A4 of the reference models: 17,682 parameters, receptive field 36, a squeeze-and-excitation block."""
+    """A4 of the reference models: 17,682 parameters, receptive field 36, squeeze-and-excitation."""
 
     def __init__(self) -> None:
         super().__init__()

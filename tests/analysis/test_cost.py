@@ -71,7 +71,7 @@ def test_dead_branches_cost_nothing():
 
 
 def fvcore_total(model: nn.Module, shape=(1, 28, 28)) -> int:
-    """What fvcore counts for convolutions, linear layers and matrix products; its norms and pooling are not added."""
+    """What fvcore counts for convolutions, linear layers and matrix products, without norms."""
     counted = FlopCountAnalysis(model.eval(), torch.rand(1, *shape))
     counted.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     with warnings.catch_warnings(action="ignore"):  # torch.jit again
@@ -156,7 +156,7 @@ def test_torchinfo_counts_biases_and_batch_norms_besides():
 
 
 def _extra(layer) -> int:
-    """What torchinfo counts of a layer beside its products: its bias at every position, or all of a BatchNorm's."""
+    """What torchinfo adds to a layer's products: its bias per position, all of a BatchNorm's."""
     if isinstance(layer.module, nn.BatchNorm2d):
         return layer.macs
     if getattr(layer.module, "bias", None) is None:

@@ -1,11 +1,11 @@
 from torch import nn
 
-from grader.analysis.fingerprint import Fingerprint, fingerprint_of
+from grader.analysis.fingerprint import fingerprint_of
 from tests.analysis.graphs import graph_of
-from tests.analysis.networks import Net, model_a, sub_8k
+from tests.analysis.networks import Net
 
 
-def taken(model: nn.Module) -> Fingerprint:
+def taken(model: nn.Module) -> str:
     return fingerprint_of(graph_of(model.eval()))
 
 
@@ -32,8 +32,7 @@ class Named(nn.Module):
 def test_names_and_order_of_declaration_do_not_matter():
     one = taken(Named(("a", "b")))
     two = taken(Named(("conv_z", "conv_a"), first_declared=1, unused=True))
-    assert one.digest == two.digest
-    assert one.distance(two) == 0
+    assert one == two
 
 
 def test_style_does_not_matter():
@@ -41,7 +40,7 @@ def test_style_does_not_matter():
     two = Net(
         lambda x, a, b: b(a(x).relu_().view(-1, 6760)), nn.Conv2d(1, 10, 3), nn.Linear(6760, 10)
     )
-    assert taken(one).digest == taken(two).digest
+    assert taken(one) == taken(two)
 
 
 def test_the_sides_of_a_sum_do_not_matter():
@@ -51,31 +50,17 @@ def test_the_sides_of_a_sum_do_not_matter():
         nn.Conv2d(1, 10, 3, dilation=1),
     )
     two = Net(lambda x, a, b: (b(x) + a(x)).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3))
-    assert taken(one).digest == taken(two).digest
+    assert taken(one) == taken(two)
 
 
 def test_another_stride_is_another_architecture():
     one = Net(lambda x, a: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3))
     two = Net(lambda x, a: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3, stride=2))
-    assert taken(one).digest != taken(two).digest
+    assert taken(one) != taken(two)
 
 
 def test_tied_weights_are_another_architecture():
     layers = nn.Conv2d(1, 10, 3), nn.Conv2d(1, 10, 3)
     one = Net(lambda x, a, b: (a(x) + b(x)).mean((2, 3)), *layers)
     two = Net(lambda x, a, b: (a(x) + a(x)).mean((2, 3)), *layers)
-    assert taken(one).digest != taken(two).digest
-
-
-def test_a_small_change_is_near_and_another_network_far():
-    base, wider, other = (
-        taken(model) for model in (model_a(), _with_another_activation(), sub_8k())
-    )
-    assert 0 < base.distance(wider) < 0.3
-    assert base.distance(other) > 0.6
-
-
-def _with_another_activation() -> nn.Module:
-    model = model_a()
-    model[1] = nn.GELU()
-    return model
+    assert taken(one) != taken(two)

@@ -257,7 +257,7 @@ def test_pooling_a_1x1_map_is_not_global():
 
 
 def test_pooling_that_leaves_a_row_out_is_not_global():
-    # 28 to 26, three times 2 to 3, and a window of 2 on that: the last row and column are never read.
+    # 28 to 26, three times 2 to 3, and a window of 2: the last row and column are never read.
     pools = [nn.MaxPool2d(2), nn.MaxPool2d(2), nn.MaxPool2d(2), nn.AvgPool2d(2)]
     found = structure_of(lambda: nn.Sequential(nn.Conv2d(1, 10, 3), *pools, nn.Flatten()))
     assert not found.has_gap

@@ -1,4 +1,4 @@
-"""Layers beyond convolution and pooling: counted, proven, and trained bit for bit like the student's module."""
+"""Layers beyond convolution and pooling: counted, proven, trained like the student's module."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from grader import intake, network
 from grader.analysis.parameters import count_parameters
 from grader.analysis.receptive_field import proof
-from grader.analysis.receptive_field.field import receptive_field
+from grader.analysis.receptive_field.field import find_field
 from grader.program import read
 from tests.analysis.graphs import measurable
 from tests.analysis.networks import Net
@@ -97,7 +97,7 @@ def losses(model: nn.Module) -> list[float]:
 
 def test_its_receptive_field_is_proven_by_measurement(model):
     graph, weights = measurable(model.eval(), SHAPE)
-    assert receptive_field(graph).proven
+    assert find_field(graph).proven
     found = proof.measure(graph, weights)
     assert found.proven, found.text
 

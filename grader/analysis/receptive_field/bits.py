@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from grader.analysis.receptive_field.windows import Reads
 
 Bits = NDArray[np.uint64]
-"""One axis per part of a tensor (its size, or 1 where all are equal), and a last axis of words: a bit per image row."""
+"""One axis per part of a tensor, then one of 64-bit words: a bit per row of the image.
+
+An axis is as long as its part, or 1 where all elements along it see the same.
+"""
 
 MOST_CELLS = 50_000_000
 

@@ -1,11 +1,12 @@
-"""How much of the image one unit of a network sees, after every operator and at the final feature map.
+"""How much of the image one unit of a network sees, after every operator and at the final map.
 
-In: the eval Graph. Out: a `ReceptiveField`. Rows and columns of the image are answered apart, each twice: as a rule
-(the window's width, borders ignored) and exactly (which rows each unit can see, as bits).
+In: the eval Graph. Out: a `ReceptiveField`. Rows and columns of the image are answered apart, each
+twice: as a rule (the window's width, borders ignored) and exactly (which rows each unit can see, as
+bits).
 
-A unit at position p sees from low + jump * p to high + jump * p. A window of kernel k, stride s, dilation d and
-padding p makes low -= jump * p, high += jump * (d * (k - 1) - p), jump *= s.
-Source: Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019.
+A unit at position p sees from low + jump * p to high + jump * p. A window of kernel k, stride s,
+dilation d and padding p makes low -= jump * p, high += jump * (d * (k - 1) - p), jump *= s. Source:
+Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from grader.report import Hint
 class Reach:
     """What the units of one tensor see along one axis of the image.
 
-    `low`, `high`, `jump` are in pixels; `jump` is None where the tensor has no positions along the axis any more.
-    `seen[p]` has bit r set where a unit at position p has row r in its window; `shared[p]` where row r reaches it
-    through a gate or statistics. `size` is that of the image.
+    `low`, `high`, `jump` are in pixels; `jump` is None where the tensor has no positions along the
+    axis any more. `seen[p]` has bit r set where a unit at position p has row r in its window;
+    `shared[p]` where row r reaches it through a gate or statistics. `size` is that of the image.
     """
 
     low: Fraction
@@ -80,14 +81,14 @@ def union(masks: tuple[int, ...]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Shares of the image, 0 to 1, that are seen at all. Pixels are those in a seen row and a seen column."""
+    """Shares of the image, 0 to 1, that are seen at all."""
 
     rows: float
     columns: float
 
     @property
     def pixels(self) -> float:
-        """Share of the image's pixels."""
+        """Share of the image's pixels: those in a seen row and a seen column."""
         return self.rows * self.columns
 
 
@@ -95,9 +96,10 @@ class Coverage:
 class ReceptiveField:
     """The answer for a whole graph.
 
-    `answers` has what each node sees; `final` names the final feature map: the last tensor with rows and columns on the
-    way to the output, before the head (see `grader.analysis.final_map`). `ends` are all such maps, the
-    final one last, where several feed the head. `live` are the nodes that the output depends on.
+    `answers` has what each node sees; `final` names the final feature map: the last tensor with
+    rows and columns on the way to the output, before the head (see `grader.analysis.final_map`).
+    `ends` are all such maps, the final one last, where several feed the head. `live` are the nodes
+    that the output depends on.
     """
 
     answers: Mapping[str, Answer]
@@ -108,19 +110,21 @@ class ReceptiveField:
     live: frozenset[str]
 
     def reach(self, name: str, axis: AxisName) -> Reach | None:
-        """What node `name` sees along `axis`; None where it does not depend on the image or is not proven."""
+        """What node `name` sees along `axis`.
+
+        None where it does not depend on the image, or is not proven.
+        """
         answer = self.answers[name]
-        return (
-            reach(answer, axis, self.image[AXES.index(axis)]) if isinstance(answer, Sight) else None
-        )
+        if not isinstance(answer, Sight):
+            return None
+        return reach(answer, axis, self.image[AXES.index(axis)])
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Why live operators are not proven, each reason once."""
-        found = (self.answers[name] for name in self.answers if name in self.live)
-        return tuple(
-            dict.fromkeys(answer.reason for answer in found if isinstance(answer, Unknown))
-        )
+        found = [answer for name, answer in self.answers.items() if name in self.live]
+        reasons = [answer.reason for answer in found if isinstance(answer, Unknown)]
+        return tuple(dict.fromkeys(reasons))
 
     @property
     def proven(self) -> bool:
@@ -142,7 +146,7 @@ class ReceptiveField:
 
     @property
     def rows(self) -> int:
-        """Pixels across, from the first row to the last, that one unit of the final feature map sees."""
+        """Pixels from the first row to the last that one unit of the final feature map sees."""
         return self.at_end[0].pixels
 
     @property
@@ -161,10 +165,8 @@ class ReceptiveField:
         return self._coverage([reach.centre for reach in self.at_end])
 
     def _coverage(self, masks: list[int]) -> Coverage:
-        rows, columns = (
-            mask.bit_count() / size for mask, size in zip(masks, self.image, strict=True)
-        )
-        return Coverage(rows, columns)
+        (rows, columns), (height, width) = masks, self.image
+        return Coverage(rows.bit_count() / height, columns.bit_count() / width)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -175,19 +177,19 @@ class ReceptiveField:
     def hints(self) -> tuple[Hint, ...]:
         """What to do about it, and where."""
         if not self.proven:
-            text = f"The receptive field cannot be told: {self.reason}. Use layers that the layer table knows."
+            text = (
+                f"The receptive field cannot be told: {self.reason}. "
+                "Use layers that the layer table knows."
+            )
             return (Hint(text=text, line=self.line),)
         share = self.coverage.pixels
         seen = f"; together its units see {share:.0%} of the image" if share < 1 else ""
-        return (
-            Hint(
-                text=f"The last feature map, before the head, is made here{seen}.", line=self.line
-            ),
-        )
+        text = f"The last feature map, before the head, is made here{seen}."
+        return (Hint(text=text, line=self.line),)
 
 
-def receptive_field(graph: Graph, flow: Dataflow | None = None) -> ReceptiveField:
-    """The receptive field after every node of `graph`, at the image size that the graph was captured with."""
+def find_field(graph: Graph, flow: Dataflow | None = None) -> ReceptiveField:
+    """The receptive field after every node of `graph`, at the image size it was captured with."""
     flow = flow or trace(graph)
     answers = propagate(graph)
     ends = final_maps(graph, flow, answers)
@@ -199,9 +201,10 @@ def receptive_field(graph: Graph, flow: Dataflow | None = None) -> ReceptiveFiel
 
 
 def reach(sight: Sight, axis: AxisName, size: int) -> Reach:
-    """What a tensor's units see along one axis, by position; what its channels see is taken together.
+    """What a tensor's units see along one axis, by position; its channels are taken together.
 
-    Where several parts run along the axis (channels that hold the rows in between), the outermost has the positions.
+    Where several parts run along the axis (channels that hold the rows in between), the outermost
+    has the positions.
     """
     at = next((place for place, part in enumerate(sight.parts) if part.axis == axis), None)
     inner = [part for place, part in enumerate(sight.parts) if place != at]

@@ -1,14 +1,16 @@
 """Find the final feature map: the last tensor with rows and columns before the head.
 
-In: a Graph, its dataflow, and what every node sees. Out: names of nodes. The head begins at global pooling, at
-flattening, or at a convolution that covers the whole map and makes the scores. A convolution that happens to cover the
-whole map in the middle of a network (3x3 on a 3x3 map, and more layers behind it) makes a feature map of one position.
+In: a Graph, its dataflow, and what every node sees. Out: names of nodes. The head begins at global
+pooling, at flattening, or at a convolution that covers the whole map and makes the scores. A
+convolution that happens to cover the whole map in the middle of a network (3x3 on a 3x3 map, and
+more layers behind it) makes a feature map of one position.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import chain
 
 from grader.analysis.arguments import bound, kind, several
 from grader.analysis.dataflow import Dataflow
@@ -23,13 +25,12 @@ _LEARNED = {Kind.CONVOLUTION, Kind.TRANSPOSED_CONVOLUTION, Kind.LINEAR, Kind.MAT
 def placed(answer: Answer, *, least: int = 1) -> frozenset[AxisName]:
     """The axes along which a tensor has positions: at least `least` of them."""
     parts = answer.parts if isinstance(answer, Sight) else ()
-    return frozenset(
-        axis for axis in AXES if any(part.axis == axis and part.size >= least for part in parts)
-    )
+    along = {part.axis for part in parts if part.size >= least}
+    return frozenset(axis for axis in AXES if axis in along)
 
 
 def final_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
-    """The live maps that no other map is made from, the last one last; the image itself where there are none."""
+    """The live maps that no other map is made from, in order; the image where there are none."""
     scores = _scores(graph, flow, answers)
     maps = [
         name
@@ -40,7 +41,7 @@ def final_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> t
 
 
 def spatial_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
-    """The same, but only maps of more than one row and column count: the head is what comes behind them."""
+    """The same, counting only maps of several rows and columns: the head is what follows them."""
     maps = [
         name
         for name in answers
@@ -52,16 +53,15 @@ def spatial_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) ->
 def _ends(maps: list[str], flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
     """The maps that no other one is made from, as they were before they were flattened."""
     kept = set(maps)
-    ends = [
-        name
-        for name in maps
-        if not any(reader in kept for reader in flow.readers[name] if reader != name)
-    ]
+    ends = [name for name in maps if not kept.intersection(flow.readers[name]) - {name}]
     return tuple(dict.fromkeys(_unfolded(name, flow, answers, kept) for name in ends))
 
 
 def _scores(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> set[str]:
-    """The results of convolutions that cover the whole map, with no learned layer behind them, and what follows."""
+    """What convolutions that cover the whole map make, and what follows; no learned layer may.
+
+    A convolution with a learned layer after it makes features, not scores.
+    """
     learned_behind: dict[str, bool] = {}
     for node in reversed(graph.nodes):
         readers = [
@@ -81,7 +81,7 @@ def _scores(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> set[
 
 
 def covered(graph: Graph, answers: Mapping[str, Answer], node: Node) -> frozenset[AxisName]:
-    """The axes that a convolution covers: its one output position along them reads all of several input positions."""
+    """The axes that a convolution covers: one output position reads all of several inputs."""
     given = bound(node) if kind(node) is Kind.CONVOLUTION else {}
     before = answers[given["input"].node] if given else None
     if not isinstance(before, Sight) or node.shape is None:
@@ -97,12 +97,13 @@ def covered(graph: Graph, answers: Mapping[str, Answer], node: Node) -> frozense
     ):
         dim = len(before.dims) - spatial + at
         if node.shape[dim] == 1 and step == 1 and 1 < length(before, dim) <= int(taps) - border:
-            found |= {axis for axis in AXES for part in before.dims[dim] if part.axis == axis}
+            along = {part.axis for part in before.dims[dim]}
+            found |= {axis for axis in AXES if axis in along}
     return frozenset(found)
 
 
 def _unfolded(name: str, flow: Dataflow, answers: Mapping[str, Answer], maps: set[str]) -> str:
-    """The map that a flattened one was made from; ReLU and Dropout may come after flattening too."""
+    """The map that a flattened one was made from; a ReLU or Dropout may come in between."""
     while _folded(answers[name]):
         sources = [source for source in flow.reads[name] if source in maps]
         if len(sources) != 1 or _window(answers[sources[0]]) != _window(answers[name]):
@@ -120,6 +121,7 @@ def _window(answer: Answer) -> tuple[Fraction, ...]:
 
 def _folded(answer: Answer) -> bool:
     """Rows or columns share a dimension with something else."""
-    return isinstance(answer, Sight) and any(
-        len(dim) > 1 and any(part.placed and part.size > 1 for part in dim) for dim in answer.dims
-    )
+    if not isinstance(answer, Sight):
+        return False
+    shared = chain.from_iterable(dim for dim in answer.dims if len(dim) > 1)
+    return any(part.placed and part.size > 1 for part in shared)

@@ -1,7 +1,7 @@
 """Run a network on marked images and collect which marks arrive at which positions of every result.
 
-In: the eval Graph, its weights, and how each result is laid out. Out: masks of rows and columns, per node and position.
-Trusted code on the CPU; no student code.
+In: the eval Graph, its weights, and how each result is laid out. Out: masks of rows and columns,
+per node and position. Trusted code on the CPU; no student code.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from math import prod
 
 import numpy as np
 import torch
 from torch import Tensor, fx
 
-from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
+from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
 from grader.network import build_graph
 from grader.program import Graph, Node
 
@@ -33,8 +32,8 @@ Masks = dict[AxisName, list[int]]
 class Probe:
     """Runs the graph on marked images. `found` are the masks of each node in `sights`.
 
-    `blind` are nodes that should not depend on the image at all; `seeing` those of them that do. `mixed` are nodes
-    where a plain image shows the marks of others: images see each other there.
+    `blind` are nodes that should not depend on the image at all; `seeing` those of them that do.
+    `mixed` are nodes where a plain image shows the marks of others: images see each other there.
     """
 
     graph: Graph
@@ -59,14 +58,17 @@ class Probe:
 
     def nan_rows(self, skip: set[str]) -> None:
         """Mark rows and columns with NaN."""
-        for axis, lines, images in self._marked(lambda image: torch.full_like(image, torch.nan)):
+        other = torch.full_like(self._images(1)[0], torch.nan)
+        for axis, lines, images in self._marked(other):
             self._watch(axis, lines, images, self.sights.keys() - skip, torch.isnan)
 
     def changed_rows(self, only: set[str]) -> None:
         """Change rows and columns to other random values and look for changes."""
-        for draw in range(1, DRAWS + 1 if only else 1):
+        if not only:
+            return
+        for draw in range(1, 1 + DRAWS):
             other = self._images(1, draw)[0]
-            for axis, lines, images in self._marked(lambda _, other=other: other):  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            for axis, lines, images in self._marked(other):
                 self._watch(axis, lines, images, self.sights.keys() & only, _differs)
 
     def _watch(
@@ -101,10 +103,9 @@ class Probe:
         generator = torch.Generator().manual_seed(self.seed + draw)
         return torch.randn((count, *shape), generator=generator)
 
-    def _marked(self, mark: Callable[[Tensor], Tensor]) -> Iterator[tuple[AxisName, range, Tensor]]:
-        """Batches of one plain image and copies of it with one marked row or column each."""
+    def _marked(self, other: Tensor) -> Iterator[tuple[AxisName, range, Tensor]]:
+        """Batches of one plain image and copies of it, each with one row or column of `other`."""
         plain = self._images(1)[0]
-        other = mark(plain)
         for dim, axis in zip((-2, -1), AXES, strict=True):
             size = plain.shape[dim]
             for start in range(0, size, AT_ONCE):
@@ -123,11 +124,10 @@ class Probe:
 
 @contextmanager
 def _window_by_window() -> Iterator[None]:
-    """No Winograd or FFT: they compute neighbouring positions of a convolution together, which would spread NaN."""
+    """No Winograd or FFT: they compute neighbouring positions together, which spreads NaN."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # oneDNN's flags include TF32, which CPUs warn about
+        # oneDNN's flags include TF32, which CPUs warn about.
+        warnings.simplefilter("ignore", UserWarning)
         with torch.backends.mkldnn.flags(enabled=False), torch.backends.nnpack.flags(enabled=False):
             yield
 
@@ -153,22 +153,25 @@ class _Watcher(fx.Interpreter):
 
 
 def by_position(sight: Sight, axis: AxisName, result: Tensor) -> Tensor | None:
-    """A node's tensor as (images, positions along `axis`, all else); None where it holds no images apart."""
+    """A node's tensor as (images, positions along `axis`, all else).
+
+    None where it does not hold images apart.
+    """
     parts = sight.parts
     images = next((at for at, part in enumerate(parts) if part.axis == "images"), None)
     if images is None:
         return None
-    count = result.numel() // max(1, prod(part.size for part in parts))
-    split = result.reshape([count if at == images else part.size for at, part in enumerate(parts)])
+    count = result.numel() // max(1, count_of(parts))
+    shape = [part.size for part in parts]
+    shape[images] = count
     place = next((at for at, part in enumerate(parts) if part.axis == axis), None)
     kept = [images] if place is None else [images, place]
+    positions = 1 if place is None else parts[place].size
     others = [at for at in range(len(parts)) if at not in kept]
-    return split.permute(*kept, *others).reshape(
-        count, 1 if place is None else parts[place].size, -1
-    )
+    return result.reshape(shape).permute(*kept, *others).reshape(count, positions, -1)
 
 
 def _differs(result: Tensor) -> Tensor:
-    """Where each image's result is another than the first (plain) image's; NaN is the same as NaN."""
+    """Where an image's result is not that of the first (plain) image; NaN equals NaN."""
     plain = result[:1]
     return (result != plain) & ((result == result) | (plain == plain))

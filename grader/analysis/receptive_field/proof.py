@@ -1,11 +1,13 @@
-"""Measure what every node sees of the image, and compare with the rules: the proof of the receptive field.
+"""Measure what every node sees of the image, and compare it with the rules: the proof.
 
-In: the eval Graph and its weights. Out: a `Proof`. The one analysis that runs the network (trusted code, CPU).
+In: the eval Graph and its weights. Out: a `Proof`. The one analysis that runs the network (trusted
+code, CPU).
 
-NaN goes wherever a value is used, whatever the weights are. One batch of images, each with one row (or column) of NaN,
-therefore shows the whole dependency map in one forward pass. Behind an operator that loses NaN (a comparison, a mask, a
-cast) rows are changed to other random values instead; that can miss what a ReLU or a maximum hides, so there the
-measurement must lie within the rule, and equal it to count as proven.
+NaN goes wherever a value is used, whatever the weights are. One batch of images, each with one row
+(or column) of NaN, therefore shows the whole dependency map in one forward pass. Behind an operator
+that loses NaN (a comparison, a mask, a cast) rows are changed to other random values instead; that
+can miss what a ReLU or a maximum hides, so there the measurement must lie within the rule, and
+equal it to count as proven.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ from grader.program import Graph, Node
 class Proof:
     """How the measurement compares with the rules, over `nodes` operators.
 
-    `disagreement` names the first operator where they differ, or is "". `loses_nan` names the operator behind which
-    rows were changed instead, and `within` the number of nodes there whose measurement lies within the rule without
-    filling it. `mixes_images` names an operator that lets images see each other: nothing is measured from there on.
+    `disagreement` names the first operator where they differ, or is "". `loses_nan` names the
+    operator behind which rows were changed instead, and `within` the number of nodes there whose
+    measurement lies within the rule without filling it. `mixes_images` names an operator that lets
+    images see each other: nothing is measured from there on.
     """
 
     nodes: int
@@ -56,12 +59,15 @@ class Proof:
             return "not measured"
         text = f"proven by measurement at {self.nodes} operators"
         if self.within:
-            text = f"confirmed by measurement at {self.nodes} operators, {self.within} of them as an upper bound"
+            text = (
+                f"confirmed by measurement at {self.nodes} operators, {self.within} of them as an "
+                "upper bound"
+            )
         if self.mixes_images:
             text += f", before {self.mixes_images} lets the images of a batch see each other"
-        return text + (
-            f" (behind {self.loses_nan} by changing rows instead of NaN)" if self.loses_nan else ""
-        )
+        if self.loses_nan:
+            text += f" (behind {self.loses_nan} by changing rows instead of NaN)"
+        return text
 
 
 def measure(graph: Graph, weights: Mapping[str, Tensor], *, seed: int = 0) -> Proof:
@@ -102,7 +108,10 @@ def _losing(graph: Graph, sights: Mapping[str, Sight]) -> Iterator[str]:
 
 
 def _behind(graph: Graph, names: set[str]) -> dict[str, str]:
-    """Every node that depends on one of `names`, with the first of them; those themselves come first, in order."""
+    """Every node that depends on one of `names`, with the first of them.
+
+    Those themselves come first, in order.
+    """
     cause = {node.name: node.name for node in graph.nodes if node.name in names}
     reads = trace(graph).reads
     for node in graph.nodes:
@@ -127,9 +136,8 @@ def _compare(
         for axis, size in zip(AXES, sizes, strict=True):
             rule = reach(sights[name], axis, size)
             wanted = [seen | shared for seen, shared in zip(rule.seen, rule.shared, strict=True)]
-            if name in lossy and all(
-                not mask & ~most for mask, most in zip(masks[axis], wanted, strict=True)
-            ):
+            pairs = zip(masks[axis], wanted, strict=True)
+            if name in lossy and all(not mask & ~most for mask, most in pairs):
                 within += masks[axis] != wanted
             elif masks[axis] != wanted:
                 text = _difference(graph[name], axis, masks[axis], wanted)

@@ -1,6 +1,11 @@
 """What every node of a graph sees of the image, in execution order, with in-place writes followed.
 
-In: a Graph. Out: for every node a Sight, None (it does not depend on the image), or why it is not proven.
+In: a Graph. Out: for every node a Sight, None (it does not depend on the image), or why it is not
+proven.
+
+An in-place write changes what other names mean: after `v = x[:, :, 1:]` and `v.copy_(y)`, x holds
+its own first row and y below it. So there are two answers for each node, what it saw when it was
+computed (`then`, the result) and what its name means now (`now`, which later nodes read).
 """
 
 from __future__ import annotations
@@ -43,6 +48,7 @@ class _State:
 
     def set(self, name: str, value: Result | Unknown) -> None:
         if isinstance(value, Unknown):
+            # None here only fills the place: `compute` looks into `unknown` first.
             self.unknown[name] = value
             self.now[name] = None
         else:
@@ -53,12 +59,10 @@ class _State:
         for name in node.references():
             if name in self.unknown:
                 return self.unknown[name]
-        if node.op in ("input", "weight"):
-            return (
-                image([int(size) for size in (1, *(node.shape or ())[1:])])
-                if node.op == "input"
-                else None
-            )
+        if node.op == "weight":
+            return None
+        if node.op == "input":
+            return image([1, *map(int, (node.shape or ())[1:])])
         try:
             return apply(node, self.graph, self.now)
         except NotProven as reason:
@@ -71,6 +75,7 @@ def propagate(graph: Graph) -> Mapping[str, Answer]:
     for node in graph.nodes:
         value = state.compute(node)
         state.set(node.name, value)
+        # A list of tensors has no one answer; the nodes that take it apart have theirs.
         state.then[node.name] = value if isinstance(value, Sight | Unknown) else None
         entry = operator(node)
         target = first(node)
@@ -88,7 +93,11 @@ def _placed(reason: str, node: Node) -> str:
 
 
 def _write(state: _State, node: Node, target: str) -> None:
-    """After an in-place write, every other view of the same memory means something else."""
+    """After an in-place write, every other view of the same memory means something else.
+
+    `node` writes into `target`, which may be a view of a view: what was written is carried down to
+    the tensor that owns the memory, and from there up again to every view of it.
+    """
     value: Result | Unknown = state.unknown.get(node.name) or state.now[node.name]
     place = target
     while place in state.source:
@@ -99,15 +108,14 @@ def _write(state: _State, node: Node, target: str) -> None:
     owned = {owner}
     for other in state.graph.nodes:
         if other.name == node.name:
-            break
+            break  # views that are made later will read what the owner means by then
         source = state.source.get(other.name)
         if source in owned and source is not None:
             owned.add(other.name)
-            state.set(other.name, state.unknown.get(source) or _viewed(state, other, source))
-
-
-def _viewed(state: _State, node: Node, source: str) -> Result | Unknown:
-    return state.now[source] if _same_place(node) else state.compute(node)
+            seen: Result | Unknown = state.unknown.get(source)
+            if seen is None:
+                seen = state.now[source] if _same_place(other) else state.compute(other)
+            state.set(other.name, seen)
 
 
 def _same_place(node: Node) -> bool:
@@ -139,21 +147,27 @@ def _patched(state: _State, node: Node, under: Node, value: Sight | None) -> Res
     dim = dimension(given["dim"], len(shape))
     start, step = given["start"] or 0, given["step"]
     old = state.unknown.get(under.name) or state.now[under.name]
+    # Every second row written in place would have to be woven into the others: nobody writes that.
     if isinstance(old, Unknown) or isinstance(start, Ref) or step != 1 or isinstance(old, tuple):
         return Unknown(_placed("a part of a tensor is written in place", node))
     if made == shape:
         return value
+    # Three tensors side by side: what lies before the slice, the slice, what lies after it.
     size, length = int(shape[dim]), int(made[dim])
     start = max(start + size, 0) if start < 0 else start
-    lengths = [start, length, size - start - length]
-    outer = [
-        None if old is None or not count else read(old, dim, piece(size, begin, 1, count))
-        for begin, count in ((0, lengths[0]), (start + length, lengths[2]))
-    ]
+    end = start + length
     pieces = [
-        (part, count)
-        for part, count in zip((outer[0], value, outer[1]), lengths, strict=True)
-        if count
+        (_cut(old, dim, size, 0, start), start),
+        (value, length),
+        (_cut(old, dim, size, end, size - end), size - end),
     ]
-    shapes = [(*shape[:dim], count, *shape[dim + 1 :]) for _, count in pieces]
-    return concatenate([part for part, _ in pieces], dim, shapes)
+    kept = [(part, count) for part, count in pieces if count]
+    shapes = [(*shape[:dim], count, *shape[dim + 1 :]) for _, count in kept]
+    return concatenate([part for part, _ in kept], dim, shapes)
+
+
+def _cut(sight: Sight | None, dim: int, size: int, start: int, count: int) -> Sight | None:
+    """`count` of the `size` positions of a dimension, from `start` on."""
+    if sight is None or not count:
+        return None
+    return read(sight, dim, piece(size, start, 1, count))

@@ -1,9 +1,31 @@
-"""What every element of a tensor sees of the image: the value that receptive-field analysis computes with.
+"""What every element of a tensor sees of the image: what receptive-field analysis computes with.
 
-In: nothing but sizes. Out: `Sight`, and how it changes when a tensor is reshaped, windowed, mixed, merged. No graphs.
+In: nothing but sizes. Out: `Sight`, and how it changes when a tensor is reshaped, windowed, mixed,
+merged. No graphs.
 
-A tensor dimension is a tuple of `Part`s, so that view, permute and flatten are exact bookkeeping: flattening (8, 7, 7)
-gives one dimension of three parts, of which two still know that they are rows and columns.
+A worked example, one row of 6 pixels, a convolution and a pooling layer (# is seen):
+
+    row                      0 1 2 3 4 5      low  high  jump  pixels
+    image        position 2  . . # . . .       0    0     1     1
+    convolution  position 0  # # . . . .      -1    1     1     3
+      kernel 3   position 2  . # # # . .
+      padding 1  position 5  . . . . # #
+    pooling      position 0  # # # . . .      -1    2     2     4
+      kernel 2   position 1  . # # # # .
+      stride 2   position 2  . . . # # #
+
+As a rule, position p sees from low + jump * p to high + jump * p. The convolution moves low by
+-padding and high by kernel - 1 - padding, in steps of the jump so far: 0 - 1 and 0 + 3 - 1 - 1. The
+pooling adds 0 and 1, and doubles the jump: position 1 sees from -1 + 2 to 2 + 2. The rule ignores
+borders: it says that position 0 sees row -1, which is padding.
+
+Exactly, `Field.seen` has one bit per row of the image for each position: after the pooling
+0b000111, 0b011110, 0b111000. Rows and columns are answered apart, each with its own `Field`.
+
+A tensor dimension is a tuple of `Part`s, so that view, permute and flatten are exact bookkeeping:
+flattening (8, 7, 7) gives one dimension of three parts, of which two still know that they are rows
+and columns. The bit arrays have one axis for each part, of size 1 where all along it see the same
+(8 channels of one convolution do), and a last one for the bits.
 """
 
 from __future__ import annotations
@@ -11,6 +33,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import chain
 from math import prod
 from typing import Literal
 
@@ -25,8 +48,9 @@ AXES: tuple[AxisName, AxisName] = ("rows", "columns")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A factor of a tensor dimension. Where it runs along the image's rows (or columns), one step is `jump` pixels.
+    """A factor of a tensor dimension.
 
+    Where it runs along the image's rows (or columns), one step is `jump` pixels.
     `axis` "images" is the batch; it counts as size 1, because images do not see each other.
     """
 
@@ -47,13 +71,19 @@ class Part:
 Dims = tuple[tuple[Part, ...], ...]
 
 
+def count_of(parts: Iterable[Part]) -> int:
+    """Elements that parts have together, the number of images left out."""
+    return prod(part.size for part in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """What is seen along one axis of the image, in pixels.
 
-    As a rule: the element at index 0 of every part sees from `low` to `high`; others are moved by the parts' jumps.
-    Exactly: `seen` has the bits of the rows that lie in each element's window, `shared` those that reach it through a
-    gate or through statistics. `flags` say what happened on the way: "gate", "context", "statistics", "misaligned".
+    As a rule: the element at index 0 of every part sees from `low` to `high`; others are moved by
+    the parts' jumps. Exactly: `seen` has the bits of the rows that lie in each element's window,
+    `shared` those that reach it through a gate or through statistics. `flags` say what happened on
+    the way: "gate", "context", "statistics", "misaligned".
     """
 
     low: Fraction
@@ -70,9 +100,9 @@ class Field:
     def bits(self, change: Callable[[Bits], Bits]) -> Field:
         """The same change on both arrays."""
         seen = change(self.seen)
-        return replace(
-            self, seen=seen, shared=seen if self.shared is self.seen else change(self.shared)
-        )
+        # One array in both places (as after a gate) stays one array, and is changed once.
+        shared = seen if self.shared is self.seen else change(self.shared)
+        return replace(self, seen=seen, shared=shared)
 
     def widen(self, low: Fraction, high: Fraction) -> Field:
         """The window moved by `low` at its start and `high` at its end."""
@@ -81,7 +111,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A tensor that depends on the image: its dimensions, and what its elements see along rows and along columns."""
+    """A tensor that depends on the image: its dimensions, and what its elements see of it.
+
+    `rows` says which rows an element sees, `columns` which columns.
+    """
 
     dims: Dims
     rows: Field
@@ -90,7 +123,7 @@ class Sight:
     @property
     def parts(self) -> tuple[Part, ...]:
         """All parts, outermost first: the axes of the bit arrays."""
-        return tuple(part for dim in self.dims for part in dim)
+        return tuple(chain.from_iterable(self.dims))
 
     def field(self, axis: AxisName) -> Field:
         """What is seen along that axis."""
@@ -109,6 +142,10 @@ class Sight:
         start = sum(len(parts) for parts in self.dims[:dim])
         return range(start, start + len(self.dims[dim]))
 
+    def dims_with(self, dim: int, *made: tuple[Part, ...]) -> Dims:
+        """The dimensions, with `made` instead of dimension `dim`."""
+        return (*self.dims[:dim], *made, *self.dims[dim + 1 :])
+
 
 def image(shape: Sequence[int]) -> Sight:
     """The input (images, channels, rows, columns): every pixel sees itself."""
@@ -117,29 +154,22 @@ def image(shape: Sequence[int]) -> Sight:
     leading = ((Part(1, "images"),), *((Part(size),) for size in shape[1:-2]))
     dims = (*leading, (Part(height, "rows", one),), (Part(width, "columns", one),))
     ones = (1,) * len(leading)
-    zero = Fraction(0)
-    rows, columns = identity(height), identity(width)
-    return Sight(
-        dims,
-        Field(
-            zero,
-            zero,
-            rows.reshape(*ones, height, 1, -1),
-            np.zeros((*ones, 1, 1, rows.shape[1]), np.uint64),
-        ),
-        Field(
-            zero,
-            zero,
-            columns.reshape(*ones, 1, width, -1),
-            np.zeros((*ones, 1, 1, columns.shape[1]), np.uint64),
-        ),
-    )
+    rows = identity(height).reshape(*ones, height, 1, -1)
+    columns = identity(width).reshape(*ones, 1, width, -1)
+    return Sight(dims, _itself(rows), _itself(columns))
+
+
+def _itself(seen: Bits) -> Field:
+    """A window of one pixel, and nothing shared."""
+    nothing = np.zeros((*[1] * (seen.ndim - 1), seen.shape[-1]), np.uint64)
+    return Field(Fraction(0), Fraction(0), seen, nothing)
 
 
 def read(sight: Sight, dim: int, reads: Reads, *, pools: bool = False) -> Sight:
     """Along dimension `dim`, let every output position see what its input positions see.
 
-    Where it `pools` all positions into one, the axis is gone; one position of a map that shrank is still a position.
+    Where it `pools` all positions into one, the axis is gone; one position of a map that shrank is
+    still a position.
     """
     if reads.identical:
         return sight
@@ -150,14 +180,18 @@ def read(sight: Sight, dim: int, reads: Reads, *, pools: bool = False) -> Sight:
     made = Part(reads.outputs) if gone else Part(reads.outputs, part.axis, part.jump * reads.ratio)
 
     def change(axis: AxisName, field: Field) -> Field:
+        # A flipped dimension has a negative jump: there low and high change places.
         ends = (part.along(axis) * reads.low, part.along(axis) * reads.high)
         return field.bits(lambda bits: gather(bits, at, reads)).widen(min(ends), max(ends))
 
-    return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
+    return sight.change(sight.dims_with(dim, (made,)), change)
 
 
 def mix(sight: Sight, dims: Iterable[int], *, keep: bool = True) -> Sight:
-    """Every element sees all along `dims`, which become size 1 (or are removed): sum, mean, linear layers."""
+    """Every element sees all along `dims`, as in a sum, a mean or a linear layer.
+
+    The dimensions become size 1, or with `keep=False` are removed.
+    """
     mixed = sorted(set(dims))
     for dim in mixed:
         sight = _mixed(sight, dim)
@@ -169,11 +203,10 @@ def _mixed(sight: Sight, dim: int) -> Sight:
     ones = [1] * len(parts)
 
     def change(axis: AxisName, field: Field) -> Field:
-        return field.bits(lambda bits: join(any_of(bits, axes), axes, ones)).widen(
-            *spread(parts, axis)
-        )
+        united = field.bits(lambda bits: join(any_of(bits, axes), axes, ones))
+        return united.widen(*spread(parts, axis))
 
-    return sight.change((*sight.dims[:dim], (Part(1),), *sight.dims[dim + 1 :]), change)
+    return sight.change(sight.dims_with(dim, (Part(1),)), change)
 
 
 def spread(parts: Iterable[Part], axis: AxisName) -> tuple[Fraction, Fraction]:
@@ -187,7 +220,7 @@ def spread(parts: Iterable[Part], axis: AxisName) -> tuple[Fraction, Fraction]:
 def remove(sight: Sight, dims: Iterable[int]) -> Sight:
     """Drop dimensions of size 1."""
     gone = set(dims)
-    axes = tuple(at for dim in gone for at in sight.axes(dim))
+    axes = tuple(chain.from_iterable(map(sight.axes, gone)))
     if not axes:
         return sight
     left = tuple(parts for dim, parts in enumerate(sight.dims) if dim not in gone)
@@ -196,34 +229,36 @@ def remove(sight: Sight, dims: Iterable[int]) -> Sight:
 
 def permute(sight: Sight, order: Sequence[int]) -> Sight:
     """The dimensions in another order."""
-    axes = [at for dim in order for at in sight.axes(dim)]
-    return sight.bits(
-        tuple(sight.dims[dim] for dim in order), lambda bits: bits.transpose(*axes, bits.ndim - 1)
-    )
+    axes = list(chain.from_iterable(map(sight.axes, order)))
+    dims = tuple(sight.dims[dim] for dim in order)
+    return sight.bits(dims, lambda bits: bits.transpose(*axes, bits.ndim - 1))
 
 
 def isolate(sight: Sight, dim: int) -> Sight:
     """The same tensor with dimension `dim` as one part.
 
-    Parts that belong together (14 steps of 2 pixels, 2 steps of 1) join exactly; rows x channels become finer rows.
-    Raises NotProven where all rows and columns lie in this one dimension.
+    Parts that belong together (14 steps of 2 pixels, 2 steps of 1) join exactly; rows x channels
+    become finer rows. Raises NotProven where all rows and columns lie in this one dimension.
     """
     parts = sight.dims[dim]
     if len(parts) == 1:
         return sight
-    if len({part.axis for part in parts if part.axis}) > 1:
-        others = {part.axis for at, other in enumerate(sight.dims) if at != dim for part in other}
+    axes = [part.axis for part in parts if part.axis]
+    if len(set(axes)) > 1:
+        outside = chain.from_iterable((*sight.dims[:dim], *sight.dims[dim + 1 :]))
+        others = {part.axis for part in outside}
         if not others >= set(AXES):
             raise NotProven("rows and columns of the map lie in one dimension")
-        return forget(sight, dim)  # the taps of a window, laid out as channels
-    inner = [prod(part.size for part in parts[at + 1 :]) for at in range(len(parts))]
-    placed = next((at for at, part in enumerate(parts) if part.placed), None)
-    size = prod(part.size for part in parts)
-    if placed is None:
-        return joined(
-            sight, dim, Part(size, next((part.axis for part in parts if part.axis), None))
-        )
-    return joined(sight, dim, Part(size, parts[placed].axis, parts[placed].jump / inner[placed]))
+        # The taps of a window, laid out as channels: the map itself lies in other dimensions.
+        return forget(sight, dim)
+    size = count_of(parts)
+    for at, part in enumerate(parts):
+        if part.placed:
+            # 14 steps of 2 pixels with 2 steps inside each become 28 steps of 2 / 2 = 1 pixel.
+            # Where the inner steps are not of that size, `joined` widens by what they differ.
+            return joined(sight, dim, Part(size, part.axis, part.jump / count_of(parts[at + 1 :])))
+    axis = axes[0] if axes else None
+    return joined(sight, dim, Part(size, axis))
 
 
 def joined(sight: Sight, dim: int, made: Part) -> Sight:
@@ -239,7 +274,7 @@ def joined(sight: Sight, dim: int, made: Part) -> Sight:
             moves.append(replace(part, axis=axis, jump=step))
         return field.bits(lambda bits: join(bits, axes, sizes)).widen(*spread(moves, axis))
 
-    return sight.change((*sight.dims[:dim], (made,), *sight.dims[dim + 1 :]), change)
+    return sight.change(sight.dims_with(dim, (made,)), change)
 
 
 def forget(sight: Sight, dim: int) -> Sight:
@@ -247,19 +282,17 @@ def forget(sight: Sight, dim: int) -> Sight:
     parts = sight.dims[dim]
     if len(parts) == 1 and not parts[0].placed:
         return sight
-    return joined(sight, dim, Part(prod(part.size for part in parts)))
+    return joined(sight, dim, Part(count_of(parts)))
 
 
 def sized(sight: Sight, dim: int, size: int) -> Sight:
-    """Dimension `dim` as plain features, `size` of them; all alike unless the bits already say otherwise."""
-    return Sight(
-        (*sight.dims[:dim], (Part(size),), *sight.dims[dim + 1 :]), sight.rows, sight.columns
-    )
+    """Dimension `dim` as `size` plain features, all alike unless the bits say otherwise."""
+    return Sight(sight.dims_with(dim, (Part(size),)), sight.rows, sight.columns)
 
 
 def length(sight: Sight, dim: int) -> int:
     """Size of a tensor dimension, the number of images left out."""
-    return prod(part.size for part in sight.dims[dim])
+    return count_of(sight.dims[dim])
 
 
 def inserted(sight: Sight, dim: int) -> Sight:

@@ -1,6 +1,7 @@
-"""Which positions of a tensor dimension an output position reads: one function per kind of operator.
+"""Which positions of a tensor dimension an output position reads: a function for each operator.
 
-In: sizes and settings. Out: `Reads`. Arithmetic along one dimension only; no graphs and no tensors here.
+In: sizes and settings. Out: `Reads`. Arithmetic along one dimension only; no graphs and no tensors
+here.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 class Reads:
     """What each output position reads, exactly and as a rule.
 
-    `index[i]` are the input positions that output position i reads; the entry `size` (one past the last position)
-    stands for padding, where there is nothing to read. As a rule, borders apart, position i reads between
-    `ratio * i + low` and `ratio * i + high`: all that is needed to compose receptive fields.
+    `index[i]` are the input positions that output position i reads; the entry `size` (one past the
+    last position) stands for padding, where there is nothing to read. As a rule, borders apart,
+    position i reads between `ratio * i + low` and `ratio * i + high`: all that is needed to compose
+    receptive fields.
     """
 
     index: NDArray[np.intp]
@@ -59,8 +61,9 @@ class Reads:
 def convolution(
     size: int, outputs: int, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> Reads:
-    """A window of `kernel` positions, `dilation` apart, every `stride` positions, from `padding` before the start.
+    """Windows of `kernel` positions, `dilation` apart; one every `stride` positions.
 
+    The first begins `padding` before the start.
     Pooling is the same. Windows that stick out at the end (ceil_mode, padding) read nothing there.
     """
     starts = np.arange(outputs)[:, None] * stride - padding
@@ -75,30 +78,27 @@ def convolution(
 
 
 def same_padding(*, kernel: int, dilation: int = 1) -> int:
-    """What padding='same' puts before the first position (PyTorch puts an odd one out after the last)."""
+    """What padding='same' puts before the first position; an odd one out goes after the last."""
     return dilation * (kernel - 1) // 2
 
 
 def transposed(
     size: int, outputs: int, *, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> Reads:
-    """Input position i is scattered to stride * i - padding + dilation * t for every t of the kernel.
+    """Input position i is scattered to stride * i - padding + dilation * t, for every tap t.
 
     So output o reads (o + padding - dilation * t) / stride where that is whole.
     """
     reach = np.arange(outputs)[:, None] + padding - np.arange(kernel)[None, :] * dilation
     index = np.where(reach % stride == 0, _inside(reach // stride, size), size)
-    offsets = [
-        Fraction(position + padding - dilation * tap, stride) - Fraction(position, stride)
-        for position in range(stride)
-        for tap in range(kernel)
-        if (position + padding - dilation * tap) % stride == 0
-    ]
+    # A tap is read only where the division comes out even. Among `stride` neighbouring outputs that
+    # happens once for each tap, so all of them count.
+    offsets = [Fraction(padding - dilation * tap, stride) for tap in range(kernel)]
     return Reads(index, size, min(offsets), max(offsets), Fraction(1, stride))
 
 
 def adaptive(size: int, outputs: int) -> Reads:
-    """Bin i of adaptive pooling: from floor(i * size / outputs) to ceil((i + 1) * size / outputs), the end excluded."""
+    """Bin i goes from floor(i * size / outputs) to ceil((i + 1) * size / outputs), end excluded."""
     ratio = Fraction(size, outputs)
     bins = [range(floor(i * ratio), ceil((i + 1) * ratio)) for i in range(outputs)]
     return listed(bins, size, ratio)
@@ -150,8 +150,8 @@ def resized(
 ) -> Reads:
     """Resizing by nearest (1 tap), linear (2 taps) or cubic (4 taps) interpolation.
 
-    `scale` is outputs per input where the caller gave it. Neighbours of weight 0 count as read, as PyTorch multiplies
-    them too (but it copies where linear interpolation keeps the size).
+    `scale` is outputs per input where the caller gave it. Neighbours of weight 0 count as read, as
+    PyTorch multiplies them too (but it copies where linear interpolation keeps the size).
     """
     if taps == 2 and size == outputs:
         return piece(size, 0, 1, size)
@@ -159,17 +159,16 @@ def resized(
     if align_corners and taps > 1:
         ratio = Fraction(size - 1, outputs - 1) if outputs > 1 else Fraction(0)
     first = -1 if taps == 4 else 0
-    firsts = [
-        floor(_centre(i, ratio, taps, align_corners=align_corners)) + first for i in range(outputs)
-    ]
-    reads = [
-        sorted({min(max(start + tap, 0), size - 1) for tap in range(taps)}) for start in firsts
-    ]
+    reads = []
+    for i in range(outputs):
+        start = floor(_centre(i, ratio, taps, align_corners=align_corners)) + first
+        inside = {min(max(start + tap, 0), size - 1) for tap in range(taps)}
+        reads.append(sorted(inside))
     return listed(reads, size, ratio or Fraction(1))
 
 
 def _centre(position: int, ratio: Fraction, taps: int, *, align_corners: bool) -> float:
-    """Where an output position lies among the input positions, rounded as PyTorch does in single precision."""
+    """Where an output position lies among the input's, rounded as PyTorch does (float32)."""
     step = np.float32(float(ratio))
     if taps == 1 or align_corners:
         return float(step * np.float32(position))
@@ -191,7 +190,7 @@ def _inside(positions: NDArray[np.intp], size: int) -> NDArray[np.intp]:
 
 
 def _offsets(index: NDArray[np.intp], size: int, ratio: Fraction) -> tuple[Fraction, Fraction]:
-    offsets = [
-        int(place) - ratio * i for i, row in enumerate(index) for place in row if place < size
-    ]
+    offsets: list[Fraction] = []
+    for i, row in enumerate(index):
+        offsets.extend(int(place) - ratio * i for place in row if place < size)
     return min(offsets, default=Fraction(0)), max(offsets, default=Fraction(0))

@@ -11,26 +11,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from grader import network as networks
 from grader.analysis import lines
 from grader.analysis.untrained import dependence, fixed_numbers, modes
 from grader.analysis.untrained.fixed_numbers import Fixed
+from grader.network import Network, build
 from grader.program import Program
 from grader.report import Hint
 
 SAME = 1e-3
-"""Share of the scores' spread that rounding may move them by: other batch sizes take other convolution algorithms."""
+"""Share of the scores' spread that rounding may move them by.
+
+Other batch sizes take other convolution algorithms.
+"""
 CHANCE = 0.4
 """No untrained network gets this share of the digits right; random features reach 0.1 to 0.25."""
 FEWER = 100
-"""Images that the network is watched on under the seeds after the first: enough to tell 0.4 from 0.25."""
+"""Images to watch under each seed after the first: enough to tell 0.4 from 0.25."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What was seen. `fixed` are the numbers that no seed changes; `accuracy` (0 to 1) is the best under any seed.
+    """What was seen.
 
-    `suspects` are the lines that make scores depend on chance, or on the batch, where that was seen.
+    `fixed` are the numbers that no seed changes; `accuracy` (0 to 1) is the best under any seed.
+    `suspects` are the lines that make scores depend on chance, or on the batch, where that was
+    seen.
     """
 
     classes: int
@@ -51,8 +56,9 @@ class Behaviour:
     def output_hints(self) -> tuple[Hint, ...]:
         """What usually lies behind NaN."""
         text = (
-            "Look in forward() for the logarithm, root or quotient of something that can be zero or negative, and for "
-            "exp() of large numbers. log_softmax is safe where log(softmax(x)) is not."
+            "Look in forward() for the logarithm, root or quotient of something that can be zero "
+            "or negative, and for exp() of large numbers. log_softmax is safe where "
+            "log(softmax(x)) is not."
         )
         return () if self.finite else (Hint(text=text),)
 
@@ -67,11 +73,15 @@ class Behaviour:
     def independence_hints(self) -> tuple[Hint, ...]:
         """What usually lies behind it, and the lines that do it here."""
         if not self.repeatable:
-            text = "Something random or changing runs in eval mode, such as F.dropout without training=."
+            text = (
+                "Something random or changing runs in eval mode, such as F.dropout without "
+                "training=."
+            )
         else:
             text = (
-                "Each image must be scored by itself. BatchNorm with track_running_stats=False, or in train mode "
-                "inside forward(), uses the statistics of the test batch; so does a mean over dimension 0."
+                "Each image must be scored by itself. BatchNorm with track_running_stats=False, "
+                "or in train mode inside forward(), uses the statistics of the test batch; so "
+                "does a mean over dimension 0."
             )
         return () if self.repeatable and self.independent else (Hint(text=text), *self.suspects)
 
@@ -90,7 +100,10 @@ class Behaviour:
         """Where they part."""
         if self.difference is None:
             return ()
-        text = "Only Dropout and BatchNorm may depend on self.training; do everything else in both modes."
+        text = (
+            "Only Dropout and BatchNorm may depend on self.training; do everything else in both "
+            "modes."
+        )
         return (Hint(text=text, line=self.difference.line),)
 
     @property
@@ -100,7 +113,7 @@ class Behaviour:
 
     @property
     def brings_little(self) -> bool:
-        """Whether the numbers that are not trained are too few, or too regular, to be a learned network."""
+        """Whether the numbers not trained are too few, or too regular, to be a learned network."""
         return self.fixed.is_little
 
     @property
@@ -122,14 +135,16 @@ class Behaviour:
         hints = []
         if self.fixed.trained:
             hints.append(
-                f"The same under every seed: {_named(self.fixed.trained)}. Let PyTorch draw the initial weights: set "
-                "no seed in __init__, copy no learned numbers in, and make every layer inside the class."
+                f"The same under every seed: {_named(self.fixed.trained)}. Let PyTorch draw the "
+                "initial weights: set no seed in __init__, copy no learned numbers in, and make "
+                "every layer inside the class."
             )
         if not self.brings_little:
             where = _named(self.fixed.held) or "the numbers in forward()"
             hints.append(
                 f"Fixed numbers multiply the image: {where}. A few filters may be fixed (up to "
-                f"{fixed_numbers.MOST_BYTES:,} bytes, compressed); make the others parameters, and let them be learned."
+                f"{fixed_numbers.MOST_BYTES:,} bytes, compressed); make the others parameters, "
+                "and let them be learned."
             )
         return tuple(Hint(text=text) for text in hints)
 
@@ -141,25 +156,22 @@ def _named(names: tuple[str, ...]) -> str:
 def observe(
     program: Program, values: Mapping[int, bytes], images: Tensor, labels: Tensor
 ) -> Behaviour:
-    """Watch the network on `images` (N, *input_shape), 0 to 1, with `labels` (N,). `values`: weights for each seed.
+    """Watch the network on `images` (N, *input_shape), 0 to 1, with `labels` (N,).
 
+    `values` has the weights for each seed, as safetensors bytes.
     Raises SubmissionError when the weights do not fit the Program.
     """
-    networks_by_seed = [networks.build(program, blob).eval() for blob in values.values()]
-    weights = [
-        {name: tensor.clone() for name, tensor in network.weights.items()}
-        for network in networks_by_seed
-    ]
-    network = networks_by_seed[0]
+    networks = [build(program, blob).eval() for blob in values.values()]
+    # Cloned before anything runs: a forward pass may write into its own buffers.
+    weights = [_cloned(network) for network in networks]
+    first, *others = networks
     with torch.inference_mode():
-        scores = network(images)
-        again = network(images)
-        others = [
-            other(images[:FEWER]) for other in networks_by_seed[1:]
-        ]  # it may know one seed from another
-        parts = torch.cat(
-            [network(part) for part in (images[:1], images[1:3], *images[3:].chunk(3))]
-        )
+        scores = first(images)
+        again = first(images)
+        # Under the other seeds too: a network may know one seed from another.
+        other_scores = [other(images[:FEWER]) for other in others]
+        cut = (images[:1], images[1:3], *images[3:].chunk(3))
+        parts = torch.cat([first(part) for part in cut])
     independent, repeatable = _same(scores, parts), _same(scores, again)
     return Behaviour(
         classes=program.classes,
@@ -168,9 +180,13 @@ def observe(
         repeatable=repeatable,
         difference=modes.difference(program),
         fixed=fixed_numbers.fixed(program, weights),
-        accuracy=max(_accuracy(one, labels) for one in (scores, *others)),
+        accuracy=max(_accuracy(one, labels) for one in (scores, *other_scores)),
         suspects=_suspects(program, independent=independent, repeatable=repeatable),
     )
+
+
+def _cloned(network: Network) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.weights.items()}
 
 
 def _accuracy(scores: Tensor, labels: Tensor) -> float:

@@ -1,6 +1,7 @@
 """Which operators make an image's scores depend on more than the image: on its batch, or on chance.
 
-In: the eval Graph. Out: Hints with lines. They explain what `grader.behaviour` has seen; what they miss is still seen.
+In: the eval Graph. Out: Hints with lines. They explain what `grader.behaviour` has seen; what they
+miss is still seen.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ def by_chance(graph: Graph) -> tuple[Hint, ...]:
 
 def across_images(graph: Graph) -> tuple[Hint, ...]:
     """Operators that run over the images of a batch."""
-    return tuple(hint for node in _live(graph) for hint in _mixing(graph, node))
+    hints: list[Hint] = []
+    for node in _live(graph):
+        hints.extend(_mixing(graph, node))
+    return tuple(hints)
 
 
 def _live(graph: Graph) -> Iterator[Node]:
@@ -48,14 +52,14 @@ def _drawing(node: Node) -> str:
 def _mixing(graph: Graph, node: Node) -> Iterator[Hint]:
     if kind(node) is Kind.BATCH_NORM and bound(node)["training"]:
         yield Hint(
-            text=f"{node.module or 'This batch_norm'} divides by the statistics of the batch in evaluation too: leave "
-            "track_running_stats as it is, and its mode to model.eval().",
+            text=f"{node.module or 'This batch_norm'} divides by the statistics of the batch in "
+            "evaluation too: leave track_running_stats as it is, and its mode to model.eval().",
             line=node.line,
         )
     elif kind(node) in _ALONG_DIMENSIONS and _over_batch(graph, node):
         yield Hint(
-            text=f"{base(node)} runs over dimension 0, the images of the batch: dimension 1 holds the channels or "
-            "classes, 2 and 3 the rows and columns.",
+            text=f"{base(node)} runs over dimension 0, the images of the batch: dimension 1 holds "
+            "the channels or classes, 2 and 3 the rows and columns.",
             line=node.line,
         )
 
@@ -67,11 +71,8 @@ def _over_batch(graph: Graph, node: Node) -> bool:
         return False
     given = bound(node)
     named = given.get("dim", given.get("dims"))
-    dims = (
-        range(len(shape))
-        if named in (None, ())
-        else named
-        if isinstance(named, tuple)
-        else (named,)
-    )
+    if named in (None, ()):
+        dims = tuple(range(len(shape)))
+    else:
+        dims = named if isinstance(named, tuple) else (named,)
     return any(isinstance(shape[dim], str) and str(shape[dim]).endswith(BATCH) for dim in dims)

@@ -1,12 +1,13 @@
-"""What does a network know that no seed drew? Numbers that were brought along instead of learned here.
+"""What does a network know that no seed drew? Numbers brought along instead of learned here.
 
 In: a Program, and its weights under several seeds. Out: a `Fixed`. Trusted code only.
 
-What the optimizer trains must start from numbers that the grader's seed draws. What it does not train (buffers, loose
-tensors, frozen parameters, numbers written in forward()) may stay the same: a Sobel filter, a window, the images' mean.
-Such numbers are few or regular; a learned network is neither. So they are written down with three digits each,
-compressed, and weighed. A table that is only added to a feature map, such as an encoding of positions, is not weighed:
-it moves what a layer sees and looks for nothing itself. The ledger of parameters counts and shows it all the same.
+What the optimizer trains must start from numbers that the grader's seed draws. What it does not
+train (buffers, loose tensors, frozen parameters, numbers written in forward()) may stay the same: a
+Sobel filter, a window, the images' mean. Such numbers are few or regular; a learned network is
+neither. So they are written down with three digits each, compressed, and weighed. A table that is
+only added to a feature map, such as an encoding of positions, is not weighed: it moves what a layer
+sees and looks for nothing itself. The ledger of parameters counts and shows it all the same.
 """
 
 from __future__ import annotations
@@ -25,10 +26,16 @@ from grader.ops import Kind
 from grader.program import Graph, Program
 
 MOST_BYTES = 1_400
-"""Eight Gabor filters of 7 × 7 take 394 bytes, a cosine transform of 8 × 8 pixels 1,347, 800 learned numbers 1,350."""
+"""Eight Gabor filters of 7 × 7 take 394 bytes, a cosine transform of 8 × 8 pixels 1,347.
+
+800 learned numbers take 1,350.
+"""
 
 ALIKE = 0.5
-"""Two draws of one distribution differ by 1.4 times its spread; less than this times it, and one was not drawn."""
+"""Two draws of one distribution differ by 1.4 times its spread.
+
+Where they differ by less than this times the spread, one of them was not drawn.
+"""
 FEW = 32
 """Numbers of which two draws may be alike by chance: these must be equal to count as fixed."""
 
@@ -38,8 +45,9 @@ _FILLING = {"full", "full_like", "scalar_tensor"}
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """`trained` names what the optimizer trains and no seed changes, `held` what it does not train; `size` in bytes.
+    """What no seed changes.
 
+    `trained` names what the optimizer trains, `held` what it does not train; `size` is in bytes.
     `size` is what it takes to write down `held` and the numbers in forward(), compressed.
     """
 
@@ -54,11 +62,11 @@ class Fixed:
 
 
 def fixed(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> Fixed:
-    """What stays the same in `seeds`: for each seed, the tensors of the Program's weights by name."""
+    """What stays the same in `seeds`: for each seed, the Program's weights by name."""
     if len(seeds) < 2:
         return Fixed()
     graphs = (program.train, program.eval)
-    used = {name for graph in graphs for name in _multiplied(graph)}
+    used = {*_multiplied(program.train), *_multiplied(program.eval)}
     trained, held = [], {}
     for weight in program.weights:
         if weight.storage != weight.name or weight.size < 2:
@@ -77,9 +85,11 @@ def fixed(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> Fixed:
 
 
 def common(tensors: Sequence[Tensor]) -> Tensor | None:
-    """What two of these draws of one tensor have in common; None where all differ, or where it says nothing.
+    """What two of these draws of one tensor have in common.
 
-    Nothing is said by one value in all places, and by an identity (`nn.init.eye_`, `nn.init.dirac_`).
+    None where all differ, or where what they have in common says nothing.
+    Nothing is said by one value in all places, and by an identity (`nn.init.eye_`,
+    `nn.init.dirac_`).
     """
     draws = [tensor.detach().double().nan_to_num() for tensor in tensors]
     for one, other in itertools.combinations(draws, 2):
@@ -98,7 +108,7 @@ def _are_alike(one: Tensor, other: Tensor) -> bool:
 
 
 def _is_plain(part: Tensor, *, noise: float) -> bool:
-    """Whether the numbers are one value everywhere, or an identity, as far as the noise on them lets one see."""
+    """Whether the numbers are one value everywhere, or an identity, but for the noise."""
     step = 4 * noise
     high = part[part.abs() > step]
     if not len(high) or float(part.max() - part.min()) <= step:
@@ -114,7 +124,10 @@ def size(tensors: Sequence[Tensor]) -> int:
 
 
 def _multiplied(graph: Graph) -> Iterator[str]:
-    """The weights by which something of the image is multiplied, also after they were combined among themselves."""
+    """The weights by which something of the image is multiplied.
+
+    Also those that were combined among themselves first.
+    """
     flow = trace(graph)
     image: set[str] = set()
     carried: dict[str, frozenset[str]] = {}

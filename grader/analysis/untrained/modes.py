@@ -1,8 +1,10 @@
 """Find out whether the network that is evaluated is the one that was trained.
 
-In: the train graph and the eval graph of a Program. Out: the first place where they differ. Reads data only.
+In: the train graph and the eval graph of a Program. Out: the first place where they differ. Reads
+data only.
 
-Dropout counts as passing its input on, and the training flag of BatchNorm as equal: these two may differ.
+Dropout counts as passing its input on, and the training flag of BatchNorm as equal: these two may
+differ.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One live operator, written so that equal networks give equal steps: nodes by their position."""
+    """One live operator, so written that equal networks give equal steps: nodes by position."""
 
     content: tuple[Any, ...]
     node: Node

@@ -56,7 +56,7 @@ def _repeated(x, first, second):
 
 
 def _channel_shuffle(x, first, shuffle, second):
-    """Six channels, of which the last three see more; after the shuffle they see more and less in turn."""
+    """Six channels, of which the last three see more; shuffled, they see more and less in turn."""
     shuffled = shuffle(torch.cat([x, x.neg(), x.exp(), first(x)], dim=1))
     return second(shuffled[:, 2:3]).mean((2, 3))
 
@@ -67,7 +67,7 @@ def _gated_halves(x, first, second):
 
 
 def _sizes(x, convolve):
-    """Tensors made anew, though in the image's shape, and a number that is a size: none sees the image."""
+    """New tensors in the image's shape, and a number that is a size: none sees the image."""
     x = x + torch.zeros(x.shape[0], 784).view_as(x) + torch.ones(28).expand_as(x)
     return (
         convolve(x).mean((2, 3))

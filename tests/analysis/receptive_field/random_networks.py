@@ -1,4 +1,4 @@
-"""Random networks: any operator may read any earlier result. For the tests that compare rules with measurements."""
+"""Random networks, for comparing rules and measurements: any operator reads any earlier result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules, altered one at a time, are caught by a measurement: the tests of the rules are worth something."""
+"""Rules, altered one at a time, are caught by a measurement: their tests are worth something."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -139,7 +139,7 @@ MUTANTS = {
     "a sum sees its first part only": (
         "standardised",
         rules,
-        "merge",
+        "meet",
         lambda sights, *a, **k: merge.meet(sights[:1], *a, **k),
     ),
     "concatenation in reverse": (
@@ -174,7 +174,7 @@ MUTANTS = {
         lambda s, dim, rule, dilation, apart=moving._apart: apart(s, dim, _still(rule), dilation),
     ),
 }
-"""Parts that several rules are made of: the network that shows the mistake, which part, and what stands there."""
+"""Parts that several rules are made of: the network that shows the mistake, the part, a mutant."""
 
 
 def _first(s, dims):
@@ -229,7 +229,7 @@ def _turned(seen):
 
 
 def _columns_first(seen, factor):
-    """The channels that become pixels, or that pixels became, counted down the columns instead of along the rows."""
+    """The channels of the pixels, counted down the columns instead of along the rows."""
     channels = sight.length(seen, 1) // factor**2
     height, width = sight.length(seen, 2), sight.length(seen, 3)
     apart = follow(seen, ("N", channels, factor, factor, height, width))
@@ -239,7 +239,7 @@ def _columns_first(seen, factor):
 
 
 def _each_in_turn(call):
-    """A value and its copy, the next value and its copy, where the copies come after all the values."""
+    """Each value followed by its copy, where really the copies come after all the values."""
     if base(call.node) != "repeat":
         return moving.expanded(call)
     seen, times = call.main("self"), call.given["repeats"][1]
@@ -410,7 +410,7 @@ OF_KINDS = {
         lambda call: sight.mix(call.main(), range(4), keep=False),
     ),
 }
-"""Whole rules: for each kind, the network that shows the mistake, the mistake, and the rule that makes it."""
+"""Whole rules: for each kind, the network that shows the mistake, the mistake, the wrong rule."""
 
 
 @pytest.mark.parametrize("mistake", MUTANTS)
@@ -436,5 +436,5 @@ def test_every_kind_that_has_a_rule_has_a_mutant():
 
 
 def _caught(name: str) -> bool:
-    """The measurement disagrees with the rules. A rule that crashes raises here, and is not caught."""
+    """The measurement disagrees with the rules. A rule that crashes raises here, uncaught."""
     return not proof.measure(*network(name)).proven

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from grader.analysis.receptive_field import proof, rules
-from grader.analysis.receptive_field.field import ReceptiveField, receptive_field
+from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from grader.analysis.receptive_field.rules import windowed
 from grader.analysis.receptive_field.sight import AXES, Sight
 from grader.analysis.receptive_field.windows import convolution
@@ -30,7 +30,7 @@ def proof_of(model: nn.Module, shape=(1, 28, 28)) -> proof.Proof:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_operator_is_proven_by_measurement(name):
     graph, weights = measurable(NETWORKS[name].eval())
-    assert receptive_field(graph).proven
+    assert find_field(graph).proven
     found = proof.measure(graph, weights)
     assert found.proven, found.text
 
@@ -51,7 +51,8 @@ def test_images_that_see_each_other_are_named():
     assert found.mixes_images == "log_softmax"
     assert (
         found.text
-        == "proven by measurement at 3 operators, before log_softmax lets the images of a batch see each other"
+        == "proven by measurement at 3 operators, before log_softmax lets the images of a batch "
+        "see each other"
     )
 
 
@@ -82,7 +83,7 @@ def test_random_networks_are_proven_at_every_operator(model):
     found = proof.measure(graph, weights)
     assert found.proven, found.text
     if not any(_moves_borders(node) for node in graph.nodes):
-        assert_within_windows(receptive_field(graph))
+        assert_within_windows(find_field(graph))
 
 
 def assert_within_windows(field: ReceptiveField) -> None:

@@ -1,4 +1,4 @@
-"""Known values, and the rules that no formula sheet has: branches, gates, shuffles, in-place writes."""
+"""Known values, and rules that no formula sheet has: branches, gates, shuffles, in-place writes."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
-from grader.analysis.receptive_field.field import ReceptiveField, receptive_field
+from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
 
@@ -16,7 +16,7 @@ IMAGENET = (3, 224, 224)
 
 
 def field_of(model: nn.Module, shape=(1, 28, 28)) -> ReceptiveField:
-    return receptive_field(graph_of(model.eval(), shape))
+    return find_field(graph_of(model.eval(), shape))
 
 
 def steps(field: ReceptiveField, word: str) -> list[tuple[int, Fraction | None]]:
@@ -96,7 +96,7 @@ def test_vgg16_endpoints():
 def test_resnet50_after_each_stage():
     model = torchvision.models.resnet50(weights=None).eval()
     graph = graph_of(model, IMAGENET)
-    field = receptive_field(graph)
+    field = find_field(graph)
     last = {
         node.module.split(".")[0]: node.name
         for node in graph.nodes
@@ -298,7 +298,7 @@ def test_an_unknown_operator_is_not_proven_and_named():
         node.model_copy(update={"op": "aten.mystery.default"}) if "relu_2" in node.name else node
         for node in graph.nodes
     ]
-    field = receptive_field(graph.model_copy(update={"nodes": tuple(changed)}))
+    field = find_field(graph.model_copy(update={"nodes": tuple(changed)}))
     assert not field.proven
     assert "mystery" in field.reason
     assert field.rows == 10  # what is proven still is

@@ -1,4 +1,4 @@
-"""What an untrained network is seen to do: with which images, with which random numbers, and what it knows already."""
+"""What an untrained network is seen to do, and what it knows already."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no seed changes: learned numbers are seen through noise, splitting and packing; honest tables are let pass."""
+"""What no seed changes: learned numbers are seen through disguises, honest tables let pass."""
 
 from __future__ import annotations
 

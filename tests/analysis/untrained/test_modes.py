@@ -1,4 +1,4 @@
-"""The network that is evaluated must be the network that was trained; dropout and BatchNorm's flag may differ."""
+"""The evaluated network must be the trained one; dropout and BatchNorm's flag may differ."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def test_a_network_with_every_honest_habit_is_the_same_in_both_modes():
     [
         "return self.fc(F.dropout(x, 0.5, training=self.training).flatten(1))",
         "if self.training:\n    x = F.dropout(x)\nreturn self.fc(x.flatten(1))",
-        "x = F.dropout(F.dropout(x, 0.1, self.training), 0.2, self.training)\nreturn self.fc(x.flatten(1))",
+        "x = F.dropout(F.dropout(x, 0.1, self.training), 0.2, self.training)\n"
+        "return self.fc(x.flatten(1))",
         "x = F.dropout(x, 0.5, self.training, inplace=True)\nx += 1\nreturn self.fc(x.flatten(1))",
     ],
 )

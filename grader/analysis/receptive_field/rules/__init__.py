@@ -1,7 +1,7 @@
-"""How each kind of operator changes what a tensor sees: one rule per `Kind`, the whole theory of receptive fields.
+"""How each kind of operator changes what a tensor sees: one rule per `Kind`.
 
-In: a node, its arguments, and the Sights of what it reads. Out: the Sight of its result. An operator without a rule
-raises NotProven.
+In: a node, its arguments, and the Sights of what it reads. Out: the Sight of its result. An
+operator without a rule raises NotProven.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from grader.program import Graph, Node, Ref
 
 
 def apply(node: Node, graph: Graph, sights: Mapping[str, Result]) -> Result:
-    """What the node's result sees. Raises NotProven, naming the operator, where that cannot be told."""
+    """What the node's result sees.
+
+    Raises NotProven, naming the operator, where that cannot be told.
+    """
     found = kind(node)
     if found is None or found not in RULES:
         raise NotProven(f"{node.op} is not an operator whose receptive field is known")
@@ -38,32 +41,25 @@ def _pointwise(call: Call) -> Result:
         return call.sight("self")
     if name in {"copy", "fill", "zero"}:
         return meet([call.see(call.given.get("src", call.given.get("value")))], call.output)
-    words = [call.see(Ref(node=ref)) for ref in call.node.references()]
-    return meet(
-        words,
-        call.output,
-        gate="gate" if name in {"mul", "div", "where", "masked_fill"} else "context",
-    )
+    operands = [call.see(Ref(node=name)) for name in call.node.references()]
+    gate = "gate" if name in {"mul", "div", "where", "masked_fill"} else "context"
+    return meet(operands, call.output, gate=gate)
 
 
 def _concatenate(call: Call) -> Result:
     tensors = call.given["tensors"]
     shapes = [call.shape(value) for value in tensors]
-    return concatenate(
-        [call.see(value) for value in tensors],
-        dimension(call.number("dim"), len(call.output)),
-        shapes,
-    )
+    dim = dimension(call.number("dim"), len(call.output))
+    return concatenate([call.see(value) for value in tensors], dim, shapes)
 
 
 def _stack(call: Call) -> Result:
     tensors = call.given["tensors"]
     dim = dimension(call.number("dim"), len(call.output))
     sights = [call.see(value) for value in tensors]
+    apart = [None if sight is None else inserted(sight, dim) for sight in sights]
     one = (*call.output[:dim], 1, *call.output[dim + 1 :])
-    return concatenate(
-        [s if s is None else inserted(s, dim) for s in sights], dim, [one] * len(sights)
-    )
+    return concatenate(apart, dim, [one] * len(sights))
 
 
 def _dropout(call: Call) -> Result:

@@ -1,4 +1,4 @@
-"""One operator call, as the rules see it: arguments by name, and what the tensors among them see of the image.
+"""One operator call, as the rules see it: arguments by name, and what its tensors see.
 
 In: a Node and the Sights so far. Out: answers to "what does this argument see?", or NotProven.
 """
@@ -22,7 +22,7 @@ Result = Seen | tuple[Seen, ...]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operator call: its node, its arguments by name, and what is known of the tensors among them."""
+    """One operator call: its node, its arguments by name, what is known of their tensors."""
 
     node: Node
     given: dict[str, Any]
@@ -34,14 +34,17 @@ class Call:
         return self.see(next(self.given[name] for name in names if name in self.given))
 
     def see(self, value: Any) -> Seen:
-        """What an argument's value sees: None for numbers and for tensors that do not depend on the image."""
+        """What an argument's value sees: None for numbers, and for tensors that see no image."""
         found = self.sights[value.node] if isinstance(value, Ref) else None
         if isinstance(found, tuple):
             raise NotProven("a list of tensors is used as one")
         return found
 
     def main(self, *names: str) -> Sight:
-        """What the main input sees, where all others are weights. Raises NotProven when an image computes a weight."""
+        """What the main input sees, where all others are weights.
+
+        Raises NotProven where the main input is a weight, and an image is used as one.
+        """
         found = self.sight(*(names or ("self", "input")))
         if found is None:
             raise NotProven("its weights are computed from the image")

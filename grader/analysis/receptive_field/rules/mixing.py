@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
-from grader.analysis.arguments import base, dimension
+from grader.analysis.arguments import base, dimension, several
 from grader.analysis.receptive_field import windows
 from grader.analysis.receptive_field.bits import Bits, NotProven, any_of, within_groups
 from grader.analysis.receptive_field.merge import meet
@@ -51,7 +52,7 @@ def matmul(call: Call) -> Result:
 
 
 def _product(call: Call, left: Any, right: Any) -> Seen:
-    """A matrix product as sums over the shared dimension: (..., i, k) by (..., k, j) is (..., i, j)."""
+    """A matrix product, a sum over the shared dimension: (..., i, k) by (..., k, j)."""
     columns = len(call.shape(right)) > 1
     rows = len(call.shape(left)) > 1
     one, other = call.see(left), call.see(right)
@@ -108,14 +109,12 @@ def reduced(call: Call) -> Result:
     wanted = call.given.get("dim")
     if wanted is None or wanted == ():
         return mix(sight, range(rank), keep=bool(call.given.get("keepdim", False)))
-    dims = [
-        dimension(int(dim), rank) for dim in (wanted if isinstance(wanted, tuple) else (wanted,))
-    ]
+    dims = [dimension(int(dim), rank) for dim in several(wanted, 1)]
     return mix(sight, dims, keep=bool(call.given.get("keepdim", False)))
 
 
 def along(call: Call) -> Result:
-    """Softmax sees all along its dimension through the sum in its denominator; a running sum sees all before."""
+    """Softmax sees all along its dimension, through its denominator; a running sum all before."""
     sight = call.main()
     dim = dimension(call.number("dim"), len(sight.dims))
     if base(call.node) == "cumsum":
@@ -130,7 +129,10 @@ def batch_norm(call: Call) -> Result:
 
 
 def norm(call: Call) -> Result:
-    """Layer, RMS, group and instance norm: statistics over positions, channels, or both. Weight norm: of weights."""
+    """Layer, RMS, group and instance norm: statistics over positions, channels, or both.
+
+    Weight norm is none of them: it scales weights.
+    """
     name = base(call.node)
     if name == "_weight_norm":
         raise NotProven("the weights that it scales are computed from the image")
@@ -145,11 +147,13 @@ def norm(call: Call) -> Result:
 
 
 def _with_statistics(sight: Sight, dims: Iterable[int], groups: int = 0) -> Sight:
-    """Every element also sees, through mean and variance, all along `dims` (and all channels of its group).
+    """Every element also sees, through mean and variance, all along `dims`.
 
-    Where rows or columns lie along `dims` that is no window: it goes to `shared`, flagged "statistics".
+    With `groups`, all channels of its group too.
+    Where rows or columns lie along `dims` that is no window: it goes to `shared`, flagged
+    "statistics".
     """
-    axes = [at for dim in dims for at in sight.axes(dim)]
+    axes = list(chain.from_iterable(map(sight.axes, dims)))
     placed = any(sight.parts[at].placed for at in axes)
 
     def spread(bits: Bits) -> Bits:

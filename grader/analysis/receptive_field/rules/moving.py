@@ -1,11 +1,34 @@
 """Rules for operators that move values and compute nothing: views, slices, flips, shuffles.
 
-In: a Call. Out: the Sight of its result.
+In: a Call. Out: the Sight of its result. Every rule is made of three moves: `read` (which positions
+of a dimension go where), `permute` (the order of dimensions) and `follow` (the shape).
+
+A worked example, one row of 6 pixels, x = [0 1 2 3 4 5]:
+
+    x                        0 1 2 3 4 5     low 0   high 0   jump  1
+    x[1::2]         piece    1 3 5           low 1   high 1   jump  2
+    x.flip(0)       flipped  5 4 3 2 1 0     low 5   high 5   jump -1
+    x.roll(1)       rolled   5 0 1 2 3 4     low -1  high -1  jump  1 (as a rule: 5 came round)
+
+A value that moves is still one pixel, so low and high stay equal: only where it is read from and
+how far apart neighbours are change.
+
+The hardest is im2col. With kernel 2 and stride 2, there are three windows of two taps:
+
+    windows      0 1   2 3   4 5          as a convolution reads: window w reads 2w and 2w + 1
+    taps first   0 2 4   1 3 5            one dimension of 6: tap 0 of all windows, then tap 1
+    cut in two   (2 taps) (3 windows)     tap t of window w is pixel 2w + t: the taps' jump is 1
+                                          (the dilation), the windows' jump is 2 (the stride)
+
+`_apart` does this for rows and for columns. Then (C, row taps, rows, column taps, columns) is
+permuted to (C, row taps, column taps, rows, columns) and viewed as (C * taps, windows).
+
+pixel_shuffle is the other way round: x = [0 1 2] in two channels a and b, by a factor of 2, is
+[a0 b0 a1 b1 a2 b2]: (2, 3) is permuted to (3, 2) and viewed as 6.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +54,10 @@ from grader.analysis.receptive_field.sight import (
 
 
 def view(call: Call) -> Result:
-    """The same values under another shape; view_as reads nothing of the other tensor but its shape."""
+    """The same values under another shape.
+
+    view_as reads nothing of the other tensor but its shape.
+    """
     sight = call.sight("self")
     return None if sight is None else follow(sight, call.output)
 
@@ -51,23 +77,20 @@ def permuted(call: Call) -> Result:
     elif name == "movedim":
         order = _moved(call, rank)
     else:
-        one, other = (
-            dimension(int(value), rank) for name, value in call.given.items() if name != "self"
-        )
+        # transpose, swapaxes and swapdims name their two dimensions differently.
+        swapped = (value for name, value in call.given.items() if name != "self")
+        one, other = (dimension(int(value), rank) for value in swapped)
         order[one], order[other] = other, one
     return permute(sight, order)
 
 
 def _moved(call: Call, rank: int) -> list[int]:
-    """The order that movedim means: `source` dimensions go to `destination`, the others keep their order."""
-    source, destination = (
-        [dimension(dim, rank) for dim in several(call.given[name], 1)]
-        for name in ("source", "destination")
-    )
+    """The order that movedim means: `source` goes to `destination`, the others keep their order."""
+    source = [dimension(dim, rank) for dim in several(call.given["source"], 1)]
+    destination = [dimension(dim, rank) for dim in several(call.given["destination"], 1)]
+    goes_to = dict(zip(destination, source, strict=True))
     others = iter(dim for dim in range(rank) if dim not in source)
-    return [
-        source[destination.index(at)] if at in destination else next(others) for at in range(rank)
-    ]
+    return [goes_to[at] if at in goes_to else next(others) for at in range(rank)]
 
 
 def expanded(call: Call) -> Result:
@@ -87,8 +110,9 @@ def expanded(call: Call) -> Result:
 def _repeated(sight: Sight, dim: int, times: int) -> Sight:
     if any(part.axis == "images" for part in sight.dims[dim]):
         raise NotProven("images of the batch are repeated")
+    # repeat lays whole copies one after the other: the copies are the outer part of the dimension.
     at = sight.axes(dim).start
-    dims = (*sight.dims[:dim], (Part(times), *sight.dims[dim]), *sight.dims[dim + 1 :])
+    dims = sight.dims_with(dim, (Part(times), *sight.dims[dim]))
     return sight.bits(dims, lambda bits: np.expand_dims(bits, at))
 
 
@@ -112,12 +136,11 @@ def piece(sight: Sight, dim: int, start: int, step: int, outputs: int) -> Sight:
     start = max(start + size, 0) if start < 0 else start
     if (start, step, outputs) == (0, 1, size):
         return sight
-    plain = (
-        sight
-        if len(sight.dims[dim]) == 1 or any(part.placed for part in sight.dims[dim])
-        else forget(sight, dim)
-    )
-    return read(plain, dim, windows.piece(size, start, step, outputs))
+    # Features of several parts become one, so that any of them may be picked. Parts along rows or
+    # columns are left to `read`, which joins them where that is exact.
+    if len(sight.dims[dim]) > 1 and not any(part.placed for part in sight.dims[dim]):
+        sight = forget(sight, dim)
+    return read(sight, dim, windows.piece(size, start, step, outputs))
 
 
 def split(call: Call) -> Result:
@@ -139,9 +162,8 @@ def _lengths(call: Call, size: int) -> list[int]:
     if name == "tensor_split":
         count = call.number("sections")
         return [size // count + (at < size % count) for at in range(count)]
-    wanted: Any = call.given[
-        next(word for word in ("chunks", "split_size", "split_sizes") if word in call.given)
-    ]
+    words = ("chunks", "split_size", "split_sizes")
+    wanted: Any = call.given[next(word for word in words if word in call.given)]
     if isinstance(wanted, tuple):
         return [int(length) for length in wanted]
     each = -(-size // int(wanted)) if name == "chunk" else int(wanted)
@@ -176,12 +198,11 @@ def rolled(call: Call) -> Result:
 
 
 def gathered(call: Call) -> Result:
-    """Positions picked by indices, whose values are not known here: only what is alike may be picked."""
+    """Positions picked by indices, whose values are not known: only what is alike may be picked."""
     sight = call.main("self")
     if base(call.node) == "index_select":
-        indices: list[Any] = [None] * dimension(call.number("dim"), len(sight.dims)) + [
-            call.given["index"]
-        ]
+        dim = dimension(call.number("dim"), len(sight.dims))
+        indices: list[Any] = [*[None] * dim, call.given["index"]]
     else:
         indices = list(call.given["indices"])
     for dim, index in enumerate(indices):
@@ -191,46 +212,36 @@ def gathered(call: Call) -> Result:
 
 
 def _picked(call: Call, sight: Sight, dim: int, index: Any) -> Sight:
-    alike = all(bits.shape[at] == 1 for bits in _arrays(sight) for at in sight.axes(dim))
-    if (
-        call.see(index) is not None
-        or len(call.shape(index)) != 1
-        or any(part.axis for part in sight.dims[dim])
-    ):
+    listed = call.see(index) is None and len(call.shape(index)) == 1
+    if not listed or any(part.axis for part in sight.dims[dim]):
         raise NotProven("positions are picked by a tensor of indices")
-    if not alike:
-        raise NotProven("channels that see differently are picked by a tensor of indices")
-    plain = forget(sight, dim)
-    return sized(plain, dim, int(call.output[dim]))
-
-
-def _arrays(sight: Sight) -> Sequence[Bits]:
-    return (sight.rows.seen, sight.rows.shared, sight.columns.seen, sight.columns.shared)
+    axes = sight.axes(dim)
+    for field in (sight.rows, sight.columns):
+        for bits in (field.seen, field.shared):
+            if any(bits.shape[at] != 1 for at in axes):
+                raise NotProven("channels that see differently are picked by a tensor of indices")
+    return sized(forget(sight, dim), dim, int(call.output[dim]))
 
 
 def unfolded(call: Call) -> Result:
-    """im2col: (N, C, H, W) to (N, C * kernel, windows), every tap of the window a channel of its own."""
+    """im2col: (N, C, H, W) to (N, C * kernel, windows), every tap of a window its own channel."""
     sight = call.main("self")
-    settings = {
-        name: call.numbers(name, 2) for name in ("kernel_size", "dilation", "padding", "stride")
-    }
+    kernel, dilation = call.numbers("kernel_size", 2), call.numbers("dilation", 2)
+    padding, stride = call.numbers("padding", 2), call.numbers("stride", 2)
     first = len(sight.dims) - 2
-    steps = []
-    for at in (0, 1):
-        size = length(sight, first + at)
-        kernel, dilation, padding, stride = (settings[name][at] for name in settings)
-        outputs = pooled(size, kernel, stride, padding, dilation, up=False)
-        steps.append(
-            (
-                windows.convolution(
-                    size, outputs, kernel=kernel, stride=stride, padding=padding, dilation=dilation
-                ),
-                dilation,
-            )
-        )
+    # Columns before rows: each becomes two dimensions, which moves those that come after it.
     for at in (1, 0):
-        sight = _apart(sight, first + at, *steps[at])
-    # (..., C, kernel rows, rows, kernel columns, columns) to (..., C, kernel rows, kernel columns, rows, columns)
+        size = length(sight, first + at)
+        rule = windows.convolution(
+            size,
+            pooled(size, kernel[at], stride[at], padding[at], dilation[at], up=False),
+            kernel=kernel[at],
+            stride=stride[at],
+            padding=padding[at],
+            dilation=dilation[at],
+        )
+        sight = _apart(sight, first + at, rule, dilation[at])
+    # (C, row taps, rows, column taps, columns) to (C, row taps, column taps, rows, columns)
     lead = list(range(first))
     sight = permute(sight, [*lead, first, first + 2, first + 1, first + 3])
     return follow(sight, call.output)
@@ -239,6 +250,7 @@ def unfolded(call: Call) -> Result:
 def _apart(sight: Sight, dim: int, rule: windows.Reads, dilation: int) -> Sight:
     """Dimension `dim` as two: the taps of the window, and the windows."""
     taps = rule.index.shape[1]
+    # Taps first, so that the windows of each tap lie side by side; then one position per tap.
     flat = windows.Reads(rule.index.T.reshape(-1, 1), rule.size, rule.low, rule.low, rule.ratio)
     part = sight.dims[dim][0]
     spread = read(sight, dim, flat)
@@ -247,7 +259,7 @@ def _apart(sight: Sight, dim: int, rule: windows.Reads, dilation: int) -> Sight:
         (Part(taps, part.axis, part.jump * dilation),),
         (Part(rule.outputs, part.axis, part.jump * rule.ratio),),
     )
-    dims = (*spread.dims[:dim], *made, *spread.dims[dim + 1 :])
+    dims = spread.dims_with(dim, *made)
 
     def cut(bits: Bits) -> Bits:
         sizes = (1, 1) if bits.shape[at] == 1 else (taps, rule.outputs)
@@ -262,9 +274,8 @@ def pixel_shuffle(call: Call) -> Result:
     factor = call.number("upscale_factor")
     *lead, channels, height, width = call.output
     first = len(lead)
-    sight = follow(
-        sight, (*lead, channels, factor, factor, int(height) // factor, int(width) // factor)
-    )
+    rows, columns = int(height) // factor, int(width) // factor
+    sight = follow(sight, (*lead, channels, factor, factor, rows, columns))
     order = [*range(first + 1), first + 3, first + 1, first + 4, first + 2]
     return follow(permute(sight, order), call.output)
 
@@ -281,7 +292,7 @@ def pixel_unshuffle(call: Call) -> Result:
 
 
 def channel_shuffle(call: Call) -> Result:
-    """(groups * C, ...) to (C * groups, ...): the first channel of every group, then the second of every group."""
+    """(groups * C, ...) to (C * groups, ...): the first channel of every group, then the second."""
     sight = call.main("self")
     groups = call.number("groups")
     images, channels, *positions = call.output
@@ -294,6 +305,5 @@ def gated_halves(call: Call) -> Result:
     sight = call.main("self")
     dim = dimension(call.number("dim"), len(sight.dims))
     half = length(sight, dim) // 2
-    return meet(
-        [piece(sight, dim, start, 1, half) for start in (0, half)], call.output, gate="gate"
-    )
+    halves = [piece(sight, dim, start, 1, half) for start in (0, half)]
+    return meet(halves, call.output, gate="gate")

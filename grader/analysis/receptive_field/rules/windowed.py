@@ -1,6 +1,6 @@
 """Rules for operators with a window over positions: convolutions, pooling, padding, resizing.
 
-In: a Call. Out: the Sight of its result. What each window reads is in `grader.analysis.windows`.
+In: a Call. Out: the Sight of its result. What each window reads is in `windows.py`, one room up.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def transposed(call: Call) -> Result:
 
 
 def _channels(call: Call, spatial: int, outputs: int) -> tuple[Sight, int]:
-    """The input with its channels mixed within each group, and the number of the channel dimension."""
+    """The input, its channels mixed within each group, and which dimension the channels are."""
     sight = call.main("input")
     if any(call.see(call.given[name]) is not None for name in ("weight", "bias")):
         raise NotProven("its weights are computed from the image")
@@ -83,13 +83,11 @@ def pooling(call: Call) -> Result:
     for at in range(spatial):
         dim = len(sight.dims) - spatial + at
         size = length(sight, dim)
-        outputs = (
-            int(call.node.shape[dim])
-            if call.node.shape
-            else pooled(
-                size, kernel[at], stride[at], padding[at], dilation[at], up=call.given["ceil_mode"]
-            )
-        )
+        if call.node.shape:
+            outputs = int(call.node.shape[dim])
+        else:  # max pooling that returns indices too: two tensors, and no one shape
+            up = call.given["ceil_mode"]
+            outputs = pooled(size, kernel[at], stride[at], padding[at], dilation[at], up=up)
         rule = windows.convolution(
             size,
             outputs,
@@ -103,7 +101,7 @@ def pooling(call: Call) -> Result:
 
 
 def pooled(size: int, kernel: int, stride: int, padding: int, dilation: int, *, up: bool) -> int:
-    """Length after pooling: with ceil_mode (`up`) a last window may stick out, but must begin inside."""
+    """Length after pooling; with ceil_mode (`up`) the last window may stick out at the end."""
     room = size + 2 * padding - dilation * (kernel - 1) - 1
     outputs = (-(-room // stride) if up else room // stride) + 1
     return outputs - 1 if up and (outputs - 1) * stride >= size + padding else outputs
@@ -117,7 +115,8 @@ def adaptive(call: Call) -> Result:
     for at in range(spatial):
         dim = len(sight.dims) - spatial + at
         size = length(sight, dim)
-        rule = windows.adaptive(size, size if wanted[at] is None else int(wanted[at]))
+        outputs = size if wanted[at] is None else int(wanted[at])
+        rule = windows.adaptive(size, outputs)
         sight = read(sight, dim, rule, pools=True)
     return sight
 
