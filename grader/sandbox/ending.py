@@ -37,7 +37,7 @@ class Limits:
 class Ending:
     """A reply, the beginning of what was printed, the exit status (a signal is negative), and why it was stopped."""
 
-    frame: bytes
+    reply: bytes
     printed: bytes
     status: int | None
     stopped: str = ""
@@ -48,7 +48,7 @@ def parts(ending: Ending, nonce: bytes, limits: Limits) -> tuple[bytes, ...]:
     if ending.stopped or ending.status is None:
         raise SubmissionError(_STOPPED[ending.stopped or "time"].format(seconds=limits.seconds))
     try:
-        header, *rest = reply.unpack(ending.frame, nonce)
+        header, *rest = reply.unpack(ending.reply, nonce)
         problem = _problem(strict_json.read(header, most_bytes=_LARGEST_HEADER))
     except ValueError as error:
         raise SubmissionError(_ending(ending, error)) from error
@@ -98,11 +98,17 @@ _STOPPED = {
 }
 
 
+def too_much(*, replied: bool, printed: bool) -> str:
+    """Why a child is stopped that wrote more than it may: a word of `Ending.stopped`, or none."""
+    if replied:
+        return "reply"
+    return "flood" if printed else ""
+
+
 def _ending(ending: Ending, error: ValueError) -> str:
     status, last = ending.status or 0, last_line(ending.printed)
     if status < 0:
-        cause = _CAUSES.get(-status, _CRASH)
-        return f"The file ended the Python process with {_signal(-status)}: {cause}. {last}".strip()
+        return f"The file ended the Python process with {by_signal(-status)}. {last}".strip()
     if status == UNANSWERED:
         return f"The network was built, but could not be handed over: {last}. Is it very large?"
     if status != 0:
@@ -113,14 +119,19 @@ def _ending(ending: Ending, error: ValueError) -> str:
     return f"The file ended the Python process early, or wrote over the grader's reply ({error})."
 
 
-_CRASH = "it crashed, or used more memory or processor time than it may"
+def by_signal(number: int) -> str:
+    """What ended a process, of whatever kind: "SIGKILL: most likely it used more memory ..."."""
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return f"{name}: {_CAUSES.get(name, _CRASH)}"
+
+
+_CRASH = "it crashed, used more memory or processor time than it may, or was ended from outside"
+_LOST = "compiled code touched memory that is not there, as ctypes or a damaged tensor does"
 _CAUSES = {
-    11: "it crashed in compiled code (a segmentation fault), as ctypes or a damaged tensor does",
-    9: "it was killed, most likely because it used more memory than there is",
-    24: "it used more processor time than it may",
-    6: "compiled code gave up, most likely for lack of memory",
+    "SIGKILL": "most likely it used more memory than there is",
+    "SIGABRT": "compiled code gave up, most likely for lack of memory",
+    "SIGSEGV": f"{_LOST} (a segmentation fault)",
+    "SIGBUS": _LOST,
+    "SIGFPE": "compiled code divided by zero",
+    "SIGXCPU": "it used more processor time than it may",
 }
-
-
-def _signal(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

@@ -13,6 +13,7 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+from grader.printable import last_line
 from grader.sandbox import ending, nursery, reply
 from grader.sandbox.ending import Ending, Limits
 
@@ -82,12 +83,8 @@ def _ending(
         while not stream.over and stream.read():
             pass
     if report["locked"] is not True:
-        raise ConnectionError(f"it could not lock its child: {_last_line(bytes(said.kept))}")
-    stopped = "reply" if replied.over else "flood" if said.over else str(report["stopped"])
+        raise ConnectionError(f"it could not lock its child: {last_line(bytes(said.kept))}")
+    stopped = ending.too_much(replied=replied.over, printed=said.over) or str(report["stopped"])
     status = report["status"]
     assert isinstance(status, int)
     return Ending(bytes(replied.kept), bytes(said.kept), status, stopped)
-
-
-def _last_line(printed: bytes) -> str:
-    return (printed.decode("utf-8", "replace").strip().splitlines() or [""])[-1][:300]

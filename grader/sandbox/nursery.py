@@ -16,12 +16,12 @@ import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.sandbox import ending, kernel, lock, removal, reply
+from grader.sandbox import ending, kernel, lock, removal, reply, same_code
 
 REQUEST, REPLY, LOCKED = 3, 4, 5
 """A child's descriptors, besides 0 (nothing to read), 1 and 2 (what it prints)."""
@@ -32,7 +32,7 @@ PLANTED_TEXT = "labels: 7 2 1 0 4"
 _LOOK_EVERY = 0.1  # seconds between looks at the child's folder
 PR_SET_CHILD_SUBREAPER = 36
 
-Work = Callable[[str, dict[str, Any]], list[bytes]]
+Work = Callable[[str, Mapping[str, Any]], list[bytes]]
 """Answers a request of one kind with the parts of a reply; runs in the locked child."""
 
 
@@ -50,7 +50,7 @@ class Nursery:
         kernel.prctl(PR_SET_CHILD_SUBREAPER, 1)
         lock.undumpable()
         (self.folder / PLANTED).write_text(PLANTED_TEXT)
-        send(self.control, {"ready": True})
+        send(self.control, {"ready": True, "code": same_code.own()})
         while True:
             message, descriptors = receive(self.control)
             if message is None:
@@ -97,7 +97,7 @@ class Nursery:
             os.write(LOCKED, b"1")
             os.close(LOCKED)
             if os.getppid() == nursery:
-                respond(message["kind"], self.work)
+                _respond(message, self.work)
                 status = 0
         except BaseException:  # whatever it is, this copy of the zygote must not live on
             with contextlib.suppress(BaseException):
@@ -130,13 +130,13 @@ class Nursery:
         return _end(process), stopped
 
 
-def respond(kind: str, work: Work) -> None:
-    """Read the request from `REQUEST`, and write the framed answer to `REPLY`."""
+def _respond(message: dict[str, Any], work: Work) -> None:
+    """Read the request from `REQUEST`, and write the sealed answer to `REPLY`."""
     with os.fdopen(REQUEST, "rb") as file:
         request = json.loads(file.read())
-    frame = reply.pack(work(kind, request), bytes.fromhex(request["nonce"]))
+    whole = reply.pack(work(message["kind"], request), bytes.fromhex(message["nonce"]))
     with os.fdopen(REPLY, "wb") as file:
-        file.write(frame)
+        file.write(whole)
 
 
 def _end(process: int) -> int:

@@ -16,15 +16,15 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from grader.errors import GraderError
-from grader.sandbox import box, child, ending, listening, nursery, removal, reply
+from grader.printable import last_line
+from grader.sandbox import box, child, ending, listening, nursery, removal, reply, same_code
 from grader.sandbox.ending import Ending, Limits
-from grader.sandbox.level import Isolation
 
 START_SECONDS = 180.0
 _END_SECONDS = 1.0
@@ -38,7 +38,6 @@ class Zygote:
 
     def __init__(self, *, boxed: bool = False) -> None:
         self.boxed = boxed
-        self.isolation = Isolation()
         self.folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -101,41 +100,44 @@ class Zygote:
         message, _ = nursery.receive(self._control)
         if message is None or message.get("ready") is not True:
             raise self._lost("it ended while it started")
+        try:
+            same_code.check(message.get("code"))
+        except GraderError:
+            self.close()
+            raise
         self._ready = True
 
     def run(
         self,
-        request: dict[str, Any],
+        request: Mapping[str, Any],
         limits: Limits | None = None,
         *,
+        prepare: Sequence[str] = (),
         kind: str = "capture",
         without: Iterable[str] = (),
     ) -> tuple[bytes, ...]:
-        """The parts that a locked child answers with. `without` leaves guards out of its lock: for tests.
+        """The parts that a locked child answers with.
 
-        Raises SubmissionError, and GraderError when the zygote fails; the next call then starts another.
+        `prepare` names packages that the zygote imports first, once for all later children.
+        `without` leaves guards out of the child's lock: for tests. Raises SubmissionError, and
+        GraderError when the zygote fails; the next call then starts another.
         """
         limits = limits or Limits()
         if not self._ready:
             self.start()
             self.wait()
         nonce = secrets.token_bytes(reply.NONCE_BYTES)
-        packages = ["torchvision"] if "torchvision" in str(request.get("source", "")) else []
         order = {
             "kind": kind,
             "nonce": nonce.hex(),
             "seconds": limits.seconds,
             "memory_bytes": limits.memory_bytes,
-            "prepare": packages,
+            "prepare": list(prepare),
             "without": sorted(without),
         }
         try:
-            found = self._converse(
-                order, json.dumps(request | {"nonce": nonce.hex()}).encode(), limits
-            )
-        except (
-            BaseException
-        ):  # also Ctrl-C: a zygote in the middle of a request is of no further use
+            found = self._converse(order, json.dumps(dict(request)).encode(), limits)
+        except BaseException:  # also Ctrl-C: in the middle of a request, a zygote is of no more use
             self.close()
             raise
         return ending.parts(found, nonce, limits)
@@ -165,10 +167,10 @@ class Zygote:
         last = ""
         if self.folder:
             with contextlib.suppress(OSError):
-                text = (self.folder / "errors").read_text("utf-8", "replace").strip()
-                last = f" Its last words: {text.splitlines()[-1][:300]}" if text else ""
+                last = last_line((self.folder / "errors").read_bytes())
         self.close()
-        return GraderError(f"The process that captures submissions cannot be used: {why}.{last}")
+        text = f"The process that captures submissions cannot be used: {why}."
+        return GraderError(f"{text} Its last words: {last}" if last else text)
 
     def close(self) -> None:
         """End the zygote and every child, and remove its folder; at the latest, this happens when Python ends."""

@@ -11,7 +11,7 @@ import os
 import re
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import folders
 from grader.sandbox.ending import Limits
+from grader.sandbox.level import Isolation
 from grader.training.worker.crew import Crew
 from tests.hostile.case import CANARY, Case
 from tests.hostile.cases import files, forged_output, process
@@ -48,15 +49,14 @@ class Timed:
     sandbox: Any
     limits: Limits
     seconds: float = 0.0
+    isolation: Isolation = field(default_factory=Isolation)
 
-    @property
-    def isolation(self) -> Any:
-        return self.sandbox.isolation
-
-    def run(self, request: dict[str, Any], _: Limits | None = None) -> tuple[bytes, ...]:
+    def run(
+        self, request: Mapping[str, Any], _: Limits | None = None, **options: Any
+    ) -> tuple[bytes, ...]:
         began = time.monotonic()
         try:
-            return self.sandbox.run(request, self.limits)
+            return self.sandbox.run(request, self.limits, **options)
         finally:
             self.seconds = time.monotonic() - began
 

@@ -15,7 +15,8 @@ from grader.assignment import load
 from grader.errors import SubmissionError
 from grader.intake import capture
 from grader.program import Captured
-from grader.sandbox.child import Limits, environment
+from grader.sandbox.child import environment
+from grader.sandbox.ending import Limits
 from tests.capture.sources import FILE, net, text
 from tests.networks import habits, program_of
 
@@ -103,7 +104,7 @@ class Forger:
     parts: tuple[bytes, ...]
     isolation: Any = None
 
-    def run(self, _request: dict[str, Any], _limits: Limits | None) -> tuple[bytes, ...]:
+    def run(self, _request: Any, _limits: Limits | None, **_: Any) -> tuple[bytes, ...]:
         return self.parts
 
 

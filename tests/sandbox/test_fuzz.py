@@ -13,6 +13,7 @@ import pytest
 
 from grader import intake, network
 from grader.errors import SubmissionError
+from grader.program import Request
 from grader.sandbox import ending, reply
 from grader.sandbox.ending import Ending, Limits
 from tests.sandbox.hostile import network as source
@@ -63,7 +64,7 @@ def honest() -> tuple[bytes, bytes]:
     """A Program as JSON, and its weights."""
     from grader.capture.capture import answer as captured
 
-    text, weights = captured(request(source()))
+    text, weights = captured(Request.model_validate(request(source())))
     sys.modules.pop("submission", None)
     return text, weights
 

@@ -74,7 +74,7 @@ import threading
 wait = threading.Event()
 threading.Thread(target=wait.wait, daemon=True).start()
 try:
-    lock.lock(room, without=frozenset(set(lock.GUARDS) - {"one thread"}))
+    lock.apply(room, without=frozenset(set(lock.GUARDS) - {"one thread"}))
 except lock.NotAloneError as error:
     print(error)
 """

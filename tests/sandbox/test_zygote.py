@@ -143,7 +143,7 @@ def test_a_forged_reply_is_refused(zygote, reply):
     assert "wrote over the grader's reply" in message
 
 
-def test_a_reply_behind_a_forged_beginning_is_refused(zygote):
+def test_a_reply_after_a_forged_beginning_is_refused(zygote):
     assert "wrote over the grader's reply" in attempt(zygote, "import os; os.write(4, b'x')")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from grader.sandbox import kernel
 
@@ -25,6 +25,27 @@ class Target:
     home: Path
     descriptors: int
     environment: frozenset[str]
+
+    def to_request(self) -> dict[str, Any]:
+        """The same as JSON, for the child that runs the probes."""
+        return {
+            "planted": str(self.planted),
+            "host_file": str(self.host_file),
+            "home": str(self.home),
+            "descriptors": self.descriptors,
+            "environment": sorted(self.environment),
+        }
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> Self:
+        """What `to_request` wrote."""
+        return cls(
+            planted=Path(request["planted"]),
+            host_file=Path(request["host_file"]),
+            home=Path(request["home"]),
+            descriptors=request["descriptors"],
+            environment=frozenset(request["environment"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

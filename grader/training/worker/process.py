@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from grader.errors import GraderError, SubmissionError
+from grader.printable import last_line
+from grader.sandbox import same_code
+from grader.sandbox.ending import by_signal
 from grader.training.worker.wire import Inbox, Message, send
 
 PROGRAM = Path(__file__).with_name("worker.py")
@@ -69,17 +70,18 @@ class Process:
         return self._process.pid
 
     def wait_until_ready(self, seconds: float) -> None:
-        """Wait until it has started. Raises GraderError when it does not."""
+        """Wait until it has started. Raises GraderError when it does not, or runs other code."""
         try:
-            started = self._inbox.get(timeout=seconds).kind == "ready"
+            first = self._inbox.get(timeout=seconds)
         except TimeoutError:
             raise GraderError(
                 f"The training process did not start within {seconds:,.0f} s."
             ) from None
         except (EOFError, ValueError):
-            started = False
-        if not started:
+            first = None
+        if first is None or first.kind != "ready":
             raise GraderError(f"The training process did not start: it {self._ending()}.")
+        same_code.check(first.facts)
 
     def say(self, message: Message) -> None:
         """Send a message. That the process is gone is noticed by who waits for the answer."""
@@ -132,23 +134,9 @@ class Process:
             return "closed its pipe"
         last = self._tail.last_line()
         said = f": {last}" if last else ""
-        if status >= 0:
-            return f"ended early (status {status}){said}"
-        name = (
-            signal.Signals(-status).name
-            if -status in signal.valid_signals()
-            else f"signal {-status}"
-        )
-        return f"was ended by {name} ({_REASONS.get(name, 'from outside')}){said}"
-
-
-_REASONS = {
-    "SIGKILL": "most likely because the machine ran out of memory",
-    "SIGABRT": "torch or the C library gave up, often for lack of memory",
-    "SIGSEGV": "it touched memory that is not there",
-    "SIGBUS": "it touched memory that is not there",
-    "SIGFPE": "a division by zero",
-}
+        if status < 0:
+            return f"was ended by {by_signal(-status)}{said}"
+        return f"ended early (status {status}){said}"
 
 
 def _reported(message: Message) -> SubmissionError | GraderError:
@@ -159,19 +147,18 @@ def _reported(message: Message) -> SubmissionError | GraderError:
 
 
 class _Tail:
-    """Reads a pipe to its end in a thread and remembers the last lines."""
+    """Reads a pipe to its end in a thread, and remembers its last bytes."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._lines: deque[bytes] = deque(maxlen=5)
+        self._kept = b""
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     def last_line(self) -> str:
         """The last line that is not empty."""
         self._thread.join(timeout=1)
-        lines = [line.decode("utf-8", "replace").strip() for line in self._lines]
-        return next((line for line in reversed(lines) if line), "")[:300]
+        return last_line(self._kept)
 
     def close(self) -> None:
         """Wait for the end, which the process must have reached."""
@@ -180,5 +167,5 @@ class _Tail:
 
     def _read(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            while line := self._stream.readline(2**12):  # a line without end is cut, not kept
-                self._lines.append(line)
+            while block := self._stream.read1(2**12):  # type: ignore[attr-defined] # a BufferedReader
+                self._kept = (self._kept + block)[-(2**12) :]

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from grader.sandbox import same_code
 from grader.training.worker.wire import Inbox, Message, send
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def main() -> None:
     from grader.training import run  # noqa: F401 - torch takes seconds: the images arrive meanwhile
 
     with contextlib.suppress(BrokenPipeError):  # the grader is gone
-        send(outbox, Message("ready"))
+        send(outbox, Message("ready", same_code.own()))
         _Worker(inbox, outbox).serve()
     os._exit(0)
 
