@@ -27,7 +27,7 @@ from grader.submission import Submission
 LARGEST_TENSOR = 2**28
 """Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
 ACTIVATION_BYTES = 256 * 2**20
-"""Bytes of all results together for one image. A network of this course takes one or two million."""
+"""Bytes of all results for one image. A network of this course takes one or two million."""
 PREPARED = ("torchvision",)
 """Packages that take seconds to import: the sandbox may do that once, for all submissions."""
 
@@ -95,7 +95,7 @@ def capture(
     found = checked(parts, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError(
-            "The captured network does not belong to this assignment: its shapes are others."
+            "The captured network does not belong to this assignment: it has other shapes."
         )
     _check_steps(found.recipe, assignment, train_images)
     return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
@@ -123,7 +123,8 @@ def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
     for values in parts[1:]:
         checked_weights(values)
     shown = visible(said)
-    found = program.read(parts[0] if shown == said else json.dumps(shown))
+    text = parts[0] if shown == said else json.dumps(shown)
+    found = program.read(text)
     if found.seeds != seeds:
         raise SubmissionError(
             "The captured network does not belong to this run: it names other seeds."
@@ -203,7 +204,7 @@ def _compare(node: Node, result: Any, batch: int) -> None:
         return
     if node.shape is None or tuple(result.shape) != network.concrete(node.shape, batch):
         raise SubmissionError(
-            f"The operator {node.op} gives a tensor of shape {tuple(result.shape)}, where the "
+            f"The operator {node.op} returns a tensor of shape {tuple(result.shape)}, where the "
             f"captured network claims {node.shape}. The forward pass must do the same at every "
             "call.",
             line=node.line,

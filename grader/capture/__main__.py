@@ -1,9 +1,11 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
 Started by `grader.sandbox` with `python -I`, in one of three ways:
-    capture     one request (JSON on standard input), one framed reply (on what was standard output): level 1
+    capture     level 1: one order with a request (JSON on standard input); on what was standard
+                output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
-    zygote      a socket as standard input: imports torch, captures once to warm up, then forks a child per request
+    zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
+                child for each request
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ def single(kind: str) -> None:
 
 
 def _supervise() -> None:
-    """Go on in a fork; the original waits, and takes what the fork leaves behind with it when it ends."""
+    """Go on in a fork; the original waits, and then ends whatever the fork has left running."""
     from grader.sandbox import kernel, nursery
 
     kernel.prctl(nursery.PR_SET_CHILD_SUBREAPER, 1)
@@ -109,9 +111,12 @@ def _warm_up() -> None:
 
 
 def prepare(package: str) -> None:
-    """Import a package that many submissions use, before the fork: it is ours, and each child would need seconds."""
+    """Import a package that many submissions use, before the fork.
+
+    It is ours, and would take each child seconds.
+    """
     if package == "torchvision":
-        # One that does not fit its torch is the student's to hear of.
+        # The student hears of one that does not fit its torch when the file imports it.
         with contextlib.suppress(Exception):
             importlib.import_module("torchvision.transforms.v2")
 

@@ -16,9 +16,13 @@ from grader.program import Graph, Program, Request
 
 
 def answer(request: Request) -> list[bytes]:
-    """The Program as JSON, then for each seed the initial weights as safetensors. Raises SubmissionError."""
+    """The Program as JSON, then for each seed the initial weights as safetensors.
+
+    Raises SubmissionError.
+    """
     torch.set_num_threads(1)
-    # What torch.compile makes faster is the same network without it; compiling starts programs, which nobody may here.
+    # What torch.compile makes faster is the same network without it; compiling starts programs,
+    # which nobody may here.
     with torch.compiler.set_stance("force_eager"), gradients.own_ones_refused():
         return _capture(request)
 
@@ -68,7 +72,10 @@ def _capture(request: Request) -> list[bytes]:
 def _built(
     builder: find.Builder, seed: int, example: torch.Tensor, classes: int, filename: str
 ) -> nn.Module:
-    """A network under `seed`, its lazy layers sized. A twin of it has been seen to run; this one is as good as new."""
+    """A network under `seed`, its lazy layers sized.
+
+    A twin of it has been seen to run; this one is as good as new.
+    """
     find.check_run(builder.build(seed), example, classes=classes, filename=filename)
     model = builder.build(seed)
     if any(isinstance(module, nn.modules.lazy.LazyModuleMixin) for module in model.modules()):
@@ -91,7 +98,10 @@ def _graphs(
 def _redrawn(
     constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str
 ) -> graph.Constants:
-    """The loose tensors of a network that was built again; they too may have been drawn under its seed."""
+    """The loose tensors of a network that was built again.
+
+    They too may have been drawn under its seed.
+    """
     if all(tensor.numel() == 1 for tensor in constants.tensors.values()):
         return constants
     own = graph.Constants(hidden=modules.hidden(model))
@@ -105,8 +115,8 @@ def _values_like(
     weights, values = graph.declared_weights(model, constants)
     if weights != program.weights:
         raise SubmissionError(
-            f"{program.model} builds another network when it is built again (its tensors have other names or shapes). "
-            "Draw only the weights at random, not the architecture.",
+            f"{program.model} builds another network when it is built again (its tensors have "
+            "other names or shapes). Draw only the weights at random, not the architecture.",
             line=program.line,
         )
     return values

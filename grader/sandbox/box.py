@@ -1,7 +1,8 @@
 """Put the whole zygote into a bubblewrap box: isolation level 3.
 
-In: a command. Out: the same command inside namespaces of its own: no network, no other processes, no files but Python
-and the grader, an empty temporary folder in memory. Source: https://github.com/containers/bubblewrap
+In: a command. Out: the same command inside namespaces of its own: no network, no other processes,
+no files but Python and the grader, an empty temporary folder in memory.
+Source: https://github.com/containers/bubblewrap
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ _NAMESPACES = (
 
 
 def command(inside: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """`inside`, run in the box with that environment; its temporary folder is /tmp, whatever the environment says."""
+    """`inside`, run in the box with that environment.
+
+    Its temporary folder is /tmp, whatever the environment says.
+    """
     wrapped = [
         str(_program()),
         *_NAMESPACES,

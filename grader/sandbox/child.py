@@ -1,9 +1,11 @@
 """Run one capture in a fresh process and take its reply: level 1 of isolation.
 
-In: a request. Out: the parts of the reply, or a SubmissionError that says how the child ended. Trusts nothing it reads.
+In: a request. Out: the parts of the reply, or a SubmissionError that says how the child ended.
+Trusts nothing it reads.
 
-Level 1 is a fresh `python -I` with a clean environment, an empty folder, no inherited descriptors, and limits on wall
-clock, processor time, memory, file size and output. It ends honest mistakes cleanly; it is no defence against malice.
+Level 1 is a fresh `python -I` with a clean environment, an empty folder, no inherited descriptors,
+and limits on wall clock, processor time, memory, file size and output. It ends honest mistakes
+cleanly; it is no defence against malice.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ _END_SECONDS = 1.0  # that the child's supervisor may take to end what the child
 
 @dataclass(slots=True)
 class _Pipe:
-    """Reads a pipe to its end in a thread, keeping the first `keep` bytes; calls `stop` when there are over `most`."""
+    """Reads a pipe to its end in a thread, keeping the first `keep` bytes.
+
+    Calls `stop` when there are more than `most`.
+    """
 
     stream: IO[bytes]
     keep: int
@@ -48,7 +53,7 @@ class _Pipe:
     def _read(self) -> None:
         # The pipe is closed under a read when the child is killed.
         with contextlib.suppress(OSError, ValueError):
-            while block := self.stream.read1(2**16):  # type: ignore[attr-defined] # a BufferedReader
+            while block := self.stream.read1(2**16):  # type: ignore[attr-defined] # buffered
                 self.seen += len(block)
                 self.kept += block[: max(0, self.keep - len(self.kept))]
                 if self.over:
@@ -86,7 +91,7 @@ def run(
 
 
 def _after_its_code(found: Ending) -> Ending:
-    """The same without the line that the child wrote before any student code ran: which grader it is.
+    """The same without its first line, written before any student code ran: which grader it is.
 
     A child that ended before it came to that has said nothing. Raises GraderError for other code.
     """
@@ -137,7 +142,10 @@ def _converse(order: bytes, kind: str, folder: Path, limits: Limits) -> Ending:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child and everything that it started: by its supervisor, where there is one, then by its group."""
+    """Kill the child and everything that it started.
+
+    Its supervisor does that, where there is one; then its group is killed.
+    """
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_END_SECONDS)

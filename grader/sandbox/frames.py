@@ -5,8 +5,8 @@ Out: the parts, or ValueError.
 
 A frame is the payload's length (8 bytes) and the payload. The payload is a sequence of parts, each
 its length (8 bytes) and its bytes. Messages to and from a training process are bare frames, one
-after another. A capture's reply is one frame with a seal before it (`grader.sandbox.reply`), because
-a student's code runs in the process that writes it, and could write to the same pipe.
+after another. A capture's reply is one frame with a seal before it (`grader.sandbox.reply`),
+because a student's code runs in the process that writes it, and could write to the same pipe.
 """
 
 from __future__ import annotations

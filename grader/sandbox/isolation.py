@@ -1,8 +1,8 @@
 """Find the strongest sandbox that this machine gives, and prove it.
 
-In: the least level that is required. Out: a sandbox whose level was tried just now. A level counts only when every
-attack that it promises to block was tried and blocked, and an honest network could be captured; else the next lower
-level is used, and says why.
+In: the least level that is required. Out: a sandbox whose level was tried just now. A level counts
+only when every attack that it promises to block was tried and blocked, and an honest network could
+be captured; else the next lower level is used, and says why.
 """
 
 from __future__ import annotations
@@ -110,7 +110,10 @@ def choose(
 
 
 def begin(most: int = 3) -> Zygote | None:
-    """Start the strongest sandbox that may work, and return at once: it gets ready while the grader loads torch."""
+    """Start the strongest sandbox that may work, and return at once.
+
+    It gets ready while the grader loads torch.
+    """
     for level in range(most, 1, -1):
         if not _missing(level):
             zygote = Zygote(boxed=level == 3)
@@ -177,13 +180,17 @@ def prove(zygote: Zygote, level: int) -> Isolation:
 
 
 def tried(sandbox: Fresh | Zygote, *, without: Iterable[str] = ()) -> tuple[Probe, ...]:
-    """Every probe, run in the sandbox now; `without` leaves guards of a zygote's lock out, to see what opens."""
+    """Every probe, run in the sandbox now.
+
+    `without` leaves guards of a zygote's lock out, to see what opens.
+    """
     with tempfile.TemporaryDirectory(prefix="grader-") as folder:
         host_file = Path(folder, nursery.PLANTED)
         host_file.write_text(nursery.PLANTED_TEXT)
         hidden = os.environ.keys() - child.environment(Path(folder)).keys()
+        planted = host_file if isinstance(sandbox, Fresh) else sandbox.planted
         target = Target(
-            planted=host_file if isinstance(sandbox, Fresh) else sandbox.planted,
+            planted=planted,
             host_file=host_file,
             home=Path.home(),
             descriptors=5,
@@ -211,6 +218,7 @@ def _refuse_below(require: int | None, found: Isolation) -> None:
     if require is None or found.level >= require:
         return
     raise GraderError(
-        f"cannot grade here: isolation level {NAMES[require]} is required, and this machine gives {found.name}: "
-        f"{found.reason or 'no higher level was asked for'}. Grade on Linux with bubblewrap, or require less."
+        f"cannot grade here: isolation level {NAMES[require]} is required, and this machine gives "
+        f"{found.name}: {found.reason or 'no higher level was asked for'}. Grade on Linux with "
+        "bubblewrap, or require less."
     )

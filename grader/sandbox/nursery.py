@@ -1,7 +1,8 @@
-"""The zygote's side: a process that has imported torch once and forks a locked child for each request.
+"""The zygote's side: it has imported torch once, and forks a locked child for each request.
 
-In: requests on a socket, with the descriptors that a child will use. Out: how each child ended. It is trusted and stays
-so: it reads no submission and no reply, it only hands descriptors on, and no student code ever runs in it.
+In: requests on a socket, with the descriptors that a child will use. Out: how each child ended. It
+is trusted and stays so: it reads no submission and no reply, it only hands descriptors on, and no
+student code ever runs in it.
 """
 
 from __future__ import annotations
@@ -56,9 +57,8 @@ class Nursery:
             if message is None:
                 return
             if "nonce" in message:  # a request to stop may arrive when the child has just ended
-                with contextlib.suppress(
-                    ConnectionError
-                ):  # the next receive() finds the grader gone
+                # Where the grader is gone, the next receive() finds out.
+                with contextlib.suppress(ConnectionError):
                     send(self.control, self._raise_one(message, descriptors))
 
     def _raise_one(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class Nursery:
             end(status)
 
     def _watch(self, process: int, seconds: float, own: Path) -> tuple[int, str]:
-        """Wait for the child, and end it when it is told to, when its time is over or when it fills the disk."""
+        """Wait for the child; end it when told to, when its time is over or it fills the disk."""
         ended = os.pidfd_open(process)
         deadline = time.monotonic() + seconds
         stopped = ""
@@ -140,7 +140,7 @@ def _respond(message: dict[str, Any], work: Work) -> None:
 
 
 def _end(process: int) -> int:
-    """Kill a child and all that came from it, and give back the child's status (a signal is negative)."""
+    """Kill a child and all that came from it; the child's status (a signal is negative)."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -173,7 +173,10 @@ def _children() -> list[int]:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether too much is in a folder. `os.walk` would call itself for every folder in a folder, and not return."""
+    """Whether too much is in a folder.
+
+    `os.walk` would call itself for every folder in a folder, and not return.
+    """
     size = count = 0
     waiting = [str(folder)]
     while waiting and count <= ending.FOLDER_FILES:

@@ -1,6 +1,7 @@
 """Try to break out, harmlessly: each probe is one thing that student code must not be able to do.
 
-In: a child in the state in which it would run student code, and what to aim at. Out: which attempts were blocked.
+In: a child in the state in which it would run student code, and what to aim at. Out: which attempts
+were blocked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from grader.sandbox.attacks.attempt import Attempt, Target
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One thing that was tried: its name, what blocking it promises, and from which level on that is promised."""
+    """One thing that was tried: its name, and what blocking it promises from which level on."""
 
     name: str
     promise: str

@@ -1,8 +1,8 @@
 """Read JSON from an untrusted process, refusing what readers disagree about.
 
-In: bytes. Out: the value, or ValueError. Refused: bytes that are not UTF-8, duplicate or non-ASCII keys, NaN and
-infinities (but where they are asked for; always 1e999), integers beyond 64 bits, lone surrogates, deep nesting, too
-many values.
+In: bytes. Out: the value, or ValueError. Refused: bytes that are not UTF-8, duplicate or non-ASCII
+keys, NaN and infinities (but where they are asked for; always 1e999), integers beyond 64 bits, lone
+surrogates, deep nesting, too many values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _LONGEST_NUMBER = 40
 
 
 def read(data: bytes, *, most_bytes: int = MOST_BYTES, non_finite: bool = False) -> Any:
-    """The value that `data` holds. Raises ValueError saying what is wrong with it, and nothing else.
+    """The value that `data` holds.
+
+    Raises ValueError saying what is wrong with it, and nothing else.
 
     `non_finite`: NaN, Infinity and -Infinity are numbers too, as Python's `json` writes them.
     """

@@ -1,4 +1,4 @@
-"""Look at a safetensors file from an untrusted process: is it one, and of the plain kind?
+"""Refuse what is not a plain safetensors file, as an untrusted process wrote it.
 
 In: bytes. Out: nothing, or ValueError. That the tensors fill the file, one after another and each
 as long as its shape says, is for the library to check. It also takes what is refused here: a header
@@ -25,7 +25,7 @@ TYPES = frozenset({"F64", "F32", "F16", "BF16", "I64", "I32", "U8", "BOOL"})
 
 
 def check(data: bytes) -> None:
-    """Raises ValueError, saying what is wrong, unless `data` is a safetensors file of the plain kind."""
+    """Raises ValueError unless `data` is a safetensors file of the plain kind."""
     size = int.from_bytes(data[:8], "little")
     if size > MOST_HEADER_BYTES:
         raise ValueError("the weights are cut off, or their header is too large")

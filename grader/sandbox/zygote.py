@@ -1,7 +1,8 @@
-"""One trusted process for a whole grading session, which forks a locked child for each capture: levels 2 and 3.
+"""One trusted process for a whole session, which forks a locked child for each capture.
 
-In: requests. Out: the parts of each reply, or a SubmissionError. Trusts the zygote, and nothing that a child wrote.
-The grader hands the zygote open descriptors, so that neither request nor reply pass through it.
+In: requests. Out: the parts of each reply, or a SubmissionError. Trusts the zygote, and nothing
+that a child wrote. The grader hands the zygote open descriptors, so that neither request nor reply
+pass through it.
 """
 
 from __future__ import annotations
@@ -46,9 +47,11 @@ class Zygote:
 
     @property
     def planted(self) -> Path:
-        """A file beside the children's folders, as they would see it: no child may read it."""
+        """A file next to the children's folders, as they would see it: no child may read it."""
         assert self.folder is not None
-        return Path("/tmp" if self.boxed else self.folder / "zygote", nursery.PLANTED)  # noqa: S108 - the box's own
+        if self.boxed:
+            return Path("/tmp", nursery.PLANTED)  # noqa: S108 - the box's own
+        return self.folder / "zygote" / nursery.PLANTED
 
     def __enter__(self) -> Self:
         if self._process is None:
@@ -72,11 +75,13 @@ class Zygote:
         inside.mkdir()
         environment = child.environment(inside)
         command = [sys.executable, "-I", "-B", "-W", "ignore", str(child.PROGRAM), "zygote"]
+        if self.boxed:
+            command = box.command(command, environment)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as undo, (self.folder / "errors").open("wb") as errors:
             undo.callback(removal.remove, self.folder)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
-                box.command(command, environment) if self.boxed else command,
+                command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -170,10 +175,15 @@ class Zygote:
                 last = last_line((self.folder / "errors").read_bytes())
         self.close()
         text = f"The process that captures submissions cannot be used: {why}."
-        return GraderError(f"{text} Its last words: {last}" if last else text)
+        if last:
+            text += f" Its last words: {last}"
+        return GraderError(text)
 
     def close(self) -> None:
-        """End the zygote and every child, and remove its folder; at the latest, this happens when Python ends."""
+        """End the zygote and every child, and remove its folder.
+
+        At the latest, this happens when Python ends.
+        """
         self._ready = False
         if self._clean is not None:
             self._clean()
@@ -181,7 +191,7 @@ class Zygote:
 
 
 def _memory(data: bytes) -> int:
-    """A descriptor to read `data` from, without a file and without a writer that could be kept waiting."""
+    """A descriptor to read `data` from: no file, and no writer that could be kept waiting."""
     descriptor = os.memfd_create("request")
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(data)

@@ -1,7 +1,9 @@
-"""Guards are worth what happens without them: each is taken away once, and the attack that it stops gets through.
+"""Guards are worth what happens without them: each is taken away once, and the attack that it stops
+gets through.
 
-A guard is an `if` of the grader's source. The module is loaded again with that condition made False; the attack must
-then be accepted, which the module as it is refuses. The guards of the lock are taken away in tests/sandbox.
+A guard is an `if` of the grader's source. The module is loaded again with that condition made
+False; the attack must then be accepted, which the module as it is refuses. The guards of the lock
+are taken away in tests/sandbox.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ LIMITS = ASSIGNMENT.limits
 
 @dataclass(frozen=True)
 class Guard:
-    """`condition` as it stands behind an `if` in `file`, and an attack on the module that it stops."""
+    """`condition` as it stands after an `if` in `file`, and an attack that it stops."""
 
     file: str
     condition: str

@@ -1,4 +1,6 @@
-"""Level 1, end to end: a student's file in a fresh process, and what is said when the process does not survive it."""
+"""Level 1, end to end: a student's file in a fresh process, and what is said when the process does
+not survive it.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def refusal(source: str, *, seconds: float = 120) -> SubmissionError:
 
 @pytest.fixture(scope="module")
 def honest() -> Captured:
-    """A file that trains, prints a lot and ends the program, none of which runs; the network prints too."""
+    """A file that trains, prints a lot and ends the program, none of which runs; the network prints
+    too.
+    """
     loud = net(forward="print('z' * 10**6)\nreturn self.fc(x.flatten(1))")
     return captured(loud + "model = Net()\nfor epoch in range(10**9):\n    pass\nexit(3)\n")
 

@@ -1,4 +1,6 @@
-"""100,000 damaged replies and 100,000 damaged weight files, the same every time: only SubmissionErrors come out."""
+"""100,000 damaged replies and 100,000 damaged weight files, the same every time: only
+SubmissionErrors come out.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def damaged(data: bytes, seed: int, count: int) -> Iterator[bytes]:
 
 
 def survivors(items: Iterator[bytes], read: Callable[[bytes], object]) -> int:
-    """How many were accepted; the others were refused by a SubmissionError, or the test ends here."""
+    """How many were accepted. The others were refused by a SubmissionError, or the test fails."""
     accepted = 0
     for item in items:
         with contextlib.suppress(SubmissionError):

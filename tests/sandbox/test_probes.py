@@ -1,4 +1,4 @@
-"""The probe matrix, both ways: blocked where that is promised, and open where a guard is left out."""
+"""The probes, both ways: blocked where that is promised, open where a guard is left out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ ALWAYS_OPEN_AT_LEVEL_1 = {
     "outlive its parent",
     "become readable again",
 }
-"""Whoever runs the tests, in whatever container: level 1 is no defence, and nobody should believe that it is."""
+"""Whoever runs the tests, in whatever container: level 1 is no defence, and nobody should believe
+that it is."""
 
 
 def opened(found: tuple[Probe, ...]) -> set[str]:
@@ -59,9 +60,8 @@ def found():
     return probe
 
 
-def test_there_are_many_probes_and_each_says_what_it_promises():
+def test_each_probe_has_its_own_name_and_says_what_it_promises():
     attempts = probes.attempts()
-    assert len(attempts) >= 60
     assert len({attempt.name for attempt in attempts}) == len(attempts)
     assert all(attempt.promise.endswith(".") and attempt.level in (1, 2, 3) for attempt in attempts)
 

@@ -1,4 +1,4 @@
-"""A reply is taken as a whole or not at all: cut, doubled, damaged and forged frames are refused."""
+"""A reply is taken as a whole or not at all: cut, damaged and forged ones are refused."""
 
 from __future__ import annotations
 

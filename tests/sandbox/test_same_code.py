@@ -76,14 +76,17 @@ def test_a_child_that_does_not_say_what_it_runs_runs_other_code(said):
 
 
 def test_what_a_file_writes_does_not_pass_for_other_code():
-    forged = "import os\nfor place in range(1, 9):\n    try: os.write(place, b'{}\\n')\n    except OSError: pass"
+    forged = (
+        "import os\nfor place in range(1, 9):\n    try: os.write(place, b'{}\\n')\n"
+        "    except OSError: pass"
+    )
     with pytest.raises(Exception, match="wrote over the grader's reply"):
         child.run(request(network(forged)))
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory) -> Path:
-    """A Python with the packages of this one, in whose site-packages an older grader is installed."""
+    """A Python with the packages of this one, in which an older grader is installed."""
     folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=False, symlinks=True)
     paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})

@@ -1,9 +1,10 @@
-"""Messages between the grader and its training process: a few named facts and raw bytes, never pickle.
+"""Messages to and from a training process: a few named facts and raw bytes, never pickle.
 
-No torch; both sides use it. In: a stream that the other process writes. Out: messages, or ValueError.
+No torch; both sides use it. In: a stream that the other process writes. Out: messages, or
+ValueError.
 
-A message is a frame of `grader.sandbox.frames`. Its first part is the header (JSON: kind and facts), the others are the
-blobs.
+A message is a frame of `grader.sandbox.frames`. Its first part is the header (JSON: kind and
+facts), the others are the blobs.
 """
 
 from __future__ import annotations
@@ -41,9 +42,12 @@ def send(stream: IO[bytes], message: Message) -> None:
 
 
 def receive(stream: IO[bytes]) -> Message:
-    """Read one message. Raises EOFError when the stream ends, ValueError for anything that `send` does not write."""
+    """Read one message.
+
+    Raises EOFError when the stream ends, ValueError for anything that `send` does not write.
+    """
     text, *blobs = frames.read(stream, most_bytes=MOST_BYTES) or (b"",)
-    # A loss may be no number: the grader hears of it and judges.
+    # Not finite: a loss may be NaN, which the grader must hear of.
     header = strict_json.read(text, most_bytes=MOST_HEADER, non_finite=True)
     if not isinstance(header, dict) or header.keys() != {"kind", "facts"}:
         raise ValueError("a header with other keys")
@@ -67,7 +71,10 @@ class Inbox:
         self._thread.start()
 
     def get(self, *, timeout: float | None = None) -> Message:
-        """The next message. Raises TimeoutError after `timeout` seconds, and what `receive` raises."""
+        """The next message.
+
+        Raises TimeoutError after `timeout` seconds, and what `receive` raises.
+        """
         try:
             item = self._queue.get(timeout=timeout)
         except queue.Empty:
@@ -78,7 +85,7 @@ class Inbox:
         raise item
 
     def close(self) -> None:
-        """Wait for the end of the stream, which the other process must have reached, and close it."""
+        """Wait for the end of the stream, which the other process must have reached; close it."""
         self._thread.join()
         with contextlib.suppress(OSError):
             self._stream.close()

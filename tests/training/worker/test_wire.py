@@ -1,4 +1,6 @@
-"""Messages between the grader and its training process arrive whole, or as an error that both sides expect."""
+"""Messages between the grader and its training process arrive whole, or as an error that both sides
+expect.
+"""
 
 from __future__ import annotations
 

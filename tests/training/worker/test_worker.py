@@ -1,4 +1,6 @@
-"""Training in a process of its own gives the same bits, and its death is one submission's error and nobody else's."""
+"""Training in a process of its own gives the same bits, and its death is one submission's error and
+nobody else's.
+"""
 
 from __future__ import annotations
 
@@ -334,7 +336,8 @@ def actor(tmp_path, monkeypatch):
         (tmp_path / "said").write_bytes(said)
         script = tmp_path / "actor.py"
         script.write_text(
-            f"import os, signal, sys, time\nos.write(1, open({str(tmp_path / 'said')!r}, 'rb').read())\n{then}\n"
+            "import os, signal, sys, time\n"
+            f"os.write(1, open({str(tmp_path / 'said')!r}, 'rb').read())\n{then}\n"
         )
         monkeypatch.setattr(remote, "Process", partial(Process, script))
         return Worker(Limits(start_seconds=20, silence_seconds=20))
@@ -371,7 +374,7 @@ def test_a_process_that_does_not_start_is_the_graders_fault(actor):
 @pytest.mark.parametrize(
     "nonsense",
     [
-        b"\xff\xff\xff\xff",
+        b"\xff" * 8,
         _bytes(Message("hello")),
         _bytes(Message("epoch", {"seed": 3, "epoch": 1})),
         _bytes(Message("step", {"seed": 3, "loss": "high"})),
@@ -405,7 +408,10 @@ def test_twice_the_budget_is_the_end_though_the_process_shows_life(actor):
 
 
 def test_what_the_process_prints_last_is_part_of_the_error(actor):
-    then = "print('CUDA error: device-side assert triggered', file=sys.stderr); sys.stderr.flush(); os.abort()"
+    then = (
+        "print('CUDA error: device-side assert triggered', file=sys.stderr); sys.stderr.flush(); "
+        "os.abort()"
+    )
     with (
         actor(_bytes(READY), then) as one,
         pytest.raises(SubmissionError, match="device-side assert"),
