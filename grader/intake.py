@@ -20,15 +20,16 @@ from grader.assignment import Assignment, Limits
 from grader.errors import SubmissionError
 from grader.printable import visible
 from grader.program import Captured, Graph, Node, Program, Recipe, Request
-from grader.sandbox import child, strict_json, weights_file
-from grader.sandbox.ending import Limits as ChildLimits
-from grader.sandbox.isolation import Sandbox
+from grader.sandbox import ending, strict_json, weights_file
+from grader.sandbox.isolation import Fresh, Sandbox
 from grader.submission import Submission
 
 LARGEST_TENSOR = 2**28
 """Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
 ACTIVATION_BYTES = 256 * 2**20
-"""Bytes of all results together for one image. A network of this course takes one or two million."""
+"""Bytes of all results for one image. A network of this course takes one or two million."""
+PREPARED = ("torchvision",)
+"""Packages that take seconds to import: the sandbox may do that once, for all submissions."""
 
 
 def read(
@@ -69,7 +70,7 @@ def capture(
     *,
     train_images: int,
     seeds: Sequence[int],
-    limits: ChildLimits | None = None,
+    limits: ending.Limits | None = None,
     sandbox: Sandbox | None = None,
 ) -> Captured:
     """Capture `source`, shown to the student as `filename`.
@@ -87,12 +88,14 @@ def capture(
         validation_images=assignment.validation_images(train_images),
         most_steps=assignment.limits.steps,
         default_recipe=assignment.recipe.model_dump(mode="json"),
-    ).model_dump(mode="json")
-    parts = sandbox.run(request, limits) if sandbox else child.run(request, limits)
+    )
+    place = sandbox or Fresh()
+    packages = [name for name in PREPARED if name in request.source]
+    parts = place.run(request.model_dump(mode="json"), limits, prepare=packages)
     found = checked(parts, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError(
-            "The captured network does not belong to this assignment: its shapes are others."
+            "The captured network does not belong to this assignment: it has other shapes."
         )
     _check_steps(found.recipe, assignment, train_images)
     return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
@@ -120,7 +123,8 @@ def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
     for values in parts[1:]:
         checked_weights(values)
     shown = visible(said)
-    found = program.read(parts[0] if shown == said else json.dumps(shown))
+    text = parts[0] if shown == said else json.dumps(shown)
+    found = program.read(text)
     if found.seeds != seeds:
         raise SubmissionError(
             "The captured network does not belong to this run: it names other seeds."
@@ -200,7 +204,7 @@ def _compare(node: Node, result: Any, batch: int) -> None:
         return
     if node.shape is None or tuple(result.shape) != network.concrete(node.shape, batch):
         raise SubmissionError(
-            f"The operator {node.op} gives a tensor of shape {tuple(result.shape)}, where the "
+            f"The operator {node.op} returns a tensor of shape {tuple(result.shape)}, where the "
             f"captured network claims {node.shape}. The forward pass must do the same at every "
             "call.",
             line=node.line,

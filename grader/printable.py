@@ -1,7 +1,10 @@
-"""Make text from a submission harmless to print. In: any text, hostile included. Out: bounded, visible text.
+"""Make text from a submission harmless to print.
 
-A submission chooses its module names, file names and messages. Printed raw, they could move the cursor, recolour a
-verdict, reverse the reading direction or speak to a CI runner. Shown through `printable` they are only characters.
+In: any text, hostile included. Out: bounded, visible text.
+
+A submission chooses its module names, file names and messages. Printed raw, they could move the
+cursor, recolour a verdict, reverse the reading direction or speak to a CI runner. Shown through
+`printable` they are only characters.
 """
 
 from __future__ import annotations
@@ -14,25 +17,28 @@ UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Control, format, surrogate, private use, unassigned; line and paragraph separators."""
 
 INVISIBLE = frozenset(
-    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"  # fillers that draw nothing
+    # Fillers that draw nothing.
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, range(0xFE00, 0xFE10)))  # variation selectors
     + "".join(map(chr, range(0xE0100, 0xE01F0)))
 )
 
 MOST_MARKS = 2
-"""Combining marks that one character may carry; more of them paint over the lines above and below."""
+"""Combining marks that one character may carry; more paint over the lines above and below."""
 
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 RUNNER_COMMANDS = {"::": ":\\x3a", "##": "#\\x23"}
-"""`::error::` and `##[error]` at the start of a line are orders to CI runners; wrapping can start a line anywhere."""
+"""`::error::` and `##[error]` at the start of a line are orders to CI runners; wrapping can start a
+line anywhere."""
 
 
 def printable(text: str, limit: int = 300, *, lines: bool = False) -> str:
     r"""`text` with everything that a terminal would obey shown as an escape (`\x1b`, `\u202e`).
 
-    At most `limit` characters come back, the last one "…" where text was cut. Newlines are kept where `lines` asks.
-    Rich markup is not touched: put the result into a `rich.text.Text`, which interprets none.
+    At most `limit` characters come back, the last one "…" where text was cut. Newlines are kept
+    where `lines` asks. Rich markup is not touched: put the result into a `rich.text.Text`, which
+    interprets none.
     """
     head = text[: limit + 1]  # every character becomes at least one, so the rest cannot be seen
     shown = "".join(_visible(head, lines=lines))
@@ -42,7 +48,7 @@ def printable(text: str, limit: int = 300, *, lines: bool = False) -> str:
 
 
 def printable_path(path: Path) -> str:
-    r"""The whole path for people; what does not print, and a backslash, as `\x` and `\u` escapes."""
+    r"""The whole path for people, with `\x` and `\u` escapes for what does not print."""
     text = path.as_posix().replace("\\", "\\\\")
     return "".join(map(_escape_invisible, text))
 
@@ -74,28 +80,21 @@ def _escape_invisible(letter: str) -> str:
 def _visible(text: str, *, lines: bool) -> list[str]:
     shown, marks = [], 0
     for character in text:
-        marks = marks + 1 if unicodedata.combining(character) or _encloses(character) else 0
-        kept = (lines and character == "\n") or not (_unsafe(character) or marks > MOST_MARKS)
-        shown.append(character if kept else _escape(character))
+        category = unicodedata.category(character)
+        is_mark = unicodedata.combining(character) or category in {"Me", "Mn"}
+        marks = marks + 1 if is_mark else 0
+        unsafe = category in UNSAFE_CATEGORIES or character in INVISIBLE or marks > MOST_MARKS
+        if unsafe and not (lines and character == "\n"):
+            shown.append(_escape(character))
+        else:
+            shown.append(character)
     return shown
-
-
-def _unsafe(character: str) -> bool:
-    return unicodedata.category(character) in UNSAFE_CATEGORIES or character in INVISIBLE
-
-
-def _encloses(character: str) -> bool:
-    return unicodedata.category(character) in {"Me", "Mn"}
 
 
 def _escape(character: str) -> str:
     code = ord(character)
     if character in SHORT:
         return SHORT[character]
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

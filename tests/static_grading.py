@@ -28,6 +28,7 @@ from grader.capture import capture as in_child
 from grader.capture import explain
 from grader.options import Options
 from grader.pipeline import Workshop
+from grader.program import Request
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report
 from grader.sandbox.ending import Limits
@@ -90,7 +91,7 @@ class InThisProcess(Fresh):
     ) -> tuple[bytes, ...]:
         with mock.patch.object(sys, "argv", [request["filename"]]):
             try:
-                return tuple(in_child.answer({**request}))
+                return tuple(in_child.answer(Request.model_validate(request)))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

@@ -1,4 +1,6 @@
-"""Finding files: what is found, what it is called, and that no odd file stops the others or the grader."""
+"""Finding files: what is found, what it is called, and that no odd file stops the others or the
+grader.
+"""
 
 import hashlib
 import os
@@ -10,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.submission import MOST_BYTES, Submission, UsageError, _named, discover, printable
+from grader.printable import printable_path
+from grader.submission import MOST_BYTES, Submission, UsageError, _named, discover
 
 NAMES = ["mnist_20k", "mnist_8k"]
 SOURCE = b"import torch\n"
@@ -322,7 +325,7 @@ FILE_NAMES = st.one_of(
 
 @given(FILE_NAMES)
 def test_a_displayed_path_prints_and_can_be_told_back(name):
-    shown = printable(Path("folder") / name)
+    shown = printable_path(Path("folder") / name)
     assert shown.isprintable()
     undone = re.sub(r"\\(\\|n|r|t|x..|u....|U.{8})", lambda match: eval(f'"{match[0]}"'), shown)
     assert undone == (Path("folder") / name).as_posix()

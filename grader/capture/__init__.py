@@ -1,1 +1,4 @@
-"""The child: the only package that runs student code. Nothing outside it imports it; it answers in bytes."""
+"""The child: the only package that runs student code.
+
+Nothing outside it imports it; it answers in bytes.
+"""

@@ -1,9 +1,11 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
 Started by `grader.sandbox` with `python -I`, in one of three ways:
-    capture     one request (JSON on standard input), one framed reply (on what was standard output): level 1
+    capture     level 1: one order with a request (JSON on standard input); on what was standard
+                output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
-    zygote      a socket as standard input: imports torch, captures once to warm up, then forks a child per request
+    zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
+                child for each request
 """
 
 from __future__ import annotations
@@ -15,13 +17,17 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from grader.sandbox import lock, reply
+from grader.sandbox import lock, reply, same_code
+
+if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
+    from grader.program import Request
 
 
 def main(way: str = "") -> None:
@@ -33,21 +39,26 @@ def main(way: str = "") -> None:
 
 
 def single(kind: str) -> None:
-    """Read the request, work, write the reply. What the student's file prints goes to standard error."""
+    """Read the order, say which grader this is, work, write the reply.
+
+    What the student's file prints goes to standard error.
+    """
     end = os._exit  # held here: a student's file may replace os._exit
     if sys.platform.startswith("linux"):
         _supervise()
-    request = json.loads(sys.stdin.buffer.read())
+    order = json.loads(sys.stdin.buffer.read())
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    lock.limit(request["memory_bytes"], request["cpu_seconds"])
+    lock.limit(order["memory_bytes"], order["cpu_seconds"])
     with pipe:
-        pipe.write(reply.pack(work(kind, request), bytes.fromhex(request["nonce"])))
+        pipe.write(same_code.own_line())
+        pipe.flush()  # before any student code runs
+        pipe.write(reply.pack(work(kind, order["request"]), bytes.fromhex(order["nonce"])))
     end(0)  # a student's atexit hooks and threads have no say in how this ends
 
 
 def _supervise() -> None:
-    """Go on in a fork; the original waits, and takes what the fork leaves behind with it when it ends."""
+    """Go on in a fork; the original waits, and then ends whatever the fork has left running."""
     from grader.sandbox import kernel, nursery
 
     kernel.prctl(nursery.PR_SET_CHILD_SUBREAPER, 1)
@@ -100,37 +111,41 @@ def _warm_up() -> None:
 
 
 def prepare(package: str) -> None:
-    """Import a package that many submissions use, before the fork: it is ours, and each child would need seconds."""
+    """Import a package that many submissions use, before the fork.
+
+    It is ours, and would take each child seconds.
+    """
     if package == "torchvision":
-        with contextlib.suppress(
-            Exception
-        ):  # one that does not fit its torch is the student's to hear of
+        # The student hears of one that does not fit its torch when the file imports it.
+        with contextlib.suppress(Exception):
             importlib.import_module("torchvision.transforms.v2")
 
 
-def work(kind: str, request: dict[str, Any]) -> list[bytes]:
-    """The parts of the answer: a header, and behind it what was asked for."""
+def work(kind: str, request: Mapping[str, Any]) -> list[bytes]:
+    """The parts of the answer: a header, and after it what was asked for."""
     if kind == "probes":
         from grader.sandbox import probes
+        from grader.sandbox.attacks.attempt import Target
 
-        return [b'{"captured": true}', probes.run(request)]
+        return [b'{"captured": true}', probes.run(Target.from_request(request))]
     if kind == "warm":
         from grader.capture import warm
 
         return _captured(warm.REQUEST)
-    return _captured(request)
+    from grader.program import Request
+
+    return _captured(Request.model_validate(request))
 
 
-def _captured(request: dict[str, Any]) -> list[bytes]:
+def _captured(request: Request) -> list[bytes]:
     from grader.capture import capture, explain
 
-    sys.argv = [request["filename"]]
+    sys.argv = [request.filename]
     try:
         return [b'{"captured": true}', *capture.answer(request)]
-    except (
-        BaseException
-    ) as error:  # sys.exit() and KeyboardInterrupt in a student's file are theirs to explain
-        problem = explain.explained(error, request["filename"])
+    # sys.exit() and KeyboardInterrupt in a student's file are theirs to explain.
+    except BaseException as error:
+        problem = explain.explained(error, request.filename)
         header = {"captured": False, "message": problem.message, "line": problem.line}
         return [json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")]
 

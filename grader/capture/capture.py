@@ -1,11 +1,9 @@
 """From a student's source text to a Program and its initial weights.
 
-In: a request (source, input shape, seeds, the assignment's default recipe). Out: bytes. Runs in the child.
+In: a Request. Out: bytes. Runs in the child.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,35 +12,39 @@ from torch import nn
 from grader.analysis.output import output_kind
 from grader.capture import explain, find, gradients, graph, load, modules, recipe
 from grader.errors import SubmissionError
-from grader.program import Graph, Program
+from grader.program import Graph, Program, Request
 
 
-def answer(request: dict[str, Any]) -> list[bytes]:
-    """The Program as JSON, then for each seed the initial weights as safetensors. Raises SubmissionError."""
+def answer(request: Request) -> list[bytes]:
+    """The Program as JSON, then for each seed the initial weights as safetensors.
+
+    Raises SubmissionError.
+    """
     torch.set_num_threads(1)
-    # What torch.compile makes faster is the same network without it; compiling starts programs, which nobody may here.
+    # What torch.compile makes faster is the same network without it; compiling starts programs,
+    # which nobody may here.
     with torch.compiler.set_stance("force_eager"), gradients.own_ones_refused():
         return _capture(request)
 
 
-def _capture(request: dict[str, Any]) -> list[bytes]:
-    filename, seeds = request["filename"], request["seeds"]
-    example = torch.rand((2, *request["input_shape"]), generator=torch.Generator().manual_seed(0))
-    definitions = load.read_definitions(request["source"], filename)
-    builder = find.find_builder(
-        definitions, example=example, classes=request["classes"], filename=filename
-    )
+def _capture(request: Request) -> list[bytes]:
+    filename, seeds, classes = request.filename, request.seeds, request.classes
+    example = torch.rand((2, *request.input_shape), generator=torch.Generator().manual_seed(0))
+    definitions = load.read_definitions(request.source, filename)
+    builder = find.find_builder(definitions, example=example, classes=classes, filename=filename)
     with modules.recorded(filename) as lines:
-        model = _built(builder, seeds[0], example, request["classes"], filename)
+        model = _built(builder, seeds[0], example, classes, filename)
     constants = graph.Constants(hidden=modules.hidden(model))
     train, evaluation = _graphs(model, example, constants, filename)
     weights, values = graph.declared_weights(model, constants)
+    is_log = output_kind(evaluation) == "log_probabilities"
+    natural_loss = "nll" if is_log else "cross_entropy"
     program = Program(
         model=builder.name,
         line=builder.line,
         seeds=seeds,
-        input_shape=request["input_shape"],
-        classes=request["classes"],
+        input_shape=request.input_shape,
+        classes=classes,
         train=train,
         eval=evaluation,
         weights=weights,
@@ -50,30 +52,30 @@ def _capture(request: dict[str, Any]) -> list[bytes]:
         recipe=recipe.read(
             definitions,
             model,
-            default=request["default_recipe"],
-            train_images=request["train_images"],
-            validation_images=request.get("validation_images", 0),
-            most_steps=request["most_steps"],
-            natural_loss="nll"
-            if output_kind(evaluation) == "log_probabilities"
-            else "cross_entropy",
+            default=request.default_recipe,
+            train_images=request.train_images,
+            validation_images=request.validation_images,
+            most_steps=request.most_steps,
+            natural_loss=natural_loss,
         ),
         left_out=definitions.left_out,
         notes=tuple(definitions.notes),
     )
     blobs = [_blob(values)]
     for seed in seeds[1:]:
-        other = _built(builder, seed, example, request["classes"], filename)
-        blobs.append(
-            _blob(_values_like(program, other, _redrawn(constants, other, example, filename)))
-        )
+        other = _built(builder, seed, example, classes, filename)
+        redrawn = _redrawn(constants, other, example, filename)
+        blobs.append(_blob(_values_like(program, other, redrawn)))
     return [program.to_json().encode(), *blobs]
 
 
 def _built(
     builder: find.Builder, seed: int, example: torch.Tensor, classes: int, filename: str
 ) -> nn.Module:
-    """A network under `seed`, its lazy layers sized. A twin of it has been seen to run; this one is as good as new."""
+    """A network under `seed`, its lazy layers sized.
+
+    A twin of it has been seen to run; this one is as good as new.
+    """
     find.check_run(builder.build(seed), example, classes=classes, filename=filename)
     model = builder.build(seed)
     if any(isinstance(module, nn.modules.lazy.LazyModuleMixin) for module in model.modules()):
@@ -96,7 +98,10 @@ def _graphs(
 def _redrawn(
     constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str
 ) -> graph.Constants:
-    """The loose tensors of a network that was built again; they too may have been drawn under its seed."""
+    """The loose tensors of a network that was built again.
+
+    They too may have been drawn under its seed.
+    """
     if all(tensor.numel() == 1 for tensor in constants.tensors.values()):
         return constants
     own = graph.Constants(hidden=modules.hidden(model))
@@ -110,8 +115,8 @@ def _values_like(
     weights, values = graph.declared_weights(model, constants)
     if weights != program.weights:
         raise SubmissionError(
-            f"{program.model} builds another network when it is built again (its tensors have other names or shapes). "
-            "Draw only the weights at random, not the architecture.",
+            f"{program.model} builds another network when it is built again (its tensors have "
+            "other names or shapes). Draw only the weights at random, not the architecture.",
             line=program.line,
         )
     return values

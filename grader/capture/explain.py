@@ -16,12 +16,13 @@ from grader.errors import SubmissionError
 
 LONGEST = 400
 DATA_DEPENDENT = (
-    "The forward pass decides by the values of a tensor (an `if`, `while`, `.item()` or int() on it). The grader needs "
-    "one network that is the same for every image: use torch.where, or decide by shapes."
+    "The forward pass decides by the values of a tensor (an `if`, `while`, `.item()` or int() on "
+    "it). The grader needs one network that is the same for every image: use torch.where, or "
+    "decide by shapes."
 )
 ONE_BATCH_SIZE = (
-    "The network works for one batch size only: a number of images is written into it. Use x.size(0), x.flatten(1) or "
-    "view(x.size(0), -1) instead of a fixed number."
+    "The network works for one batch size only: a number of images is written into it. Use "
+    "x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a fixed number."
 )
 
 
@@ -42,11 +43,14 @@ def _message(error: BaseException) -> str:
         return f"{text or 'forward() is not written yet'}."
     if isinstance(error, NameError):
         return (
-            f"{text}. The grader runs definitions only, so a name that a loop or a call at the top level makes is not "
-            "there: define it where the class can see it."
+            f"{text}. The grader runs definitions only, so a name that is made by a loop or a "
+            "call at the top level does not exist: define it where the class can see it."
         )
     if isinstance(error, SystemExit):
-        return 'The file ends the program (exit() or sys.exit()). Move that under `if __name__ == "__main__":`.'
+        return (
+            "The file ends the program (exit() or sys.exit()). Move that under "
+            '`if __name__ == "__main__":`.'
+        )
     if isinstance(error, RecursionError):
         return "The network calls itself without end: check forward() and __init__ for recursion."
     if isinstance(error, TypeError) and (stand_in := _stand_in(error)):
@@ -59,38 +63,49 @@ def _message(error: BaseException) -> str:
 def _torch_message(error: BaseException, text: str) -> str | None:
     """What PyTorch's own words mean for a student."""
     if "DataDependent" in type(error).__name__ or "data-dependent" in text:
-        if _passes(error, "batchnorm.py"):
-            return "BatchNorm with momentum=None cannot be captured: give it a momentum, such as 0.1 (the default)."
+        frames = traceback.extract_tb(error.__traceback__)
+        if any(frame.filename.endswith("batchnorm.py") for frame in frames):
+            return (
+                "BatchNorm with momentum=None cannot be captured: give it a momentum, such as 0.1 "
+                "(the default)."
+            )
         return DATA_DEPENDENT
     if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
         return ONE_BATCH_SIZE
     if "is invalid for input of size" in text:
         return (
-            f"A view or reshape does not fit: {text}. Where its first number stands for the images, write x.size(0), "
-            "or use x.flatten(1): the grader runs any number of images, here two."
+            f"A view or reshape does not fit: {text}. Where its first number stands for the "
+            "images, write x.size(0), or use x.flatten(1): the grader runs any number of images, "
+            "here two."
         )
-    if found := re.search(r"you tried to allocate (\d+) bytes", text):
-        return f"This needs {int(found[1]) / 1e9:,.0f} GB of memory, more than the grader gives it: make it smaller."
     if isinstance(error, MemoryError) or "alloc" in text:
-        return (
-            f"The network needs more memory than the grader gives it: {text or 'make it smaller'}."
-        )
+        return _memory_message(text)
     if "NVIDIA" in text or "not compiled with CUDA" in text:
         return (
-            "The network asks for a GPU, and it is read where there is none. Leave out .cuda() and .to('cuda'), or "
-            "write x.device: the grader moves the network to its device."
+            "The network asks for a GPU, but the grader reads it where there is none. Leave out "
+            ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "
+            "device."
         )
     if "shapes cannot be multiplied" in text or "size mismatch" in text:
-        return f"Two layers do not fit together: {text}. Check the number of features that this layer expects."
+        return (
+            f"Two layers do not fit together: {text}. Check the number of features that this layer "
+            "expects."
+        )
     if "before Module.__init__() call" in text:
-        return "nn.Module cannot hold layers before it is set up: begin __init__ with super().__init__()."
+        return (
+            "nn.Module cannot hold layers before it is set up: begin __init__ with "
+            "super().__init__()."
+        )
     if "expected input" in text and "channels" in text:
         return f"Two layers do not fit together: {text}. Check in_channels and out_channels."
     return None
 
 
-def _passes(error: BaseException, file: str) -> bool:
-    return any(frame.filename.endswith(file) for frame in traceback.extract_tb(error.__traceback__))
+def _memory_message(text: str) -> str:
+    if found := re.search(r"you tried to allocate (\d+) bytes", text):
+        size = f"{int(found[1]) / 1e9:,.0f} GB"
+        return f"This needs {size} of memory, more than the grader gives it: make it smaller."
+    return f"The network needs more memory than the grader gives it: {text or 'make it smaller'}."
 
 
 def _stand_in(error: BaseException) -> Missing | None:

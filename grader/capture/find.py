@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from grader.capture import explain
 from grader.capture.load import FACTORIES, INSTANCES, Definitions, Missing
+from grader.capture.statements import read_by
 from grader.errors import SubmissionError
 
 
@@ -31,21 +32,25 @@ class Builder:
     call: Callable[[], Any]
 
     def build(self, seed: int) -> nn.Module:
-        """A new network whose random numbers come from `seed`. Raises SubmissionError when it is no nn.Module."""
+        """A new network whose random numbers come from `seed`. Raises SubmissionError."""
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
         model = _unwrapped(self.call())
         if not isinstance(model, nn.Module):
             raise SubmissionError(
-                f"{self.name} gives a {type(model).__name__}, not an nn.Module. Return the network itself.",
+                f"{self.name} gives a {type(model).__name__}, not an nn.Module. Return the "
+                "network itself.",
                 line=self.line,
             )
         return model.to("cpu")
 
 
 def _unwrapped(model: Any) -> Any:
-    """What torch.compile() or nn.DataParallel wraps: the same network, and neither wrapper can be exported."""
+    """What torch.compile() or nn.DataParallel wraps.
+
+    It is the same network, and neither wrapper can be exported.
+    """
     if type(model).__name__ == "OptimizedModule":
         return model._orig_mod
     return model.module if isinstance(model, nn.DataParallel) else model
@@ -53,7 +58,7 @@ def _unwrapped(model: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Tried:
-    """A class that was built and run once: what it contains, and what is wrong with it as the submission."""
+    """A class that was built and run once: its parts, and why it cannot be the submission."""
 
     builder: Builder
     parts: frozenset[type]
@@ -65,9 +70,9 @@ def find_builder(
 ) -> Builder:
     """The network of the file, for images like `example` (2, *input_shape) and that many classes.
 
-    First `MODEL`, then a factory function, then the top-level `model` that a class of the file is read for, then the
-    one class that fits, then any other top-level `model`.
-    Raises SubmissionError that lists what was found where the choice is not clear.
+    First `MODEL`, then a factory function, then the top-level `model` that a class of the file is
+    read for, then the one class that fits, then any other top-level `model`. Raises SubmissionError
+    that lists what was found where the choice is not clear.
     """
     named = definitions.names.get("MODEL")
     if named is not None:
@@ -92,7 +97,8 @@ def find_builder(
 def _factory(definitions: Definitions, name: str, factory: Callable[..., Any]) -> Builder:
     if needed := _required(factory):
         raise SubmissionError(
-            f"{name}() needs the argument {needed[0]}. The grader calls it without any: give every argument a default.",
+            f"{name}() needs the argument {needed[0]}. The grader calls it without any: give "
+            "every argument a default.",
             line=definitions.lines.get(name),
         )
     return Builder(name, definitions.lines.get(name), factory)
@@ -105,7 +111,7 @@ def _named(definitions: Definitions, named: Any) -> Builder:
     if definitions.names.get(name) is None or not callable(definitions.names[name]):
         found = f'"{named}"' if isinstance(named, str) else f"a {type(named).__name__}"
         raise SubmissionError(
-            f"MODEL is {found}, which is no class of this file. Write MODEL = Name with one of: "
+            f"MODEL is {found}, which is not a class in this file. Write MODEL = Name with one of: "
             f"{', '.join(_modules(definitions)) or 'no nn.Module class found'}.",
             line=definitions.lines.get("MODEL"),
         )
@@ -140,9 +146,9 @@ def _try(builder: Builder, *, example: Tensor, classes: int, filename: str) -> _
     parts: frozenset[type] = frozenset()
     if needed := _required(builder.call):
         problem = SubmissionError(
-            f"{builder.name} needs the argument {needed[0]} to be built. The grader builds your network by calling "
-            f"{builder.name}(): give every argument a default, or add a function build_model() that returns the "
-            "network.",
+            f"{builder.name} needs the argument {needed[0]} to be built. The grader builds your "
+            f"network by calling {builder.name}(): give every argument a default, or add a "
+            "function build_model() that returns the network.",
             line=builder.line,
         )
         return _Tried(builder, parts, problem)
@@ -163,24 +169,26 @@ def _fitting(tried: list[_Tried]) -> list[_Tried]:
 
 
 def _whole(tried: list[_Tried]) -> list[_Tried]:
-    """Those that are no part of another."""
-    parts = {part for item in tried for part in item.parts}
+    """Those that are not a part of another."""
+    parts = frozenset[type]().union(*(item.parts for item in tried))
     return [item for item in tried if item.builder.call not in parts] or tried
 
 
 def _deciding(definitions: Definitions, tried: list[_Tried], factories: list[str]) -> list[str]:
-    """The top-level `model`, `net`, `network` that say which class is the network, without those that go into another.
+    """The top-level `model`, `net`, `network` that say which class is the network.
 
-    A factory that needs arguments counts where there are several classes: only its call knows which one.
+    Those that are a part of another are left out.
+
+    A factory that needs arguments counts where there are several classes: only its call knows which
+    one.
     """
-    telling = {item.builder.name for item in tried} | set(
-        factories if len(_whole(tried)) > 1 else []
-    )
+    telling = {item.builder.name for item in tried}
+    if len(_whole(tried)) > 1:
+        telling |= set(factories)
     made = definitions.instances
     names = [name for name in INSTANCES if name in made and made[name].reads & telling]
-    return [
-        name for name in names if not any(name in made[other].reads for other in names)
-    ] or names
+    parts = read_by(made[name] for name in names)
+    return [name for name in names if name not in parts] or names
 
 
 def _decided(
@@ -189,15 +197,14 @@ def _decided(
     tried: list[_Tried],
     attempt: Callable[[Builder], _Tried],
 ) -> Builder:
-    """What the first of the `deciding` statements builds: the class itself where that is the same."""
+    """What the first of the `deciding` statements builds: the class itself if that is the same."""
     made, name = definitions.instances, deciding[0]
-    rivals = [
-        item for item in tried if any(item.builder.name in made[other].reads for other in deciding)
-    ]
+    read_there = read_by(made[other] for other in deciding)
+    rivals = [item for item in tried if item.builder.name in read_there]
     if len(deciding) > 1 and len(_fitting(rivals)) > 1:
         return _choose(rivals)
-    read = _whole([item for item in rivals if item.builder.name in made[name].reads])
-    alone = read[0] if len(read) == 1 else None
+    whole = _whole([item for item in rivals if item.builder.name in made[name].reads])
+    alone = whole[0] if len(whole) == 1 else None
     bare = alone if alone and _calls_bare(made[name].node, alone.builder.name) else None
     if bare and bare.problem is None:
         return bare.builder
@@ -215,17 +222,20 @@ def _decided(
 
 def _instead(built: _Tried, chosen: Builder) -> str:
     return (
-        f"Line {built.builder.line}, {built.builder.name} = ..., cannot be used here, so {chosen.name}() is graded "
-        f"instead, with its default arguments: {built.problem}"
+        f"Line {built.builder.line}, {built.builder.name} = ..., cannot be used here, so "
+        f"{chosen.name}() is graded instead, with its default arguments: {built.problem}"
     )[:1000]
 
 
 def _blamed(problem: SubmissionError, statement: Builder, tried: list[_Tried]) -> SubmissionError:
-    """The problem of the network that `statement` makes, with a way out where another one was meant."""
+    """What is wrong with the network of `statement`, and what to do if another was meant."""
     message = problem.message
     if others := _fitting(_whole(tried)):
         name = others[-1].builder.name
-        message += f" Line {statement.line} makes this the network. If it is another, write MODEL = {name}."
+        message += (
+            f" Line {statement.line} makes this the network. If it is another, write "
+            f"MODEL = {name}."
+        )
     return SubmissionError(message, line=problem.line)
 
 
@@ -233,12 +243,10 @@ def _calls_bare(statement: ast.stmt, name: str) -> bool:
     """Whether `name` is called without arguments, and not as one layer among others."""
     calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
     bare = [call.func for call in calls if not call.args and not call.keywords]
-    return any(
-        isinstance(function, ast.Name) and function.id == name for function in bare
-    ) and not any(
-        "Sequential" in (getattr(call.func, "attr", ""), getattr(call.func, "id", ""))
-        for call in calls
-    )
+    if not any(isinstance(function, ast.Name) and function.id == name for function in bare):
+        return False
+    called = [(getattr(call.func, "attr", ""), getattr(call.func, "id", "")) for call in calls]
+    return not any("Sequential" in names for names in called)
 
 
 def _choose(tried: list[_Tried]) -> Builder:
@@ -249,8 +257,8 @@ def _choose(tried: list[_Tried]) -> Builder:
     if fitting:
         names = ", ".join(item.builder.name for item in fitting)
         raise SubmissionError(
-            f"The file holds {len(fitting)} networks that fit: {names}. Say which one to grade with a line such as "
-            f"MODEL = {fitting[-1].builder.name}.",
+            f"The file holds {len(fitting)} networks that fit: {names}. Say which one to grade "
+            f"with a line such as MODEL = {fitting[-1].builder.name}.",
             line=fitting[0].builder.line,
         )
     if len(whole) == 1 and whole[0].problem:
@@ -272,8 +280,9 @@ def _nothing(definitions: Definitions) -> Builder:
         if isinstance(value, Missing):
             raise SubmissionError(value.why, line=value.line)
     raise SubmissionError(
-        "The file defines no nn.Module that can be built without arguments. The grader builds your network by calling "
-        "it: write a class that inherits from nn.Module, or add a function build_model() that returns the network."
+        "The file defines no nn.Module that can be built without arguments. The grader builds "
+        "your network by calling it: write a class that inherits from nn.Module, or add a "
+        "function build_model() that returns the network."
     )
 
 
@@ -290,31 +299,42 @@ def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str)
     line = _forward_line(model, filename)
     if not isinstance(output, Tensor):
         raise SubmissionError(
-            f"forward() returns a {type(output).__name__}, not one tensor. Return the scores of the classes alone.",
+            f"forward() returns a {type(output).__name__}, not one tensor. Return the scores of "
+            "the classes alone.",
             line=line,
         )
     if tuple(output.shape) != (len(example), classes):
         raise SubmissionError(_wrong_shape(tuple(output.shape), len(example), classes), line=line)
     if not output.is_floating_point():
         raise SubmissionError(
-            f"forward() returns {output.dtype} numbers, not scores. Return logits or log-probabilities, not a class.",
+            f"forward() returns {output.dtype} numbers, not scores. Return logits or "
+            "log-probabilities, not a class.",
             line=line,
         )
 
 
 def _wrong_shape(shape: tuple[int, ...], images: int, classes: int) -> str:
-    text = f"forward() returns a tensor of shape {shape} for {images} images, where {(images, classes)} is needed"
+    text = (
+        f"forward() returns a tensor of shape {shape} for {images} images, where "
+        f"{(images, classes)} is needed"
+    )
     if len(shape) == 2 and shape[0] == images:
-        return f"{text}: {shape[1]} scores for {classes} classes. Give the last layer {classes} outputs."
+        return (
+            f"{text}: {shape[1]} scores for {classes} classes. Give the last layer {classes} "
+            "outputs."
+        )
     if len(shape) == 2 and shape[1] == classes:
         return (
-            f"{text}: view(-1, {classes}) has turned image positions into images. Pool the map to 1×1 first, and "
-            "flatten with x.flatten(1)."
+            f"{text}: view(-1, {classes}) has turned image positions into images. Pool the map to "
+            "1×1 first, and flatten with x.flatten(1)."
         )
     if len(shape) > 2:
         return f"{text}. Pool over the image and flatten with x.flatten(1) before you return."
     if shape == (images,):
-        return f"{text}: one number per image. Return the scores of all classes, without argmax() or max()."
+        return (
+            f"{text}: one number per image. Return the scores of all classes, without argmax() or "
+            "max()."
+        )
     return f"{text}: one row per image, one score per class."
 
 

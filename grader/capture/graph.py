@@ -1,9 +1,11 @@
-"""Turn a live nn.Module into Graphs: the operators that one forward pass executes, in train or in eval mode.
+"""Turn a live nn.Module into Graphs: the operators that one forward pass executes.
 
-In: a model built from the student's file. Out: `Graph`s, `Weight`s and their tensors. Runs in the child.
+In: a model built from the student's file. Out: `Graph`s, `Weight`s and their tensors. Runs in the
+child.
 
-The operators come from torch.export before any decomposition, so a conv2d is still a conv2d and a dropout that does
-nothing is still there to be reported. Source: https://pytorch.org/docs/stable/export.html
+The operators come from torch.export before any decomposition, so a conv2d is still a conv2d and a
+dropout that does nothing is still there to be reported.
+Source: https://pytorch.org/docs/stable/export.html
 """
 
 from __future__ import annotations
@@ -30,10 +32,13 @@ _LARGEST_DIMENSION = 2**20
 
 @dataclass
 class Constants:
-    """Tensors that the forward pass reads though no module owns them; one name each, in both graphs.
+    """Tensors that the forward pass reads though no module owns them.
 
-    A tensor written as a literal is a new one in every export, so equal values count as the same constant. `hidden` are
-    the addresses of those that should be learned (see `grader.capture.modules`); torch.export hands on their values.
+    Each has one name, in both graphs.
+
+    A tensor written as a literal is a new one in every export, so equal values count as the same
+    constant. `hidden` are the addresses of those that should be learned (see
+    `grader.capture.modules`); torch.export hands on their values.
     """
 
     tensors: dict[str, Tensor] = field(default_factory=dict)
@@ -42,15 +47,12 @@ class Constants:
     def name(self, tensor: Tensor) -> str:
         """The name under which `tensor` is kept."""
         for name, known in self.tensors.items():
-            if _same(known, tensor):
+            same_form = (known.shape, known.dtype) == (tensor.shape, tensor.dtype)
+            if same_form and torch.equal(known, tensor):
                 return name
         name = f"constant_{len(self.tensors)}"
         self.tensors[name] = tensor
         return name
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype and torch.equal(one, other)
 
 
 def export(
@@ -61,11 +63,14 @@ def export(
     constants: Constants | None = None,
     filename: str = "",
 ) -> Graph:
-    """Record the operators that `model` executes on a batch like `example` (any number of images, at least 2).
+    """Record the operators that `model` executes on a batch like `example`.
 
-    `constants` collects the loose tensors over several exports. `filename` is the name under which the student's file
-    was compiled: lines are those of its frames. Raises SubmissionError for an operator that the grader does not accept,
-    and whatever torch.export raises (see `grader.capture.explain`).
+    The Graph is for any number of images from 2.
+
+    `constants` collects the loose tensors over several exports. `filename` is the name under which
+    the student's file was compiled: lines are those of its frames. Raises SubmissionError for an
+    operator that the grader does not accept, and whatever torch.export raises (see
+    `grader.capture.explain`).
     """
     model.train(training)
     batch = Dim("batch", min=2, max=2**16)
@@ -76,14 +81,17 @@ def export(
 
 
 def plain_name(name: str) -> str:
-    """The name of a weight as a Program writes it: other letters than A to Z, and blanks, become their numbers."""
+    """The name of a weight as a Program writes it.
+
+    Blanks and letters other than A to Z become their numbers.
+    """
     return re.sub(r"[^A-Za-z0-9_.\-]", lambda match: f"-{ord(match[0]):x}-", name)
 
 
 def declared_weights(
     model: nn.Module, constants: Constants
 ) -> tuple[tuple[Weight, ...], dict[str, Tensor]]:
-    """Every tensor of the model, used or not, and the values of those that are not a second name for another.
+    """Every tensor of the model, used or not, and the value of each that has memory of its own.
 
     Raises SubmissionError where two tensors overlap in memory without being the same.
     """
@@ -122,8 +130,9 @@ def _refuse_overlap(name: str, tensor: Tensor, storage: str, values: dict[str, T
     owner = values[storage]
     if (tensor.data_ptr(), *_layout(tensor)) != (owner.data_ptr(), *_layout(owner)):
         raise SubmissionError(
-            f"{name} and {storage} share part of their memory. The grader can train weights that are shared as a "
-            "whole, not overlapping ones: assign the same nn.Parameter to both, or make a copy with .clone()."
+            f"{name} and {storage} share part of their memory. The grader can train weights that "
+            "are shared as a whole, not overlapping ones: assign the same nn.Parameter to both, "
+            "or make a copy with .clone()."
         )
 
 
@@ -171,7 +180,7 @@ class _Reader:
             self._add(node, "weight", (name,), {}, gradient=True)
         else:
             raise SubmissionError(
-                f"The network reads a {spec.kind.name.lower()}, which is no tensor: remove it."
+                f"The network reads a {spec.kind.name.lower()}, which is not a tensor: remove it."
             )
 
     def _block(self, module: fx.GraphModule, *, gradient: bool) -> Any:
@@ -190,10 +199,15 @@ class _Reader:
         elif kind == "wrap_with_autocast":
             _, _, _, _, block, *inputs = node.args
             self._inline(module, node, block, inputs, gradient=gradient)
-        elif kind.endswith("getitem>") and isinstance(self.values.get(node.args[0]), tuple):  # type: ignore[arg-type] # the first argument of getitem is a node
-            self.values[node] = self.values[node.args[0]][node.args[1]]  # type: ignore[index] # and the second a number
+        elif kind.endswith("getitem>") and isinstance(self._read_item(node), tuple):
+            self.values[node] = self._read_item(node)[node.args[1]]
         else:
             self._operator(node, gradient=gradient)
+
+    def _read_item(self, getitem: fx.Node) -> Any:
+        """What the first argument of a getitem stands for: a tuple, if it is a block's results."""
+        source: Any = getitem.args[0]
+        return self.values.get(source)
 
     def _inline(
         self,
@@ -224,11 +238,13 @@ class _Reader:
         for value in (*arguments, *keywords.values()):
             if isinstance(value, float) and not math.isfinite(value):
                 raise SubmissionError(
-                    f"The forward pass uses {value} as a constant; use a large finite number such as 1e9.",
+                    f"The forward pass uses {value} as a constant; use a large finite number such "
+                    "as 1e9.",
                     line=self._line(node),
                 )
         if op in _PLACED:
-            op, arguments, keywords = "aten.to.dtype", [arguments[0], _dtype_argument(node)], {}
+            dtype = DTypeArgument(dtype=_dtype(node.meta["val"].dtype))
+            op, arguments, keywords = "aten.to.dtype", [arguments[0], dtype], {}
         if op == "aten.squeeze.default":  # of a single image it would take the batch away, too
             op, arguments = "aten.squeeze.dims", [arguments[0], _dimensions_of_one(node)]
         try:
@@ -261,6 +277,11 @@ class _Reader:
     ) -> None:
         module, module_type = _module(node)
         value = node.meta.get("val")
+        shape: tuple[int | str, ...] | None = None
+        dtype = None
+        if isinstance(value, Tensor):
+            shape = tuple(self._dimension(size, node) for size in value.shape)
+            dtype = _dtype(value.dtype)
         name = f"n{len(self.nodes)}_{re.sub('[^A-Za-z0-9_]', '', node.name)[:100]}"
         self.values[node] = Ref(node=name)
         self.nodes.append(
@@ -269,8 +290,8 @@ class _Reader:
                 op=op,
                 arguments=arguments,
                 keywords=keywords,
-                shape=self._shape(value, node) if isinstance(value, Tensor) else None,
-                dtype=_dtype(value.dtype) if isinstance(value, Tensor) else None,
+                shape=shape,
+                dtype=dtype,
                 module=module,
                 module_type=module_type,
                 line=self._line(node),
@@ -278,17 +299,15 @@ class _Reader:
             )
         )
 
-    def _shape(self, value: Tensor, node: fx.Node) -> tuple[int | str, ...]:
-        return tuple(self._dimension(size, node) for size in value.shape)
-
     def _dimension(self, size: Any, node: fx.Node) -> int | str:
         if isinstance(size, int):
             return size
         images = size.node.expr / self.batch.node.expr
         if not images.is_Integer or images > _LARGEST_DIMENSION:
             raise SubmissionError(
-                f"A tensor of the forward pass has the size {size.node.expr}, which is not a multiple of the number of "
-                "images. Each image must be classified by itself: do not mix the images of a batch.",
+                f"A tensor of the forward pass has the size {size.node.expr}, which is not a "
+                "multiple of the number of images. Each image must be classified by itself: do "
+                "not mix the images of a batch.",
                 line=self._line(node),
             )
         return BATCH if images == 1 else f"{images}*{BATCH}"
@@ -300,10 +319,6 @@ class _Reader:
 
 _PLACED = {"aten.to.device", "aten.to.dtype_layout", "aten._to_copy.default"}
 """Moves to a device: the grader decides where a network runs, so only the dtype is kept."""
-
-
-def _dtype_argument(node: fx.Node) -> DTypeArgument:
-    return DTypeArgument(dtype=_dtype(node.meta["val"].dtype))
 
 
 def _dimensions_of_one(node: fx.Node) -> tuple[int, ...]:
@@ -321,16 +336,22 @@ def _operator_name(target: Callable[..., Any] | str) -> str:
 
 
 def _refusal(op: str, module: tuple[str, str], error: str) -> str:
-    """What to tell the student whose network uses the operator `op`, in the layer `module` (path and class)."""
+    """What to tell a student whose network uses `op` in the layer `module` (path and class)."""
     path, kind = module
     who = f"{path} ({kind.lstrip('_')})" if path else "The forward pass"
     form = f" in this form: {error}" if op in ops.OPERATORS else ""
     instead = ops.instead(op) or "Write this step with ordinary layers and tensor functions."
-    return f"{who} uses {op}, which the grader does not know{form}. All that trains a network here is on a list. {instead}"
+    return (
+        f"{who} uses {op}, which the grader does not know{form}. All that trains a network here is "
+        f"on a list. {instead}"
+    )
 
 
 def _module(node: fx.Node) -> tuple[str, str]:
-    """Path and class of the innermost module that ran the node; a second call of a module is marked `@1` by torch."""
+    """Path and class of the innermost module that ran the node.
+
+    Torch marks a second call of the same module with `@1`.
+    """
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     if not stack or "_metadata_hook" in str(stack[-1]):
         return "", ""
@@ -340,7 +361,7 @@ def _module(node: fx.Node) -> tuple[str, str]:
 
 
 def _drop_assertions(graph: fx.Graph) -> None:
-    """Remove what torch.export adds for itself: checks of sizes, and the comparisons that only they read."""
+    """Remove what torch.export adds for itself: checks of sizes, and comparisons for them."""
     for node in reversed(list(graph.nodes)):
         name = str(node.target)
         is_check = "_assert" in name or "sym_constrain" in name
@@ -368,6 +389,6 @@ def _wrong_output(output: Any) -> str:
         else repr(output)
     )
     return (
-        f"forward() returned {found}. The grader needs one tensor with a score per class for each image: "
-        "return the logits (or log-probabilities) alone."
+        f"forward() returned {found}. The grader needs one tensor with a score per class for each "
+        "image: return the logits (or log-probabilities) alone."
     )

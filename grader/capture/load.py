@@ -2,11 +2,12 @@
 
 In: source text. Out: its names, and a list of the statements that were left out. Runs in the child.
 
-Most files train, download or parse arguments when imported. So only definitions run, and only those that the network
-or its recipe can reach: imports, classes, functions, assignments, and calls that fill a list, a dictionary or a
-network. A loop or any other call at the top level never runs, nor does it inside an `if` or `try` that defines names.
-What fails while it is defined (a package that is missing here, a data set that cannot be downloaded) becomes a stand-in
-that complains when, and only when, the network really uses it.
+Most files train, download or parse arguments when imported. So only definitions run, and only those
+that the network or its recipe can reach: imports, classes, functions, assignments, and calls that
+fill a list, a dictionary or a network. A loop or any other call at the top level never runs, nor
+does it inside an `if` or `try` that defines names. What fails while it is defined (a package that
+is missing here, a data set that cannot be downloaded) becomes a stand-in that complains when, and
+only when, the network really uses it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from grader.capture.statements import Statement, is_main_guard, made_again, reachable
+from grader.capture.statements import (
+    Statement,
+    bound_by,
+    is_main_guard,
+    made_again,
+    reachable,
+    read_by,
+)
 from grader.errors import SubmissionError
 from grader.program import LeftOut
 
@@ -95,7 +103,7 @@ class Definitions:
         self.notes: list[str] = []
 
     def define(self, names: Iterable[str]) -> None:
-        """Run the definitions of `names` and of everything that they need, in the file's order, each once."""
+        """Run the definitions of `names` and all that they need, once each, in the file's order."""
         wanted = reachable(self._statements, set(names)) - self._ran
         for statement in self._statements:
             if statement in wanted:
@@ -105,27 +113,27 @@ class Definitions:
     @property
     def own_classes(self) -> set[str]:
         """Names of the classes that the file writes."""
-        return {
-            name
-            for item in self._statements
-            if isinstance(item.node, ast.ClassDef)
-            for name in item.binds
-        }
+        return bound_by(item for item in self._statements if isinstance(item.node, ast.ClassDef))
 
     @property
     def classes(self) -> dict[str, type]:
         """The file's own classes, in order."""
-        return {name: value for name, value in self.names.items() if _is_own_class(name, value)}
+        return {
+            name: value
+            for name, value in self.names.items()
+            if isinstance(value, type)
+            and value.__module__ == MODULE_NAME
+            and value.__name__ == name
+        }
 
     @property
     def lines(self) -> dict[str, int]:
         """Where the file binds each name."""
-        return {
-            name: item.node.lineno
-            for item in self._statements
-            if not item.changes
-            for name in item.binds
-        }
+        found: dict[str, int] = {}
+        for item in self._statements:
+            if not item.changes:
+                found |= dict.fromkeys(item.binds, item.node.lineno)
+        return found
 
     @property
     def instances(self) -> dict[str, Statement]:
@@ -133,17 +141,17 @@ class Definitions:
 
         `model = model.to(device)` or `model = train(model)` make none.
         """
-        return {
-            name: item
-            for item in self._statements
-            for name in item.binds & set(INSTANCES) - item.reads
-            if isinstance(item.node, ast.Assign) and not item.changes
-        }
+        found: dict[str, Statement] = {}
+        for item in self._statements:
+            if isinstance(item.node, ast.Assign) and not item.changes:
+                found |= dict.fromkeys(item.binds & set(INSTANCES) - item.reads, item)
+        return found
 
     def instance(self, name: str) -> Any:
-        """A new one of the file's `instances`, of new parts, and filled as the file goes on to fill it.
+        """A new one of the file's `instances`, of new parts, filled as the file later fills it.
 
-        Each time, what it needs runs in the file's order: a part that was made once would have one seed's weights.
+        Each time, what it needs runs in the file's order: a part that was made once would have one
+        seed's weights.
         """
         maker = self.instances[name]
         place = self._statements.index(maker)
@@ -152,7 +160,7 @@ class Definitions:
         ]
         own = {maker, *(item for item in later if name in item.binds)}
         statements = [*self._statements[:place], maker, *later]
-        needed = reachable(statements, {read for item in own for read in item.reads} - {name})
+        needed = reachable(statements, read_by(own) - {name})
         wanted = needed - (self._ran - made_again(statements))
         for item in statements:
             if item in own:
@@ -166,7 +174,9 @@ class Definitions:
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
         """What of the file has not been run, and why."""
-        statements = (part for item in self._statements for part in (item, *item.left_out))
+        statements: list[Statement] = []
+        for item in self._statements:
+            statements += (item, *item.left_out)
         skipped = (item for item in statements if item not in self._ran and _worth_a_line(item))
         found = [*self._magics, *(_left_out(item, self._source) for item in skipped)]
         return tuple(sorted(found, key=lambda item: item.line))
@@ -176,19 +186,17 @@ class Definitions:
 
     def _run(self, statement: Statement) -> None:
         try:
-            exec(self._compiled(statement), self.names)  # noqa: S102 - running the student's definitions is the job of this process
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # argparse ends the program when it misses an argument
+            exec(self._compiled(statement), self.names)  # noqa: S102 - what this process is for
+        # SystemExit: argparse ends the program when it misses an argument.
+        except (Exception, SystemExit) as error:
             why = _why(statement, error)
             for name in self._unbound() if "*" in statement.binds else statement.binds:
                 self.names.setdefault(name, Missing(why, statement.node.lineno))
 
     def _unbound(self) -> set[str]:
         """What the file reads and nowhere binds: it must come from `from utils import *`."""
-        bound = {name for item in self._statements for name in item.binds} | vars(builtins).keys()
-        return {name for item in self._statements for name in item.reads} - bound
+        bound = bound_by(self._statements) | vars(builtins).keys()
+        return read_by(self._statements) - bound
 
 
 def read_definitions(source: str, filename: str) -> Definitions:
@@ -202,12 +210,8 @@ def read_definitions(source: str, filename: str) -> Definitions:
     return definitions
 
 
-def _is_own_class(name: str, value: Any) -> bool:
-    return isinstance(value, type) and value.__module__ == MODULE_NAME and value.__name__ == name
-
-
 def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
-    """Blank out notebook lines (`!pip install`, `%matplotlib`), which are not Python, keeping the line numbers.
+    """Blank out notebook lines (`!pip install`, `%matplotlib`), keeping the line numbers.
 
     A command that may be all that an `if` or `except` holds becomes `pass`.
     """
@@ -216,12 +220,9 @@ def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
     for index, line in enumerate(lines):
         if continued:
             lines[index] = ""
-        elif re.match(r"\s*(!(?!=)|%{1,2}[a-zA-Z])", line) and not _is_continuation(lines, index):
-            left_out.append(
-                LeftOut(
-                    line=index + 1, text=line.strip()[:200], reason="a notebook command, not Python"
-                )
-            )
+        elif _MAGIC.match(line) and not _line_before(lines, index).endswith(_UNFINISHED):
+            text = line.strip()[:200]
+            left_out.append(LeftOut(line=index + 1, text=text, reason=_A_MAGIC))
             lines[index] = _indentation(line) + "pass" if _begins_block(lines, index) else ""
         else:
             continue
@@ -229,13 +230,18 @@ def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
     return "\n".join(lines), left_out
 
 
-def _is_continuation(lines: list[str], index: int) -> bool:
-    """A line that begins with `%` can also be the right side of a formatting or modulo expression."""
-    return _line_before(lines, index).endswith(("\\", "(", ",", "["))
+_MAGIC = re.compile(r"\s*(!(?!=)|%{1,2}[a-zA-Z])")
+_A_MAGIC = "a notebook command, not Python"
+_UNFINISHED = ("\\", "(", ",", "[")
+"""After a line that ends so, `%` may be the operator of formatting or modulo."""
 
 
 def _begins_block(lines: list[str], index: int) -> bool:
-    """Elsewhere a `pass` could be wrong: notebooks forgive ` !pip install` its lone space, Python does not."""
+    """Whether the line is all that an `if`, `try` or the like may hold.
+
+    Elsewhere a `pass` could be wrong: notebooks forgive ` !pip install` its lone space, Python does
+    not.
+    """
     return bool(
         _indentation(lines[index]) and re.search(r":\s*(#.*)?$", _line_before(lines, index))
     )
@@ -262,13 +268,15 @@ def _parse(source: str, filename: str) -> ast.Module:
         return ast.parse(source, filename)
     except SyntaxError as error:
         raise SubmissionError(
-            f"The file is not valid Python: {error.msg}. Run `python {filename}` to see the place, and mend it first.",
+            f"The file is not valid Python: {error.msg}. Run `python {filename}` to see the "
+            "place, and fix it first.",
             line=error.lineno,
         ) from error
     except (ValueError, MemoryError, RecursionError) as error:
         raise SubmissionError(
-            f"Python cannot read the file ({type(error).__name__}): expressions are nested too deeply, or it holds "
-            "bytes that are no text. Write the network as ordinary, readable code."
+            f"Python cannot read the file ({type(error).__name__}): expressions are nested too "
+            "deeply, or it holds bytes that are not text. Write the network as ordinary, readable "
+            "code."
         ) from error
 
 
@@ -282,7 +290,7 @@ def _why(statement: Statement, error: BaseException) -> str:
         return missing_module("." * node.level + (node.module or ""))
     what = ", ".join(sorted(statement.binds)) or "this line"
     reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-    return f"{what} could not be defined: {reason}. The network needs it, so mend this line."
+    return f"{what} could not be defined: {reason}. The network needs it, so fix this line."
 
 
 def missing_module(name: str) -> str:
@@ -290,8 +298,9 @@ def missing_module(name: str) -> str:
     if name in sys.builtin_module_names or hasattr(builtins, name):
         return f"{name} cannot be imported here."
     return (
-        f"The network uses {name}, which is not installed here. If {name} is a file of yours, copy what you use into "
-        "the submission, which is one file; if it is a package, write that part with torch alone."
+        f"The network uses {name}, which is not installed here. If {name} is a file of yours, "
+        "copy what you use into the submission, which is one file; if it is a package, write that "
+        "part with torch alone."
     )
 
 
@@ -315,4 +324,5 @@ def _left_out(statement: Statement, source: str) -> LeftOut:
     )
     if is_main_guard(statement.node):
         reason = "runs only when the file is the program"
-    return LeftOut(line=statement.node.lineno, text=text[0][:200] if text else "", reason=reason)
+    first = text[0][:200] if text else ""
+    return LeftOut(line=statement.node.lineno, text=first, reason=reason)

@@ -1,4 +1,4 @@
-"""List the nn.Modules that a network declares, whether or not they run, and where the student's file makes each.
+"""List the nn.Modules that a network declares, and where the student's file makes each.
 
 In: a built model. Out: `Module` records. Runs in the child.
 """
@@ -21,7 +21,8 @@ SHOWN = (
 
 
 Lines = dict[int, tuple[int, nn.Module]]
-"""By id: the line that made a module, and the module itself, which keeps its id from being used again."""
+"""By id: the line that made a module, and the module itself, which keeps its id from being used
+again."""
 
 
 @contextmanager
@@ -35,7 +36,8 @@ def recorded(filename: str) -> Iterator[Lines]:
             lines.setdefault(id(self), (line, self))
         original(self, *arguments, **keywords)
 
-    nn.Module.__init__ = noted  # type: ignore[method-assign] # put back below; torch has no hook for construction
+    # Torch has no hook for construction.
+    nn.Module.__init__ = noted  # type: ignore[method-assign] # put back below
     try:
         yield lines
     finally:
@@ -47,10 +49,8 @@ def _line(filename: str, module: nn.Module) -> int | None:
     frame = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
-        if (
-            code.co_filename == filename
-            and frame.f_locals.get(code.co_varnames[0] if code.co_varnames else "") is not module
-        ):
+        own_name = code.co_varnames[0] if code.co_varnames else ""  # `self`, in a method
+        if code.co_filename == filename and frame.f_locals.get(own_name) is not module:
             return frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment] # None ends the loop
     return None
@@ -71,9 +71,12 @@ def declared(model: nn.Module, lines: Lines) -> tuple[Module, ...]:
 
 
 def _settings(module: nn.Module) -> dict[str, Any]:
-    return {
-        name: _plain(value) for name in SHOWN if _is_plain(value := getattr(module, name, None))
-    }
+    settings: dict[str, Any] = {}
+    for name in SHOWN:
+        value = getattr(module, name, None)
+        if _is_plain(value):
+            settings[name] = tuple(value) if isinstance(value, list) else value
+    return settings
 
 
 def _is_plain(value: Any) -> bool:
@@ -82,19 +85,13 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, (bool, int, float, str))
 
 
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def hidden(model: nn.Module) -> frozenset[int]:
-    """Addresses of the learnable tensors in the model's attributes, those in plain lists included."""
-    found = (
-        tensor
-        for module in model.modules()
-        for value in vars(module).values()
-        for tensor in _learnable(value, 4)
-    )
-    return frozenset(tensor.data_ptr() for tensor in found)
+    """Addresses of the learnable tensors in the model's attributes and in lists of them."""
+    found: set[int] = set()
+    for module in model.modules():
+        for value in vars(module).values():
+            found |= {tensor.data_ptr() for tensor in _learnable(value, 4)}
+    return frozenset(found)
 
 
 def _learnable(value: Any, depth: int) -> Iterator[Tensor]:

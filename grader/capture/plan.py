@@ -1,7 +1,7 @@
 """Call the student's configure_optimizers and understand its answer, in whatever form.
 
-In: the file's definitions, a built model, the length of the training. Out: a `Plan`: one optimizer, at most one
-scheduler, and how often that is stepped. Runs in the child.
+In: the file's definitions, a built model, the length of the training. Out: a `Plan`: one optimizer,
+at most one scheduler, and how often that is stepped. Runs in the child.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from grader.errors import SubmissionError
 
 OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad")
 WITHOUT_DATA = (
-    "configure_optimizers uses it. If it is the length of a data set or a loader, which are not there when a file is "
-    "read, take it as an argument: configure_optimizers(model, steps_per_epoch, epochs)."
+    "configure_optimizers uses it. If it is the length of a data set or a loader, which are not "
+    "there when a file is read, take it as an argument: "
+    "configure_optimizers(model, steps_per_epoch, epochs)."
 )
 _PER_STEP = (lr_scheduler.OneCycleLR, lr_scheduler.CyclicLR)
 
@@ -44,12 +45,15 @@ class Plan:
 
 
 def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
-    """How `model` is trained for `epochs` epochs of `steps` steps. Raises SubmissionError that says what to return."""
+    """How `model` is trained for `epochs` epochs of `steps` steps.
+
+    Raises SubmissionError that says what to return.
+    """
     line = ask.line("configure_optimizers")
     if not any(True for _ in model.parameters()):
         raise SubmissionError(
-            "The network has no parameters to train. Layers in a plain list are not found: use nn.ModuleList or "
-            "nn.Sequential for layers, and nn.ParameterList for parameters."
+            "The network has no parameters to train. Layers in a plain list are not found: use "
+            "nn.ModuleList or nn.Sequential for layers, and nn.ParameterList for parameters."
         )
     configure = ask("configure_optimizers", "optimizer")
     if configure is ask.default.get("optimizer"):
@@ -69,8 +73,8 @@ def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
     found = _understood(answer, steps, epochs, line)
     if type(found.optimizer) not in [getattr(torch.optim, name) for name in OPTIMIZERS]:
         raise SubmissionError(
-            f"configure_optimizers uses the optimizer {type(found.optimizer).__name__}. The grader trains with "
-            f"torch.optim's {', '.join(OPTIMIZERS)}: use one of these.",
+            f"configure_optimizers uses the optimizer {type(found.optimizer).__name__}. The "
+            f"grader trains with torch.optim's {', '.join(OPTIMIZERS)}: use one of these.",
             line=line,
         )
     return found
@@ -79,7 +83,10 @@ def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
 def _call(
     configure: Callable[..., Any], model: nn.Module, steps: int, epochs: int, line: int | None
 ) -> Any:
-    """Call with what the function asks for: by the names that we know, then by what its names say, then in order."""
+    """Call the function with what it asks for.
+
+    Arguments are matched by the names that we know, then by what their names say, then in order.
+    """
     offered = {"model": model, "steps_per_epoch": steps, "epochs": epochs}
     signature = inspect.signature(configure)
     asked = [item for item in signature.parameters.values() if item.kind not in _REST]
@@ -90,8 +97,8 @@ def _call(
     if len(needed) > len(left):
         everything = [item.name for item in asked if item.default is item.empty]
         raise SubmissionError(
-            f"configure_optimizers needs {len(everything)} arguments ({', '.join(everything)}). The grader calls it "
-            "with (model, steps_per_epoch, epochs): give the others a default.",
+            f"configure_optimizers needs {len(everything)} arguments ({', '.join(everything)}). "
+            "The grader calls it with (model, steps_per_epoch, epochs): give the others a default.",
             line=line,
         )
     given = {name: offered[name] for name in signature.parameters if name in offered}
@@ -125,7 +132,8 @@ def _understood(answer: Any, steps: int, epochs: int, line: int | None) -> Plan:
         optimizer, scheduler = answer, None
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise SubmissionError(
-            f"configure_optimizers returns {short(answer)}. Return one optimizer, (optimizer, scheduler), or "
+            f"configure_optimizers returns {short(answer)}. Return one optimizer, "
+            "(optimizer, scheduler), or "
             '{"optimizer": ..., "lr_scheduler": {"scheduler": ..., "interval": "step"}}.',
             line=line,
         )
@@ -133,7 +141,7 @@ def _understood(answer: Any, steps: int, epochs: int, line: int | None) -> Plan:
 
 
 def _single(item: Any) -> Any:
-    """The one element of a list, as Lightning allows it; lists of several stay, and are refused."""
+    """The one element of a list, as Lightning allows it; longer lists stay, and are refused."""
     if isinstance(item, (tuple, list)):
         return item[0] if len(item) == 1 else item or None
     return item
@@ -148,25 +156,28 @@ def _scheduled(
     inner = options.get("scheduler")
     if inner is not None and not isinstance(inner, lr_scheduler.LRScheduler):
         raise SubmissionError(
-            f"configure_optimizers returns {short(inner)} as its scheduler. Use one of torch.optim.lr_scheduler; "
-            "SequentialLR and ChainedScheduler make one of several.",
+            f"configure_optimizers returns {short(inner)} as its scheduler. Use one of "
+            "torch.optim.lr_scheduler; SequentialLR and ChainedScheduler make one of several.",
             line=line,
         )
     if inner is not None and inner.optimizer is not optimizer:
         raise SubmissionError(
-            "configure_optimizers returns a scheduler of another optimizer: make it with the one you return.",
+            "configure_optimizers returns a scheduler of another optimizer: make it with the one "
+            "you return.",
             line=line,
         )
     interval = options.get("interval") or _natural_interval(inner, steps, epochs)
     if interval not in ("step", "epoch"):
         raise SubmissionError(
-            f'configure_optimizers gives the scheduler the interval {short(interval)}; write "step" or "epoch".',
+            f"configure_optimizers gives the scheduler the interval {short(interval)}; write "
+            '"step" or "epoch".',
             line=line,
         )
     if options.get("frequency", 1) != 1:
         raise SubmissionError(
-            f"configure_optimizers gives the scheduler the frequency {short(options['frequency'])}; the grader steps "
-            "it after every step or every epoch. Leave the frequency out.",
+            "configure_optimizers gives the scheduler the frequency "
+            f"{short(options['frequency'])}; the grader steps it after every step or every epoch. "
+            "Leave the frequency out.",
             line=line,
         )
     if isinstance(inner, lr_scheduler.ReduceLROnPlateau):
@@ -179,18 +190,22 @@ def _scheduled(
 def _monitored(
     scheduler: lr_scheduler.ReduceLROnPlateau, interval: str, monitor: Any, line: int | None
 ) -> Literal["loss", "accuracy"]:
-    """What the plateau rule looks at; where nothing is said, a rule that waits for a maximum looks at accuracy."""
+    """What the plateau rule looks at.
+
+    Where the file does not say, a rule that waits for a maximum looks at accuracy.
+    """
     if interval != "epoch":
         raise SubmissionError(
-            'ReduceLROnPlateau is stepped after every epoch here: write "interval": "epoch", or leave it out.',
+            'ReduceLROnPlateau is stepped after every epoch here: write "interval": "epoch", or '
+            "leave it out.",
             line=line,
         )
     natural: Literal["loss", "accuracy"] = "accuracy" if scheduler.mode == "max" else "loss"
     found = natural if monitor is None else "accuracy" if "acc" in str(monitor) else "loss"
     if found != natural:
         raise SubmissionError(
-            f"ReduceLROnPlateau waits for the {scheduler.mode}imum of {short(monitor)}: write mode='max' for an "
-            "accuracy and mode='min' for a loss.",
+            f"ReduceLROnPlateau waits for the {scheduler.mode}imum of {short(monitor)}: write "
+            "mode='max' for an accuracy and mode='min' for a loss.",
             line=line,
         )
     return natural
@@ -199,7 +214,8 @@ def _monitored(
 def _natural_interval(scheduler: Any, steps: int, epochs: int) -> str:
     """OneCycleLR and CyclicLR are made for steps, unless their length is the number of epochs.
 
-    The rest are for epochs, unless they are planned for at least an epoch's steps, and for more than all epochs.
+    The rest are for epochs, unless they are planned for at least an epoch's steps, and for more
+    than all epochs.
     """
     if isinstance(scheduler, _PER_STEP):
         return "epoch" if getattr(scheduler, "total_steps", None) == epochs else "step"
@@ -207,7 +223,10 @@ def _natural_interval(scheduler: Any, steps: int, epochs: int) -> str:
 
 
 def _length(scheduler: Any) -> float:
-    """For how many of its own steps a scheduler, or the longest of those in it, is planned; 0 where it does not say."""
+    """For how many of its own steps a scheduler is planned; 0 where it does not say.
+
+    Of a scheduler that is made of several, the longest counts.
+    """
     milestones = getattr(scheduler, "milestones", getattr(scheduler, "_milestones", ()))
     inner = getattr(scheduler, "_schedulers", ())
     own = [getattr(scheduler, name, 0) for name in ("T_max", "total_iters")]

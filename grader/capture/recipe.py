@@ -1,6 +1,7 @@
-"""Read the training recipe of a student's file as data: optimizer, schedule, loss, augmentations, sizes.
+"""Read the recipe of a student's file as data: optimizer, schedule, loss, augmentations, sizes.
 
-In: the file's definitions, a built model, and the assignment's default recipe. Out: a `Recipe`. Runs in the child.
+In: the file's definitions, a built model, and the assignment's default recipe. Out: a `Recipe`.
+Runs in the child.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
-from grader.capture import plan as plans
-from grader.capture import schedule as schedules
 from grader.capture.graph import plain_name
 from grader.capture.load import Definitions
+from grader.capture.plan import Plan, make_plan
+from grader.capture.schedule import record_schedule
 from grader.capture.settings import Asker, fraction, positive, short, whole_number
 from grader.errors import SubmissionError
 from grader.program import Augmentation, Loss, Optimizer, OptimizerGroup, Recipe
@@ -36,11 +37,12 @@ def read(
     most_steps: int,
     natural_loss: str,
 ) -> Recipe:
-    """The Recipe for training `model` on `train_images` images; for fewer where it follows a metric.
+    """The Recipe for training `model` on `train_images` images, or fewer if it follows a metric.
 
-    `validation_images` of them are then held back: a plateau rule, and a stop at an accuracy, are told about these.
-    `default` is the assignment's `[recipe]` table; `natural_loss` ("cross_entropy" or "nll") fits the model's output
-    and is used where the file names no criterion. Raises SubmissionError naming the setting that cannot be used.
+    `validation_images` of them are then held back: a plateau rule, and a stop at an accuracy, are
+    told about these. `default` is the assignment's `[recipe]` table; `natural_loss`
+    ("cross_entropy" or "nll") fits the model's output and is used where the file names no
+    criterion. Raises SubmissionError naming the setting that cannot be used.
     """
     ask = Asker(definitions, default, [])
     epochs = whole_number(ask, "EPOCHS", "epochs", most=most_steps)
@@ -48,8 +50,9 @@ def read(
     steps = math.ceil(train_images / batch_size)
     if epochs * steps > most_steps:
         raise SubmissionError(
-            f"EPOCHS = {epochs} with BATCH_SIZE = {batch_size} is {epochs * steps:,} steps of training; the grader "
-            f"runs at most {most_steps:,}. Train for fewer epochs or with larger batches.",
+            f"EPOCHS = {epochs} with BATCH_SIZE = {batch_size} is {epochs * steps:,} steps of "
+            f"training; the grader runs at most {most_steps:,}. Train for fewer epochs or with "
+            "larger batches.",
             line=ask.line("EPOCHS"),
         )
     stop_at_accuracy = fraction(ask, "STOP_AT_ACCURACY", "stop_at_accuracy")
@@ -58,7 +61,7 @@ def read(
         ask, model, epochs, steps=steps, fewer=fewer, stops=stop_at_accuracy is not None
     )
     groups = _groups(plan.optimizer, model, ask.line("configure_optimizers"))
-    curves, plateau = schedules.record_schedule(
+    curves, plateau = record_schedule(
         plan, epochs=epochs, steps=steps, line=ask.line("configure_optimizers")
     )
     loss = _loss(ask, natural_loss)
@@ -83,16 +86,17 @@ def read(
 
 def _plan(
     ask: Asker, model: nn.Module, epochs: int, *, steps: int, fewer: int, stops: bool
-) -> tuple[plans.Plan, int]:
-    """The plan and an epoch's steps: `steps`, or `fewer` where training stops at an accuracy or has a plateau rule.
+) -> tuple[Plan, int]:
+    """The plan, and the steps of an epoch: `steps`, or `fewer` where training follows a metric.
 
-    Whether it has one is in the plan, which may depend on the steps: it is then made again for those that are taken.
+    Whether it has one is in the plan, which may depend on the steps: it is then made again for
+    those that are taken.
     """
     if not stops:
-        plan = plans.make_plan(ask, model, steps=steps, epochs=epochs)
+        plan = make_plan(ask, model, steps=steps, epochs=epochs)
         if steps == fewer or not plan.has_plateau_rule:
             return plan, steps
-    return plans.make_plan(ask, model, steps=fewer, epochs=epochs), fewer
+    return make_plan(ask, model, steps=fewer, epochs=epochs), fewer
 
 
 def _groups(
@@ -105,8 +109,9 @@ def _groups(
         strangers = [parameter for parameter in group["params"] if id(parameter) not in names]
         if strangers:
             raise SubmissionError(
-                f"The optimizer trains a tensor of shape {tuple(strangers[0].shape)} that is no parameter of the "
-                "network. Register it: assign an nn.Parameter in __init__, or use nn.ParameterList.",
+                f"The optimizer trains a tensor of shape {tuple(strangers[0].shape)} that is not "
+                "a parameter of the network. Register it: assign an nn.Parameter in __init__, or "
+                "use nn.ParameterList.",
                 line=line,
             )
         settings = {key: _plain(key, group[key], line) for key in known if key in group}
@@ -144,13 +149,13 @@ def _loss(ask: Asker, natural: str) -> Loss:
         criterion = criterion()
     if criterion == "auto":
         criterion = natural
-    name = _LOSSES.get(criterion if isinstance(criterion, Hashable) else None) or _LOSSES.get(
-        type(criterion)
-    )
+    key = criterion if isinstance(criterion, Hashable) else None
+    name = _LOSSES.get(key) or _LOSSES.get(type(criterion))
     if name is None:
         raise SubmissionError(
-            f"criterion is {short(criterion)}. The grader trains with nn.CrossEntropyLoss or nn.NLLLoss (reduction "
-            "'mean' or 'sum', label_smoothing and weight as you like), or F.cross_entropy or F.nll_loss.",
+            f"criterion is {short(criterion)}. The grader trains with nn.CrossEntropyLoss or "
+            "nn.NLLLoss (reduction 'mean' or 'sum', label_smoothing and weight as you like), or "
+            "F.cross_entropy or F.nll_loss.",
             line=ask.line("criterion"),
         )
     try:
@@ -158,7 +163,8 @@ def _loss(ask: Asker, natural: str) -> Loss:
     except ValidationError as error:
         first = error.errors()[0]
         raise SubmissionError(
-            f"criterion is {short(criterion)}, whose {first['loc'][0]} cannot be used: {first['msg']}.",
+            f"criterion is {short(criterion)}, whose {first['loc'][0]} cannot be used: "
+            f"{first['msg']}.",
             line=ask.line("criterion"),
         ) from error
 

@@ -1,8 +1,10 @@
-"""Step a student's scheduler through the whole training, and write down what each step of the optimizer would use.
+"""Step a student's scheduler through all of training, and write down what each step would use.
 
-In: a `Plan`. Out: a `Schedule`, and a `Plateau` where the schedule depends on how training goes. Runs in the child.
+In: a `Plan`. Out: a `Schedule`, and a `Plateau` where the schedule depends on how training goes.
+Runs in the child.
 
-The schedule is not interpreted: OneCycleLR's momentum, warm-ups and lambdas are what they really are.
+The schedule is not interpreted: OneCycleLR's momentum, warm-ups and lambdas are what they really
+are.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ Curves = tuple[tuple[Run, ...], ...]
 def record_schedule(
     plan: Plan, *, epochs: int, steps: int, line: int | None
 ) -> tuple[Schedule, Plateau | None]:
-    """What `plan` sets in every one of `epochs` times `steps` steps. Raises SubmissionError with `line`."""
+    """What `plan` sets in every one of `epochs` times `steps` steps.
+
+    Raises SubmissionError with `line`.
+    """
     if plan.has_plateau_rule:
         rates, momenta = _record(plan.optimizer, None, "epoch", epochs, steps, line)
         return Schedule(
@@ -48,9 +53,8 @@ def _record(
     rates: list[list[float]] = [[] for _ in optimizer.param_groups]
     momenta: list[list[float]] = [[] for _ in optimizer.param_groups]
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # no step of the optimizer is taken here, which schedulers warn about
+        # No step of the optimizer is taken here, which schedulers warn about.
+        warnings.simplefilter("ignore")
         for epoch in range(epochs):
             for step in range(steps):
                 for group, rate, momentum in zip(
@@ -63,7 +67,8 @@ def _record(
                     _advance(scheduler, epoch * steps + step + 1, line)
     _check_curves("learning rate", rates, line)
     has_momentum = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
-    _check_curves("momentum (or beta1)", momenta if has_momentum else [], line)
+    if has_momentum:
+        _check_curves("momentum (or beta1)", momenta, line)
     return _runs(rates), _runs(momenta) if has_momentum else ()
 
 
@@ -72,7 +77,8 @@ def _check_curves(what: str, curves: list[list[float]], line: int | None) -> Non
         for step, value in enumerate(curve):
             if not (math.isfinite(value) and value >= 0):
                 raise SubmissionError(
-                    f"The {what} is {value} in step {step + 1} of training; it must be a number of at least 0.",
+                    f"The {what} is {value} in step {step + 1} of training; it must be a number "
+                    "of at least 0.",
                     line=line,
                 )
 
@@ -82,8 +88,9 @@ def _advance(scheduler: Any, step: int, line: int | None) -> None:
         scheduler.step()
     except Exception as error:
         raise SubmissionError(
-            f"The scheduler fails after step {step}: {explain.first_line(error) or type(error).__name__}. If it is too "
-            "short, make it as long as the training: steps_per_epoch * epochs steps, or set its interval.",
+            f"The scheduler fails after step {step}: "
+            f"{explain.first_line(error) or type(error).__name__}. If it is too short, make it as "
+            "long as the training: steps_per_epoch * epochs steps, or set its interval.",
             line=line,
         ) from error
 

@@ -1,22 +1,25 @@
-"""What each top-level statement of a student's file binds and reads, and whether it defines or does something.
+"""What each top-level statement binds and reads, and whether it defines or does something.
 
-In: Python's syntax tree. Out: `Statement`s, and those of them that given names need. Nothing runs here.
+In: Python's syntax tree. Out: `Statement`s, and those of them that given names need. Nothing runs
+here.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 FILLING = (
     *("append", "extend", "insert", "add", "update", "setdefault", "add_argument"),
     *("add_module", "register_module", "register_buffer", "register_parameter"),
 )
-"""Methods that go on defining what they are called on: `config.update(...)`, `parser.add_argument(...)`."""
+"""Methods that go on defining what they are called on: `config.update(...)`,
+`parser.add_argument(...)`."""
 
 
 class Statement:
-    """A top-level statement: what it binds, what it reads, and whether it defines or does something.
+    """A top-level statement: what it binds and reads, and whether it defines or does something.
 
     `changes`: it adds to what a name is bound to already, as `config["width"] = 16` does.
     `left_out`: what it would do beside defining names; that has become `pass`.
@@ -37,7 +40,7 @@ class Statement:
 
 def _defines(node: ast.stmt) -> bool:
     if isinstance(node, ast.If | ast.Try):
-        inner = (item for block in _blocks(node) for item in block)
+        inner = chain.from_iterable(_blocks(node))
         return not is_main_guard(node) and (any(_bound(node)) or all(map(_defines, inner)))
     return _filled(node) is not None or isinstance(
         node,
@@ -54,9 +57,10 @@ def _defines(node: ast.stmt) -> bool:
 
 
 def _take_out(node: ast.stmt) -> Iterator[ast.stmt]:
-    """Put `pass` in the place of what an `if` or `try` does beside defining names, and give what was there.
+    """Replace what an `if` or `try` does besides defining names by `pass`; yield what was there.
 
-    A `raise` stays: it is how the file says why it does not define them, and the stand-in repeats that.
+    A `raise` stays: it is how the file says why it does not define them, and the stand-in repeats
+    that.
     """
     if not isinstance(node, ast.If | ast.Try) or is_main_guard(node) or not any(_bound(node)):
         return
@@ -92,9 +96,8 @@ def _changes(node: ast.stmt) -> bool:
             isinstance(target, ast.Name | ast.Tuple | ast.List) for target in node.targets
         )
     if isinstance(node, ast.If | ast.Try):
-        return all(
-            _changes(inner) for block in _blocks(node) for inner in block if any(_bound(inner))
-        )
+        inner = chain.from_iterable(_blocks(node))
+        return all(_changes(item) for item in inner if any(_bound(item)))
     return isinstance(node, ast.AugAssign) or _filled(node) is not None
 
 
@@ -132,15 +135,21 @@ def _target_names(target: ast.expr) -> Iterator[str]:
         yield from _target_names(target.value)
 
 
+def bound_by(statements: Iterable[Statement]) -> set[str]:
+    """Every name that one of them binds."""
+    return set[str]().union(*(item.binds for item in statements))
+
+
+def read_by(statements: Iterable[Statement]) -> set[str]:
+    """Every name that one of them reads."""
+    return set[str]().union(*(item.reads for item in statements))
+
+
 def reachable(statements: list[Statement], names: set[str]) -> set[Statement]:
-    """The definitions of `names`, and those that they need, directly or through another definition."""
+    """The definitions of `names`, and of all that they need, directly or indirectly."""
     wanted: set[Statement] = set()
-    imported = {
-        name
-        for item in statements
-        if isinstance(item.node, ast.Import | ast.ImportFrom)
-        for name in item.binds
-    }
+    imports = ast.Import | ast.ImportFrom
+    imported = bound_by(item for item in statements if isinstance(item.node, imports))
     grew = True
     while grew:
         grew = False
@@ -160,7 +169,10 @@ def reachable(statements: list[Statement], names: set[str]) -> set[Statement]:
 
 
 def made_again(statements: list[Statement]) -> set[Statement]:
-    """What makes or changes values. Imports, functions and classes, and what is added to them, stay as they are."""
+    """What makes or changes values.
+
+    Imports, functions and classes, and what is added to them, stay as they are.
+    """
     kinds = ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-    once = {name for item in statements if isinstance(item.node, kinds) for name in item.binds}
+    once = bound_by(item for item in statements if isinstance(item.node, kinds))
     return {item for item in statements if not item.binds <= once}

@@ -5,7 +5,7 @@ It uses what most submissions use; being ours, it may run in the zygote itself.
 
 from __future__ import annotations
 
-from typing import Any
+from grader.program import Request
 
 SOURCE = """
 import torch
@@ -17,7 +17,11 @@ class Net(nn.Module):
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1)
+            nn.Conv2d(1, 8, 3, padding=1, bias=False),
+            nn.BatchNorm2d(8),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout(0.1),
         )
         self.conv = nn.Conv2d(8, 8, 3, groups=8)
         self.head = nn.Linear(8, 10)
@@ -29,16 +33,15 @@ class Net(nn.Module):
         return F.log_softmax(self.head(x), dim=1)
 """
 
-REQUEST: dict[str, Any] = {
-    "source": SOURCE,
-    "filename": "warm.py",
-    "input_shape": [1, 28, 28],
-    "classes": 10,
-    "seeds": [0, 1],
-    "train_images": 1000,
-    "validation_images": 0,
-    "most_steps": 1000,
-    "default_recipe": {
+REQUEST = Request(
+    source=SOURCE,
+    filename="warm.py",
+    input_shape=(1, 28, 28),
+    classes=10,
+    seeds=(0, 1),
+    train_images=1000,
+    most_steps=1000,
+    default_recipe={
         "epochs": 1,
         "batch_size": 100,
         "optimizer": {"name": "SGD", "settings": {"lr": 0.05, "momentum": 0.9}},
@@ -46,5 +49,5 @@ REQUEST: dict[str, Any] = {
         "train_transform": [{"name": "RandomRotation", "settings": {"degrees": 7}}],
         "criterion": "auto",
     },
-}
-"""As `grader.sandbox.capture` asks."""
+)
+"""As `grader.intake` asks."""

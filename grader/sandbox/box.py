@@ -1,7 +1,8 @@
 """Put the whole zygote into a bubblewrap box: isolation level 3.
 
-In: a command. Out: the same command inside namespaces of its own: no network, no other processes, no files but Python
-and the grader, an empty temporary folder in memory. Source: https://github.com/containers/bubblewrap
+In: a command. Out: the same command inside namespaces of its own: no network, no other processes,
+no files but Python and the grader, an empty temporary folder in memory.
+Source: https://github.com/containers/bubblewrap
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from grader.printable import last_line
 from grader.sandbox import folders
 
 FOLDER_BYTES = 512 * 2**20
@@ -35,7 +37,10 @@ _NAMESPACES = (
 
 
 def command(inside: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """`inside`, run in the box with that environment; its temporary folder is /tmp, whatever the environment says."""
+    """`inside`, run in the box with that environment.
+
+    Its temporary folder is /tmp, whatever the environment says.
+    """
     wrapped = [
         str(_program()),
         *_NAMESPACES,
@@ -49,9 +54,8 @@ def command(inside: Sequence[str], environment: Mapping[str, str]) -> list[str]:
     wrapped += ["--size", str(FOLDER_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - the box's own
     for path in _visible():
         wrapped += ["--ro-bind-try", path, path]
-    for name, value in (
-        dict(environment) | dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), "/tmp")  # noqa: S108 - as above
-    ).items():
+    own_folder = dict.fromkeys(("HOME", "TMPDIR", "TMP", "TEMP"), "/tmp")  # noqa: S108 - as above
+    for name, value in (dict(environment) | own_folder).items():
         wrapped += ["--setenv", name, value]
     return [*wrapped, "--chdir", "/", "--", *inside]
 
@@ -69,12 +73,10 @@ def missing() -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap does not work here: {error}"
-    lines = tried.stderr.decode("utf-8", "replace").strip().splitlines()
-    return (
-        f"bubblewrap does not work here: {lines[-1] if lines else tried.returncode}"
-        if tried.returncode
-        else ""
-    )
+    if not tried.returncode:
+        return ""
+    why = last_line(tried.stderr) or f"status {tried.returncode}"
+    return f"bubblewrap does not work here: {why}"
 
 
 def _program() -> str | None:

@@ -1,9 +1,11 @@
 """Run one capture in a fresh process and take its reply: level 1 of isolation.
 
-In: a request. Out: the parts of the reply, or a SubmissionError that says how the child ended. Trusts nothing it reads.
+In: a request. Out: the parts of the reply, or a SubmissionError that says how the child ended.
+Trusts nothing it reads.
 
-Level 1 is a fresh `python -I` with a clean environment, an empty folder, no inherited descriptors, and limits on wall
-clock, processor time, memory, file size and output. It ends honest mistakes cleanly; it is no defence against malice.
+Level 1 is a fresh `python -I` with a clean environment, an empty folder, no inherited descriptors,
+and limits on wall clock, processor time, memory, file size and output. It ends honest mistakes
+cleanly; it is no defence against malice.
 """
 
 from __future__ import annotations
@@ -17,15 +19,13 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from grader.sandbox import ending, lock, removal, reply
+from grader.sandbox import ending, lock, removal, reply, same_code, strict_json
 from grader.sandbox.ending import Ending, Limits
-
-__all__ = ["PROGRAM", "Limits", "environment", "run"]
 
 PROGRAM = Path(__file__).resolve().parents[1] / "capture" / "__main__.py"
 _END_SECONDS = 1.0  # that the child's supervisor may take to end what the child has started
@@ -33,7 +33,10 @@ _END_SECONDS = 1.0  # that the child's supervisor may take to end what the child
 
 @dataclass(slots=True)
 class _Pipe:
-    """Reads a pipe to its end in a thread, keeping the first `keep` bytes; calls `stop` when there are over `most`."""
+    """Reads a pipe to its end in a thread, keeping the first `keep` bytes.
+
+    Calls `stop` when there are more than `most`.
+    """
 
     stream: IO[bytes]
     keep: int
@@ -48,10 +51,9 @@ class _Pipe:
         self.thread.start()
 
     def _read(self) -> None:
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # the pipe is closed under a read when the child is killed
-            while block := self.stream.read1(2**16):  # type: ignore[attr-defined] # Popen's pipes are BufferedReaders
+        # The pipe is closed under a read when the child is killed.
+        with contextlib.suppress(OSError, ValueError):
+            while block := self.stream.read1(2**16):  # type: ignore[attr-defined] # buffered
                 self.seen += len(block)
                 self.kept += block[: max(0, self.keep - len(self.kept))]
                 if self.over:
@@ -64,27 +66,48 @@ class _Pipe:
 
 
 def run(
-    request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture"
+    request: Mapping[str, Any], limits: Limits | None = None, *, kind: str = "capture"
 ) -> tuple[bytes, ...]:
-    """The parts that the child answers with. Raises SubmissionError when it fails, dies, hangs or answers nonsense."""
+    """The parts that the child answers with.
+
+    Raises SubmissionError when it fails, dies, hangs or answers nonsense, and GraderError when it
+    runs other code than this process.
+    """
     limits = limits or Limits()
     nonce = secrets.token_bytes(reply.NONCE_BYTES)
-    full = request | {
+    order = {
         "nonce": nonce.hex(),
         "memory_bytes": limits.memory_bytes,
         "cpu_seconds": int(limits.seconds) + 1,
+        "request": dict(request),
     }
     folder = Path(tempfile.mkdtemp(prefix="grader-"))
     try:
         with lock.hidden():
-            found = _converse(json.dumps(full).encode(), kind, folder, limits)
+            found = _converse(json.dumps(order).encode(), kind, folder, limits)
     finally:
         removal.remove(folder)
-    return ending.parts(found, nonce, limits)
+    return ending.parts(_after_its_code(found), nonce, limits)
 
 
-def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Ending:
-    """Start the child, send the request, wait."""
+def _after_its_code(found: Ending) -> Ending:
+    """The same without its first line, written before any student code ran: which grader it is.
+
+    A child that ended before it came to that has said nothing. Raises GraderError for other code.
+    """
+    if not found.reply:
+        return found
+    line, _, rest = found.reply.partition(b"\n")
+    try:
+        said = strict_json.read(line, most_bytes=2**16)
+    except ValueError:
+        said = None
+    same_code.check(said)
+    return replace(found, reply=rest)
+
+
+def _converse(order: bytes, kind: str, folder: Path, limits: Limits) -> Ending:
+    """Start the child, send the order, wait."""
     with subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
         [sys.executable, "-I", "-B", "-W", "ignore", str(PROGRAM), kind],
         stdin=subprocess.PIPE,
@@ -103,7 +126,7 @@ def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Ending
         status: int | None = None
         try:
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(request)
+                process.stdin.write(order)
                 process.stdin.close()
             status = process.wait(limits.seconds)
         except subprocess.TimeoutExpired:
@@ -112,20 +135,17 @@ def _converse(request: bytes, kind: str, folder: Path, limits: Limits) -> Ending
             _end(process)
         for pipe in (answer, printed):
             pipe.thread.join(timeout=5)
-        stopped = (
-            "reply"
-            if answer.over
-            else "flood"
-            if printed.over
-            else "time"
-            if status is None
-            else ""
-        )
+        stopped = ending.too_much(replied=answer.over, printed=printed.over)
+        if status is None:
+            stopped = stopped or "time"
         return Ending(bytes(answer.kept), bytes(printed.kept), status, stopped)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child and everything that it started: by its supervisor, where there is one, then by its group."""
+    """Kill the child and everything that it started.
+
+    Its supervisor does that, where there is one; then its group is killed.
+    """
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_END_SECONDS)

@@ -1,7 +1,7 @@
 """What came back from a child, and what that means for its submission.
 
-In: the bytes that an untrusted process wrote, and how it ended. Out: the parts of its reply, or a SubmissionError in
-the student's words. Believes nothing.
+In: the bytes that an untrusted process wrote, and how it ended. Out: the parts of its reply, or a
+SubmissionError in the student's words. Believes nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _LARGEST_HEADER = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one capture may use. `output_bytes` bounds what is kept of the file's printing, not what it may print."""
+    """What one capture may use.
+
+    `output_bytes` bounds what is kept of the file's printing, not what it may print.
+    """
 
     seconds: float = 120.0
     memory_bytes: int = 8 * 2**30
@@ -35,20 +38,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A reply, the beginning of what was printed, the exit status (a signal is negative), and why it was stopped."""
+    """How a child ended: its reply, the beginning of what it printed, and its exit status.
 
-    frame: bytes
+    The status of a child that a signal ended is negative. `stopped` says why we ended it, if we
+    did.
+    """
+
+    reply: bytes
     printed: bytes
     status: int | None
     stopped: str = ""
 
 
 def parts(ending: Ending, nonce: bytes, limits: Limits) -> tuple[bytes, ...]:
-    """What the child answered with, behind its header. Raises SubmissionError when there is no good answer."""
+    """What the child answered with, after its header. Raises SubmissionError if it is no answer."""
     if ending.stopped or ending.status is None:
         raise SubmissionError(_STOPPED[ending.stopped or "time"].format(seconds=limits.seconds))
     try:
-        header, *rest = reply.unpack(ending.frame, nonce)
+        header, *rest = reply.unpack(ending.reply, nonce)
         problem = _problem(strict_json.read(header, most_bytes=_LARGEST_HEADER))
     except ValueError as error:
         raise SubmissionError(_ending(ending, error)) from error
@@ -58,7 +65,10 @@ def parts(ending: Ending, nonce: bytes, limits: Limits) -> tuple[bytes, ...]:
 
 
 def _problem(header: Any) -> SubmissionError | None:
-    """What the child says went wrong. Raises ValueError where it says nothing that can be understood."""
+    """What the child says went wrong.
+
+    Raises ValueError where it says nothing that can be understood.
+    """
     if header == {"captured": True} and header["captured"] is True:
         return None
     if (
@@ -70,57 +80,69 @@ def _problem(header: Any) -> SubmissionError | None:
     message, line = header["message"], header["line"]
     if not isinstance(message, str):
         raise ValueError("the reply has no message")
-    known = type(line) is int and 0 < line < 10**7
-    return SubmissionError(
-        visible(message[:_LONGEST_MESSAGE]) or "The file cannot be captured.",
-        line=line if known else None,
-    )
+    if type(line) is not int or not 0 < line < 10**7:  # True is an int to isinstance
+        line = None
+    text = visible(message[:_LONGEST_MESSAGE]) or "The file cannot be captured."
+    return SubmissionError(text, line=line)
 
 
 _STOPPED = {
     "time": (
-        "The file was still busy after {seconds:.0f} s and was stopped. Building and running the network once "
-        'takes a moment: move training, input() and plt.show() under `if __name__ == "__main__":`, and look for an '
-        "endless loop."
+        "The file was still busy after {seconds:.0f} s and was stopped. Building and running the "
+        "network once takes a moment: move training, input() and plt.show() under "
+        '`if __name__ == "__main__":`, and look for an endless loop.'
     ),
     "flood": (
-        f"The file printed more than {FLOOD_BYTES // 2**20} MiB and was stopped. Print nothing while the network is "
-        "built and run: a print() in forward() or in an endless loop does this."
+        f"The file printed more than {FLOOD_BYTES // 2**20} MiB and was stopped. Do not print "
+        "while the network is built and run: a print() in forward() or in an endless loop does "
+        "this."
     ),
     "disk": (
-        f"The file wrote more than {FOLDER_BYTES // 2**20} MiB or {FOLDER_FILES:,} files and was stopped. A network "
-        'needs no files: move downloads and checkpoints under `if __name__ == "__main__":`.'
+        f"The file wrote more than {FOLDER_BYTES // 2**20} MiB or {FOLDER_FILES:,} files and was "
+        "stopped. A network needs no files: move downloads and checkpoints under "
+        '`if __name__ == "__main__":`.'
     ),
     "reply": (
-        f"The network and its weights take more than {reply.LARGEST // 2**20} MiB. Models in this course are far "
-        "smaller: look for a layer that is much too wide."
+        f"The network and its weights take more than {reply.LARGEST // 2**20} MiB. Models in this "
+        "course are far smaller: look for a layer that is much too wide."
     ),
 }
+
+
+def too_much(*, replied: bool, printed: bool) -> str:
+    """Why a child is stopped that wrote more than it may: a word of `Ending.stopped`, or none."""
+    if replied:
+        return "reply"
+    return "flood" if printed else ""
 
 
 def _ending(ending: Ending, error: ValueError) -> str:
     status, last = ending.status or 0, last_line(ending.printed)
     if status < 0:
-        cause = _CAUSES.get(-status, _CRASH)
-        return f"The file ended the Python process with {_signal(-status)}: {cause}. {last}".strip()
+        return f"The file ended the Python process with {by_signal(-status)}. {last}".strip()
     if status == UNANSWERED:
         return f"The network was built, but could not be handed over: {last}. Is it very large?"
     if status != 0:
         return (
-            f"The file ended the Python process (status {status}) before it could be captured: remove calls of "
-            f"exit(), quit() and os._exit(). {last}"
+            f"The file ended the Python process (status {status}) before it could be captured: "
+            f"remove calls of exit(), quit() and os._exit(). {last}"
         ).strip()
     return f"The file ended the Python process early, or wrote over the grader's reply ({error})."
 
 
-_CRASH = "it crashed, or used more memory or processor time than it may"
+def by_signal(number: int) -> str:
+    """What ended a process, of whatever kind: "SIGKILL: most likely it used more memory ..."."""
+    name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+    return f"{name}: {_CAUSES.get(name, _CRASH)}"
+
+
+_CRASH = "it crashed, used more memory or processor time than it may, or was ended from outside"
+_LOST = "compiled code touched memory that is not there, as ctypes or a damaged tensor does"
 _CAUSES = {
-    11: "it crashed in compiled code (a segmentation fault), as ctypes or a damaged tensor does",
-    9: "it was killed, most likely because it used more memory than there is",
-    24: "it used more processor time than it may",
-    6: "compiled code gave up, most likely for lack of memory",
+    "SIGKILL": "most likely it used more memory than there is",
+    "SIGABRT": "compiled code gave up, most likely for lack of memory",
+    "SIGSEGV": f"{_LOST} (a segmentation fault)",
+    "SIGBUS": _LOST,
+    "SIGFPE": "compiled code divided by zero",
+    "SIGXCPU": "it used more processor time than it may",
 }
-
-
-def _signal(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"

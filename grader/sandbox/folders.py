@@ -1,7 +1,7 @@
 """Which folders student code may read: what Python and torch need, and nothing of anybody's work.
 
-In: this interpreter. Out: paths, for Landlock and for bubblewrap. The project's folder is not among them: only the
-grader's own package is.
+In: this interpreter. Out: paths, for Landlock and for bubblewrap. The project's folder is not among
+them: only the grader's own package is.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 def interpreter() -> tuple[str, ...]:
     """The folders of this Python and of the packages installed in it."""
-    prefixes = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    found = {prefix / name for prefix in prefixes for name in ("lib", "lib64", "pyvenv.cfg")}
+    found: set[Path] = set()
+    for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix):
+        found |= {Path(prefix, name) for name in ("lib", "lib64", "pyvenv.cfg")}
     paths = sysconfig.get_paths()
     found |= {Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     found |= {

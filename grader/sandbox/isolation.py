@@ -1,8 +1,8 @@
 """Find the strongest sandbox that this machine gives, and prove it.
 
-In: the least level that is required. Out: a sandbox whose level was tried just now. A level counts only when every
-attack that it promises to block was tried and blocked, and an honest network could be captured; else the next lower
-level is used, and says why.
+In: the least level that is required. Out: a sandbox whose level was tried just now. A level counts
+only when every attack that it promises to block was tried and blocked, and an honest network could
+be captured; else the next lower level is used, and says why.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from grader.errors import GraderError, SubmissionError
 from grader.sandbox import box, child, lock, nursery, probes
+from grader.sandbox.attacks.attempt import Target
 from grader.sandbox.ending import Limits
 from grader.sandbox.level import NAMES, Isolation, broken
 from grader.sandbox.probes import Probe
@@ -28,65 +30,90 @@ _SET_BY_OTHERS = ("KMP_", "OMP_", "TORCH", "LC_", "PWD")
 
 
 class Sandbox(Protocol):
-    """Where student code runs: `run` answers one request; leaving the context ends everything that runs."""
+    """Where student code runs: `run` answers one request; `isolation` says how it is locked in."""
 
-    isolation: Isolation
+    @property
+    def isolation(self) -> Isolation:
+        """The level that was reached, and what proves it."""
+        ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
+    def run(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None: ...
+        request: Mapping[str, Any],
+        limits: Limits | None = None,
+        *,
+        prepare: Sequence[str] = (),
+    ) -> tuple[bytes, ...]:
+        """The parts of the answer. `prepare` names packages that may be imported beforehand.
 
-    def run(self, request: dict[str, Any], limits: Limits | None = None) -> tuple[bytes, ...]:
-        """The parts of the answer. Raises SubmissionError."""
+        Raises SubmissionError where the fault is the submission's, GraderError where it is ours.
+        """
         ...
 
 
 class Fresh:
-    """Level 1: a new process for each request."""
+    """Level 1: a new process for each request. Nothing is left between two of them."""
 
-    def __init__(self, isolation: Isolation | None = None) -> None:
-        self.isolation = isolation or Isolation()
+    isolation = Isolation()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is left between requests."""
+        """Every process has ended with its request."""
 
     def run(
-        self, request: dict[str, Any], limits: Limits | None = None, *, kind: str = "capture"
+        self,
+        request: Mapping[str, Any],
+        limits: Limits | None = None,
+        *,
+        prepare: Sequence[str] = (),  # a process that ends cannot be prepared
+        kind: str = "capture",
     ) -> tuple[bytes, ...]:
-        """The parts that a fresh child answers with. Raises SubmissionError."""
+        """The parts that a fresh child answers with. Raises SubmissionError and GraderError."""
         return child.run(request, limits, kind=kind)
 
 
-def choose(require: int | None = None, *, most: int = 3, begun: Zygote | None = None) -> Sandbox:
-    """The strongest sandbox up to level `most`, started and probed: use it in a `with`, in the thread that calls this.
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A sandbox, and the level that it was shown to keep just now."""
 
-    `begun` is what `begin` returned. Raises GraderError when the level is below `require`.
+    sandbox: Fresh | Zygote
+    isolation: Isolation
+
+    def run(
+        self,
+        request: Mapping[str, Any],
+        limits: Limits | None = None,
+        *,
+        prepare: Sequence[str] = (),
+    ) -> tuple[bytes, ...]:
+        """As the sandbox answers."""
+        return self.sandbox.run(request, limits, prepare=prepare)
+
+
+@contextlib.contextmanager
+def choose(
+    require: int | None = None, *, most: int = 3, begun: Zygote | None = None
+) -> Iterator[Proven]:
+    """The strongest sandbox up to level `most`, started and probed; it ends with the `with`.
+
+    Use it in the thread that calls this: a box ends with the thread that started it. `begun` is
+    what `begin` returned. Raises GraderError when the level is below `require`.
     """
-    reasons: list[str] = []
-    if begun is not None and begun.boxed and most < 3:
-        begun.__exit__(None, None, None)
-        begun = None
-    for level in range(most, 1, -1):
-        sandbox, reason = _try(level, begun)
-        if sandbox is not None:
-            sandbox.isolation = Isolation(level, "; ".join(reasons), sandbox.isolation.probes)
-            return _required(sandbox, require)
-        if reason not in reasons:
-            reasons.append(reason)
-    return _required(fresh("; ".join(reasons)), require)
+    with contextlib.ExitStack() as stack:
+        if begun is not None:
+            stack.callback(begun.close)
+        sandbox = _strongest(most, begun, stack)
+        _refuse_below(require, sandbox.isolation)
+        yield sandbox
 
 
 def begin(most: int = 3) -> Zygote | None:
-    """Start the strongest sandbox that may work, and return at once: it gets ready while the grader loads torch."""
+    """Start the strongest sandbox that may work, and return at once.
+
+    It gets ready while the grader loads torch.
+    """
     for level in range(most, 1, -1):
         if not _missing(level):
             zygote = Zygote(boxed=level == 3)
@@ -95,93 +122,103 @@ def begin(most: int = 3) -> Zygote | None:
     return None
 
 
-def fresh(reason: str = "") -> Fresh:
+def fresh(reason: str = "") -> Proven:
     """Level 1, probed where there are probes for the system."""
-    sandbox = Fresh(Isolation(1, reason))
-    if sys.platform.startswith("linux"):
-        found = tried(sandbox)
-        sandbox.isolation = Isolation(
-            1, "; ".join(filter(None, (reason, _failure(found, 1)))), found
-        )
-    return sandbox
+    sandbox = Fresh()
+    if not sys.platform.startswith("linux"):
+        return Proven(sandbox, Isolation(1, reason))
+    found = tried(sandbox)
+    reasons = filter(None, (reason, _failure(found, 1)))
+    return Proven(sandbox, Isolation(1, "; ".join(reasons), found))
 
 
 def _missing(level: int) -> str:
     return lock.missing() or (box.missing() if level == 3 else "")
 
 
-def _try(level: int, begun: Zygote | None) -> tuple[Zygote | None, str]:
-    """A zygote that keeps the promises of `level`, or the reason why there is none."""
-    reason = _missing(level)
-    if reason:
-        return None, reason
-    zygote = (
-        begun if begun is not None and begun.boxed == (level == 3) else Zygote(boxed=level == 3)
-    )
-    try:
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(zygote)
-            reason = prove(zygote, level)
-            if not reason:
-                stack.pop_all()
-                return zygote, ""
-    except GraderError as error:
-        reason = str(error)
-    return None, f"level {NAMES[level]}: {reason}"
+def _strongest(most: int, begun: Zygote | None, stack: contextlib.ExitStack) -> Proven:
+    """The first level from `most` down that keeps its promises; `stack` ends its process."""
+    reasons: list[str] = []
+    for level in range(most, 1, -1):
+        reason = _missing(level)
+        if not reason:
+            boxed = level == 3
+            is_begun = begun is not None and begun.boxed == boxed
+            zygote = begun if begun is not None and is_begun else Zygote(boxed=boxed)
+            found = _kept(zygote, level, stack)
+            if not found.reason:
+                return Proven(zygote, Isolation(level, "; ".join(reasons), found.probes))
+            reason = f"level {NAMES[level]}: {found.reason}"
+        if reason not in reasons:
+            reasons.append(reason)
+    return fresh("; ".join(reasons))
 
 
-def prove(zygote: Zygote, level: int) -> str:
-    """Probe a zygote: why it does not keep the promises of `level`; empty when it does. Its probes are kept in it."""
+def _kept(zygote: Zygote, level: int, stack: contextlib.ExitStack) -> Isolation:
+    """Start a zygote and prove it. Where it fails, it is ended here, and the reason says why."""
+    with contextlib.ExitStack() as attempt:
+        try:
+            attempt.enter_context(zygote)
+            found = prove(zygote, level)
+        except GraderError as error:
+            return Isolation(1, str(error))
+        if not found.reason:
+            stack.push(attempt.pop_all())
+        return found
+
+
+def prove(zygote: Zygote, level: int) -> Isolation:
+    """Probe a zygote for `level`; the `reason` says which promise it does not keep, if any."""
     found = tried(zygote)
-    zygote.isolation = Isolation(1 if broken(found, level) else level, "", found)
     reason = _failure(found, level)
     if not reason:
         try:
             zygote.run({}, _PROBE_LIMITS, kind="warm")
         except SubmissionError as error:
             reason = f"an honest network cannot be captured in it ({error.message})"
-    return reason
+    return Isolation(level, reason, found)
 
 
 def tried(sandbox: Fresh | Zygote, *, without: Iterable[str] = ()) -> tuple[Probe, ...]:
-    """Every probe, run in the sandbox now; `without` leaves guards of a zygote's lock out, to see what opens."""
+    """Every probe, run in the sandbox now.
+
+    `without` leaves guards of a zygote's lock out, to see what opens.
+    """
     with tempfile.TemporaryDirectory(prefix="grader-") as folder:
         host_file = Path(folder, nursery.PLANTED)
         host_file.write_text(nursery.PLANTED_TEXT)
-        given = child.environment(Path(folder))
-        request = {
-            "host_file": str(host_file),
-            "planted": str(host_file if isinstance(sandbox, Fresh) else sandbox.planted),
-            "home": str(Path.home()),
-            "descriptors": 5,
-            "environment": [
-                name
-                for name in os.environ
-                if name not in given and not name.startswith(_SET_BY_OTHERS)
-            ],
-        }
+        hidden = os.environ.keys() - child.environment(Path(folder)).keys()
+        planted = host_file if isinstance(sandbox, Fresh) else sandbox.planted
+        target = Target(
+            planted=planted,
+            host_file=host_file,
+            home=Path.home(),
+            descriptors=5,
+            environment=frozenset(name for name in hidden if not name.startswith(_SET_BY_OTHERS)),
+        )
+        ask = sandbox.run
+        if isinstance(sandbox, Zygote):
+            ask = partial(sandbox.run, without=without)
         try:
-            if isinstance(sandbox, Fresh):
-                return probes.read(sandbox.run(request, _PROBE_LIMITS, kind="probes")[0])
-            return probes.read(
-                sandbox.run(request, _PROBE_LIMITS, kind="probes", without=without)[0]
-            )
+            (answer,) = ask(target.to_request(), _PROBE_LIMITS, kind="probes")
         except SubmissionError:
-            return probes.read(b"")
+            answer = b""
+        return probes.read(answer)
 
 
 def _failure(found: tuple[Probe, ...], level: int) -> str:
     failed = broken(found, level)
+    if not failed:
+        return ""
     names = ", ".join(probe.name for probe in failed[:3]) + (", ..." if len(failed) > 3 else "")
-    return f"{len(failed)} of {len(found)} probes were not blocked: {names}" if failed else ""
+    return f"{len(failed)} of {len(found)} probes were not blocked: {names}"
 
 
-def _required(sandbox: Fresh | Zygote, require: int | None) -> Sandbox:
-    found = sandbox.isolation
+def _refuse_below(require: int | None, found: Isolation) -> None:
     if require is None or found.level >= require:
-        return sandbox
-    sandbox.__exit__(None, None, None)
+        return
     raise GraderError(
-        f"cannot grade here: isolation level {NAMES[require]} is required, and this machine gives {found.name}: "
-        f"{found.reason or 'no higher level was asked for'}. Grade on Linux with bubblewrap, or require less."
+        f"cannot grade here: isolation level {NAMES[require]} is required, and this machine gives "
+        f"{found.name}: {found.reason or 'no higher level was asked for'}. Grade on Linux with "
+        "bubblewrap, or require less."
     )

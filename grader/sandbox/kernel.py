@@ -1,6 +1,7 @@
 """Ask the Linux kernel for what Python has no function for, by system call number.
 
-In: the name of a system call and its arguments. Out: its result, or OSError. Nothing is loaded until the first call.
+In: the name of a system call and its arguments. Out: its result, or OSError. Nothing is loaded
+until the first call.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ def _library() -> ctypes.CDLL:
 
 
 def call(name: str, *arguments: Any) -> int:
-    """Make a system call. Integers are passed as 64 bits; ctypes pointers and bytes as they are. Raises OSError."""
+    """Make a system call.
+
+    Integers are passed as 64 bits; ctypes pointers and bytes as they are. Raises OSError.
+    """
     passed = [ctypes.c_long(item) if isinstance(item, int) else item for item in arguments]
     library = _library()
     library.syscall.restype = ctypes.c_long

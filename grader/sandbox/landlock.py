@@ -1,7 +1,8 @@
 """Close the file system to this process, but for a list of folders.
 
-In: paths that may be read, and those that may be written. Out: nothing; the kernel enforces it until the process ends.
-Landlock needs Linux 5.13 and no privilege; newer kernels restrict more (truncation, TCP, signals, abstract sockets).
+In: paths that may be read, and those that may be written. Out: nothing; the kernel enforces it
+until the process ends. Landlock needs Linux 5.13 and no privilege; newer kernels restrict more
+(truncation, TCP, signals, abstract sockets).
 Source: https://docs.kernel.org/userspace-api/landlock.html
 """
 
@@ -32,7 +33,7 @@ _QUESTION_VERSION = 1
 
 
 def version() -> int:
-    """The version of Landlock in this kernel; 0 where there is none, or where it is switched off."""
+    """The version of Landlock in this kernel; 0 where there is none or it is switched off."""
     try:
         return kernel.call("landlock_create_ruleset", None, 0, _QUESTION_VERSION)
     except (OSError, AttributeError):
@@ -40,15 +41,15 @@ def version() -> int:
 
 
 def handled(version: int) -> tuple[int, int, int]:
-    """All that a version can restrict: rights on files, on TCP ports, and towards processes outside."""
+    """All that a version can restrict: rights to files, to TCP ports, and to processes outside."""
     files = 13 + (version >= 2) + (version >= 3) + (version >= 5)
     return (1 << files) - 1, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0
 
 
 def apply(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Restrict this thread: read below `readable`, read and write below `writable`, all else refused. Raises OSError.
+    """Restrict this thread: read below `readable`, read and write below `writable`, nothing else.
 
-    Paths that do not exist are left out. Needs PR_SET_NO_NEW_PRIVS.
+    Paths that do not exist are left out. Needs PR_SET_NO_NEW_PRIVS. Raises OSError.
     """
     files, ports, scopes = handled(version())
     sizes = {True: 24, False: 16 if ports else 8}

@@ -22,11 +22,6 @@ class Isolation:
         """As on the scorecard: "2 self-locked"."""
         return NAMES[self.level]
 
-    @property
-    def open(self) -> tuple[Probe, ...]:
-        """The probes that were not blocked though this level promises it."""
-        return broken(self.probes, self.level)
-
 
 def broken(probes: tuple[Probe, ...], level: int) -> tuple[Probe, ...]:
     """The probes that were not blocked though `level` promises it."""

@@ -1,7 +1,7 @@
 """Listen to a zygote and to the child that it forked, until the zygote says how the child ended.
 
-In: the socket, and the reading ends of the child's two pipes. Out: an Ending. What the child writes is kept up to a
-limit and never interpreted here.
+In: the socket, and the reading ends of the child's two pipes. Out: an Ending. What the child writes
+is kept up to a limit and never interpreted here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+from grader.printable import last_line
 from grader.sandbox import ending, nursery, reply
 from grader.sandbox.ending import Ending, Limits
 
 GRACE_SECONDS = 60.0
-"""What the zygote may take for itself: to import torchvision, and to end a child whose time is over."""
+"""What the zygote may take for itself: to import torchvision, and to end a child whose time is
+over."""
 _BLOCK = 2**20
 
 
@@ -47,7 +49,10 @@ class _Stream:
 
 
 def listen(control: socket.socket, nonce: str, answer: int, printed: int, limits: Limits) -> Ending:
-    """How the child that belongs to `nonce` ended, and what it wrote. Raises ConnectionError when the zygote fails."""
+    """How the child that belongs to `nonce` ended, and what it wrote.
+
+    Raises ConnectionError when the zygote fails.
+    """
     replied = _Stream(answer, reply.LARGEST, reply.LARGEST)
     said = _Stream(printed, limits.output_bytes, ending.FLOOD_BYTES)
     streams = {answer: replied, printed: said}
@@ -82,12 +87,8 @@ def _ending(
         while not stream.over and stream.read():
             pass
     if report["locked"] is not True:
-        raise ConnectionError(f"it could not lock its child: {_last_line(bytes(said.kept))}")
-    stopped = "reply" if replied.over else "flood" if said.over else str(report["stopped"])
+        raise ConnectionError(f"it could not lock its child: {last_line(bytes(said.kept))}")
+    stopped = ending.too_much(replied=replied.over, printed=said.over) or str(report["stopped"])
     status = report["status"]
     assert isinstance(status, int)
     return Ending(bytes(replied.kept), bytes(said.kept), status, stopped)
-
-
-def _last_line(printed: bytes) -> str:
-    return (printed.decode("utf-8", "replace").strip().splitlines() or [""])[-1][:300]

@@ -1,7 +1,8 @@
 """Lock this process for good, before student code runs in it: isolation level 2.
 
-In: a freshly forked process with one thread. Out: the same process, which can compute, read what Python and torch need,
-write in its own folder, and answer. Each guard stands alone; the tests leave one out at a time and see what opens.
+In: a freshly forked process with one thread. Out: the same process, which can compute, read what
+Python and torch need, write in its own folder, and answer. Each guard stands alone; the tests leave
+one out at a time and see what opens.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ OPEN_FILES = 256
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the locked process keeps: its folder, open descriptors (in order, from 0), memory and processor time."""
+    """What the locked process keeps: its folder, descriptors, memory and processor time.
+
+    The descriptors are numbered in order, from 0.
+    """
 
     folder: Path
     keep: tuple[int, ...]
@@ -39,15 +43,22 @@ class NotAloneError(RuntimeError):
 
 
 def apply(room: Room, *, without: frozenset[str] = frozenset()) -> None:
-    """Lock this process, but for the guards named in `without`. Raises OSError or NotAloneError when a guard fails."""
+    """Lock this process, but for the guards named in `without`.
+
+    Raises OSError or NotAloneError when a guard fails.
+    """
     for name, guard in GUARDS.items():
         if name not in without:
             guard(room)
 
 
 def single_thread(_: Room | None = None) -> None:
-    """Landlock and seccomp bind the calling thread, so it must be the only one. Raises NotAloneError."""
-    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208 - pathlib's objects are too slow after a fork
+    """Landlock and seccomp bind the calling thread, so it must be the only one.
+
+    Raises NotAloneError.
+    """
+    # After a fork, pathlib's objects are too slow.
+    threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208 - as said
     if threads != 1:
         raise NotAloneError(f"{threads} threads")
 
@@ -65,7 +76,8 @@ def close_descriptors(room: Room) -> None:
     moved = [os.dup2(descriptor, top + place) for place, descriptor in enumerate(high)]
     for place, descriptor in enumerate(moved):
         os.dup2(descriptor, place)
-    os.closerange(len(moved), max(map(int, os.listdir("/proc/self/fd"))) + 1)  # noqa: PTH208 - as in single_thread
+    open_now = map(int, os.listdir("/proc/self/fd"))  # noqa: PTH208 - as in single_thread
+    os.closerange(len(moved), max(open_now) + 1)
 
 
 def own_folder(room: Room) -> None:
@@ -89,7 +101,10 @@ def limits(room: Room) -> None:
 
 
 def limit(memory_bytes: int, cpu_seconds: int, *, alone: bool = False) -> None:
-    """Hard limits on this process, where the system has them. `alone`: no further process of this user, either."""
+    """Hard limits on this process, where the system has them.
+
+    `alone`: no further process of this user, either.
+    """
     try:
         import resource
     except ImportError:  # Windows: the parent's wall clock is the only limit
@@ -112,9 +127,8 @@ def limit(memory_bytes: int, cpu_seconds: int, *, alone: bool = False) -> None:
 
 def no_capabilities(_: Room) -> None:
     """Give up every privilege of root, and the way back to one."""
-    with contextlib.suppress(
-        OSError
-    ):  # the first one that does not exist ends the list; without privilege, none can
+    # The first one that does not exist ends the list; without privilege, none can be dropped.
+    with contextlib.suppress(OSError):
         for capability in range(64):
             kernel.prctl(_PR_CAPBSET_DROP, capability)
     with contextlib.suppress(OSError):
@@ -133,7 +147,10 @@ def undumpable(_: Room | None = None) -> None:
 
 @contextlib.contextmanager
 def hidden() -> Iterator[None]:
-    """Inside this `with`, no other process of this user may look into this one, where the system knows how."""
+    """Inside this `with`, no other process of this user may look into this one.
+
+    On systems that cannot do this, nothing happens.
+    """
     before = 1
     with contextlib.suppress(OSError, AttributeError):
         before = kernel.prctl(_PR_GET_DUMPABLE)
@@ -179,13 +196,10 @@ GUARDS: dict[str, Callable[[Room], None]] = {
 def missing() -> str:
     """Why this machine cannot lock a process; empty where it can."""
     if not sys.platform.startswith("linux"):
-        return f"{_system()} has neither Landlock nor seccomp"
+        system = {"darwin": "macOS", "win32": "Windows"}.get(sys.platform, sys.platform)
+        return f"{system} has neither Landlock nor seccomp"
     if kernel.machine() is None:
         return "the system-call filter knows x86_64 and aarch64 only"
     if landlock.version() == 0:
         return "this kernel has no Landlock (Linux 5.13 or newer, and not switched off)"
     return ""
-
-
-def _system() -> str:
-    return {"darwin": "macOS", "win32": "Windows"}.get(sys.platform, sys.platform)

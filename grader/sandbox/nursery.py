@@ -1,7 +1,8 @@
-"""The zygote's side: a process that has imported torch once and forks a locked child for each request.
+"""The zygote's side: it has imported torch once, and forks a locked child for each request.
 
-In: requests on a socket, with the descriptors that a child will use. Out: how each child ended. It is trusted and stays
-so: it reads no submission and no reply, it only hands descriptors on, and no student code ever runs in it.
+In: requests on a socket, with the descriptors that a child will use. Out: how each child ended. It
+is trusted and stays so: it reads no submission and no reply, it only hands descriptors on, and no
+student code ever runs in it.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.sandbox import ending, kernel, lock, removal, reply
+from grader.sandbox import ending, kernel, lock, removal, reply, same_code
 
 REQUEST, REPLY, LOCKED = 3, 4, 5
 """A child's descriptors, besides 0 (nothing to read), 1 and 2 (what it prints)."""
@@ -32,7 +33,7 @@ PLANTED_TEXT = "labels: 7 2 1 0 4"
 _LOOK_EVERY = 0.1  # seconds between looks at the child's folder
 PR_SET_CHILD_SUBREAPER = 36
 
-Work = Callable[[str, dict[str, Any]], list[bytes]]
+Work = Callable[[str, Mapping[str, Any]], list[bytes]]
 """Answers a request of one kind with the parts of a reply; runs in the locked child."""
 
 
@@ -50,15 +51,14 @@ class Nursery:
         kernel.prctl(PR_SET_CHILD_SUBREAPER, 1)
         lock.undumpable()
         (self.folder / PLANTED).write_text(PLANTED_TEXT)
-        send(self.control, {"ready": True})
+        send(self.control, {"ready": True, "code": same_code.own()})
         while True:
             message, descriptors = receive(self.control)
             if message is None:
                 return
             if "nonce" in message:  # a request to stop may arrive when the child has just ended
-                with contextlib.suppress(
-                    ConnectionError
-                ):  # the next receive() finds the grader gone
+                # Where the grader is gone, the next receive() finds out.
+                with contextlib.suppress(ConnectionError):
                     send(self.control, self._raise_one(message, descriptors))
 
     def _raise_one(self, message: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Nursery:
             os.write(LOCKED, b"1")
             os.close(LOCKED)
             if os.getppid() == nursery:
-                respond(message["kind"], self.work)
+                _respond(message, self.work)
                 status = 0
         except BaseException:  # whatever it is, this copy of the zygote must not live on
             with contextlib.suppress(BaseException):
@@ -106,7 +106,7 @@ class Nursery:
             end(status)
 
     def _watch(self, process: int, seconds: float, own: Path) -> tuple[int, str]:
-        """Wait for the child, and end it when it is told to, when its time is over or when it fills the disk."""
+        """Wait for the child; end it when told to, when its time is over or it fills the disk."""
         ended = os.pidfd_open(process)
         deadline = time.monotonic() + seconds
         stopped = ""
@@ -130,17 +130,17 @@ class Nursery:
         return _end(process), stopped
 
 
-def respond(kind: str, work: Work) -> None:
-    """Read the request from `REQUEST`, and write the framed answer to `REPLY`."""
+def _respond(message: dict[str, Any], work: Work) -> None:
+    """Read the request from `REQUEST`, and write the sealed answer to `REPLY`."""
     with os.fdopen(REQUEST, "rb") as file:
         request = json.loads(file.read())
-    frame = reply.pack(work(kind, request), bytes.fromhex(request["nonce"]))
+    whole = reply.pack(work(message["kind"], request), bytes.fromhex(message["nonce"]))
     with os.fdopen(REPLY, "wb") as file:
-        file.write(frame)
+        file.write(whole)
 
 
 def _end(process: int) -> int:
-    """Kill a child and all that came from it, and give back the child's status (a signal is negative)."""
+    """Kill a child and all that came from it; the child's status (a signal is negative)."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -173,7 +173,10 @@ def _children() -> list[int]:
 
 
 def _is_full(folder: Path) -> bool:
-    """Whether too much is in a folder. `os.walk` would call itself for every folder in a folder, and not return."""
+    """Whether too much is in a folder.
+
+    `os.walk` would call itself for every folder in a folder, and not return.
+    """
     size = count = 0
     waiting = [str(folder)]
     while waiting and count <= ending.FOLDER_FILES:

@@ -1,6 +1,7 @@
 """Try to break out, harmlessly: each probe is one thing that student code must not be able to do.
 
-In: a child in the state in which it would run student code, and what to aim at. Out: which attempts were blocked.
+In: a child in the state in which it would run student code, and what to aim at. Out: which attempts
+were blocked.
 """
 
 from __future__ import annotations
@@ -8,18 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from grader.sandbox import strict_json
-
-if TYPE_CHECKING:
-    from grader.sandbox.attacks.attempt import Attempt, Target
+from grader.sandbox.attacks.attempt import Attempt, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One thing that was tried: its name, what blocking it promises, and from which level on that is promised."""
+    """One thing that was tried: its name, and what blocking it promises from which level on."""
 
     name: str
     promise: str
@@ -27,17 +24,8 @@ class Probe:
     blocked: bool
 
 
-def run(request: dict[str, Any]) -> bytes:
+def run(target: Target) -> bytes:
     """Try everything, here and now, and say as JSON which attempts were blocked."""
-    from grader.sandbox.attacks.attempt import Target
-
-    target = Target(
-        Path(request["planted"]),
-        Path(request["host_file"]),
-        Path(request["home"]),
-        request["descriptors"],
-        frozenset(request["environment"]),
-    )
     return json.dumps(
         {attempt.name: _is_blocked(attempt, target) for attempt in attempts()}
     ).encode()
@@ -64,12 +52,11 @@ def read(answer: bytes) -> tuple[Probe, ...]:
 def attempts() -> tuple[Attempt, ...]:
     """Every attack, in the order in which they are tried. Linux only."""
     from grader.sandbox.attacks import files, kernel_interfaces, processes, resources
-    from grader.sandbox.attacks.attempt import Attempt
 
-    modules = (files, processes, kernel_interfaces, resources)
-    return tuple(
-        item for module in modules for item in vars(module).values() if isinstance(item, Attempt)
-    )
+    found: list[Attempt] = []
+    for module in (files, processes, kernel_interfaces, resources):
+        found += (item for item in vars(module).values() if isinstance(item, Attempt))
+    return tuple(found)
 
 
 def _is_blocked(attempt: Attempt, target: Target) -> bool:

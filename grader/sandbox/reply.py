@@ -1,53 +1,45 @@
-"""The envelope between the capture child and the grader: parts of bytes, checked as a whole.
+"""The envelope between the capture child and the grader: a sealed frame, taken as a whole.
 
-Plain standard library; both sides use it. In: a reply that an untrusted process wrote. Out: its parts, or ValueError.
+Plain standard library; both sides use it. In: a reply that an untrusted process wrote. Out: its
+parts, or ValueError.
 
-A frame is MAGIC, the nonce of this run (16 bytes), the SHA-256 of the payload, the payload's length (8 bytes), the
-payload. The payload is a sequence of parts, each its length (8 bytes) and its bytes.
+A reply is MAGIC, the nonce of this run (16 bytes), the SHA-256 of the payload, and a frame of
+`grader.sandbox.frames`: the payload's length (8 bytes) and the payload.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import io
 from collections.abc import Sequence
+
+from grader.sandbox import frames
 
 MAGIC = b"GRADER1\n"
 NONCE_BYTES = 16
 LARGEST = 256 * 2**20
 """Bytes of one reply."""
-_HEADER = len(MAGIC) + NONCE_BYTES + 32 + 8
+_HEADER = len(MAGIC) + NONCE_BYTES + 32 + frames.LENGTH_BYTES
 
 
 def pack(parts: Sequence[bytes], nonce: bytes) -> bytes:
-    """One frame that holds `parts`."""
-    payload = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-    return (
-        MAGIC + nonce + hashlib.sha256(payload).digest() + len(payload).to_bytes(8, "big") + payload
-    )
+    """One reply that holds `parts`."""
+    stream = io.BytesIO()
+    frames.write(stream, parts)
+    frame = stream.getvalue()
+    return MAGIC + nonce + hashlib.sha256(frame[frames.LENGTH_BYTES :]).digest() + frame
 
 
-def unpack(frame: bytes, nonce: bytes) -> tuple[bytes, ...]:
-    """The parts of a frame. Raises ValueError saying what is wrong with it."""
-    if len(frame) < _HEADER or not frame.startswith(MAGIC):
+def unpack(whole: bytes, nonce: bytes) -> tuple[bytes, ...]:
+    """The parts of a reply. Raises ValueError saying what is wrong with it."""
+    if len(whole) < _HEADER or not whole.startswith(MAGIC):
         raise ValueError("the reply is cut off or does not begin as one")
-    head, payload = frame[:_HEADER], frame[_HEADER:]
+    head, payload = whole[:_HEADER], whole[_HEADER:]
     if not hmac.compare_digest(head[len(MAGIC) : len(MAGIC) + NONCE_BYTES], nonce):
         raise ValueError("the reply belongs to another run")
     if int.from_bytes(head[-8:], "big") != len(payload):
-        raise ValueError("the reply is cut off or continues behind its end")
+        raise ValueError("the reply is cut off or continues after its end")
     if not hmac.compare_digest(head[-40:-8], hashlib.sha256(payload).digest()):
         raise ValueError("the reply is damaged")
-    return tuple(_parts(payload))
-
-
-def _parts(payload: bytes) -> list[bytes]:
-    parts, at = [], 0
-    while at < len(payload):
-        size = int.from_bytes(payload[at : at + 8], "big")
-        at += 8
-        if at + size > len(payload):
-            raise ValueError("a part of the reply is longer than the reply")
-        parts.append(payload[at : at + size])
-        at += size
-    return parts
+    return frames.split(payload)

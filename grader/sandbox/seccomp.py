@@ -1,7 +1,8 @@
-"""Refuse system calls: a filter that the kernel runs before each one, for this process until it ends.
+"""Refuse system calls, by a filter that the kernel runs before each one until the process ends.
 
-In: the process that locks itself. Out: a BPF program. What is not listed is refused with EPERM: no network, no new
-process or thread, no signal to others, no tracing, no mounts, no kernel interface that an ordinary program never needs.
+In: the process that locks itself. Out: a BPF program. What is not listed is refused with EPERM: no
+network, no new process or thread, no signal to others, no tracing, no mounts, no kernel interface
+that an ordinary program never needs.
 Source: https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
@@ -29,7 +30,10 @@ _NUMBER_AT, _ARCH_AT, _ARGUMENTS_AT = 0, 4, 16
 
 @dataclass(frozen=True, slots=True)
 class Only:
-    """Allow when this argument (from 0) is one of `values`; its low 32 bits are compared, which is all of an int."""
+    """Allow when this argument (from 0) is one of `values`.
+
+    Its low 32 bits are compared, which is all of an int.
+    """
 
     argument: int
     values: tuple[int, ...]
@@ -50,11 +54,14 @@ RULES: dict[str, Only | Unless] = {
     # Landlock before Linux 6.2 takes O_RDONLY | O_TRUNC for reading.
     "open": Unless(1, **_TRUNCATES_UNWRITTEN),
     "openat": Unless(2, **_TRUNCATES_UNWRITTEN),
-    # Duplicate, and read or set flags; not F_SETOWN and F_SETSIG, which send any signal to any process of the user.
+    # Duplicate, and read or set flags; not F_SETOWN and F_SETSIG, which send any signal to any
+    # process of the user.
     "fcntl": Only(1, (0, 1, 2, 3, 4, 1030, 1032)),
-    # Is it a terminal, how wide, how much is there to read; not TIOCSTI, which types into a terminal.
+    # Is it a terminal, how wide, how much is there to read; not TIOCSTI, which types into a
+    # terminal.
     "ioctl": Only(1, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451, 0x802C542A)),
-    # Names of threads and memory, and three questions; not PR_SET_DUMPABLE, PR_SET_PDEATHSIG, PR_SET_PTRACER.
+    # Names of threads and memory, and three questions; not PR_SET_DUMPABLE, PR_SET_PDEATHSIG,
+    # PR_SET_PTRACER.
     "prctl": Only(0, (15, 16, 0x53564D41, 3, 21, 39)),
     "prlimit64": Only(0, (0, OWN_PROCESS)),
     "kill": Only(0, (OWN_PROCESS,)),
@@ -97,8 +104,11 @@ def _body(rule: Only | Unless, process: int) -> list[Instruction]:
     refuse, allow = (_RETURN, 0, 0, REFUSE | errno.EPERM), (_RETURN, 0, 0, ALLOW)
     if isinstance(rule, Unless):
         return [load, (_AND, 0, 0, rule.mask), (_EQUAL, 0, 1, rule.value), refuse, allow]
-    values = [process if value == OWN_PROCESS else value for value in rule.values]
-    return [load, *(step for value in values for step in ((_EQUAL, 0, 1, value), allow)), refuse]
+    code = [load]
+    for value in rule.values:
+        expected = process if value == OWN_PROCESS else value
+        code += [(_EQUAL, 0, 1, expected), allow]
+    return [*code, refuse]
 
 
 def assemble(code: list[Instruction]) -> bytes:
@@ -111,7 +121,10 @@ class _Program(ctypes.Structure):
 
 
 def apply(process: int) -> None:
-    """Filter this process, whose number is `process`, for good. Needs PR_SET_NO_NEW_PRIVS. Raises OSError."""
+    """Filter this process, whose number is `process`, for good.
+
+    Needs PR_SET_NO_NEW_PRIVS. Raises OSError.
+    """
     machine = kernel.machine()
     if machine is None:
         raise OSError(errno.ENOSYS, "no table of system calls for this processor")

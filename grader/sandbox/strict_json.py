@@ -1,7 +1,8 @@
 """Read JSON from an untrusted process, refusing what readers disagree about.
 
-In: bytes. Out: the value, or ValueError. Refused: bytes that are not UTF-8, duplicate or non-ASCII keys, NaN and
-infinities (also as 1e999), integers beyond 64 bits, lone surrogates, deep nesting, too many values.
+In: bytes. Out: the value, or ValueError. Refused: bytes that are not UTF-8, duplicate or non-ASCII
+keys, NaN and infinities (but where they are asked for; always 1e999), integers beyond 64 bits, lone
+surrogates, deep nesting, too many values.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ MOST_CONTAINERS = 1_000_000
 _LONGEST_NUMBER = 40
 
 
-def read(data: bytes, *, most_bytes: int = MOST_BYTES) -> Any:
-    """The value that `data` holds. Raises ValueError saying what is wrong with it, and nothing else."""
+def read(data: bytes, *, most_bytes: int = MOST_BYTES, non_finite: bool = False) -> Any:
+    """The value that `data` holds.
+
+    Raises ValueError saying what is wrong with it, and nothing else.
+
+    `non_finite`: NaN, Infinity and -Infinity are numbers too, as Python's `json` writes them.
+    """
     if len(data) > most_bytes:
         raise ValueError(f"the JSON has {len(data):,} bytes, more than {most_bytes:,}")
     if data.count(b"{") + data.count(b"[") > MOST_CONTAINERS or data.count(b",") > MOST_VALUES:
@@ -29,7 +35,7 @@ def read(data: bytes, *, most_bytes: int = MOST_BYTES) -> Any:
     if text.startswith("\ufeff"):
         raise ValueError("the JSON begins with a byte order mark")
     try:
-        value = _DECODER.decode(text)
+        value = _DECODERS[non_finite].decode(text)
     except (RecursionError, MemoryError) as error:
         raise ValueError("the JSON is nested too deeply") from error
     if max(_depth(text), default=0) > DEEPEST:
@@ -74,16 +80,19 @@ def _float(text: str) -> float:
 
 
 def _constant(text: str) -> float:
-    raise ValueError(f"the JSON holds {text}, which is no JSON")
+    raise ValueError(f"the JSON holds {text}, which is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_object,
-    parse_int=_integer,
-    parse_float=_float,
-    parse_constant=_constant,
-    strict=True,
-)
+_DECODERS = {
+    non_finite: json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_int=_integer,
+        parse_float=_float,
+        parse_constant=constant,
+        strict=True,
+    )
+    for non_finite, constant in ((False, _constant), (True, float))
+}
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The numbers of system calls on the two processors that the filter knows.
 
-Plain data, from the kernel's own headers: asm/unistd_64.h for x86_64, asm-generic/unistd.h for aarch64.
+Plain data, from the kernel's own headers: asm/unistd_64.h for x86_64, asm-generic/unistd.h for
+aarch64.
 """
 
 from __future__ import annotations
@@ -160,10 +161,12 @@ MISSING: dict[str, Numbers] = {
     "clone3": (435, 435),
     "openat2": (437, 437),
 }
-"""Answered "not known": their arguments lie in memory, which a filter cannot read, and libc then uses an older call."""
+"""Answered "not known": their arguments lie in memory, which a filter cannot read, and libc then
+uses an older call."""
 
 NEWEST = 463
-"""System calls from this number on are younger than these tables: "not known", so that libc uses an older one."""
+"""System calls from this number on are younger than these tables: "not known", so that libc uses an
+older one."""
 
 REFUSED: dict[str, Numbers] = {
     "bpf": (321, 280),
@@ -196,6 +199,7 @@ REFUSED: dict[str, Numbers] = {
     "userfaultfd": (323, 282),
     "vfork": (58, None),
 }
-"""Refused like all others; here because the grader itself calls them, to lock a process or to probe the lock."""
+"""Refused like all others; here because the grader itself calls them, to lock a process or to probe
+the lock."""
 
 NUMBERS = ALLOWED | FILTERED | MISSING | REFUSED

@@ -1,7 +1,8 @@
-"""One trusted process for a whole grading session, which forks a locked child for each capture: levels 2 and 3.
+"""One trusted process for a whole session, which forks a locked child for each capture.
 
-In: requests. Out: the parts of each reply, or a SubmissionError. Trusts the zygote, and nothing that a child wrote.
-The grader hands the zygote open descriptors, so that neither request nor reply pass through it.
+In: requests. Out: the parts of each reply, or a SubmissionError. Trusts the zygote, and nothing
+that a child wrote. The grader hands the zygote open descriptors, so that neither request nor reply
+pass through it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from grader.errors import GraderError
-from grader.sandbox import box, child, ending, listening, nursery, removal, reply
+from grader.printable import last_line
+from grader.sandbox import box, child, ending, listening, nursery, removal, reply, same_code
 from grader.sandbox.ending import Ending, Limits
-from grader.sandbox.level import Isolation
 
 START_SECONDS = 180.0
 _END_SECONDS = 1.0
@@ -38,7 +39,6 @@ class Zygote:
 
     def __init__(self, *, boxed: bool = False) -> None:
         self.boxed = boxed
-        self.isolation = Isolation()
         self.folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -47,9 +47,11 @@ class Zygote:
 
     @property
     def planted(self) -> Path:
-        """A file beside the children's folders, as they would see it: no child may read it."""
+        """A file next to the children's folders, as they would see it: no child may read it."""
         assert self.folder is not None
-        return Path("/tmp" if self.boxed else self.folder / "zygote", nursery.PLANTED)  # noqa: S108 - the box's own
+        if self.boxed:
+            return Path("/tmp", nursery.PLANTED)  # noqa: S108 - the box's own
+        return self.folder / "zygote" / nursery.PLANTED
 
     def __enter__(self) -> Self:
         if self._process is None:
@@ -73,11 +75,13 @@ class Zygote:
         inside.mkdir()
         environment = child.environment(inside)
         command = [sys.executable, "-I", "-B", "-W", "ignore", str(child.PROGRAM), "zygote"]
+        if self.boxed:
+            command = box.command(command, environment)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as undo, (self.folder / "errors").open("wb") as errors:
             undo.callback(removal.remove, self.folder)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
-                box.command(command, environment) if self.boxed else command,
+                command,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
@@ -101,41 +105,44 @@ class Zygote:
         message, _ = nursery.receive(self._control)
         if message is None or message.get("ready") is not True:
             raise self._lost("it ended while it started")
+        try:
+            same_code.check(message.get("code"))
+        except GraderError:
+            self.close()
+            raise
         self._ready = True
 
     def run(
         self,
-        request: dict[str, Any],
+        request: Mapping[str, Any],
         limits: Limits | None = None,
         *,
+        prepare: Sequence[str] = (),
         kind: str = "capture",
         without: Iterable[str] = (),
     ) -> tuple[bytes, ...]:
-        """The parts that a locked child answers with. `without` leaves guards out of its lock: for tests.
+        """The parts that a locked child answers with.
 
-        Raises SubmissionError, and GraderError when the zygote fails; the next call then starts another.
+        `prepare` names packages that the zygote imports first, once for all later children.
+        `without` leaves guards out of the child's lock: for tests. Raises SubmissionError, and
+        GraderError when the zygote fails; the next call then starts another.
         """
         limits = limits or Limits()
         if not self._ready:
             self.start()
             self.wait()
         nonce = secrets.token_bytes(reply.NONCE_BYTES)
-        packages = ["torchvision"] if "torchvision" in str(request.get("source", "")) else []
         order = {
             "kind": kind,
             "nonce": nonce.hex(),
             "seconds": limits.seconds,
             "memory_bytes": limits.memory_bytes,
-            "prepare": packages,
+            "prepare": list(prepare),
             "without": sorted(without),
         }
         try:
-            found = self._converse(
-                order, json.dumps(request | {"nonce": nonce.hex()}).encode(), limits
-            )
-        except (
-            BaseException
-        ):  # also Ctrl-C: a zygote in the middle of a request is of no further use
+            found = self._converse(order, json.dumps(dict(request)).encode(), limits)
+        except BaseException:  # also Ctrl-C: in the middle of a request, a zygote is of no more use
             self.close()
             raise
         return ending.parts(found, nonce, limits)
@@ -165,13 +172,18 @@ class Zygote:
         last = ""
         if self.folder:
             with contextlib.suppress(OSError):
-                text = (self.folder / "errors").read_text("utf-8", "replace").strip()
-                last = f" Its last words: {text.splitlines()[-1][:300]}" if text else ""
+                last = last_line((self.folder / "errors").read_bytes())
         self.close()
-        return GraderError(f"The process that captures submissions cannot be used: {why}.{last}")
+        text = f"The process that captures submissions cannot be used: {why}."
+        if last:
+            text += f" Its last words: {last}"
+        return GraderError(text)
 
     def close(self) -> None:
-        """End the zygote and every child, and remove its folder; at the latest, this happens when Python ends."""
+        """End the zygote and every child, and remove its folder.
+
+        At the latest, this happens when Python ends.
+        """
         self._ready = False
         if self._clean is not None:
             self._clean()
@@ -179,7 +191,7 @@ class Zygote:
 
 
 def _memory(data: bytes) -> int:
-    """A descriptor to read `data` from, without a file and without a writer that could be kept waiting."""
+    """A descriptor to read `data` from: no file, and no writer that could be kept waiting."""
     descriptor = os.memfd_create("request")
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(data)

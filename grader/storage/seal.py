@@ -16,7 +16,6 @@ import json
 import platform
 import secrets
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -24,6 +23,7 @@ import platformdirs
 from grader.assignment import Assignment
 from grader.errors import GraderError
 from grader.report import Report
+from grader.sandbox.same_code import own_source
 from grader.storage.atomic import write_whole
 from grader.submission import Submission
 
@@ -38,7 +38,7 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     facts = {
         "file": [submission.path.name, submission.sha256],
         "assignment": assignment.model_dump(mode="json"),
-        "grader": _own_source(),
+        "grader": own_source(),
         "versions": [
             platform.python_version(),
             *map(importlib.metadata.version, ("torch", "torchvision")),
@@ -47,18 +47,6 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     }
     # Sorted keys would also sort the checks, whose order is the scorecard's.
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-@cache
-def _own_source() -> str:
-    """A hash of every Python file of this package."""
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        name = file.relative_to(package).as_posix()
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        digest.update(f"{name}\0{content}\n".encode())
-    return digest.hexdigest()
 
 
 def sealed(report: Report, address: str, secret: bytes) -> Report:

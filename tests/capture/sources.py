@@ -20,7 +20,7 @@ def net(
     name: str = "Net",
     arguments: str = "self",
 ) -> str:
-    """A class of seven lines: `class` in the first, `init` from the fourth on, `forward` behind it."""
+    """A class of seven lines: `class` first, `init` from the fourth line on, then `forward`."""
     return (
         f"class {name}(nn.Module):\n    def __init__({arguments}):\n        super().__init__()\n"
         f"{indent(dedent(init).strip(), ' ' * 8)}\n"

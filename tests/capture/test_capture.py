@@ -1,4 +1,6 @@
-"""What students write beside plain layers is captured as the network that it is, or refused with the reason."""
+"""What students write beside plain layers is captured as the network that it is, or refused with
+the reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever a student's file raises becomes a sentence for the student, with a line, and never another exception."""
+"""Whatever a student's file raises becomes a sentence for the student, with a line, and never
+another exception.
+"""
 
 from __future__ import annotations
 

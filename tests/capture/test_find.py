@@ -72,11 +72,12 @@ def test_model_decides_between_two_networks(line):
     [
         (
             "MODEL = 'Third'",
-            'MODEL is "Third", which is no class of this file. Write MODEL = Name with one of: Net.',
+            'MODEL is "Third", which is not a class in this file. Write MODEL = Name with one of: '
+            "Net.",
         ),
-        ("MODEL = Net()", "MODEL is a Net, which is no class of this file."),
-        ("MODEL = 3", "MODEL is a int, which is no class of this file."),
-        ("MODEL = lambda: Net()", "MODEL is a function, which is no class of this file."),
+        ("MODEL = Net()", "MODEL is a Net, which is not a class in this file."),
+        ("MODEL = 3", "MODEL is a int, which is not a class in this file."),
+        ("MODEL = lambda: Net()", "MODEL is a function, which is not a class in this file."),
     ],
 )
 def test_a_model_that_is_no_class_of_the_file_is_refused(line, message):
@@ -116,7 +117,10 @@ def test_a_factory_without_arguments_comes_before_one_with_arguments():
 
 
 def test_a_factory_with_arguments_says_by_its_call_which_of_several_classes_is_the_network():
-    factory = "def get_model(name):\n    return {'new': Net, 'old': OldNet}[name](10)\nmodel = get_model('new')\n"
+    factory = (
+        "def get_model(name):\n    return {'new': Net, 'old': OldNet}[name](10)\n"
+        "model = get_model('new')\n"
+    )
     builder = found(net(name="OldNet") + net(arguments="self, width") + factory)
     assert (builder.name, type(builder.build(0)).__name__) == ("model", "Net")
 
@@ -242,9 +246,10 @@ def test_a_statement_that_is_not_used_is_noted():
     )
     assert find_builder(definitions, example=EXAMPLE, classes=10, filename=FILE).name == "Net"
     assert definitions.notes == [
-        "Line 10, model = ..., cannot be used here, so Net() is graded instead, with its default arguments: name "
-        "'missing' is not defined. The grader runs definitions only, so a name that a loop or a call at the top level "
-        "makes is not there: define it where the class can see it."
+        "Line 10, model = ..., cannot be used here, so Net() is graded instead, with its default "
+        "arguments: name 'missing' is not defined. The grader runs definitions only, so a name "
+        "that is made by a loop or a call at the top level does not exist: define it where the "
+        "class can see it."
     ]
 
 
@@ -405,7 +410,8 @@ def test_a_forward_of_torch_gives_no_line_of_the_file():
     sequential = "nn.Sequential(nn.Flatten(), nn.Linear(784, 32))"
     assert (
         refusal(
-            f"class Net(nn.Sequential):\n    def __init__(self):\n        super().__init__(*{sequential})\n"
+            "class Net(nn.Sequential):\n    def __init__(self):\n"
+            f"        super().__init__(*{sequential})\n"
         ).line
         == 4
     )

@@ -103,16 +103,8 @@ def test_a_branch_by_mode_gives_two_graphs():
 
 
 def test_a_loop_over_shapes_is_unrolled():
-    assert (
-        operators(
-            graph(
-                built(
-                    forward="for _ in range(x.dim()):\n    x = x.relu()\nreturn self.fc(x.flatten(1))"
-                )
-            )
-        )[:4]
-        == ["relu.default"] * 4
-    )
+    loop = "for _ in range(x.dim()):\n    x = x.relu()\nreturn self.fc(x.flatten(1))"
+    assert operators(graph(built(forward=loop)))[:4] == ["relu.default"] * 4
 
 
 @pytest.mark.parametrize("block", ["torch.no_grad()", "torch.autocast('cpu', enabled=False)"])
@@ -240,7 +232,8 @@ def test_a_frozen_parameter_is_not_trainable():
 def test_tied_weights_have_two_names_and_one_value():
     rows, values = declared(
         built(
-            "self.a = nn.Linear(9, 9, False)\nself.b = nn.Linear(9, 9, False)\nself.b.weight = self.a.weight"
+            "self.a = nn.Linear(9, 9, False)\nself.b = nn.Linear(9, 9, False)\n"
+            "self.b.weight = self.a.weight"
         )
     )
     assert [(row.name, row.storage) for row in rows] == [

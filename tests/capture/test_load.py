@@ -115,8 +115,10 @@ COMMAND = "!pip install torchsummary"
     [
         f"if COLAB:\n    {COMMAND}\nEPOCHS = 3\n",
         f"if COLAB:  # not here: there it is installed\n    {COMMAND}\nEPOCHS = 3\n",
-        f"if COLAB:\n    # It is not there.\n\n    {COMMAND}\n    {COMMAND}\nelse:\n    {COMMAND}\nEPOCHS = 3\n",
-        f"try:\n    import torchsummary_x\nexcept ImportError:\n    {COMMAND}\n    import torchsummary_x\nEPOCHS = 3\n",
+        f"if COLAB:\n    # It is not there.\n\n    {COMMAND}\n    {COMMAND}\nelse:\n"
+        f"    {COMMAND}\nEPOCHS = 3\n",
+        f"try:\n    import torchsummary_x\nexcept ImportError:\n    {COMMAND}\n"
+        "    import torchsummary_x\nEPOCHS = 3\n",
         f"EPOCHS = 3\n {COMMAND}\n",
     ],
 )
@@ -189,7 +191,8 @@ def test_a_star_import_that_works_brings_its_names():
 
 def test_the_fallback_of_a_try_import_is_taken():
     definitions = loaded(
-        "try:\n    import apex_x\nexcept ImportError:\n    apex_x = None\nclass Net:\n    amp = apex_x\n"
+        "try:\n    import apex_x\nexcept ImportError:\n    apex_x = None\nclass Net:\n"
+        "    amp = apex_x\n"
     )
     assert definitions.names["Net"].amp is None
 
@@ -233,8 +236,9 @@ def test_an_if_on_one_line_defines_too():
 
 def test_what_does_something_inside_a_try_is_left_out():
     source = (
-        "try:\n    import apex_x as apex\n    print(1 / 0)\nexcept ImportError:\n    apex = None\n    print(1 / 0)\n"
-        "else:\n    print(1 / 0)\nfinally:\n    print(1 / 0)\nclass Net:\n    amp = apex\n"
+        "try:\n    import apex_x as apex\n    print(1 / 0)\nexcept ImportError:\n    apex = None\n"
+        "    print(1 / 0)\nelse:\n    print(1 / 0)\nfinally:\n    print(1 / 0)\nclass Net:\n"
+        "    amp = apex\n"
     )
     definitions = loaded(source)
     assert definitions.names["Net"].amp is None
@@ -261,7 +265,10 @@ def test_a_main_guard_is_not_run_although_it_defines():
 
 
 def test_an_import_that_is_raised_again_is_not_in_the_way_where_it_works():
-    source = "try:\n    from torch import nn as T\nexcept ImportError:\n    print('no torch')\n    raise\n"
+    source = (
+        "try:\n    from torch import nn as T\nexcept ImportError:\n    print('no torch')\n"
+        "    raise\n"
+    )
     assert use(loaded(text(source + net("self.fc = T.Linear(784, 10)"))))
 
 
@@ -293,7 +300,10 @@ def test_a_setting_that_is_changed_later_is_changed(change):
 
 
 def test_a_list_that_is_filled_line_by_line_is_full():
-    source = "sizes = []\nsizes.append(8)\nsizes.extend([16, 32])\nclass Net:\n    sizes = tuple(sizes)\n"
+    source = (
+        "sizes = []\nsizes.append(8)\nsizes.extend([16, 32])\nclass Net:\n"
+        "    sizes = tuple(sizes)\n"
+    )
     assert loaded(source).names["Net"].sizes == (8, 16, 32)
 
 
@@ -400,7 +410,10 @@ def test_a_network_that_cannot_be_filled_says_so():
 
 
 def test_what_fills_an_earlier_network_of_the_same_name_does_not_fill_this_one():
-    source = "model = nn.Sequential()\nmodel.append(nn.ReLU())\nmodel = nn.Sequential()\nmodel.append(nn.Tanh())\n"
+    source = (
+        "model = nn.Sequential()\nmodel.append(nn.ReLU())\nmodel = nn.Sequential()\n"
+        "model.append(nn.Tanh())\n"
+    )
     assert str(list(loaded(text(source)).instance("model"))) == "[Tanh()]"
 
 
@@ -416,11 +429,14 @@ def drawn(definitions: Definitions, seed: int) -> torch.Tensor:
     "source",
     [
         "features = nn.Linear(2, 3)\nmodel = nn.Sequential(features)\n",
-        "layers = [nn.Linear(2, 3)]\nfeatures = nn.Sequential(*layers)\nmodel = nn.Sequential(features)\n",
+        "layers = [nn.Linear(2, 3)]\nfeatures = nn.Sequential(*layers)\n"
+        "model = nn.Sequential(features)\n",
         "layers = []\nlayers.append(nn.Linear(2, 3))\nmodel = nn.Sequential(*layers)\n",
         "layer = nn.Linear(2, 3)\ndef make():\n    return nn.Sequential(layer)\nmodel = make()\n",
-        "features = nn.Sequential()\nmodel = nn.Sequential(features)\nfeatures.append(nn.Linear(2, 3))\n",
-        "if True:\n    layers = [nn.Linear(2, 3)]\nelse:\n    layers = []\nmodel = nn.Sequential(*layers)\n",
+        "features = nn.Sequential()\nmodel = nn.Sequential(features)\n"
+        "features.append(nn.Linear(2, 3))\n",
+        "if True:\n    layers = [nn.Linear(2, 3)]\nelse:\n    layers = []\n"
+        "model = nn.Sequential(*layers)\n",
     ],
 )
 def test_a_network_of_parts_has_new_parts_each_time(source):

@@ -1,4 +1,6 @@
-"""The recipe is read as data, and the schedule is what PyTorch's own scheduler really sets at every step."""
+"""The recipe is read as data, and the schedule is what PyTorch's own scheduler really sets at every
+step.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,8 @@ EPOCH_SCHEDULERS = [
     "PolynomialLR(optimizer, 4, power=2)",
     "LambdaLR(optimizer, lambda epoch: 0.5 ** epoch)",
     "MultiplicativeLR(optimizer, lambda epoch: 0.95)",
-    "SequentialLR(optimizer, [LinearLR(optimizer, 0.1, total_iters=2), ExponentialLR(optimizer, 0.5)], [2])",
+    "SequentialLR(optimizer, [LinearLR(optimizer, 0.1, total_iters=2), ExponentialLR(optimizer, "
+    "0.5)], [2])",
     "ChainedScheduler([ConstantLR(optimizer, 0.1, 2), ExponentialLR(optimizer, 0.9)])",
     "OneCycleLR(optimizer, 0.2, total_steps=epochs)",  # a common mistake: stepped after epochs
 ]
@@ -102,7 +105,9 @@ STEP_SCHEDULERS = [
 
 
 def stepped(make: str, scheduler: str, interval: str) -> tuple[list[float], list[float]]:
-    """What the optimizer uses in every step when it is really trained: learning rates, and momenta or beta1."""
+    """What the optimizer uses in every step when it is really trained: learning rates, and momenta
+    or beta1.
+    """
     names: dict[str, Any] = {**vars(lr_scheduler), "torch": torch, "model": model()}
     names |= {"epochs": EPOCHS, "steps_per_epoch": STEPS}
     exec(f"{make}\nscheduler = {scheduler}", names)
@@ -149,7 +154,10 @@ def test_a_scheduler_for_epochs_may_be_stepped_after_every_step():
 @given(st.lists(st.sampled_from([0.5, 0.25, 0.125]), min_size=EPOCHS, max_size=EPOCHS))
 @settings(max_examples=25)
 def test_runs_add_up_to_the_steps_and_neighbours_differ(factors):
-    body = f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: {factors}[epoch])"
+    body = (
+        f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: "
+        f"{factors}[epoch])"
+    )
     (curve,) = read(configured(body)).schedule.learning_rate
     assert sum(run.steps for run in curve) == EPOCHS * STEPS
     assert all(one.value != other.value for one, other in pairwise(curve))
@@ -176,7 +184,8 @@ SCHEDULER = "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2)"
         "[optimizer], [scheduler]",
         "[optimizer], [{'scheduler': scheduler, 'interval': 'epoch'}]",
         "{'optimizer': optimizer, 'lr_scheduler': scheduler}",
-        "{'optimizer': optimizer, 'lr_scheduler': {'scheduler': scheduler, 'frequency': 1, 'monitor': 'val_loss'}}",
+        "{'optimizer': optimizer, 'lr_scheduler': {'scheduler': scheduler, 'frequency': 1, "
+        "'monitor': 'val_loss'}}",
     ],
 )
 def test_every_form_of_lightning_is_understood(answer):
@@ -320,7 +329,8 @@ def test_the_assignments_scheduler_is_as_long_as_the_training(interval, name, ru
 
 def test_what_the_file_says_counts():
     found = read(
-        "EPOCHS = 2\nBATCH_SIZE = 16\nGRADIENT_CLIP_NORM = 1\nGRADIENT_CLIP_VALUE = 0.5\nSTOP_AT_ACCURACY = 0.994\n"
+        "EPOCHS = 2\nBATCH_SIZE = 16\nGRADIENT_CLIP_NORM = 1\nGRADIENT_CLIP_VALUE = 0.5\n"
+        "STOP_AT_ACCURACY = 0.994\n"
     )
     assert (found.epochs, found.batch_size, found.steps_per_epoch) == (
         2,
@@ -354,7 +364,8 @@ def test_without_a_criterion_the_loss_fits_the_output(natural):
 
 def test_a_transform_is_read_as_operations():
     found = read(
-        "from torchvision import transforms\ntrain_transform = transforms.Compose([transforms.ToTensor()])\n"
+        "from torchvision import transforms\n"
+        "train_transform = transforms.Compose([transforms.ToTensor()])\n"
     )
     assert [item.name for item in found.augmentations] == ["ToTensor"]
 
@@ -426,7 +437,7 @@ REFUSED_PLANS = [
     ),
     (
         "return torch.optim.SGD([torch.zeros(3, 4, requires_grad=True)], lr=1)",
-        "a tensor of shape (3, 4) that is no parameter",
+        "a tensor of shape (3, 4) that is not a parameter",
     ),
     (
         "return torch.optim.SGD(model.parameters(), lr=float('nan'))",
@@ -446,11 +457,13 @@ REFUSED_PLANS = [
         "is -0.1 in step 11",
     ),
     (
-        f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: [1, 1][e])",
+        f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: [1, "
+        "1][e])",
         "The scheduler fails after step 10: list index out of range",
     ),
     (
-        f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10)",
+        f"{SGD}\nreturn optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, "
+        "total_steps=10)",
         "The scheduler fails after step 11",
     ),
     (

@@ -1,6 +1,6 @@
 """The constructor moves the network to the GPU, whether there is one or not.
 
-✗ submission: line 12: The network asks for a GPU, and it is read where there is none. Leave out .cuda() and .to('cuda'), or write x.device: the grader moves the network to its device.
+✗ submission: line 12: The network asks for a GPU, but the grader reads it where there is none. Leave out .cuda() and .to('cuda'), or write x.device: the grader moves the network to its device.
 """
 
 import torch.nn as nn

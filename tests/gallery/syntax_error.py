@@ -1,6 +1,6 @@
 """A bracket is never closed.
 
-✗ submission: line 12: The file is not valid Python: '(' was never closed. Run `python syntax_error.py` to see the place, and mend it first.
+✗ submission: line 12: The file is not valid Python: '(' was never closed. Run `python syntax_error.py` to see the place, and fix it first.
 """
 
 import torch.nn as nn

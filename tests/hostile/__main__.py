@@ -1,4 +1,6 @@
-"""Grade every hostile submission once, and print the table of docs/security.md: `python -m tests.hostile`."""
+"""Grade every hostile submission once, and print the table of docs/security.md: `python -m
+tests.hostile`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A hostile or broken submission, and what the grader must answer. Data only: nothing here runs anything."""
+"""A hostile or broken submission, and what the grader must answer.
+
+Data only: nothing here runs anything.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ def net(
     end: str = "",
     bottom: str = "",
 ) -> str:
-    """An honest network that also runs what it is given: in its constructor, in its forward pass, around the class."""
+    """An honest network that also runs what it is given: in its constructor, in its forward pass,
+    around the class.
+    """
     inside = (
         textwrap.indent(textwrap.dedent(part).strip("\n"), " " * 8)
         for part in (init, after, forward, end)
@@ -67,9 +72,9 @@ def net(
 class Expected:
     """The one right answer.
 
-    `error`: it cannot be graded, and that is its own fault. `failed`: the required checks that fail, no others do.
-    `flagged`: an instructor is told. `words` is a regular expression for the reason, found in the problem, the reasons
-    and hints of failed checks, the flags or the notes.
+    `error`: it cannot be graded, and that is its own fault. `failed`: the required checks that
+    fail, no others do. `flagged`: an instructor is told. `words` is a regular expression for the
+    reason, found in the problem, the reasons and hints of failed checks, the flags or the notes.
     """
 
     error: bool = False
@@ -95,17 +100,19 @@ def flagged(words: str) -> Expected:
 
 
 PASSES = Expected()
-"""It is graded like the honest network that it is, or that it hides behind: what it tried had no effect."""
+"""It is graded like the honest network that it is, or that it hides behind: what it tried had no
+effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One submission.
 
-    `answers` is the entry of the catalogue (`tests.hostile.catalogue`) that it stands for. `seconds` is the limit it is
-    graded under. `beside` are files in its folder; `environment` variables of the grader. `place` puts it into a folder
-    in another way than by writing a file, and gives its path. `swapped` is written over the file when it has been read.
-    `seeds` is how often the network is built: the product builds it five times, two are enough for most cases.
+    `answers` is the entry of the catalogue (`tests.hostile.catalogue`) that it stands for.
+    `seconds` is the limit it is graded under. `beside` are files in its folder; `environment`
+    variables of the grader. `place` puts it into a folder in another way than by writing a file,
+    and gives its path. `swapped` is written over the file when it has been read. `seeds` is how
+    often the network is built: the product builds it five times, two are enough for most cases.
     """
 
     name: str

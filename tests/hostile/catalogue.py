@@ -32,8 +32,9 @@ GROUPS = {
 }
 BOTH = (2, 3)
 OF_THE_SANDBOX = {"process control", "resources", "files and names", "monkeypatching"}
-"""Groups that attack the sandbox: a case is graded at level 2 and at level 3. Those of the others, which are about what
-a child hands over, are graded at one or the other, in turn: grading all twice would take too long."""
+"""Groups that attack the sandbox: a case is graded at level 2 and at level 3. Those of the others,
+which are about what a child hands over, are graded at one or the other, in turn: grading all twice
+would take too long."""
 
 
 def _in_turn(cases: tuple[Case, ...]) -> tuple[Case, ...]:

@@ -1,4 +1,6 @@
-"""Files of tests/gallery as hostile cases: written for their exact verdicts, graded here in real sandboxes as well."""
+"""Files of tests/gallery as hostile cases: written for their exact verdicts, graded here in real
+sandboxes as well.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Grade a case as the product does, in a real sandbox, and say whether the answer was the right one.
+"""Grade a case as the product does, in a real sandbox, and say whether the answer was the right
+one.
 
 In: a Case and a sandbox. Out: an `Answer`, with the complaints about it; none when all is well.
 """
@@ -11,7 +12,7 @@ import os
 import re
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import folders
 from grader.sandbox.ending import Limits
+from grader.sandbox.level import Isolation
 from grader.training.worker.crew import Crew
 from tests.hostile.case import CANARY, Case
 from tests.hostile.cases import files, forged_output, process
@@ -48,15 +50,14 @@ class Timed:
     sandbox: Any
     limits: Limits
     seconds: float = 0.0
+    isolation: Isolation = field(default_factory=Isolation)
 
-    @property
-    def isolation(self) -> Any:
-        return self.sandbox.isolation
-
-    def run(self, request: dict[str, Any], _: Limits | None = None) -> tuple[bytes, ...]:
+    def run(
+        self, request: Mapping[str, Any], _: Limits | None = None, **options: Any
+    ) -> tuple[bytes, ...]:
         began = time.monotonic()
         try:
-            return self.sandbox.run(request, self.limits)
+            return self.sandbox.run(request, self.limits, **options)
         finally:
             self.seconds = time.monotonic() - began
 
@@ -113,7 +114,7 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
 
 
 def planted(folder: Path) -> Path:
-    """Files that no submission may read or change: labels, a key, another submission, cached data."""
+    """Files that no submission may read or change: labels, a key, other work, cached data."""
     canary = folder / "canary"
     canary.mkdir()
     for name in ("labels", "id_rsa", "other.py", "train-images-idx3-ubyte"):
@@ -180,7 +181,9 @@ def reasons(report: Report) -> str:
 
 
 def traces(sandbox: Any) -> tuple[frozenset[int], frozenset[str]]:
-    """The processes below a zygote, and the files in its temporary folder, as far as they can be seen from here."""
+    """The processes below a zygote, and the files in its temporary folder, as far as they can be
+    seen from here.
+    """
     process = getattr(sandbox, "_process", None)
     family = descendants(process.pid) if process else descendants(os.getpid())
     folders = [sandbox.folder / "zygote"] if getattr(sandbox, "folder", None) else []
@@ -233,7 +236,9 @@ def changed(canary: Path) -> list[str]:
 
 
 def raw(report: Report, *, everywhere: bool) -> Iterator[str]:
-    """What a terminal, a browser or a CI runner would obey in what is shown and kept; `everywhere`: in all formats."""
+    """What a terminal, a browser or a CI runner would obey in what is shown and kept; `everywhere`:
+    in all formats.
+    """
     screen = io.StringIO()
     Console(file=screen, width=100, force_terminal=False, color_system=None).print(
         terminal.scorecard(report)

@@ -17,7 +17,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
 def counted() -> list[str]:
     """The rows that need no run."""
     rows = [
-        f"| {group} | {len(ENTRIES[group])} | {len(cases)} | {sum(len(case.levels) for case in cases)} |"
+        (
+            f"| {group} | {len(ENTRIES[group])} | {len(cases)} | "
+            f"{sum(len(case.levels) for case in cases)} |"
+        )
         for group, cases in CASES.items()
     ]
     every = [case for cases in CASES.values() for case in cases]
@@ -29,14 +32,17 @@ def counted() -> list[str]:
     return [
         *rows,
         f"| probes of the sandbox, at every start | {len(probes.attempts())} |",
-        f"| guards that are taken away, one at a time | {len(GUARDS)} in the source, {len(lock.GUARDS)} of the lock |",
+        f"| guards that are taken away, one at a time | {len(GUARDS)} in the source, "
+        f"{len(lock.GUARDS)} of the lock |",
         f"| damaged replies and weight files per test run | {fuzzed:,} |",
         f"| moments at which the child, the training process and the disk fail | {MOMENTS} each |",
     ]
 
 
 def measured(runs: Iterable[tuple[str, float, frozenset[str]]]) -> Mapping[str, str]:
-    """What a run says: for each graded case its name, the seconds of its child, and what went wrong."""
+    """What a run says: for each graded case its name, the seconds of its child, and what went
+    wrong.
+    """
     found = list(runs)
     kinds = [kind for _, _, wrong in found for kind in wrong]
     slowest = max(found, key=lambda item: item[1])

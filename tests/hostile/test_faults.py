@@ -1,7 +1,9 @@
-"""Faults at every moment: the child, the zygote and the disk may fail whenever they like, and nothing is lost.
+"""Faults at every moment: the child, the zygote and the disk may fail whenever they like, and
+nothing is lost.
 
-Elsewhere: the reply cut at every byte (tests/sandbox/test_fuzz.py), the training process killed at 20 moments
-(tests/training/test_worker.py), a read-only folder, vanished data, a clock that jumps, Ctrl-C (test_nothing_lost.py).
+Elsewhere: the reply cut at every byte (tests/sandbox/test_fuzz.py), the training process killed at
+20 moments (tests/training/worker/test_worker.py), a read-only folder, vanished data, a clock that
+jumps, Ctrl-C (test_nothing_lost.py).
 """
 
 from __future__ import annotations

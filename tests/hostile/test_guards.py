@@ -1,12 +1,15 @@
-"""Guards are worth what happens without them: each is taken away once, and the attack that it stops gets through.
+"""Guards are worth what happens without them: each is taken away once, and the attack that it stops
+gets through.
 
-A guard is an `if` of the grader's source. The module is loaded again with that condition made False; the attack must
-then be accepted, which the module as it is refuses. The guards of the lock are taken away in tests/sandbox.
+A guard is an `if` of the grader's source. The module is loaded again with that condition made
+False; the attack must then be accepted, which the module as it is refuses. The guards of the lock
+are taken away in tests/sandbox.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import struct
 import sys
@@ -33,7 +36,7 @@ LIMITS = ASSIGNMENT.limits
 
 @dataclass(frozen=True)
 class Guard:
-    """`condition` as it stands behind an `if` in `file`, and an attack on the module that it stops."""
+    """`condition` as it stands after an `if` in `file`, and an attack that it stops."""
 
     file: str
     condition: str
@@ -139,7 +142,7 @@ def _sized(module: ModuleType, **most: int) -> None:
 GUARDS = (
     Guard(
         "sandbox/reply.py",
-        "len(frame) < _HEADER or not frame.startswith(MAGIC)",
+        "len(whole) < _HEADER or not whole.startswith(MAGIC)",
         framed(lambda f: b"X" + f[1:]),
     ),
     Guard(
@@ -189,14 +192,30 @@ GUARDS = (
         'data.count(b"{") + data.count(b"[") > MOST_CONTAINERS or data.count(b",") > MOST_VALUES',
         said(b"[" + b"[]," * 1_000_001 + b"1]"),
     ),
-    Guard("sandbox/weights_file.py", "begin != end", stored({"a": tensor(), "b": tensor()})),
     Guard(
-        "sandbox/weights_file.py", "8 + size + end != len(data)", stored({"a": tensor()}, bytes(9))
+        "sandbox/frames.py",
+        "size > most_bytes",
+        lambda module: module.read(io.BytesIO(bytes(7) + b"\x08" + bytes(8)), most_bytes=7),
+    ),
+    Guard(
+        "sandbox/frames.py",
+        "left < 0",
+        lambda module: module.read(
+            io.BytesIO(bytes(7) + b"\x09" + bytes(7) + b"\x05" + b"whole"), most_bytes=9
+        ),
     ),
     Guard(
         "sandbox/weights_file.py",
-        "end - begin != math.prod(shape) * BYTES[dtype]",
-        stored({"a": tensor(shape=[9])}),
+        "size > MOST_HEADER_BYTES",
+        lambda module: module.check(struct.pack("<Q", 5 * 2**20) + b"{}".ljust(5 * 2**20)),
+    ),
+    Guard(
+        "sandbox/weights_file.py",
+        "len(header) > MOST_TENSORS",
+        stored({f"w{i}": tensor(shape=[0], data_offsets=[0, 0]) for i in range(5_001)}, b""),
+    ),
+    Guard(
+        "sandbox/weights_file.py", 'entry["dtype"] not in TYPES', stored({"a": tensor(dtype="U32")})
     ),
     Guard(
         "sandbox/weights_file.py",
@@ -210,7 +229,7 @@ GUARDS = (
     ),
     Guard(
         "sandbox/weights_file.py",
-        "not _are_sizes(shape) or len(shape) > MOST_DIMENSIONS",
+        "len(shape) > MOST_DIMENSIONS or max(shape, default=0) > LARGEST_DIMENSION",
         stored({"a": tensor(shape=[1] * 99)}),
     ),
     Guard(
@@ -299,7 +318,7 @@ GUARDS = (
     Guard(
         "intake.py",
         "count > most",
-        lambda module: module.check(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
+        lambda module: module.check_work(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
     ),
     Guard("submission.py", 'not name.endswith(".py")', handed_in(written("a.txt", b"x"))),
     Guard("submission.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))),

@@ -25,7 +25,7 @@ from grader.errors import SubmissionError
 from grader.intake import capture
 from grader.judging import metric, trial
 from grader.judging.judge import Judge
-from grader.program import Captured
+from grader.program import Captured, Request
 from grader.training.data import validation
 from grader.training.engine import loop
 from grader.training.records import INTERRUPTED, Feedback, TrainingRun
@@ -176,8 +176,8 @@ class Here:
     forged: tuple[tuple[str, int], ...] = ()
     isolation: Any = None
 
-    def run(self, request, _limits):
-        return tuple(child.answer({**request, **dict(self.forged)}))
+    def run(self, request, _limits, **_):
+        return tuple(child.answer(Request.model_validate({**request, **dict(self.forged)})))
 
 
 NET = """

@@ -27,7 +27,7 @@ def network(body: str = "") -> str:
 
 
 def request(source: str, **changes: object) -> dict[str, object]:
-    """What grader.sandbox.capture asks a child for."""
+    """What grader.intake asks a child for."""
     return {
         "source": source,
         "filename": "net.py",

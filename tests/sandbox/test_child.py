@@ -1,4 +1,6 @@
-"""Level 1, end to end: a student's file in a fresh process, and what is said when the process does not survive it."""
+"""Level 1, end to end: a student's file in a fresh process, and what is said when the process does
+not survive it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from grader.assignment import load
 from grader.errors import SubmissionError
 from grader.intake import capture
 from grader.program import Captured
-from grader.sandbox.child import Limits, environment
+from grader.sandbox.child import environment
+from grader.sandbox.ending import Limits
 from tests.capture.sources import FILE, net, text
 from tests.networks import habits, program_of
 
@@ -41,7 +44,9 @@ def refusal(source: str, *, seconds: float = 120) -> SubmissionError:
 
 @pytest.fixture(scope="module")
 def honest() -> Captured:
-    """A file that trains, prints a lot and ends the program, none of which runs; the network prints too."""
+    """A file that trains, prints a lot and ends the program, none of which runs; the network prints
+    too.
+    """
     loud = net(forward="print('z' * 10**6)\nreturn self.fc(x.flatten(1))")
     return captured(loud + "model = Net()\nfor epoch in range(10**9):\n    pass\nexit(3)\n")
 
@@ -103,7 +108,7 @@ class Forger:
     parts: tuple[bytes, ...]
     isolation: Any = None
 
-    def run(self, _request: dict[str, Any], _limits: Limits | None) -> tuple[bytes, ...]:
+    def run(self, _request: Any, _limits: Limits | None, **_: Any) -> tuple[bytes, ...]:
         return self.parts
 
 

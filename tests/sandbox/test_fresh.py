@@ -1,4 +1,7 @@
-"""Level 1 on Linux: what a fresh process leaves behind when it is no honest mistake. (test_child.py has those.)"""
+"""Level 1 on Linux: what a fresh process leaves behind when the file means harm.
+
+Honest mistakes are in test_child.py.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,8 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(end, tmp_path):
         sys.path.insert(0, {str(ROOT)!r})
         from grader.sandbox import child
         from tests.sandbox.hostile import network, request
-        child.run(request(network("open('/proc/self/comm', 'w').write('endless')\\nwhile True: pass")))
+        named = "open('/proc/self/comm', 'w').write('endless')"
+        child.run(request(network(named + "\\nwhile True: pass")))
     """)
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(

@@ -1,4 +1,6 @@
-"""100,000 damaged replies and 100,000 damaged weight files, the same every time: only SubmissionErrors come out."""
+"""100,000 damaged replies and 100,000 damaged weight files, the same every time: only
+SubmissionErrors come out.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ import pytest
 
 from grader import intake, network
 from grader.errors import SubmissionError
+from grader.program import Request
 from grader.sandbox import ending, reply
 from grader.sandbox.ending import Ending, Limits
 from tests.sandbox.hostile import network as source
@@ -63,7 +66,7 @@ def honest() -> tuple[bytes, bytes]:
     """A Program as JSON, and its weights."""
     from grader.capture.capture import answer as captured
 
-    text, weights = captured(request(source()))
+    text, weights = captured(Request.model_validate(request(source())))
     sys.modules.pop("submission", None)
     return text, weights
 
@@ -96,7 +99,7 @@ def damaged(data: bytes, seed: int, count: int) -> Iterator[bytes]:
 
 
 def survivors(items: Iterator[bytes], read: Callable[[bytes], object]) -> int:
-    """How many were accepted; the others were refused by a SubmissionError, or the test ends here."""
+    """How many were accepted. The others were refused by a SubmissionError, or the test fails."""
     accepted = 0
     for item in items:
         with contextlib.suppress(SubmissionError):

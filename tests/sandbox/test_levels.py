@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from grader.errors import GraderError
+from grader.assignment import load
+from grader.errors import GraderError, SubmissionError
 from grader.intake import capture
 from grader.sandbox import box, isolation, landlock, lock, probes
-from grader.sandbox.level import Isolation
+from grader.sandbox.level import Isolation, broken
 from tests.sandbox.hostile import network
 
 SOURCE = network().encode()
@@ -17,11 +20,11 @@ SOURCE = network().encode()
 
 @pytest.fixture
 def assignment():
-    from pathlib import Path
+    return load(Path(isolation.__file__).parents[2] / "assignments" / "mnist_20k")
 
-    from grader import assignment
 
-    return assignment.load(Path(assignment.__file__).parents[1] / "assignments" / "mnist_20k")
+started = []
+"""Every pretended zygote that a test has made."""
 
 
 class _Zygote:
@@ -31,40 +34,50 @@ class _Zygote:
     honest = True
 
     def __init__(self, *, boxed: bool = False) -> None:
-        self.boxed, self.isolation, self.closed = boxed, Isolation(), False
-        self.planted = "/nowhere"
+        self.boxed, self.closed = boxed, False
+        self.planted = Path("/nowhere")
+        started.append(self)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.closed = True
+        self.close()
 
     def start(self):
         pass
 
-    def run(self, request, limits=None, *, kind="capture", without=()):
-        import json
+    def close(self):
+        self.closed = True
 
-        from grader.errors import SubmissionError
-
+    def run(self, request, limits=None, *, prepare=(), kind="capture", without=()):
         if kind == "probes":
             leaks = self.answers.get(self.boxed, set())
-            return (
-                json.dumps(
-                    {item.name: item.name not in leaks for item in probes.attempts()}
-                ).encode(),
-            )
+            blocked = {item.name: item.name not in leaks for item in probes.attempts()}
+            return (json.dumps(blocked).encode(),)
         if not self.honest:
             raise SubmissionError("the export fails")
         return (b"{}", b"")
 
 
+def _unprobed(reason=""):
+    return isolation.Proven(isolation.Fresh(), Isolation(1, reason))
+
+
+def chosen(require=None, **options):
+    """The isolation of the sandbox that is chosen; afterwards, nothing that was started is left."""
+    with isolation.choose(require, **options) as sandbox:
+        pass
+    assert all(zygote.closed for zygote in started)
+    return sandbox.isolation
+
+
 @pytest.fixture
 def machine(monkeypatch):
     """A machine that has everything, without the seconds that real zygotes take."""
+    started.clear()
     monkeypatch.setattr(isolation, "Zygote", _Zygote)
-    monkeypatch.setattr(isolation, "fresh", lambda reason="": isolation.Fresh(Isolation(1, reason)))
+    monkeypatch.setattr(isolation, "fresh", _unprobed)
     monkeypatch.setattr(lock, "missing", lambda: "")
     monkeypatch.setattr(box, "missing", lambda: "")
     monkeypatch.setattr(_Zygote, "answers", {})
@@ -73,25 +86,25 @@ def machine(monkeypatch):
 
 
 def test_the_strongest_level_is_chosen(machine):
-    with isolation.choose() as sandbox:
-        assert (sandbox.isolation.name, sandbox.isolation.reason) == ("3 boxed", "")
+    found = chosen()
+    assert (found.name, found.reason) == ("3 boxed", "")
 
 
 def test_without_bubblewrap_the_child_locks_itself(machine):
     machine.setattr(box, "missing", lambda: "bubblewrap (bwrap) is not installed")
-    found = isolation.choose().isolation
+    found = chosen()
     assert (found.name, found.reason) == ("2 self-locked", "bubblewrap (bwrap) is not installed")
 
 
 def test_without_landlock_only_a_process_is_left(machine):
     machine.setattr(lock, "missing", lambda: "this kernel has no Landlock")
-    found = isolation.choose().isolation
+    found = chosen()
     assert (found.name, found.reason) == ("1 process", "this kernel has no Landlock")
 
 
 def test_an_open_probe_costs_the_level_and_is_named(machine):
     machine.setattr(_Zygote, "answers", {True: {"fork"}})
-    found = isolation.choose().isolation
+    found = chosen()
     assert found.name == "2 self-locked"
     assert (
         found.reason
@@ -101,19 +114,19 @@ def test_an_open_probe_costs_the_level_and_is_named(machine):
 
 def test_a_probe_that_only_level_3_promises_does_not_cost_level_2(machine):
     machine.setattr(_Zygote, "answers", {False: {"see that a file exists"}})
-    assert isolation.choose(most=2).isolation.name == "2 self-locked"
+    assert chosen(most=2).name == "2 self-locked"
 
 
 def test_a_lock_in_which_honest_networks_fail_is_not_used(machine):
     machine.setattr(_Zygote, "honest", False)
-    found = isolation.choose().isolation
+    found = chosen()
     assert found.name == "1 process"
     assert "an honest network cannot be captured in it (the export fails)" in found.reason
 
 
 @pytest.mark.parametrize("require", [None, 1, 2, 3])
 def test_a_level_that_is_there_satisfies_every_requirement_up_to_it(machine, require):
-    assert isolation.choose(require).isolation.level == 3
+    assert chosen(require).level == 3
 
 
 @pytest.mark.parametrize(("most", "require"), [(1, 2), (1, 3), (2, 3)])
@@ -121,7 +134,7 @@ def test_nothing_is_graded_below_the_required_level(machine, most, require):
     with pytest.raises(
         GraderError, match=f"cannot grade here: isolation level {require} .* is required"
     ):
-        isolation.choose(require, most=most)
+        chosen(require, most=most)
 
 
 def test_the_refusal_says_why_and_what_to_do(machine):
@@ -129,24 +142,43 @@ def test_the_refusal_says_why_and_what_to_do(machine):
     with pytest.raises(
         GraderError, match=r"macOS has neither Landlock nor seccomp\. Grade on Linux"
     ):
-        isolation.choose(2)
+        chosen(2)
+
+
+def test_nothing_starts_before_the_with_and_nothing_is_left_after_it(machine):
+    choice = isolation.choose()
+    assert started == []
+    with choice:
+        assert [zygote.closed for zygote in started] == [False]
+    assert started[0].closed
+
+
+def test_nothing_is_left_when_the_level_is_refused(machine):
+    machine.setattr(_Zygote, "answers", {True: {"fork"}})
+    with pytest.raises(GraderError, match="level 3 boxed is required"):
+        chosen(3)
+    assert [zygote.closed for zygote in started] == [True, True]
 
 
 def test_a_sandbox_that_was_begun_is_taken(machine):
     begun = isolation.begin()
-    assert isolation.choose(begun=begun) is begun
+    with isolation.choose(begun=begun) as sandbox:
+        assert sandbox.sandbox is begun
+        assert not begun.closed
+    assert begun.closed
 
 
 def test_a_begun_sandbox_of_a_level_that_fails_is_ended(machine):
     machine.setattr(_Zygote, "answers", {True: {"fork"}})
     begun = isolation.begin()
-    assert isolation.choose(begun=begun).isolation.level == 2
-    assert begun.closed
+    with isolation.choose(begun=begun) as sandbox:
+        assert sandbox.isolation.level == 2
+        assert begun.closed
 
 
 def test_a_begun_sandbox_is_ended_when_its_level_is_not_wanted_after_all(machine):
     begun = isolation.begin()
-    isolation.choose(most=2, begun=begun)
+    assert chosen(most=2, begun=begun).level == 2
     assert begun.closed
 
 
@@ -157,7 +189,7 @@ def test_nothing_is_begun_where_nothing_can_be_locked(machine):
 
 def test_old_landlock_with_too_few_rights_is_told_by_its_probes_not_by_its_number(machine):
     machine.setattr(landlock, "version", lambda: 1)
-    assert isolation.choose().isolation.level == 3
+    assert chosen().level == 3
 
 
 def test_both_levels_capture_the_same_program_and_weights(locked, boxed, assignment):
@@ -180,5 +212,5 @@ def test_this_machine_gives_the_level_that_its_locks_allow(request):
     expected = 1 if lock.missing() else 2 if box.missing() else 3
     with isolation.choose(expected) as sandbox:
         assert sandbox.isolation.level == expected
-        assert sandbox.isolation.open == ()
+        assert broken(sandbox.isolation.probes, expected) == ()
         assert bool(sandbox.isolation.reason) == (expected < 3)

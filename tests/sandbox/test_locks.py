@@ -74,7 +74,7 @@ import threading
 wait = threading.Event()
 threading.Thread(target=wait.wait, daemon=True).start()
 try:
-    lock.lock(room, without=frozenset(set(lock.GUARDS) - {"one thread"}))
+    lock.apply(room, without=frozenset(set(lock.GUARDS) - {"one thread"}))
 except lock.NotAloneError as error:
     print(error)
 """
@@ -86,7 +86,10 @@ def test_descriptors_beyond_those_that_are_kept_are_closed(tmp_path):
 import os
 print(sorted(int(name) for name in os.listdir("/proc/self/fd"))[:4])
 """
-    opened = "import os\nkept = [os.open('/dev/null', 0) for _ in range(20)]\nlock.close_descriptors(room)\n"
+    opened = (
+        "import os\nkept = [os.open('/dev/null', 0) for _ in range(20)]\n"
+        "lock.close_descriptors(room)\n"
+    )
     assert locked(opened + code, folder=tmp_path) == "[0, 1, 2, 3]"  # 3 is the listing's own
 
 

@@ -1,4 +1,4 @@
-"""The probe matrix, both ways: blocked where that is promised, and open where a guard is left out."""
+"""The probes, both ways: blocked where that is promised, open where a guard is left out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from grader.errors import GraderError
 from grader.sandbox import isolation, probes
-from grader.sandbox.level import Isolation, broken
+from grader.sandbox.level import broken
 from grader.sandbox.probes import Probe
 from tests.sandbox.conftest import needs
 
@@ -39,7 +39,8 @@ ALWAYS_OPEN_AT_LEVEL_1 = {
     "outlive its parent",
     "become readable again",
 }
-"""Whoever runs the tests, in whatever container: level 1 is no defence, and nobody should believe that it is."""
+"""Whoever runs the tests, in whatever container: level 1 is no defence, and nobody should believe
+that it is."""
 
 
 def opened(found: tuple[Probe, ...]) -> set[str]:
@@ -59,9 +60,8 @@ def found():
     return probe
 
 
-def test_there_are_many_probes_and_each_says_what_it_promises():
+def test_each_probe_has_its_own_name_and_says_what_it_promises():
     attempts = probes.attempts()
-    assert len(attempts) >= 60
     assert len({attempt.name for attempt in attempts}) == len(attempts)
     assert all(attempt.promise.endswith(".") and attempt.level in (1, 2, 3) for attempt in attempts)
 
@@ -154,4 +154,3 @@ def test_a_level_is_broken_by_one_open_probe_that_it_promises_to_block():
     closed, leak = Probe("a", "", 1, blocked=True), Probe("b", "", 2, blocked=False)
     assert broken((closed, leak), 1) == ()
     assert broken((closed, leak), 2) == broken((closed, leak), 3) == (leak,)
-    assert Isolation(2, "", (closed, leak)).open == (leak,)

@@ -1,4 +1,4 @@
-"""A reply is taken as a whole or not at all: cut, doubled, damaged and forged frames are refused."""
+"""A reply is taken as a whole or not at all: cut, damaged and forged ones are refused."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def test_a_frame_with_one_changed_byte_is_refused(at, change):
 
 
 @pytest.mark.parametrize("extra", [b"x", b"\n", FRAME])
-def test_a_frame_with_something_behind_it_is_refused(extra):
-    with pytest.raises(ValueError, match="continues behind its end"):
+def test_a_reply_with_something_after_it_is_refused(extra):
+    with pytest.raises(ValueError, match="continues after its end"):
         unpack(FRAME + extra, NONCE)
 
 
@@ -64,7 +64,7 @@ def test_a_frame_of_another_run_is_refused():
     [(100).to_bytes(8, "big") + b"short", b"\xff" * 8, (5).to_bytes(8, "big") + b"whole" + b"\x00"],
 )
 def test_a_part_longer_than_the_reply_is_refused(payload):
-    with pytest.raises(ValueError, match="longer than the reply"):
+    with pytest.raises(ValueError, match="longer than the frame"):
         unpack(framed(payload), NONCE)
 
 

@@ -1,4 +1,6 @@
-"""The filter, run by a second implementation of the kernel's machine: for both processors, on any system."""
+"""The filter, run by a second implementation of the kernel's machine: for both processors, on any
+system.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ UNKNOWN = seccomp.REFUSE | errno.ENOSYS
 
 
 def answer(machine: str, number: int, *arguments: int, arch: int | None = None) -> int:
-    """What the kernel would answer to a system call: classic BPF over the structure seccomp_data."""
+    """What the kernel would answer to a system call: classic BPF over a seccomp_data."""
     padded = [*arguments, *[0] * (6 - len(arguments))]
     data = struct.pack("=IIQ6Q", number, AUDIT_ARCH[machine] if arch is None else arch, 0, *padded)
     code = seccomp.assemble(seccomp.program(machine, OWN))

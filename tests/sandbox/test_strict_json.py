@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -67,6 +68,14 @@ def test_anything_else_is_a_value_error(data):
 def test_it_says_what_it_refuses(text, reason):
     with pytest.raises(ValueError, match=reason):
         strict_json.read(text.encode())
+
+
+def test_numbers_that_are_not_finite_are_read_where_they_are_asked_for():
+    found = strict_json.read(b"[NaN, Infinity, -Infinity, 0.5]", non_finite=True)
+    assert math.isnan(found[0])
+    assert found[1:] == [math.inf, -math.inf, 0.5]
+    with pytest.raises(ValueError, match="too large"):
+        strict_json.read(b"1e999", non_finite=True)
 
 
 def test_the_limits_themselves_are_allowed():

@@ -44,16 +44,14 @@ def test_whatever_the_library_writes_is_accepted(arrays):
 def test_a_file_that_is_cut_or_continued_is_refused(arrays, cut):
     whole = safetensors.numpy.save(arrays)
     for data in (whole[:-cut], whole + bytes(cut)):
-        with pytest.raises(
-            ValueError, match=r"cut off|JSON|Expecting|overlap|fit|Unterminated|delimiter"
-        ):
+        with pytest.raises(ValueError, match=r"cut off|damaged"):
             weights_file.check(data)
 
 
 def test_tensors_that_overlap_or_leave_gaps_are_refused():
     weights_file.check(built({"b": tensor(2, 4, [2]), "a": tensor(0, 2, [2])}, b"1234"))
     for second in (tensor(1, 3, [2]), tensor(3, 5, [2]), tensor(0, 2, [2])):
-        with pytest.raises(ValueError, match="overlap, or leave gaps"):
+        with pytest.raises(ValueError, match=r"damaged .*invalid offset"):
             weights_file.check(built({"a": tensor(0, 2, [2]), "b": second}, b"12345"))
 
 
@@ -63,6 +61,8 @@ def test_tensors_that_overlap_or_leave_gaps_are_refused():
         tensor(0, 2, [3]),
         tensor(0, 2, [2], "F32"),
         tensor(0, 2, [2], "I128"),
+        tensor(0, 2, [2], "I8"),
+        tensor(0, 2, [2], "F8_E4M3"),
         tensor(2, 0, [2]),
         tensor(0, 2, [-1, -2]),
         tensor(0, 2, [True, 2]),
@@ -74,12 +74,13 @@ def test_tensors_that_overlap_or_leave_gaps_are_refused():
         {"dtype": "U8", "shape": [2]},
         {"dtype": ["U8"], "shape": [2], "data_offsets": [0, 2]},
         {"dtype": "U8", "shape": [2], "data_offsets": [0, 2, 4]},
+        ["U8", [2], [0, 2]],
         [],
         None,
     ],
 )
 def test_an_entry_that_describes_no_tensor_is_refused(entry):
-    with pytest.raises(ValueError, match="the weight"):
+    with pytest.raises(ValueError, match=r"the weights? "):
         weights_file.check(built({"a": entry}, b"12"))
 
 
@@ -92,6 +93,9 @@ def test_an_entry_that_describes_no_tensor_is_refused(entry):
         struct.pack("<Q", 100) + b"{}",
         built(b"[]"),
         built(b'{"a": 1, "a": 2}'),
+        built(b'{"a": %b, "a": %b}' % ((json.dumps(tensor(0, 1, [1])).encode(),) * 2), b"1"),
+        built(b"{}".ljust(weights_file.MOST_HEADER_BYTES + 1)),
+        built({"a": tensor(0, 0, [2**31, 0])}),
         built({"": tensor(0, 0, [0])}),
         built({"a" * 301: tensor(0, 0, [0])}),
         built({"a\x1b[31m": tensor(0, 0, [0])}),

@@ -1,4 +1,6 @@
-"""Hostile children at levels 2 and 3: each ends in a clear SubmissionError, in time, and leaves nothing behind."""
+"""Hostile children at levels 2 and 3: each ends in a clear SubmissionError, in time, and leaves
+nothing behind.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ QUICK = Limits(seconds=1)
 
 
 def attempt(zygote, body: str, limits: Limits | None = None) -> str:
-    """The message that a network with this constructor earns; it must come within the limit and 2 seconds."""
+    """The message that a network with this constructor earns; it must come within the limit and 2
+    seconds.
+    """
     limits = limits or Limits(seconds=60)
     began = time.monotonic()
     with pytest.raises(SubmissionError) as caught:
@@ -105,7 +109,10 @@ def test_a_disk_bomb_is_stopped(zygote):
         "import pathlib\ni = 0\nwhile True:\n    i += 1\n    pathlib.Path(f'f{i}').write_text('x')"
     )
     assert "wrote more than" in attempt(zygote, many)
-    large = "import itertools\nfor i in itertools.count():\n    open(f'f{i}', 'wb').write(bytes(50 * 2**20))"
+    large = (
+        "import itertools\nfor i in itertools.count():\n"
+        "    open(f'f{i}', 'wb').write(bytes(50 * 2**20))"
+    )
     message = attempt(zygote, large)
     assert "wrote more than" in message or "No space left" in message
 
@@ -114,7 +121,8 @@ def test_a_disk_bomb_is_stopped(zygote):
     "body",
     [
         "import os\nwhile True: os.fork()",
-        "import threading, time\nfor _ in range(10000): threading.Thread(target=time.sleep, args=(100,)).start()",
+        "import threading, time\n"
+        "for _ in range(10000): threading.Thread(target=time.sleep, args=(100,)).start()",
         "import subprocess; subprocess.run(['sleep', '1000'])",
         "import multiprocessing as m; m.get_context('fork').Process(target=print).start()",
     ],
@@ -143,7 +151,7 @@ def test_a_forged_reply_is_refused(zygote, reply):
     assert "wrote over the grader's reply" in message
 
 
-def test_a_reply_behind_a_forged_beginning_is_refused(zygote):
+def test_a_reply_after_a_forged_beginning_is_refused(zygote):
     assert "wrote over the grader's reply" in attempt(zygote, "import os; os.write(4, b'x')")
 
 
@@ -159,9 +167,15 @@ def test_hooks_and_replaced_functions_do_not_delay_a_good_answer(zygote):
 
 
 def test_one_submission_sees_nothing_of_the_one_before(zygote):
-    before = "import builtins, os\nbuiltins.left = 1\nopen('left', 'w').write('x')\nos.environ['LEFT'] = '1'"
+    before = (
+        "import builtins, os\nbuiltins.left = 1\nopen('left', 'w').write('x')\n"
+        "os.environ['LEFT'] = '1'"
+    )
     zygote.run(request(network(before)))
-    look = "import builtins, os\nassert not hasattr(builtins, 'left') and not os.listdir() and 'LEFT' not in os.environ"
+    look = (
+        "import builtins, os\nassert not hasattr(builtins, 'left')\n"
+        "assert not os.listdir() and 'LEFT' not in os.environ"
+    )
     assert len(zygote.run(request(network(look)))) == 2
 
 

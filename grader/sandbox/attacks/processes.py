@@ -1,6 +1,7 @@
 """Attacks on other processes, above all on the parent: the zygote, or at level 1 the supervisor.
 
-Where one would do harm it stops just short: signal 0 for SIGKILL, an argument that only a permitted call complains of.
+Where one would do harm it stops just short: signal 0 for SIGKILL, an argument that only a permitted
+call complains of.
 """
 
 from __future__ import annotations

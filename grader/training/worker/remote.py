@@ -1,8 +1,8 @@
 """Train in a process of its own, which may run out of memory, hang or die: the grader goes on.
 
-In: a Task and initial weights, as `run.run` takes them. Out: the same `TrainingRun`, bit for bit on a CPU. However the
-process ends, that is this submission's error and nobody else's. It is sent no label of a test image, and its answers
-are believed only as far as their form.
+In: a Task and initial weights, as `grader.training.run` takes them. Out: the same `TrainingRun`,
+bit for bit on a CPU. However the process ends, that is this submission's error and nobody else's.
+It is sent no label of a test image, and its answers are believed only as far as their form.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from grader.training.worker.wire import Message
 class Limits:
     """What a training process may use.
 
-    `memory_bytes` is of the CPU's memory, where training runs there; less on a machine that has less. `start_seconds`
-    is for importing torch, `silence_seconds` for one training step or one look at all test images.
+    `memory_bytes` is of the CPU's memory, where training runs there; less on a machine that has
+    less. `start_seconds` is for importing torch, `silence_seconds` for one training step or one
+    look at all test images.
     """
 
     memory_bytes: int = 16 * 2**30
@@ -84,10 +85,10 @@ class _Runs:
 
 
 class Worker:
-    """The training process of one submission: `with Worker() as worker: worker.run(...)`, as often as one likes.
+    """The training process of one submission: `with Worker() as worker: worker.run(...)`.
 
-    It starts with the first run, and again after a failure; when the `with` ends, it is gone. `threads` of the CPU are
-    its own, by default as many as torch uses here.
+    It starts with the first run, and again after a failure; when the `with` ends, it is gone.
+    `threads` of the CPU are its own, by default as many as torch uses here.
     """
 
     def __init__(self, limits: Limits | None = None, *, threads: int | None = None) -> None:
@@ -115,16 +116,16 @@ class Worker:
             process.end()
 
     def cancel(self) -> None:
-        """Stop for good, from any thread: the run that goes on ends as interrupted, and so does any other."""
+        """Stop for good, from any thread: this run and any later one end as interrupted."""
         self._cancelled = True
         self.stop()
 
     def run(self, task: Task, values: Values) -> tuple[TrainingRun, ...]:
-        """As `grader.training.run.run`, but `on_step` is called every 20 steps only.
+        """As `grader.training.run.train_seeds`, but `on_step` is called every 20 steps only.
 
-        Ctrl-C stops the process and keeps the epochs that were finished; the parameters then count as moved. Raises
-        SubmissionError also when the process dies, is silent for too long, or takes more than twice its budget;
-        GraderError when it does not start.
+        Ctrl-C stops the process and keeps the epochs that were finished; the parameters then count
+        as moved. Raises SubmissionError also when the process dies, is silent for too long, or
+        takes more than twice its budget; GraderError when it does not start.
         """
         shape = (len(task.data.test_images), task.program.classes)
         runs = _Runs({seed: _Run(seed) for seed in values}, torch.device(task.device).type, shape)
@@ -181,7 +182,8 @@ class Worker:
                 task.on_step(message.facts["seed"], heard)
             if isinstance(heard, Epoch):
                 feedback = task.after_epoch(message.facts["seed"], heard)
-                process.say(Message("feedback", asdict(feedback) if feedback else {}))
+                told = asdict(feedback) if feedback else {}
+                process.say(Message("feedback", told))
 
 
 def _preparation(
@@ -210,7 +212,7 @@ def _memory_of_this_machine() -> int:
 
 
 def _understand(message: Message, runs: _Runs) -> Step | Epoch | None:
-    """What a message says; None for one that only shows life, or that ends a run or says where it trains.
+    """What a message says; None if there is no step and no epoch in it.
 
     Raises KeyError, TypeError or ValueError for what no training process says.
     """

@@ -1,8 +1,10 @@
-"""Messages between the grader and its training process: a few named facts and raw bytes, never pickle.
+"""Messages to and from a training process: a few named facts and raw bytes, never pickle.
 
-Plain standard library; both sides use it. In: a stream that the other process writes. Out: messages, or ValueError.
+No torch; both sides use it. In: a stream that the other process writes. Out: messages, or
+ValueError.
 
-A message is the length of its header (4 bytes), the header (JSON: kind, facts, sizes), and the blobs of those sizes.
+A message is a frame of `grader.sandbox.frames`. Its first part is the header (JSON: kind and
+facts), the others are the blobs.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from grader.sandbox import frames, strict_json
+
 MOST_HEADER = 2**20
 """Bytes of one header."""
-MOST_BLOBS = 2**31
-"""Bytes of all blobs of one message."""
+MOST_BYTES = 2**31
+"""Bytes of one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,41 +36,25 @@ class Message:
 
 def send(stream: IO[bytes], message: Message) -> None:
     """Write one message and flush. Raises OSError when nobody reads any more."""
-    sizes = [memoryview(blob).nbytes for blob in message.blobs]
-    header = json.dumps({"kind": message.kind, "facts": message.facts, "sizes": sizes}).encode()
-    stream.write(len(header).to_bytes(4, "big") + header)
-    for blob in message.blobs:
-        stream.write(blob)
+    header = json.dumps({"kind": message.kind, "facts": message.facts}).encode()
+    frames.write(stream, (header, *message.blobs))
     stream.flush()
 
 
 def receive(stream: IO[bytes]) -> Message:
-    """Read one message. Raises EOFError when the stream ends, ValueError for anything that `send` does not write."""
-    size = int.from_bytes(_exactly(stream, 4), "big")
-    if size > MOST_HEADER:
-        raise ValueError(f"a header of {size:,} bytes")
-    header = json.loads(_exactly(stream, size))
-    if not isinstance(header, dict) or header.keys() != {"kind", "facts", "sizes"}:
+    """Read one message.
+
+    Raises EOFError when the stream ends, ValueError for anything that `send` does not write.
+    """
+    text, *blobs = frames.read(stream, most_bytes=MOST_BYTES) or (b"",)
+    # Not finite: a loss may be NaN, which the grader must hear of.
+    header = strict_json.read(text, most_bytes=MOST_HEADER, non_finite=True)
+    if not isinstance(header, dict) or header.keys() != {"kind", "facts"}:
         raise ValueError("a header with other keys")
-    kind, facts, sizes = header["kind"], header["facts"], header["sizes"]
-    if not (isinstance(kind, str) and isinstance(facts, dict) and _are_sizes(sizes)):
+    kind, facts = header["kind"], header["facts"]
+    if not (isinstance(kind, str) and isinstance(facts, dict)):
         raise ValueError("a header with other values")
-    return Message(kind, facts, tuple(_exactly(stream, size) for size in sizes))
-
-
-def _are_sizes(sizes: object) -> bool:
-    return (
-        isinstance(sizes, list)
-        and all(type(size) is int and size >= 0 for size in sizes)  # True is an int to isinstance
-        and sum(sizes) <= MOST_BLOBS
-    )
-
-
-def _exactly(stream: IO[bytes], size: int) -> bytes:
-    content = stream.read(size)
-    if len(content) < size:
-        raise EOFError
-    return content
+    return Message(kind, facts, tuple(blobs))
 
 
 class Inbox:
@@ -83,7 +71,10 @@ class Inbox:
         self._thread.start()
 
     def get(self, *, timeout: float | None = None) -> Message:
-        """The next message. Raises TimeoutError after `timeout` seconds, and what `receive` raises."""
+        """The next message.
+
+        Raises TimeoutError after `timeout` seconds, and what `receive` raises.
+        """
         try:
             item = self._queue.get(timeout=timeout)
         except queue.Empty:
@@ -94,7 +85,7 @@ class Inbox:
         raise item
 
     def close(self) -> None:
-        """Wait for the end of the stream, which the other process must have reached, and close it."""
+        """Wait for the end of the stream, which the other process must have reached; close it."""
         self._thread.join()
         with contextlib.suppress(OSError):
             self._stream.close()
@@ -105,9 +96,6 @@ class Inbox:
                 self._queue.put(receive(self._stream))
         except (EOFError, ValueError) as error:
             self._queue.put(error)
-        except (
-            OSError,
-            RecursionError,
-        ) as error:  # a pipe that broke; JSON nested ten thousand deep
+        except OSError as error:  # a pipe that broke
             self._queue.put(ValueError(str(error)))
         self._at_end()

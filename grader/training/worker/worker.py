@@ -1,8 +1,9 @@
 """The training process: trains one submission's Program under as many seeds as the grader asks for.
 
-Started by `grader.training.remote` with `python -I`; nobody imports it but its tests. In: messages on standard input
-(Program, weights, training images and labels, test images). Out: messages on what was standard output (steps, epochs
-with their logits, the ending). It never holds a label of a test image, and ends when the grader does.
+Started by `grader.training.worker.process` with `python -I`; nobody imports it but its tests. In:
+messages on standard input (Program, weights, training images and labels, test images). Out:
+messages on what was standard output (steps, epochs with their logits, the ending). It never holds a
+label of a test image, and ends when the grader does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
+from grader.sandbox import same_code
 from grader.training.worker.wire import Inbox, Message, send
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ SECONDS_BETWEEN_SIGNS = 1.0
 
 
 def main() -> None:
-    """Answer messages until standard input ends. What torch or CUDA print goes to standard error."""
+    """Answer messages until standard input ends.
+
+    What torch or CUDA print goes to standard error.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the grader's to handle
     _be_the_first_to_go()
     inbox = Inbox(os.fdopen(os.dup(0), "rb"), at_end=lambda: os._exit(0))
@@ -42,13 +47,13 @@ def main() -> None:
     from grader.training import run  # noqa: F401 - torch takes seconds: the images arrive meanwhile
 
     with contextlib.suppress(BrokenPipeError):  # the grader is gone
-        send(outbox, Message("ready"))
+        send(outbox, Message("ready", same_code.own()))
         _Worker(inbox, outbox).serve()
     os._exit(0)
 
 
 def _be_the_first_to_go() -> None:
-    """When the machine runs out of memory, Linux ends this process rather than the grader; it leaves no core file."""
+    """When memory runs out, Linux ends this process rather than the grader, without a core file."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     with contextlib.suppress(ImportError):  # Windows
@@ -58,7 +63,7 @@ def _be_the_first_to_go() -> None:
 
 
 class _Worker:
-    """The state between messages: the Program and images of the one submission that this process is for."""
+    """The state between messages: the Program and images of this process's one submission."""
 
     def __init__(self, inbox: Inbox, outbox: IO[bytes]) -> None:
         self._inbox = inbox
@@ -171,7 +176,10 @@ def _place(device: str) -> Any:
 
 
 def _try(device: str) -> None:
-    """Whether the device works at all, before anything of the submission runs on it. Raises GraderError."""
+    """Whether the device works at all, before anything of the submission runs on it.
+
+    Raises GraderError.
+    """
     import torch
 
     from grader.errors import GraderError
@@ -185,9 +193,10 @@ def _try(device: str) -> None:
 
 
 def _limit_memory(most: int) -> None:
-    """Bound what this process may write to in memory; where the system cannot (Windows, macOS), do nothing.
+    """Bound what this process may write to in memory, where the system can (Linux).
 
-    RLIMIT_AS would also count the gigabytes of address space that a CUDA build of torch maps and never touches.
+    RLIMIT_AS would also count the gigabytes of address space that a CUDA build of torch maps and
+    never touches.
     """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
@@ -198,7 +207,10 @@ def _limit_memory(most: int) -> None:
 
 
 def _error(error: Exception) -> Message:
-    """Whose fault it is. RuntimeError, IndexError and MemoryError are how torch refuses what a network does."""
+    """Whose fault it is.
+
+    RuntimeError, IndexError and MemoryError are how torch refuses what a network does.
+    """
     import torch
 
     from grader.errors import GraderError, SubmissionError
@@ -213,7 +225,10 @@ def _error(error: Exception) -> Message:
         return Message("error", {"fault": "submission", "message": _TOO_LARGE, "line": None})
     if isinstance(error, RuntimeError | IndexError):
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300].rstrip(".")
-        message = f"Training stopped with an error: {reason}. Train the network yourself for a few steps to see where."
+        message = (
+            f"Training stopped with an error: {reason}. Train the network yourself for a few steps "
+            "to see where."
+        )
         return Message("error", {"fault": "submission", "message": message, "line": None})
     return Message(
         "error", {"fault": "grader", "message": f"{type(error).__name__}: {error}", "line": None}
@@ -221,8 +236,8 @@ def _error(error: Exception) -> Message:
 
 
 _TOO_LARGE = (
-    "Training ran out of memory. Make the batch smaller, or the layers: what counts is the number of channels times "
-    "the pixels that they keep."
+    "Training ran out of memory. Make the batch smaller, or the layers: what counts is the number "
+    "of channels times the pixels that they keep."
 )
 
 
