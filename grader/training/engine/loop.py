@@ -57,17 +57,17 @@ def train(
     Raises GraderError when the recipe was made for another number of images or feedback is missing, SubmissionError
     when torch refuses the recipe.
     """
-    engine = _Engine(network, recipe, data, seed, budget_seconds, on_step, lay_out)
+    running = _Loop(network, recipe, data, seed, budget_seconds, on_step, lay_out)
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
         try:
-            epoch = engine.epoch(number, last)
+            epoch = running.epoch(number, last)
         except _OutOfTimeError:
             return Ending(
                 False, f"its {budget_seconds:,.0f} s were over in epoch {number}", out_of_time=True
             )
         feedback = yield epoch
-        if found := ending(recipe, epoch, feedback, engine.tell):
+        if found := ending(recipe, epoch, feedback, running.tell):
             return found
     return Ending(True)
 
@@ -134,7 +134,7 @@ def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor]
     )
 
 
-class _Engine:
+class _Loop:
     """A network in training, with all images on its device."""
 
     def __init__(

@@ -11,10 +11,9 @@ step itself, and on a GPU where there is one.
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -23,14 +22,15 @@ import torch
 from torch import Tensor
 
 from grader.network import Network
-from grader.program import Recipe
+from grader.program import Program, Recipe
 from grader.training import augment
 from grader.training import device as devices
 from grader.training.data import TrainingData
-from grader.training.engine.loop import check_steps, ending, loss_function, must_learn, order, seeds
-from grader.training.engine.update import NotRecordableError as NotRecordableError
-from grader.training.engine.update import Update
-from grader.training.records import Ending, Epoch, Feedback
+from grader.training.engine import loop
+from grader.training.engine.engine import Began, Training
+from grader.training.engine.loop import check_steps, loss_function, must_learn, order, seeds
+from grader.training.engine.update import NotRecordableError, Update
+from grader.training.records import Ending, Epoch, Step
 
 WARM_UPS = 3
 """Steps before one is recorded: libraries then have chosen their kernels and fetched their memory."""
@@ -133,42 +133,63 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def train(
-    networks: Mapping[int, Network],
-    recipe: Recipe,
-    data: TrainingData,
-    *,
-    recorder: Recorder,
-    epochs: int | None = None,
-    budget_seconds: float = math.inf,
-) -> Generator[dict[int, Epoch], Mapping[int, Feedback | None] | None, dict[int, Ending]]:
-    """Train the network of every seed in place, yielding each seed's epoch; send Feedback for each where asked.
+class Replay:
+    """See `Engine`: all seeds at once, where a GPU can replay what `recorder` makes for a training.
 
-    The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's random numbers depend
-    on which seeds train together. A seed that has ended is yielded no more. Otherwise as `loop.train`. Raises also
-    NotRecordableError, before the first epoch and with all networks as they came.
+    The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's
+    random numbers depend on which seeds train together. No single step can be told of.
     """
-    engine = _Engine(networks, recipe, data, recorder)
-    endings: dict[int, Ending] = {}
-    last = min(epochs or recipe.epochs, recipe.epochs)
-    for number in range(1, last + 1):
-        done = {seed: epoch for seed, epoch in engine.epoch(number).items() if seed not in endings}
-        feedback = (yield done) or {}
-        for seed, epoch in done.items():
-            found = ending(recipe, epoch, feedback.get(seed), engine.members[seed].update.tell)
-            if found is None and engine.seconds > budget_seconds * len(networks) and number < last:
-                found = Ending(
-                    False,
-                    f"its {budget_seconds:,.0f} s were over with epoch {number}",
-                    out_of_time=True,
-                )
-            endings |= {seed: found} if found else {}
-        if len(endings) == len(networks):
-            break
-    return {seed: endings.get(seed, Ending(True)) for seed in networks}
+
+    def __init__(self, recorder: Callable[[], Recorder] = CudaGraphs) -> None:
+        self._recorder = recorder
+
+    def runs_on(self, device: torch.device) -> bool:
+        """Where there are CUDA graphs."""
+        return device.type == "cuda"
+
+    def train(
+        self,
+        networks: Mapping[int, Network],
+        program: Program,
+        data: TrainingData,
+        *,
+        epochs: int | None,
+        budget_seconds: float,
+        on_step: Callable[[int, Step], None],
+    ) -> Training:
+        """See `Engine`. Raises NotRecordableError before the first epoch."""
+        yield dict.fromkeys(networks, Began("CUDA graph", len(networks)))
+        recipe = program.recipe
+        recording = _Recording(networks, recipe, data, self._recorder())
+        last = min(epochs or recipe.epochs, recipe.epochs)
+        going_on = list(networks)
+        for number in range(1, last + 1):
+            epoch_by_seed = recording.epoch(number)
+            done = {seed: epoch_by_seed[seed] for seed in going_on}
+            answers = (yield done) or {}
+            endings: dict[int, Ending] = {}
+            for seed, epoch in done.items():
+                tell = recording.members[seed].update.tell
+                ended = loop.ending(recipe, epoch, answers.get(seed), tell)
+                overdue = recording.seconds > budget_seconds * len(networks) and number < last
+                if ended is None and overdue:
+                    ended = Ending(
+                        finished=False,
+                        stopped_because=f"its {budget_seconds:,.0f} s were over with epoch {number}",
+                        out_of_time=True,
+                    )
+                if ended is None and number == last:
+                    ended = Ending(finished=True)
+                if ended is not None:
+                    endings[seed] = ended
+            if endings:
+                yield endings
+            going_on = [seed for seed in going_on if seed not in endings]
+            if not going_on:
+                break
 
 
-class _Engine:
+class _Recording:
     """All seeds' networks in training, and the recorded steps."""
 
     def __init__(

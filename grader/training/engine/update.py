@@ -18,13 +18,14 @@ import torch
 from torch import Tensor
 
 from grader.program import Recipe
+from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.optimizer import build, expand, reduce_on_plateau
 
 ALIGNED = 64
 """Parameters begin at multiples of so many numbers: kernels read aligned memory faster."""
 
 
-class NotRecordableError(Exception):
+class NotRecordableError(CannotTrainError):
     """Something in a step cannot be recorded; the text says what."""
 
 

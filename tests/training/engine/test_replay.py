@@ -23,8 +23,9 @@ from grader.training import run as runs
 from grader.training.augment.transform import CONTAINERS, OPERATIONS
 from grader.training.data import TrainingData
 from grader.training.engine import loop, replay
+from grader.training.engine.engine import Began, Training
 from grader.training.engine.optimizer import SETTINGS
-from grader.training.engine.replay import NotRecordableError, Work
+from grader.training.engine.replay import NotRecordableError, Replay, Work
 from grader.training.records import Ending, Epoch, Feedback
 from grader.training.task import Task
 from tests.networks import habits, program_of
@@ -135,19 +136,42 @@ def together(
 ) -> dict[int, tuple[list[Epoch], Ending, Network]]:
     """What the recorded engine gives."""
     nets = {seed: network.build(wanted, values(), device) for seed in seeds}
-    training = replay.train(
-        nets, wanted.recipe, data, recorder=recorder or Immediate(), **arguments
-    )
     epochs: dict[int, list[Epoch]] = {seed: [] for seed in seeds}
-    feedback = None
-    while True:
-        try:
-            done = training.send(feedback)
-        except StopIteration as stop:
-            return {seed: (epochs[seed], stop.value[seed], nets[seed]) for seed in seeds}
-        for seed, epoch in done.items():
-            epochs[seed].append(epoch)
-        feedback = {seed: answer(seed, epoch) for seed, epoch in done.items()}
+    endings: dict[int, Ending] = {}
+    training = started(nets, wanted, data, recorder or Immediate, **arguments)
+    assert next(training) == dict.fromkeys(seeds, Began("CUDA graph", len(seeds)))
+    answers: dict[int, Feedback | None] = {}
+    while len(endings) < len(nets):
+        news = training.send(answers)
+        answers = {}
+        for seed, item in news.items():
+            if isinstance(item, Epoch):
+                epochs[seed].append(item)
+                answers[seed] = answer(seed, item)
+            else:
+                assert isinstance(item, Ending)
+                endings[seed] = item
+    assert next(training, None) is None
+    return {seed: (epochs[seed], endings[seed], nets[seed]) for seed in seeds}
+
+
+def started(
+    nets: Mapping[int, Network],
+    wanted: Program,
+    data: TrainingData,
+    recorder: Callable[[], Any],
+    *,
+    epochs: int | None = None,
+    budget_seconds: float = math.inf,
+) -> Training:
+    return Replay(recorder).train(
+        nets,
+        wanted,
+        data,
+        epochs=epochs,
+        budget_seconds=budget_seconds,
+        on_step=lambda seed, step: None,
+    )
 
 
 def assert_same_epochs(ours: Sequence[Epoch], theirs: Sequence[Epoch]) -> None:
@@ -211,7 +235,7 @@ def test_augmenting_ahead_takes_a_third_of_the_kernels(meta, monkeypatch):
 
     def kernels(ahead: int) -> int:
         monkeypatch.setattr(replay, "AUGMENTED_AHEAD", ahead)
-        engine = replay._Engine(
+        engine = replay._Recording(
             {3: network.build(wanted, values(), "meta")}, wanted.recipe, images(256), Immediate()
         )
         with OnDevice("meta") as mode:
@@ -316,7 +340,7 @@ def test_a_used_up_time_budget_ends_training_with_the_epoch():
 def test_missing_feedback_is_the_graders_fault():
     nets = {3: network.build(program(plateau=PLATEAU), values())}
     with pytest.raises(GraderError, match="follows a metric"):
-        list(replay.train(nets, program(plateau=PLATEAU).recipe, images(), recorder=Immediate()))
+        list(started(nets, program(plateau=PLATEAU), images(), Immediate))
 
 
 def test_a_recipe_for_another_number_of_images_is_refused():
@@ -374,7 +398,7 @@ def test_warming_up_leaves_no_trace(habitual):
     wanted, blob = habitual
     nets = {seed: network.build(wanted, blob) for seed in (3, 4)}
     before = {seed: copies(net) for seed, net in nets.items()}
-    engine = replay._Engine(nets, wanted.recipe, images(), Immediate())
+    engine = replay._Recording(nets, wanted.recipe, images(), Immediate())
     for seed, net in nets.items():
         assert_untouched(net, before[seed])
         member = engine.members[seed]
@@ -398,10 +422,8 @@ def test_a_network_of_every_habit_trains_as_in_the_eager_engine(habitual):
     )
     wanted = wanted.model_copy(update={"train": still})
     nets = [network.build(wanted, blob) for _ in range(2)]
-    ours = [
-        epoch[3]
-        for epoch in replay.train({3: nets[0]}, wanted.recipe, images(), recorder=Immediate())
-    ]
+    news = [item[3] for item in started({3: nets[0]}, wanted, images(), Immediate)]
+    ours = [item for item in news if isinstance(item, Epoch)]
     theirs = list(loop.train(nets[1], wanted.recipe, images(), seed=3))
     assert_same_epochs(ours, theirs)
     assert ours[-1].train_loss != ours[0].train_loss
@@ -420,7 +442,7 @@ def test_a_network_that_cannot_learn_is_the_students_to_fix_and_stays_as_it_was(
     net = network.build(wanted, values())
     before = copies(net)
     with pytest.raises(SubmissionError, match="no trainable parameter"):
-        next(replay.train({3: net}, wanted.recipe, images(), recorder=Immediate()))
+        list(started({3: net}, wanted, images(), Immediate))
     assert_untouched(net, before)
 
 
@@ -429,38 +451,35 @@ def test_what_cannot_be_recorded_leaves_the_networks_as_they_came(wanted):
     nets = {seed: network.build(wanted, values()) for seed in (3, 4)}
     before = {seed: copies(net) for seed, net in nets.items()}
     with pytest.raises(NotRecordableError):
-        next(replay.train(nets, wanted.recipe, images(), recorder=Refusing()))
+        list(started(nets, wanted, images(), Refusing))
     for seed, net in nets.items():
         assert_untouched(net, before[seed])
 
 
+class OnAnyDevice(Replay):
+    """Tried as if the device were a GPU; the engine after it still sees the CPU that it is."""
+
+    def runs_on(self, device: torch.device) -> bool:
+        return True
+
+
 def test_a_run_that_cannot_be_recorded_is_trained_step_by_step_and_says_why(monkeypatch):
-    """With a GPU that is none: the engine is asked for, refuses, and the eager one gives the same as ever."""
-    monkeypatch.setattr(replay, "CudaGraphs", Refusing)
-    monkeypatch.setattr(runs, "_train", on_a_gpu)
+    monkeypatch.setattr(runs, "FAST_ENGINES", (OnAnyDevice(Refusing),))
     done = runs.train_seeds(Task(program(), images()), {3: values(), 4: values()})
     monkeypatch.undo()
     plain = runs.train_seeds(Task(program(), images()), {3: values(), 4: values()})
     for mine, other in zip(done, plain, strict=True):
-        assert mine.engine.startswith("eager (no CUDA graph can hold it: operation not permitted)")
+        reason = "no CUDA graph can hold it: operation not permitted"
+        assert mine.engine == f"{other.engine} ({reason})"
         assert mine.side_by_side == 1
         assert_same_epochs(mine.epochs, other.epochs)
         assert mine.ending == other.ending
 
 
 def test_a_run_that_can_be_recorded_says_so(monkeypatch):
-    monkeypatch.setattr(replay, "CudaGraphs", Immediate)
-    monkeypatch.setattr(runs, "_train", on_a_gpu)
+    monkeypatch.setattr(runs, "FAST_ENGINES", (OnAnyDevice(Immediate),))
     for done in runs.train_seeds(Task(program(), images()), {3: values(), 4: values()}):
         assert (done.engine, done.side_by_side, done.ending) == ("CUDA graph", 2, Ending(True))
-
-
-def on_a_gpu(task: Any, seeds: Any) -> None:
-    """`run._train` as if the device were a GPU; the fallback still sees the CPU that it is."""
-    try:
-        runs._train_together(task, seeds)
-    except NotRecordableError as error:
-        runs._train_in_turn(task, seeds, f"eager ({error})")
 
 
 # What a CUDA graph can hold. "meta" stands for the GPU: its tensors have no values, so that nobody can read them on the
@@ -532,7 +551,7 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> None:
 def operations_of_a_step(wanted: Program, blob: bytes | None = None) -> set[str]:
     """What an epoch and an evaluation do, by name. Fails where a CUDA graph could not hold it."""
     net = network.build(wanted, blob or values(), "meta")
-    engine = replay._Engine({3: net}, wanted.recipe, images(), Immediate())
+    engine = replay._Recording({3: net}, wanted.recipe, images(), Immediate())
     with OnDevice("meta") as mode:
         engine.train()
         engine._evaluate()
@@ -679,7 +698,7 @@ def exact_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_fifty_recorded_steps_equal_the_eager_engine_on_a_gpu(name, seeds):
     wanted = program(**recipe(name, augmentations=ROTATION))
-    found = together(wanted, seeds, images(), device="cuda", recorder=replay.CudaGraphs())
+    found = together(wanted, seeds, images(), device="cuda", recorder=replay.CudaGraphs)
     for seed, (epochs, ending, _) in found.items():
         expected, expected_ending, _ = alone(wanted, seed, images(), device="cuda")
         assert_same_epochs(epochs, expected)
@@ -692,7 +711,7 @@ def test_recorded_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal_
         dropout=0.5, **recipe(epochs=4, schedule={"learning_rate": [curve([0.0] * 12)]})
     )
     first, second = (
-        together(still, [3, 4], images(48), device="cuda", recorder=replay.CudaGraphs())
+        together(still, [3, 4], images(48), device="cuda", recorder=replay.CudaGraphs)
         for _ in range(2)
     )
     for seed in (3, 4):
@@ -713,7 +732,7 @@ def test_each_replay_draws_another_dropout_and_augmentation_on_a_gpu():
             **changes, **recipe(epochs=4, schedule={"learning_rate": [curve([0.0] * 12)]})
         )
         net = network.build(wanted, values(), "cuda")
-        engine = replay._Engine({3: net}, wanted.recipe, images(48), replay.CudaGraphs())
+        engine = replay._Recording({3: net}, wanted.recipe, images(48), replay.CudaGraphs())
         member = engine.members[3]
         member.generator.manual_seed(1)
         losses = []
