@@ -15,6 +15,8 @@ from grader.training.augment.operation import Drawn, Frame, Kind, Number, Operat
 class ToTensor(Operation):
     """A PIL image as floats from 0 to 1."""
 
+    in_tests = "ToTensor"
+
     def after(self, frame: Frame) -> Frame:
         """Floats."""
         _needs_pil(self, frame)
@@ -27,6 +29,8 @@ class ToTensor(Operation):
 
 class PILToTensor(Operation):
     """A PIL image as a tensor of the same bytes."""
+
+    in_tests = "PILToTensor"
 
     def after(self, frame: Frame) -> Frame:
         """Bytes."""
@@ -41,6 +45,8 @@ class PILToTensor(Operation):
 class ToImage(Operation):
     """Version 2's PILToTensor, which leaves tensors alone."""
 
+    in_tests = "ToImage"
+
     def after(self, frame: Frame) -> Frame:
         """Bytes, or floats if they were."""
         return _as(frame, "bytes") if frame.kind == "pil" else frame
@@ -52,6 +58,8 @@ class ToImage(Operation):
 
 class ToDtype(Operation):
     """Bytes to floats, scaled to 0..1 only with `scale`. PIL images and bytes that stay bytes pass unchanged."""
+
+    in_tests = "ToDtype"
 
     dtype: Literal["float32", "uint8"]
     scale: bool
@@ -75,6 +83,9 @@ class ToDtype(Operation):
 class ConvertImageDtype(ToDtype):
     """ToDtype with scale=True, for tensors only."""
 
+    in_tests = "ConvertImageDtype"
+    scale: Literal[True] = True
+
     def after(self, frame: Frame) -> Frame:
         """As ToDtype. Raises SubmissionError for PIL images."""
         if frame.kind == "pil":
@@ -86,6 +97,8 @@ class ConvertImageDtype(ToDtype):
 
 class Normalize(Operation):
     """(value - mean) / std, with one number for all channels or one for each."""
+
+    in_tests = "Normalize"
 
     mean: Annotated[tuple[Number, ...], Field(min_length=1, max_length=3)]
     std: Annotated[
@@ -118,6 +131,8 @@ class Normalize(Operation):
 
 class Grayscale(Operation):
     """One grey channel, or the same grey three times."""
+
+    in_tests = "Grayscale"
 
     num_output_channels: Literal[1, 3]
 

@@ -35,6 +35,8 @@ PaddingMode = Literal["constant", "edge", "reflect", "symmetric"]
 class CenterCrop(Operation):
     """The middle `size` (height, width), padded with 0 where the image is smaller."""
 
+    in_tests = "CenterCrop"
+
     size: Size
 
     def after(self, frame: Frame) -> Frame:
@@ -61,6 +63,8 @@ class CenterCrop(Operation):
 
 class Pad(Operation):
     """`padding` (left, top, right, bottom) more pixels."""
+
+    in_tests = "Pad"
 
     padding: Padding
     fill: Fill
@@ -104,6 +108,8 @@ class Pad(Operation):
 
 class RandomCrop(Operation):
     """`size` (height, width) out of the image, anywhere, after padding."""
+
+    in_tests = "CenterCrop"
 
     size: Size
     padding: Padding | None

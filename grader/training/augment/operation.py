@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -109,7 +109,13 @@ def joined(parts: Sequence[Drawn]) -> Drawn:
 
 
 class Operation(Data):
-    """One augmentation, its settings as fields. `frame` is always the image that it receives."""
+    """One augmentation, its settings as fields. `frame` is always the image that it receives.
+
+    `in_tests` names the operation that test images meet in its place: itself, another with some of
+    its settings, or none where they do without.
+    """
+
+    in_tests: ClassVar[str] = ""
 
     def after(self, frame: Frame) -> Frame:
         """The image that it returns. Raises SubmissionError where torchvision could not apply it to `frame`."""

@@ -35,6 +35,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Resize(Operation):
     """To `size` (height, width), or with one number the shorter side to it and the longer at most to `max_size`."""
 
+    in_tests = "Resize"
+
     size: Annotated[tuple[Side, ...], Field(min_length=1, max_length=2)]
     interpolation: Filter
     max_size: Side | None
@@ -89,6 +91,8 @@ class Resize(Operation):
 
 class RandomResizedCrop(Operation):
     """A random part of the image, of `scale` of its area and width / height in `ratio`, resized to `size`."""
+
+    in_tests = "Resize"
 
     size: Size
     scale: Annotated[tuple[Share, Share], AfterValidator(ordered)]

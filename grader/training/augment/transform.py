@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated, TypeVar
 
 import torch
@@ -16,59 +17,25 @@ from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
 from grader.program import Augmentation, Data
-from grader.training.augment import colour, conversion, crops, geometry, resampling
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
 from grader.training.augment.conversion import as_floats
 from grader.training.augment.operation import Frame, Operation, Probability, joined
+from grader.training.choices import TRANSFORMS
 
 MOST_OPERATIONS = 50
 MOST_IN_ANY_ORDER = 6
 DEEPEST_NESTING = 8
 
-OPERATIONS: dict[str, type[Operation]] = {
-    operation.__name__: operation
-    for operation in (
-        conversion.ToTensor,
-        conversion.ToImage,
-        conversion.PILToTensor,
-        conversion.ToDtype,
-        conversion.ConvertImageDtype,
-        conversion.Normalize,
-        conversion.Grayscale,
-        geometry.RandomRotation,
-        geometry.RandomAffine,
-        geometry.RandomPerspective,
-        crops.CenterCrop,
-        crops.Pad,
-        crops.RandomCrop,
-        crops.RandomHorizontalFlip,
-        crops.RandomVerticalFlip,
-        crops.RandomErasing,
-        resampling.Resize,
-        resampling.RandomResizedCrop,
-        colour.ColorJitter,
-        colour.GaussianBlur,
-        colour.RandomAdjustSharpness,
-        colour.RandomAutocontrast,
-        colour.RandomInvert,
-    )
-}
 Settings = TypeVar("Settings", bound=Data)
 
 CONTAINERS = ("Compose", "RandomApply", "RandomChoice", "RandomOrder")
 
-KEPT_FOR_TESTS = {
-    "ToTensor",
-    "ToImage",
-    "PILToTensor",
-    "ToDtype",
-    "ConvertImageDtype",
-    "Normalize",
-    "Grayscale",
-    "CenterCrop",
-    "Pad",
-    "Resize",
-}
+
+def find(name: str) -> type[Operation]:
+    """The operation of that name, from its file here. Raises KeyError where the grader has none."""
+    file = import_module(f"grader.training.augment.{TRANSFORMS[name]}")
+    operation: type[Operation] = getattr(file, name)
+    return operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +117,14 @@ def _for_tests(augmentations: tuple[Augmentation, ...]) -> Iterator[Augmentation
     for item in augmentations:
         if item.name == "Compose":
             yield from _for_tests(item.inner)
-        elif item.name in KEPT_FOR_TESTS:
+        if item.name in CONTAINERS:
+            continue
+        kept = find(item.name).in_tests
+        if kept == item.name:
             yield item
-        elif item.name == "RandomCrop":
-            yield Augmentation(name="CenterCrop", settings={"size": item.settings["size"]})
-        elif item.name == "RandomResizedCrop":
-            same = {name: item.settings[name] for name in ("size", "interpolation", "antialias")}
-            yield Augmentation(name="Resize", settings={**same, "max_size": None})
+        elif kept:
+            settings = {name: item.settings.get(name) for name in find(kept).model_fields}
+            yield Augmentation(name=kept, settings=settings)
 
 
 def _size(pipeline: Pipeline) -> str:
@@ -220,8 +188,8 @@ class _Choose(Data):
 
 
 def _operation(item: Augmentation) -> Operation:
-    if item.name not in OPERATIONS:
-        known = ", ".join(sorted((*OPERATIONS, *CONTAINERS)))
+    if item.name not in TRANSFORMS:
+        known = ", ".join(sorted((*TRANSFORMS, *CONTAINERS)))
         raise SubmissionError(
             f"train_transform uses {item.name}, which the grader does not have. It has {known}."
         )
@@ -229,7 +197,7 @@ def _operation(item: Augmentation) -> Operation:
         raise SubmissionError(
             f"train_transform: {item.name}.inner is not empty, and it is no container."
         )
-    return _checked(OPERATIONS[item.name], item)
+    return _checked(find(item.name), item)
 
 
 def _checked(kind: type[Settings], item: Augmentation) -> Settings:

@@ -16,24 +16,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from grader.errors import SubmissionError
 from grader.program import OptimizerGroup, Plateau, Recipe, Run
-
-SETTINGS = {
-    "SGD": {"momentum", "dampening", "weight_decay", "nesterov", "maximize"},
-    "Adam": {"betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay"},
-    "AdamW": {"betas", "eps", "weight_decay", "amsgrad", "maximize"},
-    "RMSprop": {"alpha", "eps", "weight_decay", "momentum", "centered", "maximize"},
-    "NAdam": {
-        "betas",
-        "eps",
-        "weight_decay",
-        "momentum_decay",
-        "decoupled_weight_decay",
-        "maximize",
-    },
-    "RAdam": {"betas", "eps", "weight_decay", "decoupled_weight_decay", "maximize"},
-    "Adagrad": {"lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize"},
-}
-"""Every torch.optim class that may be built, and what may be told to it besides the learning rate."""
+from grader.training.choices import OPTIMIZERS
 
 WITHOUT_EFFECT = {
     *("foreach", "fused", "capturable", "differentiable"),  # how torch computes a step, not what
@@ -59,7 +42,7 @@ def expand(runs: Sequence[Run]) -> Iterator[float]:
 class Driver:
     """An optimizer that follows a Recipe: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`.
 
-    Raises SubmissionError for a setting that torch refuses or that is not in `SETTINGS`.
+    Raises SubmissionError for a setting that torch refuses or that is not in `OPTIMIZERS`.
     """
 
     def __init__(self, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
@@ -154,18 +137,18 @@ def _rises_from_zero(momentum: Sequence[Run]) -> bool:
 
 
 def _settings(name: str, group: OptimizerGroup) -> dict[str, Any]:
-    unknown = sorted(group.settings.keys() - SETTINGS[name] - WITHOUT_EFFECT)
+    unknown = sorted(group.settings.keys() - OPTIMIZERS[name] - WITHOUT_EFFECT)
     if unknown:
         raise SubmissionError(
             f"The grader does not know the setting {unknown[0]} = {group.settings[unknown[0]]} of torch.optim.{name}. "
-            f"It knows {', '.join(sorted(SETTINGS[name]))}, and the learning rate."
+            f"It knows {', '.join(sorted(OPTIMIZERS[name]))}, and the learning rate."
         )
     defaults = (
-        {"betas": (0.9, 0.999)} if "betas" in SETTINGS[name] else {}
+        {"betas": (0.9, 0.999)} if "betas" in OPTIMIZERS[name] else {}
     )  # the schedule replaces the first of them
     return {
         **defaults,
-        **{key: value for key, value in group.settings.items() if key in SETTINGS[name]},
+        **{key: value for key, value in group.settings.items() if key in OPTIMIZERS[name]},
     }
 
 

@@ -145,35 +145,56 @@ def _moments(step: Step) -> tuple[Tensor, Tensor, float]:
     return mean, square, second
 
 
-RULES: dict[str, Callable[[Step], None]] = {
-    "SGD": sgd,
-    "Adam": adam,
-    "AdamW": adam,
-    "RMSprop": rmsprop,
-    "NAdam": nadam,
-    "RAdam": radam,
-    "Adagrad": adagrad,
-}
+def _velocity(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return {"velocity": 0.0} if moving else {}
 
 
-def _state(name: str, settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
-    """The vectors that a rule keeps from step to step, and the number that fills them at first."""
-    if name in ("SGD", "RMSprop"):
-        kept = {"square": 0.0} if name == "RMSprop" else {}
-        kept |= {"mean": 0.0} if settings.get("centered") else {}
-        return kept | ({"velocity": 0.0} if moving else {})
-    if name == "Adagrad":
-        return {"square": settings.get("initial_accumulator_value", 0.0)}
+def _mean_and_square(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
     kept = {"mean": 0.0, "square": 0.0}
-    kept |= {"largest": 0.0} if settings.get("amsgrad") else {}
-    return kept | ({"product": 1.0} if name == "NAdam" else {})
+    return kept | ({"largest": 0.0} if settings.get("amsgrad") else {})
+
+
+def _mean_square_and_product(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return _mean_and_square(settings, moving) | {"product": 1.0}
+
+
+def _square_and_velocity(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    kept = {"square": 0.0} | ({"mean": 0.0} if settings.get("centered") else {})
+    return kept | _velocity(settings, moving)
+
+
+def _total(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return {"square": settings.get("initial_accumulator_value", 0.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an optimizer steps, and the vectors that it keeps, with the number that fills each at first.
+
+    `state` is told a group's settings, and whether its momentum ever differs from 0.
+    """
+
+    step: Callable[[Step], None]
+    state: Callable[[Mapping[str, Any], bool], dict[str, float]]
+
+
+RULES = {
+    "SGD": Rule(sgd, _velocity),
+    "Adam": Rule(adam, _mean_and_square),
+    "AdamW": Rule(adam, _mean_and_square),
+    "RMSprop": Rule(rmsprop, _square_and_velocity),
+    "NAdam": Rule(nadam, _mean_square_and_product),
+    "RAdam": Rule(radam, _mean_and_square),
+    "Adagrad": Rule(adagrad, _total),
+}
+"""The optimizers that can be recorded; with any other, training takes torch's own steps."""
 
 
 @dataclass(slots=True)
 class _Group:
     """One parameter group: its vectors, and its rates and momenta for every step of the schedule."""
 
-    rule: Callable[[Step], None]
+    step: Callable[[Step], None]
     settings: Mapping[str, Any]
     members: list[int]
     weights: Tensor
@@ -234,7 +255,7 @@ class Update:
             # `take`, because indexing with a tensor without dimension reads it on the host.
             rate, momentum = group.rates.take(number), group.momenta.take(number)
             signed = -gradient if group.settings.get("maximize") else gradient
-            group.rule(
+            group.step(
                 Step(
                     group.weights, signed, rate, momentum, self._taken, group.settings, group.state
                 )
@@ -256,13 +277,12 @@ class Update:
     def _group(
         self, number: int, group: dict[str, Any], learned: Sequence[Tensor], device: torch.device
     ) -> _Group:
-        schedule, name = self._recipe.schedule, self._recipe.optimizer.name
+        schedule, rule = self._recipe.schedule, RULES[self._recipe.optimizer.name]
         members = [self._place[id(item)] for item in group["params"] if id(item) in self._place]
         settings = {key: value for key, value in group.items() if key != "params"}
-        if name == "Adagrad":  # torch.optim fills all groups alike
-            settings["initial_accumulator_value"] = self._optimizer.defaults[
-                "initial_accumulator_value"
-            ]
+        filled = "initial_accumulator_value"
+        if filled in settings:  # torch.optim fills all groups alike
+            settings[filled] = self._optimizer.defaults[filled]
         rates = list(expand(schedule.learning_rate[number]))
         if self._plateau is not None:
             rates = [group["lr"]] * len(rates)
@@ -271,13 +291,13 @@ class Update:
             list(expand(schedule.momentum[number])) if schedule.momentum else [fixed] * len(rates)
         )
         return _Group(
-            rule=RULES[name],
+            step=rule.step,
             settings=settings,
             members=members,
             weights=_side_by_side([learned[member] for member in members], device),
             rates=torch.tensor(rates, dtype=torch.float64, device=device),
             momenta=torch.tensor(momenta, dtype=torch.float64, device=device),
-            initial=_state(name, settings, any(momenta)),
+            initial=rule.state(settings, any(momenta)),
         )
 
     def _clipped(self, gradients: Sequence[Tensor]) -> Iterable[Tensor]:
@@ -309,14 +329,16 @@ class Update:
 
 
 def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
+    name = recipe.optimizer.name
+    if name not in RULES:
+        raise NotRecordableError(f"there is no rule for torch.optim.{name}")
     odd = {parameter.dtype for parameter in learned} - {torch.float32}
     if odd:
         names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in odd))
         raise NotRecordableError(f"some parameters are {names}, not float32")
     momenta = [[run.value != 0 for run in runs] for runs in recipe.schedule.momentum]
-    if recipe.optimizer.name in ("SGD", "RMSprop") and any(
-        any(moves) and not all(moves) for moves in momenta
-    ):
+    keeps_velocity = "velocity" in RULES[name].state({}, True)
+    if keeps_velocity and any(any(moves) and not all(moves) for moves in momenta):
         # torch.optim leaves the velocity out of a step without momentum, neither using nor changing it.
         raise NotRecordableError("the momentum is zero at some steps only")
 

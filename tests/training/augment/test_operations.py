@@ -13,7 +13,7 @@ from torchvision.transforms import functional as v1_functional
 from torchvision.transforms.v2 import functional as v2_functional
 
 from grader.training.augment.operation import Drawn, Frame, whole
-from grader.training.augment.transform import OPERATIONS
+from grader.training.augment.transform import find
 
 IMAGES = 64
 CORNERS = [[0, 0], [27, 0], [27, 27], [0, 27]]
@@ -32,7 +32,7 @@ def seeded(seed=0):
 
 
 def operation(name, **settings):
-    return OPERATIONS[name](**settings)
+    return find(name)(**settings)
 
 
 def rotation(degrees=(-7.0, 7.0), **settings):

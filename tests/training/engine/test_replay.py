@@ -20,12 +20,13 @@ from grader.errors import GraderError, SubmissionError
 from grader.network import Network
 from grader.program import Program
 from grader.training import run as runs
-from grader.training.augment.transform import CONTAINERS, OPERATIONS
+from grader.training.augment.transform import CONTAINERS
+from grader.training.choices import TRANSFORMS
 from grader.training.data import TrainingData
 from grader.training.engine import loop, replay
 from grader.training.engine.engine import Began, Training
-from grader.training.engine.optimizer import SETTINGS
 from grader.training.engine.replay import NotRecordableError, Replay, Work
+from grader.training.engine.update import RULES
 from grader.training.records import Ending, Epoch, Feedback
 from grader.training.task import Task
 from tests.networks import habits, program_of
@@ -35,7 +36,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 EPOCHS = 17
 STEPS = 3  # 40 images in batches of 16: 17 epochs are 51 steps
-OPTIMIZERS: dict[str, dict[str, Any]] = {
+TRIED: dict[str, dict[str, Any]] = {
     # A large eps: a bias before BatchNorm has a gradient of rounding errors only, and Adam would follow them.
     "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
     "Adam": {"weight_decay": 1e-3, "amsgrad": True, "eps": 1e-3},
@@ -93,7 +94,7 @@ def recipe(
         "steps_per_epoch": steps,
         "optimizer": {
             "name": name,
-            "groups": [{"parameters": names, "settings": OPTIMIZERS[name]}],
+            "groups": [{"parameters": names, "settings": TRIED[name]}],
         },
         "schedule": {"learning_rate": [curve(rates)]},
         **changes,
@@ -207,7 +208,7 @@ def assert_equal(
     return found
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", RULES)
 def test_fifty_steps_with_every_optimizer_equal_the_eager_engine(name):
     found = assert_equal(program(**recipe(name)), [3], images())
     losses = [epoch.train_loss for epoch in found[3][0]]
@@ -558,7 +559,7 @@ def operations_of_a_step(wanted: Program, blob: bytes | None = None) -> set[str]
     return mode.seen
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", RULES)
 def test_a_step_of_every_optimizer_stays_on_the_device(meta, name):
     momentum = [] if name == "Adagrad" else [curve([0.9, 0.8, 0.7] * 3)]
     schedule = {"learning_rate": [curve([0.1, 0.2, 0.3] * 3)], "momentum": momentum}
@@ -654,7 +655,7 @@ def test_a_step_with_augmentation_stays_on_the_device(meta, name):
 
 def test_every_augmentation_that_the_grader_has_was_tried_above():
     tried = {item.name for steps in AUGMENTATIONS.values() for item in walk(describe(steps))}
-    assert tried >= OPERATIONS.keys() | (set(CONTAINERS) - {"Compose"})
+    assert tried >= TRANSFORMS.keys() | (set(CONTAINERS) - {"Compose"})
 
 
 def walk(items: Sequence[Any]) -> Iterator[Any]:
@@ -695,7 +696,7 @@ def exact_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs_cuda
 @pytest.mark.usefixtures("exact_convolutions")
 @pytest.mark.parametrize("seeds", [[3], [3, 4, 5]], ids=["one seed", "three seeds"])
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", RULES)
 def test_fifty_recorded_steps_equal_the_eager_engine_on_a_gpu(name, seeds):
     wanted = program(**recipe(name, augmentations=ROTATION))
     found = together(wanted, seeds, images(), device="cuda", recorder=replay.CudaGraphs)
