@@ -1,6 +1,7 @@
 """Look up what a student's file says about training, and hold each number to what it may be.
 
-In: the file's definitions and the assignment's default recipe. Out: checked values. Runs in the child.
+In: the file's definitions and the assignment's default recipe. Out: checked values. Runs in the
+child.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ def whole_number(ask: Asker, name: str, key: str, *, most: int) -> int:
 
 
 def positive(ask: Asker, name: str, key: str) -> float | None:
-    """The setting as a finite number above 0, or None where nobody sets it. Raises SubmissionError."""
+    """The setting as a finite number above 0, or None where nobody sets it.
+
+    Raises SubmissionError.
+    """
     value = ask(name, key)
     if value is None:
         return None
@@ -61,7 +65,10 @@ def positive(ask: Asker, name: str, key: str) -> float | None:
 
 
 def fraction(ask: Asker, name: str, key: str) -> float | None:
-    """The setting as a share above 0 and up to 1, or None where nobody sets it. Raises SubmissionError."""
+    """The setting as a share above 0 and up to 1, or None where nobody sets it.
+
+    Raises SubmissionError.
+    """
     value = positive(ask, name, key)
     if value is not None and value > 1:
         raise SubmissionError(

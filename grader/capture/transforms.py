@@ -1,8 +1,9 @@
 """Read a torchvision transform as data: which operations, with which settings.
 
-In: the student's `train_transform`, made of objects of torchvision.transforms or its v2. Out: `Augmentation`s in one
-canonical form for both. Runs in the child, reads attributes by name and needs no import of torchvision. The grader
-believes none of it: whoever applies an Augmentation checks it again.
+In: the student's `train_transform`, made of objects of torchvision.transforms or its v2. Out:
+`Augmentation`s in one canonical form for both. Runs in the child, reads attributes by name and
+needs no import of torchvision. The grader believes none of it: whoever applies an Augmentation
+checks it again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ PIL_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"
 
 
 def made(name: str, settings: Mapping[str, Any]) -> Any:
-    """The torchvision transform that an assignment names: of version 1, or of version 2 if new there."""
+    """The torchvision transform that an assignment names: version 1's, or one new in version 2."""
     # torchvision takes seconds to import, and not every file has a transform.
     from torchvision import transforms
     from torchvision.transforms import v2
@@ -37,14 +38,18 @@ def made(name: str, settings: Mapping[str, Any]) -> Any:
 
 
 def describe(transform: Any) -> tuple[Augmentation, ...]:
-    """The operations of `transform`, in order: a Compose (of v1 or v2), a Sequential, a list or one operation.
+    """The operations of `transform`, in order.
 
-    Raises SubmissionError for anything but torchvision's own operations in `TRANSFORMS` and its containers.
+    It is a Compose (of v1 or v2), a Sequential, a list or one operation.
+
+    Raises SubmissionError for anything but torchvision's own operations in `TRANSFORMS` and its
+    containers.
     """
     described = tuple(_flat(transform, DEEPEST_NESTING))
     if _count(described) > MOST_OPERATIONS:
         raise SubmissionError(
-            f"train_transform has {_count(described)} operations; the grader trains with at most {MOST_OPERATIONS}."
+            f"train_transform has {_count(described)} operations; the grader trains with at most "
+            f"{MOST_OPERATIONS}."
         )
     return described
 
@@ -96,7 +101,10 @@ def _weights(transform: Any, count: int) -> Any:
 
 
 def _name(transform: Any) -> str:
-    """The class name of a torchvision transform or nn.Sequential. Raises SubmissionError for anything else."""
+    """The class name of a torchvision transform or nn.Sequential.
+
+    Raises SubmissionError for anything else.
+    """
     kind = type(transform)
     name, module = kind.__name__, kind.__module__
     if module.startswith("torchvision.transforms") and (name in TRANSFORMS or name in READABLE):
@@ -105,9 +113,9 @@ def _name(transform: Any) -> str:
         return name
     shown = getattr(transform, "__name__", name)
     raise SubmissionError(
-        f"train_transform uses {shown}, which the grader cannot train with. Augmentations run as data inside the "
-        "grader, not as your code, so only torchvision's own transforms of this list can be used: "
-        f"{', '.join(sorted((*TRANSFORMS, *READABLE)))}."
+        f"train_transform uses {shown}, which the grader cannot train with. Augmentations run as "
+        "data inside the grader, not as your code, so only torchvision's own transforms of this "
+        f"list can be used: {', '.join(sorted((*TRANSFORMS, *READABLE)))}."
     )
 
 
@@ -116,8 +124,8 @@ def _read(transform: Any, attribute: str) -> Any:
         return getattr(transform, attribute)
     except AttributeError as error:
         raise SubmissionError(
-            f"train_transform has a {type(transform).__name__} without {attribute}: create it as torchvision "
-            "documents it, and leave its attributes alone."
+            f"train_transform has a {type(transform).__name__} without {attribute}: create it as "
+            "torchvision documents it, and leave its attributes alone."
         ) from error
 
 
@@ -147,7 +155,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     raise SubmissionError(
-        f"train_transform has a setting of type {type(value).__name__}; the grader can read numbers, strings and lists."
+        f"train_transform has a setting of type {type(value).__name__}; the grader can read "
+        "numbers, strings and lists."
     )
 
 
@@ -159,7 +168,7 @@ def _interpolation(value: Any) -> Any:
 
 
 def _padding(value: Any) -> Any:
-    """[left, top, right, bottom], from one number for all, two (left and right, top and bottom) or four."""
+    """[left, top, right, bottom], from one number, two (left and right, top and bottom) or four."""
     if value is None:
         return None
     sides = [value] if isinstance(value, int) else list(value)

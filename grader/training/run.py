@@ -17,7 +17,7 @@ from grader.errors import SubmissionError
 from grader.network import Network
 from grader.program import Program
 from grader.training import augment
-from grader.training import device as devices
+from grader.training.device import describe, peak_memory_bytes, reset_peak_memory
 from grader.training.engine import in_place
 from grader.training.engine.eager import Eager
 from grader.training.engine.engine import Began, CannotTrainError, Engine, News
@@ -32,12 +32,13 @@ FAST_ENGINES: tuple[Engine, ...] = (Replay(),)
 def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     """One run for each seed in `values`, from its initial weights.
 
-    Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no
-    run. Raises SubmissionError for a recipe or weights that do not fit, GraderError for data that do not.
+    Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had
+    not begun have no run. Raises SubmissionError for a recipe or weights that do not fit,
+    GraderError for data that do not.
     """
     _check(task.program)
     place = torch.device(task.device)
-    devices.reset_peak_memory(place)
+    reset_peak_memory(place)
     seeds = [
         _Seed(number, in_place.apply(network.build(task.program, blob, place)))
         for number, blob in values.items()
@@ -91,13 +92,13 @@ class _Seed:
         weights = self.network.weights
         return TrainingRun(
             seed=self.number,
-            device=devices.describe(device),
+            device=describe(device),
             epochs=tuple(self.epochs),
             ending=self.ending or INTERRUPTED,
             parameters_moved=any(
                 not torch.equal(tensor, weights[name]) for name, tensor in self.before.items()
             ),
-            peak_memory_bytes=devices.peak_memory_bytes(device),
+            peak_memory_bytes=peak_memory_bytes(device),
             engine=self.engine + self.why_not_faster,
             side_by_side=self.side_by_side,
             preparation_seconds=self.preparation_seconds,
@@ -105,7 +106,10 @@ class _Seed:
 
 
 def _train(task: Task, seeds: list[_Seed]) -> None:
-    """Train by the first engine that can. Each run says which, and why the faster ones could not."""
+    """Train by the first engine that can.
+
+    Each run says which, and why the faster ones could not.
+    """
     reasons: list[str] = []
     for engine in FAST_ENGINES:
         if engine.runs_on(torch.device(task.device)):
@@ -119,7 +123,7 @@ def _train(task: Task, seeds: list[_Seed]) -> None:
 
 
 def _why_not(engine: Engine, task: Task, seeds: list[_Seed]) -> str:
-    """Train by `engine`; returns "", or why that cannot be, and holds none of its memory any more."""
+    """Train by `engine`; returns "", or why it cannot, and then holds none of its memory."""
     try:
         _follow(engine, task, seeds)
     except (CannotTrainError, torch.OutOfMemoryError) as error:

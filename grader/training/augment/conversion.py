@@ -1,4 +1,4 @@
-"""From PIL image to tensor to normalised tensor: ToTensor, ToImage, PILToTensor, ToDtype, Normalize, Grayscale."""
+"""From PIL image to tensor to normalised tensor, and from one grey channel to three."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ class ToImage(Operation):
 
 
 class ToDtype(Operation):
-    """Bytes to floats, scaled to 0..1 only with `scale`. PIL images and bytes that stay bytes pass unchanged."""
+    """Bytes to floats, scaled to 0..1 only with `scale`.
+
+    PIL images and bytes that stay bytes pass unchanged.
+    """
 
     in_tests = "ToDtype"
 
@@ -68,8 +71,8 @@ class ToDtype(Operation):
         """Floats where that is the dtype. Raises SubmissionError for the way back."""
         if self.dtype == "uint8" and frame.kind == "float":
             raise SubmissionError(
-                "train_transform converts floats back to uint8 with ToDtype or ConvertImageDtype. The network needs "
-                "floats: convert once, to torch.float32."
+                "train_transform converts floats back to uint8 with ToDtype or ConvertImageDtype. "
+                "The network needs floats: convert once, to torch.float32."
             )
         return _as(frame, "float") if (frame.kind, self.dtype) == ("bytes", "float32") else frame
 
@@ -90,7 +93,8 @@ class ConvertImageDtype(ToDtype):
         """As ToDtype. Raises SubmissionError for PIL images."""
         if frame.kind == "pil":
             raise SubmissionError(
-                "train_transform applies ConvertImageDtype to a PIL image: put PILToTensor before it, or use ToTensor."
+                "train_transform applies ConvertImageDtype to a PIL image: put PILToTensor before "
+                "it, or use ToTensor."
             )
         return super().after(frame)
 
@@ -106,17 +110,21 @@ class Normalize(Operation):
     ]
 
     def after(self, frame: Frame) -> Frame:
-        """The same frame. Raises SubmissionError before ToTensor, or for another number of channels."""
+        """The same frame.
+
+        Raises SubmissionError before ToTensor, or for another number of channels.
+        """
         if frame.kind != "float":
             raise SubmissionError(
-                "train_transform has Normalize where the image is no float tensor yet, which torchvision refuses: "
-                "put ToTensor() before it."
+                "train_transform has Normalize where the image is no float tensor yet, which "
+                "torchvision refuses: put ToTensor() before it."
             )
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, frame.channels):
                 raise SubmissionError(
-                    f"train_transform: Normalize.{name} has {len(values)} values, but the images have "
-                    f"{frame.channels} channel(s): write one number for each channel, such as (0.1307,)."
+                    f"train_transform: Normalize.{name} has {len(values)} values, but the images "
+                    f"have {frame.channels} channel(s): write one number for each channel, such "
+                    "as (0.1307,)."
                 )
         return frame
 
@@ -137,7 +145,10 @@ class Grayscale(Operation):
     num_output_channels: Literal[1, 3]
 
     def after(self, frame: Frame) -> Frame:
-        """The number of channels asked for. Raises SubmissionError where grey images would become one channel again."""
+        """The number of channels asked for.
+
+        Raises SubmissionError where grey images would become one channel again.
+        """
         if frame.channels > self.num_output_channels:
             raise SubmissionError(
                 "train_transform makes 3 channels of the grey images, then 1 again: leave both out."
@@ -161,6 +172,6 @@ def _as(frame: Frame, kind: Kind) -> Frame:
 def _needs_pil(operation: Operation, frame: Frame) -> None:
     if frame.kind != "pil":
         raise SubmissionError(
-            f"train_transform applies {type(operation).__name__} to what is a tensor already, which torchvision "
-            "refuses: convert once."
+            f"train_transform applies {type(operation).__name__} to what is a tensor already, "
+            "which torchvision refuses: convert once."
         )

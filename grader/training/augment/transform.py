@@ -1,7 +1,8 @@
 """Augmentations as data become one function of a batch.
 
-In: the `Augmentation`s of a Recipe, which an untrusted child wrote. Out: a Pipeline, or a SubmissionError that names
-the operation and the setting. No code of the student's runs here, only operations of this package.
+In: the `Augmentation`s of a Recipe, which an untrusted child wrote. Out: a Pipeline, or a
+SubmissionError that names the operation and the setting. No code of the student's runs here, only
+operations of this package.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def find(name: str) -> type[Operation]:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Augmentations in the order in which the student wrote them, each image with draws of its own."""
+    """Augmentations in the student's order, each image with draws of its own."""
 
     before: Frame
     chain: Chain
@@ -54,24 +55,24 @@ class Pipeline:
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Images (B, C, H, W) uint8 on any device to float32 (B, *output_shape) on the same device.
 
-        Draws come from `generator`, on its device (the images' is the fastest); None will do where nothing is drawn.
-        Without ToTensor at its end the pipeline still returns floats from 0 to 1. Raises GraderError for images of
-        another shape or type than the pipeline was built for.
+        Draws come from `generator`, on its device (the images' is the fastest); None will do where
+        nothing is drawn. Without ToTensor at its end the pipeline still returns floats from 0 to 1.
+        Raises GraderError for images of another shape or type than the pipeline was built for.
         """
         return self.batches(images, [len(images)], generator)
 
     def batches(
         self, images: Tensor, sizes: Sequence[int], generator: torch.Generator | None = None
     ) -> Tensor:
-        """Several batches behind each other, of `sizes`, changed all at once, with the draws of one call for each."""
+        """Several batches of `sizes` changed at once, with the draws of one call for each."""
         if images.dtype != torch.uint8 or images.shape[1:] != (
             1,
             self.before.height,
             self.before.width,
         ):
             raise GraderError(
-                f"The augmentations were built for uint8 images of {self.before.height} x {self.before.width}, "
-                f"not for {images.dtype} of shape {tuple(images.shape)}."
+                f"The augmentations were built for uint8 images of {self.before.height} x "
+                f"{self.before.width}, not for {images.dtype} of shape {tuple(images.shape)}."
             )
         drawn = joined([self.chain.draw(size, generator) for size in sizes]).to(images.device)
         return as_floats(self.chain.apply(images, drawn))
@@ -82,8 +83,9 @@ def build(
 ) -> Pipeline:
     """The training transform for images of `image_shape` (channels, height, width).
 
-    Raises SubmissionError for what no torchvision transform could be: unknown names, settings that are missing, unknown
-    or out of range, more than 50 operations, sides above 512 pixels; and for what torchvision itself would refuse.
+    Raises SubmissionError for what no torchvision transform could be: unknown names, settings that
+    are missing, unknown or out of range, more than 50 operations, sides above 512 pixels; and for
+    what torchvision itself would refuse.
     """
     if image_shape[0] != 1:
         raise GraderError(
@@ -99,16 +101,18 @@ def evaluation(
 ) -> Pipeline:
     """The transform of test images that belongs to the training transform `augmentations`.
 
-    Conversions, Normalize, Grayscale, Resize, CenterCrop and Pad stay, at the top level; what is random goes, with all
-    that is inside a random container. RandomCrop becomes CenterCrop and RandomResizedCrop becomes Resize, of the same
-    size. Raises SubmissionError as `build` does, and where test images would get another shape than training images.
+    Conversions, Normalize, Grayscale, Resize, CenterCrop and Pad stay, at the top level; what is
+    random goes, with all that is inside a random container. RandomCrop becomes CenterCrop and
+    RandomResizedCrop becomes Resize, of the same size. Raises SubmissionError as `build` does, and
+    where test images would get another shape than training images.
     """
     trained = build(augmentations, image_shape=image_shape)
     tested = build(tuple(_for_tests(augmentations)), image_shape=image_shape)
     if tested.output_shape != trained.output_shape:
         raise SubmissionError(
-            f"train_transform gives images of {_size(trained)}, but without its random operations, as test images "
-            f"need it, {_size(tested)}: end with a Resize to the size that the network expects."
+            f"train_transform gives images of {_size(trained)}, but without its random "
+            f"operations, as test images need it, {_size(tested)}: end with a Resize to the size "
+            "that the network expects."
         )
     return tested
 
@@ -137,8 +141,9 @@ def _count(augmentations: tuple[Augmentation, ...]) -> None:
         total, depth = total + len(level), depth + 1
         if total > MOST_OPERATIONS or depth > DEEPEST_NESTING:
             raise SubmissionError(
-                f"train_transform has more than {MOST_OPERATIONS} operations, or more than {DEEPEST_NESTING} inside "
-                "each other. The grader trains with fewer: keep those that help."
+                f"train_transform has more than {MOST_OPERATIONS} operations, or more than "
+                f"{DEEPEST_NESTING} inside each other. The grader trains with fewer: keep those "
+                "that help."
             )
         level = tuple(inner for item in level for inner in item.inner)
 
@@ -169,8 +174,8 @@ def _chances(item: Augmentation) -> tuple[float, ...]:
     weights = _checked(_Choose, item).p
     if len(weights) != len(item.inner) or not sum(weights) > 0:
         raise SubmissionError(
-            f"train_transform: RandomChoice.p has {len(weights)} weights for {len(item.inner)} operations. It needs "
-            "one for each, not all 0."
+            f"train_transform: RandomChoice.p has {len(weights)} weights for {len(item.inner)} "
+            "operations. It needs one for each, not all 0."
         )
     return tuple(weight / sum(weights) for weight in weights)
 

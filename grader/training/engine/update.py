@@ -1,11 +1,18 @@
-"""Optimizer steps that read everything from tensors, so that a CUDA graph can record one and replay it.
+"""Optimizer steps that read everything from tensors, so that a CUDA graph can replay them.
 
-In: a Recipe and a network's weights. Out: an `Update`, which does what the recipe's torch.optim class does, up to
-rounding. torch.optim itself cannot be recorded: it takes momentum, and for some classes the learning rate and the
-number of the step, from Python. All parameters of a group lie side by side in one vector, so that a step is a few
-operations, not a few for each parameter.
+In: a Recipe and a network's weights. Out: an `Update`, which does what the recipe's torch.optim
+class does, up to rounding. torch.optim itself cannot be recorded: it takes momentum, and for some
+classes the learning rate and the number of the step, from Python. All parameters of a group lie
+side by side in one vector, so that a step is a few operations, not a few for each parameter.
 
-Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam and Adagrad.
+A worked example: weights of 3 and of 2 numbers become one vector of 128, the first at 0 to 2, the
+second at 64 and 65, zeros between. Both stay views of it, so that the network sees what a step
+changes. SGD with momentum 0.9 and learning rate 0.1, under a gradient of 1 throughout: the velocity
+is 1, then 0.9 * 1 + 1 = 1.9, so that the weights move by -0.1, then by -0.19. Where the rates are
+[0.1, 0.05] instead, the second step takes 0.05 from that vector at its own number: by -0.095.
+
+Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam and
+Adagrad.
 """
 
 from __future__ import annotations
@@ -31,10 +38,11 @@ class NotRecordableError(CannotTrainError):
 
 @dataclass(slots=True)
 class Step:
-    """What one optimizer step of one group works on: vectors of equal length, scalars as tensors without dimension.
+    """What a step of one group works on: equally long vectors, and scalars as tensors.
 
-    `weights` is changed in place, and so are the vectors of `state`; `number` counts the steps taken, this one too.
-    The scalars are float64: 1 - beta2 ** number has few digits left in float32.
+    `weights` is changed in place, and so are the vectors of `state`; `number` counts the steps
+    taken, this one too. The scalars are float64: 1 - beta2 ** number has few digits left in
+    float32.
     """
 
     weights: Tensor
@@ -169,7 +177,7 @@ def _total(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How an optimizer steps, and the vectors that it keeps, with the number that fills each at first.
+    """How an optimizer steps; the vectors that it keeps, with what fills each at first.
 
     `state` is told a group's settings, and whether its momentum ever differs from 0.
     """
@@ -192,7 +200,7 @@ RULES = {
 
 @dataclass(slots=True)
 class _Group:
-    """One parameter group: its vectors, and its rates and momenta for every step of the schedule."""
+    """One parameter group: its vectors; its rates and momenta for every step of the schedule."""
 
     step: Callable[[Step], None]
     settings: Mapping[str, Any]
@@ -214,10 +222,11 @@ class _Group:
 
 
 class Update:
-    """The optimizer of a Recipe over the `learned` parameters of a network: those that its loss depends on.
+    """The optimizer of a Recipe, over the `learned` parameters: those that the loss depends on.
 
-    Moves their values into one vector for each parameter group. Raises SubmissionError as `optimizer.build` does, and
-    NotRecordableError, with all parameters where they were, for a recipe that only torch's own optimizer can follow.
+    Moves their values into one vector for each parameter group. Raises SubmissionError as
+    `optimizer.build` does, and NotRecordableError, with all parameters where they were, for a
+    recipe that only torch's own optimizer can follow.
     """
 
     def __init__(
@@ -240,7 +249,7 @@ class Update:
         return float(self._groups[0].rates[step])
 
     def momentum(self, step: int) -> float | None:
-        """Momentum or beta1 of the first parameter group at that step; None where the optimizer has neither."""
+        """Momentum or beta1 of the first parameter group at that step; None if there is neither."""
         settings = self._groups[0].settings
         return (
             float(self._groups[0].momenta[step])
@@ -249,7 +258,10 @@ class Update:
         )
 
     def step(self, gradients: Sequence[Tensor], number: Tensor) -> None:
-        """Clip, then take step `number` of the schedule (a tensor, counted from 0) along `gradients` of `learned`."""
+        """Clip, then take step `number` of the schedule along `gradients` of `learned`.
+
+        `number` is a tensor, counted from 0.
+        """
         self._taken += 1  # not `number` + 1: a batch that is left out counts in the schedule only
         for group, gradient in zip(self._moving, self._clipped(gradients), strict=True):
             # `take`, because indexing with a tensor without dimension reads it on the host.
@@ -339,7 +351,8 @@ def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
     momenta = [[run.value != 0 for run in runs] for runs in recipe.schedule.momentum]
     keeps_velocity = "velocity" in RULES[name].state({}, True)
     if keeps_velocity and any(any(moves) and not all(moves) for moves in momenta):
-        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing it.
+        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing
+        # it.
         raise NotRecordableError("the momentum is zero at some steps only")
 
 

@@ -1,4 +1,6 @@
-"""Engines are interchangeable: a new one takes an entry in `run.FAST_ENGINES`, and nobody else knows of it."""
+"""Engines are interchangeable: a new one takes an entry in `run.FAST_ENGINES`, and nobody else
+knows of it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Training follows the recipe: held to plain PyTorch loops, bit for bit, over optimizers, schedules and clipping."""
+"""Training follows the recipe: held to plain PyTorch loops, bit for bit, over optimizers, schedules
+and clipping.
+"""
 
 from __future__ import annotations
 
@@ -175,7 +177,10 @@ def collect(
 def student_loop(
     optimizer, *, model, scheduler=None, per_step=True, loss=F.cross_entropy, clip=None, data=None
 ):
-    """What a student writes, on the same batches. Returns the mean loss per epoch and the recorded rates, momenta."""
+    """What a student writes, on the same batches.
+
+    Returns the mean loss per epoch and the recorded rates, momenta.
+    """
     data = data or images()
     pixels = torch.tensor(data.train_images).float() / 255
     labels = torch.tensor(data.train_labels)

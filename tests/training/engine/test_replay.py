@@ -1,4 +1,7 @@
-"""The recorded engine equals the eager one. Without a GPU a recorded step is the step itself; see the end for GPUs."""
+"""The recorded engine equals the eager one.
+
+Without a GPU a recorded step is the step itself; see the end for GPUs.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from grader.capture.transforms import describe
 from grader.errors import GraderError, SubmissionError
 from grader.network import Network
 from grader.program import Program
-from grader.training import run as runs
+from grader.training import run
 from grader.training.augment.transform import CONTAINERS
 from grader.training.choices import TRANSFORMS
 from grader.training.data import TrainingData
@@ -28,6 +31,7 @@ from grader.training.engine.engine import Began, Training
 from grader.training.engine.replay import NotRecordableError, Replay, Work
 from grader.training.engine.update import RULES
 from grader.training.records import Ending, Epoch, Feedback
+from grader.training.run import train_seeds
 from grader.training.task import Task
 from tests.networks import habits, program_of
 from tests.training.engine.test_loop import PLATEAU, curve, images, program, values
@@ -37,7 +41,8 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 EPOCHS = 17
 STEPS = 3  # 40 images in batches of 16: 17 epochs are 51 steps
 TRIED: dict[str, dict[str, Any]] = {
-    # A large eps: a bias before BatchNorm has a gradient of rounding errors only, and Adam would follow them.
+    # A large eps: a bias before BatchNorm has a gradient of rounding errors only, and Adam would
+    # follow them.
     "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
     "Adam": {"weight_decay": 1e-3, "amsgrad": True, "eps": 1e-3},
     "AdamW": {"betas": [0.8, 0.99], "eps": 1e-3},
@@ -370,7 +375,9 @@ def test_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal():
 
 @pytest.fixture
 def habitual() -> tuple[Program, bytes]:
-    """A network with tied weights, frozen parts, BatchNorm buffers and in-place additions, and a recipe of 2 epochs."""
+    """A network with tied weights, frozen parts, BatchNorm buffers and in-place additions, and a
+    recipe of 2 epochs.
+    """
     torch.manual_seed(0)
     wanted, blob = program_of(habits(), shape=(1, 28, 28))
     taught = wanted.recipe.model_copy(
@@ -416,7 +423,10 @@ def test_warming_up_leaves_no_trace(habitual):
 
 
 def test_a_network_of_every_habit_trains_as_in_the_eager_engine(habitual):
-    """Tied weights, frozen parts, weights that the loss does not reach. Dropout is left out of it."""
+    """Tied weights, frozen parts, weights that the loss does not reach.
+
+    Dropout is left out of it.
+    """
     wanted, blob = habitual
     still = wanted.train.model_copy(
         update={"nodes": tuple(map(without_dropout, wanted.train.nodes))}
@@ -465,10 +475,10 @@ class OnAnyDevice(Replay):
 
 
 def test_a_run_that_cannot_be_recorded_is_trained_step_by_step_and_says_why(monkeypatch):
-    monkeypatch.setattr(runs, "FAST_ENGINES", (OnAnyDevice(Refusing),))
-    done = runs.train_seeds(Task(program(), images()), {3: values(), 4: values()})
+    monkeypatch.setattr(run, "FAST_ENGINES", (OnAnyDevice(Refusing),))
+    done = train_seeds(Task(program(), images()), {3: values(), 4: values()})
     monkeypatch.undo()
-    plain = runs.train_seeds(Task(program(), images()), {3: values(), 4: values()})
+    plain = train_seeds(Task(program(), images()), {3: values(), 4: values()})
     for mine, other in zip(done, plain, strict=True):
         reason = "no CUDA graph can hold it: operation not permitted"
         assert mine.engine == f"{other.engine} ({reason})"
@@ -478,17 +488,20 @@ def test_a_run_that_cannot_be_recorded_is_trained_step_by_step_and_says_why(monk
 
 
 def test_a_run_that_can_be_recorded_says_so(monkeypatch):
-    monkeypatch.setattr(runs, "FAST_ENGINES", (OnAnyDevice(Immediate),))
-    for done in runs.train_seeds(Task(program(), images()), {3: values(), 4: values()}):
+    monkeypatch.setattr(run, "FAST_ENGINES", (OnAnyDevice(Immediate),))
+    for done in train_seeds(Task(program(), images()), {3: values(), 4: values()}):
         assert (done.engine, done.side_by_side, done.ending) == ("CUDA graph", 2, Ending(True))
 
 
-# What a CUDA graph can hold. "meta" stands for the GPU: its tensors have no values, so that nobody can read them on the
-# host, and the mode below refuses every operation that makes or meets a tensor elsewhere.
+# What a CUDA graph can hold. "meta" stands for the GPU: its tensors have no values, so that nobody
+# can read them on the host, and the mode below refuses every operation that makes or meets a tensor
+# elsewhere.
 
 
 class OnDevice(TorchDispatchMode):
-    """Refuses what no CUDA graph holds: reads on the host, results whose size depends on values, other devices."""
+    """Refuses what no CUDA graph holds: reads on the host, results whose size depends on values,
+    other devices.
+    """
 
     REFUSED = (
         "_local_scalar_dense",
@@ -689,7 +702,9 @@ def test_a_tensor_elsewhere_is_noticed():
 
 @pytest.fixture
 def exact_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Convolutions without TensorFloat-32, in which a difference of rounding may grow a thousandfold."""
+    """Convolutions without TensorFloat-32, in which a difference of rounding may grow a
+    thousandfold.
+    """
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
@@ -727,7 +742,9 @@ def test_recorded_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal_
 
 @needs_cuda
 def test_each_replay_draws_another_dropout_and_augmentation_on_a_gpu():
-    """The losses of epochs over the same images in the same order: what is drawn is all that differs."""
+    """The losses of epochs over the same images in the same order: what is drawn is all that
+    differs.
+    """
     for changes in ({"dropout": 0.5}, {"augmentations": ROTATION}):
         wanted = program(
             **changes, **recipe(epochs=4, schedule={"learning_rate": [curve([0.0] * 12)]})
@@ -748,7 +765,7 @@ def test_each_replay_draws_another_dropout_and_augmentation_on_a_gpu():
 @needs_cuda
 def test_a_run_on_a_gpu_is_recorded_and_leaves_the_callers_random_numbers_alone():
     before = torch.cuda.get_rng_state()
-    (done,) = runs.train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
+    (done,) = train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert (done.engine, done.ending) == ("CUDA graph", Ending(True))
     assert torch.equal(torch.cuda.get_rng_state(), before)
 
@@ -764,12 +781,12 @@ def test_what_no_graph_can_hold_falls_back_to_the_eager_engine_on_a_gpu(monkeypa
 
     monkeypatch.setattr(replay._Member, "step", reads)
     current = torch.cuda.current_stream()
-    (done,) = runs.train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
+    (done,) = train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert done.engine.startswith("eager (no CUDA graph can hold it: ")
     assert "captur" in done.engine
     assert done.ending == Ending(True)
     assert torch.cuda.current_stream() == current
     assert not torch.cuda.is_current_stream_capturing()
     monkeypatch.undo()
-    (again,) = runs.train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
+    (again,) = train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert again.engine == "CUDA graph"
