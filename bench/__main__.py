@@ -1,7 +1,8 @@
 """Time capture, analyses and training, and write bench/RESULTS.md as lab notes: `nox -s bench`.
 
-Every figure of the analyses is the median of N runs in this process, with the fastest and the slowest beside it; for
-training see `bench.training`, which needs MNIST: `GRADER_DATA`, or what `grade` has downloaded.
+Every figure of the analyses is the median of N runs in this process, with the fastest and the
+slowest beside it; for training see `bench.training`, which needs MNIST: `GRADER_DATA`, or what
+`grade` has downloaded.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def main(
             rows += _reference(name, sandbox, runs)
         here = lab_note.describe(device="cpu (1 thread)", isolation=sandbox.isolation.name)
     rows += _resnet152(runs)
-    machine = f"{here.processor}, {here.cores} cores, {here.platform}, torch {here.torch}, Python {here.python}"
+    versions = f"torch {here.torch}, Python {here.python}"
+    machine = f"{here.processor}, {here.cores} cores, {here.platform}, {versions}"
     text = (
         "\n".join(
             [
@@ -119,7 +121,8 @@ def _timed(what: str, step: str, work: Callable[[], object], runs: int) -> Row:
 def _of_analyses(rows: list[Row]) -> Iterator[str]:
     yield "# How fast the grader is"
     yield ""
-    yield "Written by `nox -s bench`; do not edit. The median of the runs, with their range in brackets."
+    yield "Written by `nox -s bench`; do not edit. The median of the runs, with their range in"
+    yield "brackets."
     yield ""
     yield "## Reading a submission, on one thread"
     yield ""
@@ -132,8 +135,9 @@ def _of_training(rows: list[training.Row], memory: tuple[float, float]) -> Itera
     yield ""
     yield "## Training the sub-8K reference"
     yield ""
-    yield "Batches of 128, augmented, all seeds together. The ratio is to the better of the student's loops; the last"
-    yield "column is one seed's share of 15 epochs of 60,000 images, with a look at the 10,000 test images after each."
+    yield "Batches of 128, augmented, all seeds together. The ratio is to the better of the"
+    yield "student's loops; the last column is one seed's share of 15 epochs of 60,000 images, with"
+    yield "a look at the 10,000 test images after each."
     yield ""
     yield "| loop | device | seeds | images/s | ratio | 15 epochs |"
     yield "| --- | --- | --- | --- | --- | --- |"
@@ -143,8 +147,8 @@ def _of_training(rows: list[training.Row], memory: tuple[float, float]) -> Itera
         cells = (row.contender.name, row.contender.device, str(row.contender.seeds), speed)
         yield f"| {' | '.join(cells)} | {row.ratio:.2f} | {row.middle.seconds:.0f} s |"
     yield ""
-    yield f"Memory: a process that has imported torch has {memory[0]:.2f} GiB, one that trains on all images at most"
-    yield f"{memory[1]:.2f} GiB."
+    yield f"Memory: a process that has imported torch has {memory[0]:.2f} GiB, one that trains on"
+    yield f"all images at most {memory[1]:.2f} GiB."
 
 
 def _note(machine: str, runs: int, rounds: int, steps: int) -> Iterator[str]:
@@ -155,8 +159,8 @@ def _note(machine: str, runs: int, rounds: int, steps: int) -> Iterator[str]:
         else "unknown"
     )
     yield f"Lab note: {datetime.now(UTC):%Y-%m-%d}, {machine}."
-    yield f"{runs} runs of each analysis; training in {rounds} rounds of {steps} batches after as many to warm up, each"
-    yield f"contender in turn. Load average at the end: {load}."
+    yield f"{runs} runs of each analysis; training in {rounds} rounds of {steps} batches after as"
+    yield f"many to warm up, each contender in turn. Load average at the end: {load}."
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""One training loop, timed in a process of its own: `python -m bench.contender student|eager --images N ...`.
+"""One training loop, timed in a process of its own.
 
-`student` is the loop that students write: DataLoader, torchvision's transforms on PIL images, loss.backward(),
-optimizer.step(). `eager` is the grader's plain loop. Both train the same network by the same recipe, for two epochs, of
-which the second is timed. Out: one line of JSON, seconds of training and of the look at 10,000 test images.
+`python -m bench.contender student|eager FOLDER N --device cpu` trains on N images of MNIST.
+`student` is the loop that students write: DataLoader, torchvision's transforms on PIL images,
+loss.backward(), optimizer.step(). `eager` is the grader's plain loop. Both train the same network
+by the same recipe, for two epochs, of which the second is timed. Out: one line of JSON, seconds of
+training and of the look at 10,000 test images.
 """
 
 from __future__ import annotations
@@ -86,7 +88,7 @@ def eager(folder: Path, images: int, device: str = "cpu") -> None:
     from grader import network
     from grader.training.engine.loop import train
 
-    captured, data = subject.capture(images), subject.data(folder, images)
+    captured, data = subject.capture(images), subject.images(folder, images)
     model = network.build(captured.program, captured.values[0], device)
     *_, last = train(model, captured.program.recipe, data, seed=0, epochs=2)
     _say(last.seconds, last.evaluation_seconds)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from grader import assignment, submission
-from grader import intake as sandboxed
+from grader import assignment, intake, submission
+from grader.program import Captured
 from grader.sandbox import isolation
-from grader.training import data as images
+from grader.training import data
 from grader.training.data import TrainingData
 from grader.training.datasets import DATASETS
 
@@ -18,12 +18,12 @@ BATCH = 128
 EPOCHS = 15
 
 
-def capture(train_images: int, seeds: int = 1) -> sandboxed.Captured:
+def capture(train_images: int, seeds: int = 1) -> Captured:
     """The reference, captured for an epoch of so many images."""
     known = assignment.load_all(ROOT)
     (found,) = submission.discover([FILE], known, root=ROOT)
     with isolation.choose() as sandbox:
-        return sandboxed.capture(
+        return intake.capture(
             found.source,
             found.path.name,
             known[found.assignment],
@@ -33,9 +33,9 @@ def capture(train_images: int, seeds: int = 1) -> sandboxed.Captured:
         )
 
 
-def data(folder: Path, train_images: int) -> TrainingData:
+def images(folder: Path, train_images: int) -> TrainingData:
     """The first training images of MNIST, and all test images."""
-    whole = images.resolve(DATASETS["mnist"], folder, choice="mnist").read().training
+    whole = data.resolve(DATASETS["mnist"], folder, choice="mnist").read().training
     return dataclasses.replace(
         whole,
         train_images=whole.train_images[:train_images],

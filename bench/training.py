@@ -1,7 +1,7 @@
-"""Time training side by side in one run: the loop that students write, the grader's plain loop, and its fast one.
+"""Time the loop that students write, the grader's plain loop and its fast one in one run.
 
-In: a folder with MNIST. Out: `Row`s. Each contender takes its turn in every round, so that whatever else the machine
-does meets them alike; the figure is the median of the rounds.
+In: a folder with MNIST. Out: `Row`s. Each contender takes its turn in every round, so that whatever
+else the machine does meets them alike; the figure is the median of the rounds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ALL_IMAGES = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Images trained on per second, by all seeds together, and seconds of one seed's look at the test images."""
+    """Images trained on per second by all seeds; seconds of one seed's look at the test images."""
 
     images_per_second: float
     evaluation_seconds: float
@@ -53,7 +53,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The rounds of one contender, and how its median compares with the best of the student's loops."""
+    """The rounds of one contender; its median compared with the best of the student's loops."""
 
     contender: Contender
     timings: tuple[Timing, ...]
@@ -66,7 +66,7 @@ class Row:
 
 
 def measure(folder: Path, *, rounds: int, steps: int, seeds: tuple[int, ...]) -> list[Row]:
-    """Time all contenders on every device present, `steps` batches at a time, `rounds` times in turn."""
+    """Time all contenders on every device present, `steps` batches at a time, `rounds` times."""
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     return [
         row
@@ -84,7 +84,7 @@ def median(timings: Sequence[Timing]) -> Timing:
 
 
 def _on(device: str, folder: Path, images: int, rounds: int, seeds: tuple[int, ...]) -> list[Row]:
-    captured, data = subject.capture(images, max(seeds)), subject.data(folder, images)
+    captured, data = subject.capture(images, max(seeds)), subject.images(folder, images)
     students = [
         Contender(
             f"student's loop, {workers} loading processes",
@@ -142,7 +142,10 @@ def _process(folder: Path, images: int, device: str, *arguments: str) -> Callabl
 
 
 def _fast(captured: Captured, data: TrainingData, device: str, seeds: int) -> Callable[[], Timing]:
-    """The grader's own way: its training processes, so many seeds at once. The second epoch counts."""
+    """The grader's own way: its training processes, so many seeds at once.
+
+    The second epoch counts.
+    """
 
     def run() -> Timing:
         values = {seed: captured.values[seed] for seed in range(seeds)}
@@ -158,13 +161,20 @@ def _fast(captured: Captured, data: TrainingData, device: str, seeds: int) -> Ca
 
 
 def memory(folder: Path) -> tuple[float, float]:
-    """GiB of a process that has imported torch, and the peak of one that trains a seed on all of MNIST's images."""
-    line = "import torch; from grader.training.device import *; print(peak_memory_bytes(torch.device('cpu')))"
-    done = subprocess.run([sys.executable, "-c", line], check=True, capture_output=True, text=True)  # noqa: S603
+    """The peak memory of two processes, in GiB.
+
+    The first has imported torch, the second trains a seed on all of MNIST's images.
+    """
+    measure_itself = (
+        "import torch; from grader.training.device import peak_memory_bytes; "
+        "print(peak_memory_bytes(torch.device('cpu')))"
+    )
+    line = [sys.executable, "-c", measure_itself]
+    done = subprocess.run(line, check=True, capture_output=True, text=True)  # noqa: S603 - our own
     captured = subject.capture(ALL_IMAGES)
     with Crew() as crew:
         (run,) = crew.run(
-            Task(captured.program, subject.data(folder, ALL_IMAGES), epochs=1),
+            Task(captured.program, subject.images(folder, ALL_IMAGES), epochs=1),
             {0: captured.values[0]},
         )
     return int(done.stdout) / 2**30, (run.peak_memory_bytes or 0) / 2**30

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from inspect import isclass
 from math import isfinite
@@ -27,45 +27,37 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError, PydanticKnownError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from grader.checks.names import check_names
 from grader.errors import GraderError
 from grader.judging.protocols import PROTOCOLS
+from grader.training.choices import OPTIMIZERS, SCHEDULERS, TRANSFORMS
 from grader.training.datasets import DATASETS
 
 FILE = "assignment.toml"
 
 
-def _check(name: str) -> str:
-    if name not in check_names():
-        raise PydanticCustomError("unknown", "", {"known": check_names()})
-    return name
+def _among(known: Callable[[], Iterable[str]]) -> AfterValidator:
+    """A name that is one of those that are known when it is read."""
+
+    def checked(name: str) -> str:
+        names = list(known())
+        if name not in names:
+            raise PydanticCustomError("unknown", "", {"known": names})
+        return name
+
+    return AfterValidator(checked)
 
 
-CheckName = Annotated[str, AfterValidator(_check)]
+CheckName = Annotated[str, _among(check_names)]
 """A check that exists."""
 
 
-def _dataset(name: str) -> str:
-    if name not in DATASETS:
-        known = ", ".join(repr(known) for known in DATASETS)
-        raise PydanticCustomError("choice", "", {"expected": known})
-    return name
-
-
-DatasetName = Annotated[str, AfterValidator(_dataset)]
+DatasetName = Annotated[str, _among(DATASETS.keys)]
 """A data set that exists."""
 
-
-def _protocol(name: str) -> str:
-    if name not in PROTOCOLS:
-        expected = " or ".join(f"'{known}'" for known in PROTOCOLS)
-        raise PydanticKnownError("literal_error", {"expected": expected})
-    return name
-
-
-Protocol = Annotated[str, AfterValidator(_protocol)]
+Protocol = Annotated[str, _among(PROTOCOLS.keys)]
 """Which accuracy of a run is its score: one of `grader.judging.protocols.PROTOCOLS`."""
 
 MetricImages = Literal["validation", "test"]
@@ -77,20 +69,9 @@ Training images that are held back for it, or the test images.
 HELD_BACK = 12
 """One training image in this many is a validation image: 5,000 of MNIST's 60,000."""
 
-OptimizerName = Literal["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad"]
-SchedulerName = Literal["StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingLR", "OneCycleLR"]
-TransformName = Literal[
-    "ToTensor",
-    "Normalize",
-    "RandomRotation",
-    "RandomAffine",
-    "RandomPerspective",
-    "RandomErasing",
-    "RandomCrop",
-    "Pad",
-    "ColorJitter",
-    "GaussianBlur",
-]
+OptimizerName = Annotated[str, _among(OPTIMIZERS.keys)]
+SchedulerName = Annotated[str, _among(SCHEDULERS.keys)]
+TransformName = Annotated[str, _among(TRANSFORMS.keys)]
 
 
 def _setting(value: object) -> object:
@@ -340,9 +321,8 @@ def _explain(error: ErrorDetails) -> str:
         return f"{key} is missing."
     if error["type"] == "extra_forbidden":
         return _explain_unknown(key, str(path[-1]), _keys_at(path[:-1]))
-    if error["type"] == "unknown":
-        return _explain_unknown(key, str(path[-1]), error["ctx"]["known"])
-    choices = re.findall(r"'([^']*)'", error.get("ctx", {}).get("expected", ""))
+    details = error.get("ctx", {})
+    choices = details.get("known") or re.findall(r"'([^']*)'", details.get("expected", ""))
     if path != error["loc"] and choices:
         return _explain_unknown(key, str(path[-1]), choices)
     message = f"{error['msg'].removeprefix('Value error, ')}."

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from grader import ops
 from grader.errors import SubmissionError
+from grader.training.choices import OPTIMIZERS
 
 BATCH = "N"
 """The number of images, in a `Shape`."""
@@ -50,6 +51,13 @@ def _dimension(value: int | str) -> int | str:
         f"{value!r} is not a dimension: a size, 'N' (the number of images), or a multiple such as "
         "'4*N'"
     )
+
+
+def _optimizer(name: str) -> str:
+    if name not in OPTIMIZERS:
+        known = ", ".join(OPTIMIZERS)
+        raise ValueError(f"{name[:50]!r} is not an optimizer that the grader has ({known})")
+    return name
 
 
 Name = Annotated[str, AfterValidator(_printable)]
@@ -199,7 +207,7 @@ class OptimizerGroup(Data):
 class Optimizer(Data):
     """A torch.optim class by name, and its parameter groups."""
 
-    name: Literal["SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad"]
+    name: Annotated[str, AfterValidator(_optimizer)]
     groups: tuple[OptimizerGroup, ...] = Field(min_length=1, max_length=100)
 
 

@@ -4,7 +4,6 @@ import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
@@ -16,9 +15,6 @@ from torchvision import transforms
 from grader.assignment import (
     Assignment,
     Bound,
-    OptimizerName,
-    SchedulerName,
-    TransformName,
     load,
     load_all,
 )
@@ -137,18 +133,6 @@ def test_the_default_recipe_is_one_that_torch_and_torchvision_accept(shipped, na
     scheduler(optimizer, total_steps=100, **recipe.scheduler.settings)
     for choice in recipe.train_transform:
         getattr(transforms, choice.name)(**choice.settings)
-
-
-@pytest.mark.parametrize(
-    ("names", "home"),
-    [
-        (OptimizerName, torch.optim),
-        (SchedulerName, torch.optim.lr_scheduler),
-        (TransformName, transforms),
-    ],
-)
-def test_every_name_that_a_recipe_may_use_is_pytorchs_own(names, home):
-    assert all(hasattr(home, name) for name in get_args(names))
 
 
 def test_a_misspelt_key_is_named_with_the_known_ones(tmp_path):

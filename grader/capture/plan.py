@@ -19,8 +19,8 @@ from torch.optim import lr_scheduler
 from grader.capture.load import MissingError
 from grader.capture.settings import Asker, short
 from grader.errors import SubmissionError
+from grader.training.choices import OPTIMIZERS, SCHEDULERS
 
-OPTIMIZERS = ("SGD", "Adam", "AdamW", "RMSprop", "NAdam", "RAdam", "Adagrad")
 WITHOUT_DATA = (
     "configure_optimizers uses it. If it is the length of a data set or a loader, which are not "
     "there when a file is read, take it as an argument: "
@@ -240,7 +240,8 @@ def _default_plan(default: Mapping[str, Any], model: nn.Module, steps: int, epoc
     if not wanted:
         return Plan(optimizer)
     length = epochs * steps if wanted["interval"] == "step" else epochs
-    lengths = {"OneCycleLR": {"total_steps": length}, "CosineAnnealingLR": {"T_max": length}}
-    settings = lengths.get(wanted["name"], {}) | wanted["settings"]
+    length_setting = SCHEDULERS[wanted["name"]]
+    given = {length_setting: length} if length_setting else {}
+    settings = given | wanted["settings"]
     scheduler = getattr(lr_scheduler, wanted["name"])(optimizer, **settings)
     return Plan(optimizer, scheduler, wanted["interval"])

@@ -187,14 +187,10 @@ def _augmentations(ask: Asker) -> tuple[Augmentation, ...]:
     if not transform:
         return ()
     # torchvision takes seconds to import, and not every file has a transform
-    from torchvision import transforms
-
-    from grader.capture.transforms import describe
+    from grader.capture.transforms import describe, made
 
     if isinstance(transform, list) and isinstance(transform[0], dict):
-        transform = transforms.Compose(
-            [getattr(transforms, item["name"])(**item["settings"]) for item in transform]
-        )
+        transform = [made(item["name"], item["settings"]) for item in transform]
     try:
         return describe(transform)
     except SubmissionError as error:

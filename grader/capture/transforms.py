@@ -8,44 +8,33 @@ checks it again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import torch
 
 from grader.errors import SubmissionError
 from grader.program import Augmentation
+from grader.training.augment.transform import CONTAINERS, DEEPEST_NESTING, MOST_OPERATIONS, find
+from grader.training.choices import TRANSFORMS
 
-MOST_OPERATIONS = 50
-DEEPEST_NESTING = 8
+READABLE = {*CONTAINERS, "Sequential"}
+"""Containers that a file may use: nn.Sequential is torchvision's Compose by another name."""
 
-SETTINGS: dict[str, tuple[str, ...]] = {
-    "ToTensor": (),
-    "ToImage": (),
-    "PILToTensor": (),
-    "ToDtype": ("dtype", "scale"),
-    "ConvertImageDtype": ("dtype",),
-    "Normalize": ("mean", "std"),
-    "Grayscale": ("num_output_channels",),
-    "RandomRotation": ("degrees", "interpolation", "expand", "center", "fill"),
-    "RandomAffine": ("degrees", "translate", "scale", "shear", "interpolation", "fill", "center"),
-    "RandomPerspective": ("distortion_scale", "p", "interpolation", "fill"),
-    "CenterCrop": ("size",),
-    "Resize": ("size", "interpolation", "max_size", "antialias"),
-    "RandomCrop": ("size", "padding", "pad_if_needed", "fill", "padding_mode"),
-    "RandomResizedCrop": ("size", "scale", "ratio", "interpolation", "antialias"),
-    "Pad": ("padding", "fill", "padding_mode"),
-    "RandomHorizontalFlip": ("p",),
-    "RandomVerticalFlip": ("p",),
-    "RandomErasing": ("p", "scale", "ratio", "value"),
-    "ColorJitter": ("brightness", "contrast", "saturation", "hue"),
-    "GaussianBlur": ("kernel_size", "sigma"),
-    "RandomAdjustSharpness": ("sharpness_factor", "p"),
-    "RandomAutocontrast": ("p",),
-    "RandomInvert": ("p",),
-}
-"""Each operation's settings, by torchvision's own attribute names."""
-
-CONTAINERS = ("Compose", "Sequential", "RandomApply", "RandomChoice", "RandomOrder")
 PIL_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+
+
+def made(name: str, settings: Mapping[str, Any]) -> Any:
+    """The torchvision transform that an assignment names: version 1's, or one new in version 2."""
+    # torchvision takes seconds to import, and not every file has a transform.
+    from torchvision import transforms
+    from torchvision.transforms import v2
+
+    kind = getattr(transforms, name, None) or getattr(v2, name)
+    values = dict(settings)
+    if "dtype" in values:
+        values["dtype"] = getattr(torch, values["dtype"])
+    return kind(**values)
 
 
 def describe(transform: Any) -> tuple[Augmentation, ...]:
@@ -53,7 +42,7 @@ def describe(transform: Any) -> tuple[Augmentation, ...]:
 
     It is a Compose (of v1 or v2), a Sequential, a list or one operation.
 
-    Raises SubmissionError for anything but torchvision's own operations in `SETTINGS` and its
+    Raises SubmissionError for anything but torchvision's own operations in `TRANSFORMS` and its
     containers.
     """
     described = tuple(_flat(transform, DEEPEST_NESTING))
@@ -94,9 +83,10 @@ def _one(transform: Any, depth: int) -> Augmentation:
         branches = tuple(_branch(part, depth - 1) for part in _read(transform, "transforms"))
         weights = {"p": _weights(transform, len(branches))} if name == "RandomChoice" else {}
         return Augmentation(name=name, settings=weights, inner=branches)
-    settings = {setting: _setting(transform, name, setting) for setting in SETTINGS[name]}
-    if name == "ConvertImageDtype":
-        settings["scale"] = True
+    settings: dict[str, Any] = {}
+    for setting, field in find(name).model_fields.items():
+        own = field.is_required()  # the others are the grader's way to say what the class means
+        settings[setting] = _setting(transform, name, setting) if own else field.default
     return Augmentation(name=name, settings=settings)
 
 
@@ -117,7 +107,7 @@ def _name(transform: Any) -> str:
     """
     kind = type(transform)
     name, module = kind.__name__, kind.__module__
-    if module.startswith("torchvision.transforms") and (name in SETTINGS or name in CONTAINERS):
+    if module.startswith("torchvision.transforms") and (name in TRANSFORMS or name in READABLE):
         return name
     if module.startswith("torch.nn.") and name == "Sequential":
         return name
@@ -125,7 +115,7 @@ def _name(transform: Any) -> str:
     raise SubmissionError(
         f"train_transform uses {shown}, which the grader cannot train with. Augmentations run as "
         "data inside the grader, not as your code, so only torchvision's own transforms of this "
-        f"list can be used: {', '.join(sorted((*SETTINGS, *CONTAINERS)))}."
+        f"list can be used: {', '.join(sorted((*TRANSFORMS, *READABLE)))}."
     )
 
 
@@ -178,10 +168,7 @@ def _interpolation(value: Any) -> Any:
 
 
 def _padding(value: Any) -> Any:
-    """[left, top, right, bottom], from one number for all, from two, or from four.
-
-    Two are left and right, then top and bottom.
-    """
+    """[left, top, right, bottom], from one number, two (left and right, top and bottom) or four."""
     if value is None:
         return None
     sides = [value] if isinstance(value, int) else list(value)

@@ -1,4 +1,4 @@
-"""Where training runs: choosing the device, waiting for it, and what it can tell about memory and repeatability."""
+"""Where training runs: choose the device, wait for it, measure its memory, make it repeatable."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def choose(name: str) -> torch.device:
         )
     if not present[name]:
         raise GraderError(
-            f"PyTorch {torch.__version__} finds no {name} device here. "
-            "Choose --device cpu, or install a PyTorch that was built for this machine's accelerator."
+            f"PyTorch {torch.__version__} finds no {name} device here. Choose --device cpu, or "
+            "install a PyTorch that was built for this machine's accelerator."
         )
     return torch.device(name)
 
@@ -57,7 +57,10 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_bytes(device: torch.device) -> int | None:
-    """The most memory in use at once: the GPU's since the reset, else this whole process's since its start."""
+    """The most memory in use at once.
+
+    It is the GPU's since the reset, else this whole process's since its start.
+    """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if sys.platform == "win32":
@@ -70,10 +73,10 @@ def peak_memory_bytes(device: torch.device) -> int | None:
 
 @contextmanager
 def repeatable(device: torch.device, seed: int) -> Iterator[None]:
-    """Seed torch's own random numbers (dropout) and pin cuDNN's choice of kernels; put both back at the end.
+    """Seed torch's own random numbers (dropout) and pin cuDNN's choice of kernels, for a `with`.
 
-    On the CPU the same seed then gives the same bits, for the same versions and number of threads. On a GPU the
-    backward passes of adaptive and overlapping pooling still add in no fixed order.
+    On the CPU the same seed then gives the same bits, for the same versions and number of threads.
+    On a GPU the backward passes of adaptive and overlapping pooling still add in no fixed order.
     """
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark

@@ -1,6 +1,7 @@
 """What training hands out: steps, epochs, a whole run; and the two numbers that it may be told.
 
-Frozen data. Logits leave training here; labels of the images that it is to be judged by never enter.
+Frozen data. Logits leave training here; labels of the images that it is to be judged by never
+enter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What a judge tells training after an epoch: accuracy (0 to 1) and mean loss of the metric's images."""
+    """What a judge tells training after an epoch, of the metric's images.
+
+    Accuracy (0 to 1) and mean loss.
+    """
 
     accuracy: float
     loss: float
@@ -22,8 +26,9 @@ class Feedback:
 class Step:
     """Where training is, for a progress display; epochs and steps count from 1.
 
-    `learning_rate` is this step's, of the first parameter group. `loss` is the batch's, still on the device: asking for
-    its value waits for the device, so a display should not ask at every step.
+    `learning_rate` is this step's, of the first parameter group. `loss` is the batch's, still on
+    the device: asking for its value waits for the device, so a display should not ask at every
+    step.
     """
 
     epoch: int
@@ -38,10 +43,11 @@ class Step:
 class Epoch:
     """One epoch, counted from 1.
 
-    `train_loss` and `train_accuracy` (0 to 1) are means over the `images` of the epoch, augmented, while the network
-    learns from them. `learning_rate` and `momentum` (or beta1) are those of the first parameter group at the last step.
-    `seconds` is training alone, `evaluation_seconds` the images looked at; the device had finished when the clock was
-    read. `logits` float32 (images looked at, classes), on the CPU: the test images, and those of a metric behind them.
+    `train_loss` and `train_accuracy` (0 to 1) are means over the `images` of the epoch, augmented,
+    while the network learns from them. `learning_rate` and `momentum` (or beta1) are those of the
+    first parameter group at the last step. `seconds` is training alone, `evaluation_seconds` the
+    images looked at; the device had finished when the clock was read. `logits` float32 (images
+    looked at, classes), on the CPU: the test images, and those of a metric behind them.
     """
 
     epoch: int
@@ -57,7 +63,9 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How training ended: `finished`, or why not. A finished one may name the recipe's own early stop as its reason.
+    """How training ended: `finished`, or why not.
+
+    A finished one may name the recipe's own early stop as its reason.
 
     `out_of_time`: it was stopped at its limit of seconds.
     """
@@ -74,10 +82,11 @@ INTERRUPTED = Ending(finished=False, stopped_because="interrupted")
 class TrainingRun:
     """One seed's training, as far as it came.
 
-    `parameters_moved`: some trainable parameter is no longer what it was before the first step. `peak_memory_bytes` is
-    the GPU's, or on a CPU that of this whole process since its start; None where it cannot be measured. `engine` names
-    how it was computed ("eager, channels last"), `side_by_side` how many runs shared the device while it was.
-    `preparation_seconds` passed before its first step: placing the images, recording a CUDA graph.
+    `parameters_moved`: some trainable parameter is no longer what it was before the first step.
+    `peak_memory_bytes` is the GPU's, or on a CPU that of this whole process since its start; None
+    where it cannot be measured. `engine` names how it was computed ("eager, channels last"),
+    `side_by_side` how many runs shared the device while it was. `preparation_seconds` passed before
+    its first step: placing the images, recording a CUDA graph.
     """
 
     seed: int

@@ -1,15 +1,13 @@
 """Training under one or more seeds, from a Task to `TrainingRun`s.
 
-In: a Task, and initial weights for each seed. Out: everything that happened, also when Ctrl-C cut it short. Here is
-chosen which engine trains: `replay`, on a GPU, all seeds at once from a recorded CUDA graph; else `loop`, one seed
-after the other, step by step. Both give the same up to rounding.
+In: a Task, and initial weights for each seed. Out: everything that happened, also when Ctrl-C cut
+it short. Here is chosen which engine trains. All of them give the same up to rounding.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,21 +17,28 @@ from grader.errors import SubmissionError
 from grader.network import Network
 from grader.program import Program
 from grader.training import augment
-from grader.training import device as devices
-from grader.training.engine import in_place, layout, loop, replay
-from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
+from grader.training.device import describe, peak_memory_bytes, reset_peak_memory
+from grader.training.engine import in_place
+from grader.training.engine.eager import Eager
+from grader.training.engine.engine import Began, CannotTrainError, Engine, News
+from grader.training.engine.replay import Replay
+from grader.training.records import INTERRUPTED, Ending, Epoch, TrainingRun
 from grader.training.task import Task, Values
+
+FAST_ENGINES: tuple[Engine, ...] = (Replay(),)
+"""Tried in this order, where they run at all; `Eager` trains what none of them can."""
 
 
 def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     """One run for each seed in `values`, from its initial weights.
 
-    Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had not begun have no
-    run. Raises SubmissionError for a recipe or weights that do not fit, GraderError for data that do not.
+    Ctrl-C ends training with `INTERRUPTED` and keeps the epochs that were finished; seeds that had
+    not begun have no run. Raises SubmissionError for a recipe or weights that do not fit,
+    GraderError for data that do not.
     """
     _check(task.program, task.data.image_shape)
     place = torch.device(task.device)
-    devices.reset_peak_memory(place)
+    reset_peak_memory(place)
     seeds = [
         _Seed(number, in_place.apply(network.build(task.program, blob, place)))
         for number, blob in values.items()
@@ -53,6 +58,7 @@ class _Seed:
     number: int
     network: Network
     engine: str = ""
+    why_not_faster: str = ""
     side_by_side: int = 1
     began: float = 0.0
     preparation_seconds: float = 0.0
@@ -66,10 +72,17 @@ class _Seed:
             name: tensor.detach().clone() for name, tensor in weights if tensor.requires_grad
         }
 
-    def begin(self, engine: str, side_by_side: int = 1) -> None:
-        self.engine, self.side_by_side, self.began = engine, side_by_side, time.perf_counter()
+    def hear(self, news: Began | Epoch | Ending) -> None:
+        """Note what the engine says of this seed."""
+        if isinstance(news, Began):
+            self.engine, self.side_by_side = news.engine, news.side_by_side
+            self.began = time.perf_counter()
+        elif isinstance(news, Ending):
+            self.ending = news
+        else:
+            self._add(news)
 
-    def add(self, epoch: Epoch) -> None:
+    def _add(self, epoch: Epoch) -> None:
         if not self.epochs:
             elapsed = time.perf_counter() - self.began
             self.preparation_seconds = max(0.0, elapsed - epoch.seconds - epoch.evaluation_seconds)
@@ -79,34 +92,41 @@ class _Seed:
         weights = self.network.weights
         return TrainingRun(
             seed=self.number,
-            device=devices.describe(device),
+            device=describe(device),
             epochs=tuple(self.epochs),
             ending=self.ending or INTERRUPTED,
             parameters_moved=any(
                 not torch.equal(tensor, weights[name]) for name, tensor in self.before.items()
             ),
-            peak_memory_bytes=devices.peak_memory_bytes(device),
-            engine=self.engine,
+            peak_memory_bytes=peak_memory_bytes(device),
+            engine=self.engine + self.why_not_faster,
             side_by_side=self.side_by_side,
             preparation_seconds=self.preparation_seconds,
         )
 
 
 def _train(task: Task, seeds: list[_Seed]) -> None:
-    engine = "eager"
-    if torch.device(task.device).type == "cuda":
-        reason = _why_not_together(task, seeds)
-        if not reason:
-            return
-        engine = f"eager ({reason})"
-    _train_in_turn(task, seeds, engine)
+    """Train by the first engine that can.
+
+    Each run says which, and why the faster ones could not.
+    """
+    reasons: list[str] = []
+    for engine in FAST_ENGINES:
+        if engine.runs_on(torch.device(task.device)):
+            reason = _why_not(engine, task, seeds)
+            if not reason:
+                return
+            reasons.append(reason)
+    for seed in seeds:
+        seed.why_not_faster = f" ({'; '.join(reasons)})" if reasons else ""
+    _follow(Eager(), task, seeds)
 
 
-def _why_not_together(task: Task, seeds: list[_Seed]) -> str:
-    """Train all seeds at once; returns "", or why that cannot be, and holds none of its memory any more."""
+def _why_not(engine: Engine, task: Task, seeds: list[_Seed]) -> str:
+    """Train by `engine`; returns "", or why it cannot, and then holds none of its memory."""
     try:
-        _train_together(task, seeds)
-    except (replay.NotRecordableError, torch.OutOfMemoryError) as error:
+        _follow(engine, task, seeds)
+    except (CannotTrainError, torch.OutOfMemoryError) as error:
         if any(seed.epochs for seed in seeds):
             raise
         for seed in seeds:
@@ -115,61 +135,29 @@ def _why_not_together(task: Task, seeds: list[_Seed]) -> str:
     return ""
 
 
-def _train_in_turn(task: Task, seeds: list[_Seed], engine: str) -> None:
-    """One seed after the other, step by step."""
-    fast = layout.pays() and layout.suits(task.program, torch.device(task.device))
-    for seed in seeds:
-        seed.begin(f"{engine}, channels last" if fast else engine)
-        if fast:
-            layout.apply(seed.network)
-        training = loop.train(
-            seed.network,
-            task.program.recipe,
-            task.data,
-            seed=seed.number,
-            epochs=task.epochs,
-            budget_seconds=task.budget_seconds,
-            on_step=partial(task.on_step, seed.number),
-            lay_out=layout.channels_last if fast else loop.as_it_is,
-        )
-        feedback: Feedback | None = None
-        while seed.ending is None:
-            try:
-                epoch = training.send(feedback)
-            except StopIteration as stop:
-                seed.ending = stop.value
-            else:
-                seed.add(epoch)
-                feedback = task.after_epoch(seed.number, epoch)
-
-
-def _train_together(task: Task, seeds: list[_Seed]) -> None:
-    """All seeds at once, every step recorded and replayed. Raises NotRecordableError before any seed has begun."""
-    networks = {seed.number: seed.network for seed in seeds}
-    training = replay.train(
-        networks,
-        task.program.recipe,
+def _follow(engine: Engine, task: Task, seeds: list[_Seed]) -> None:
+    """Hear all that the engine says, and answer every epoch with the feedback that it is given."""
+    by_number = {seed.number: seed for seed in seeds}
+    training = engine.train(
+        {seed.number: seed.network for seed in seeds},
+        task.program,
         task.data,
-        recorder=replay.CudaGraphs(),
         epochs=task.epochs,
         budget_seconds=task.budget_seconds,
+        on_step=task.on_step,
     )
-    for seed in seeds:
-        seed.begin("CUDA graph", len(seeds))
-    feedback: dict[int, Feedback | None] | None = None
-    running = True
-    while running:
+    news: News | None = next(training)
+    while news is not None:
+        epochs: dict[int, Epoch] = {}
+        for number, item in news.items():
+            by_number[number].hear(item)
+            if isinstance(item, Epoch):
+                epochs[number] = item
+        answers = {number: task.after_epoch(number, epoch) for number, epoch in epochs.items()}
         try:
-            done = training.send(feedback)
-        except StopIteration as stop:
-            done, running = {}, False
-            endings: dict[int, Ending] = stop.value
-        for seed in seeds:
-            if seed.number in done:
-                seed.add(done[seed.number])
-        feedback = {number: task.after_epoch(number, epoch) for number, epoch in done.items()}
-    for seed in seeds:
-        seed.ending = endings[seed.number]
+            news = training.send(answers)
+        except StopIteration:
+            news = None
 
 
 def _check(program: Program, image_shape: tuple[int, int, int]) -> None:

@@ -30,8 +30,8 @@ Values = Mapping[int, bytes]
 class Task:
     """Train `program` on `data`, on `device`.
 
-    `epochs` cuts the recipe short for a quick look; each seed may train for `budget_seconds`. `after_epoch` must return
-    Feedback where the recipe follows a metric.
+    `epochs` cuts the recipe short for a quick look; each seed may train for `budget_seconds`.
+    `after_epoch` must return Feedback where the recipe follows a metric.
     """
 
     program: Program

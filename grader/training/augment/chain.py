@@ -1,7 +1,8 @@
 """Operations one after the other, and the containers that choose among them for each image.
 
-A RandomApply may change the size of some images only, as in the popular `RandomApply([CenterCrop(22)], p=0.1)` before
-`Resize(28)`. The operations after it are then computed in each of its branches, until all images are alike again.
+A RandomApply may change the size of some images only, as in the popular
+`RandomApply([CenterCrop(22)], p=0.1)` before `Resize(28)`. The operations after it are then
+computed in each of its branches, until all images are alike again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ DEEPEST_CHOICES = 3
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """For each image one branch; `chances` are the branches' probabilities (RandomApply: itself or nothing)."""
+    """For each image one branch (RandomApply: itself or nothing).
+
+    `chances` are the branches' probabilities.
+    """
 
     chances: tuple[float, ...]
     branches: tuple[tuple[Plan, ...], ...]
@@ -140,7 +144,10 @@ class Shuffle:
 
 
 def bind(plan: Sequence[Plan], frame: Frame, *, depth: int = 0) -> Chain:
-    """The plan for images like `frame`. Raises SubmissionError where images of one batch would not fit together."""
+    """The plan for images like `frame`.
+
+    Raises SubmissionError where images of one batch would not fit together.
+    """
     links: list[Link] = []
     rest = list(plan)
     while rest:
@@ -166,9 +173,9 @@ def _until_alike(step: Either, rest: Sequence[Plan], frame: Frame) -> int:
             frames = _frames(following, frames)
     sizes = " and ".join(sorted(f"{frame.height} x {frame.width}" for frame in frames))
     raise SubmissionError(
-        f"train_transform leaves images that are not alike ({sizes}, or only some of them tensors), because a "
-        "RandomApply, RandomChoice or RandomOrder changes some images only. They fit in no batch: "
-        "put a Resize((28, 28)) after it, and ToTensor outside."
+        f"train_transform leaves images that are not alike ({sizes}, or only some of them "
+        "tensors), because a RandomApply, RandomChoice or RandomOrder changes some images only. "
+        "They fit in no batch: put a Resize((28, 28)) after it, and ToTensor outside."
     )
 
 
@@ -189,8 +196,8 @@ def _frames(step: Plan, frames: set[Frame]) -> set[Frame]:
 def _choice(step: Either, following: Sequence[Plan], frame: Frame, *, depth: int) -> Choice:
     if depth > DEEPEST_CHOICES:
         raise SubmissionError(
-            f"train_transform changes the size of some images only, more than {DEEPEST_CHOICES} times in a row: "
-            "put a Resize after each RandomApply or RandomChoice that does so."
+            f"train_transform changes the size of some images only, more than {DEEPEST_CHOICES} "
+            "times in a row: put a Resize after each RandomApply or RandomChoice that does so."
         )
     branches = tuple(bind((*branch, *following), frame, depth=depth) for branch in step.branches)
     return Choice(step.chances, branches, branches[0].after)
@@ -200,8 +207,9 @@ def _shuffle(step: AnyOrder, frame: Frame, *, depth: int) -> Shuffle:
     parts = tuple(bind(part, frame, depth=depth) for part in step.parts)
     if any(part.after != frame for part in parts):
         raise SubmissionError(
-            "train_transform has an operation inside RandomOrder that changes the size or type of the image, so that "
-            "the order decides what comes out: put it before or after RandomOrder."
+            "train_transform has an operation inside RandomOrder that changes the size or type of "
+            "the image, so that the order decides what comes out: put it before or after "
+            "RandomOrder."
         )
     return Shuffle(parts, frame)
 

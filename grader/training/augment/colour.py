@@ -1,7 +1,7 @@
 """Change the values of pixels: ColorJitter, GaussianBlur, sharpness, contrast, inversion.
 
-PIL drops fractions and its enhancers blend with a degenerate image; tensors are clipped at 0 and white. Source:
-Pillow, ImageEnhance.py and Blend.c; torchvision.transforms.v2.functional.
+PIL drops fractions and its enhancers blend with a degenerate image; tensors are clipped at 0 and
+white. Source: Pillow, ImageEnhance.py and Blend.c; torchvision.transforms.v2.functional.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ Taps = Annotated[int, Field(ge=1, le=101), AfterValidator(_odd)]
 
 
 class ColorJitter(Operation):
-    """Brightness and contrast, in random order. Saturation and hue leave grey images as they are."""
+    """Brightness and contrast, in random order.
+
+    Saturation and hue leave grey images as they are.
+    """
 
     brightness: Factors | None
     contrast: Factors | None
@@ -88,11 +91,14 @@ class GaussianBlur(Operation):
     sigma: PositiveRange
 
     def after(self, frame: Frame) -> Frame:
-        """The same frame. Raises SubmissionError where there is too little image to mirror at the edge."""
+        """The same frame.
+
+        Raises SubmissionError where there is too little image to mirror at the edge.
+        """
         if self.kernel_size[0] // 2 >= frame.width or self.kernel_size[1] // 2 >= frame.height:
             raise SubmissionError(
-                f"train_transform: GaussianBlur.kernel_size = {self.kernel_size} is too large for images of "
-                f"{frame.height} x {frame.width}: use less than twice their size."
+                f"train_transform: GaussianBlur.kernel_size = {self.kernel_size} is too large for "
+                f"images of {frame.height} x {frame.width}: use less than twice their size."
             )
         return frame
 

@@ -1,4 +1,4 @@
-"""From PIL image to tensor to normalised tensor: ToTensor, ToImage, PILToTensor, ToDtype, Normalize, Grayscale."""
+"""From PIL image to tensor to normalised tensor, and from one grey channel to three."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from grader.training.augment.operation import Drawn, Frame, Kind, Number, Operat
 class ToTensor(Operation):
     """A PIL image as floats from 0 to 1."""
 
+    in_tests = "ToTensor"
+
     def after(self, frame: Frame) -> Frame:
         """Floats."""
         _needs_pil(self, frame)
@@ -27,6 +29,8 @@ class ToTensor(Operation):
 
 class PILToTensor(Operation):
     """A PIL image as a tensor of the same bytes."""
+
+    in_tests = "PILToTensor"
 
     def after(self, frame: Frame) -> Frame:
         """Bytes."""
@@ -41,6 +45,8 @@ class PILToTensor(Operation):
 class ToImage(Operation):
     """Version 2's PILToTensor, which leaves tensors alone."""
 
+    in_tests = "ToImage"
+
     def after(self, frame: Frame) -> Frame:
         """Bytes, or floats if they were."""
         return _as(frame, "bytes") if frame.kind == "pil" else frame
@@ -51,7 +57,12 @@ class ToImage(Operation):
 
 
 class ToDtype(Operation):
-    """Bytes to floats, scaled to 0..1 only with `scale`. PIL images and bytes that stay bytes pass unchanged."""
+    """Bytes to floats, scaled to 0..1 only with `scale`.
+
+    PIL images and bytes that stay bytes pass unchanged.
+    """
+
+    in_tests = "ToDtype"
 
     dtype: Literal["float32", "uint8"]
     scale: bool
@@ -60,8 +71,8 @@ class ToDtype(Operation):
         """Floats where that is the dtype. Raises SubmissionError for the way back."""
         if self.dtype == "uint8" and frame.kind == "float":
             raise SubmissionError(
-                "train_transform converts floats back to uint8 with ToDtype or ConvertImageDtype. The network needs "
-                "floats: convert once, to torch.float32."
+                "train_transform converts floats back to uint8 with ToDtype or ConvertImageDtype. "
+                "The network needs floats: convert once, to torch.float32."
             )
         return _as(frame, "float") if (frame.kind, self.dtype) == ("bytes", "float32") else frame
 
@@ -75,11 +86,15 @@ class ToDtype(Operation):
 class ConvertImageDtype(ToDtype):
     """ToDtype with scale=True, for tensors only."""
 
+    in_tests = "ConvertImageDtype"
+    scale: Literal[True] = True
+
     def after(self, frame: Frame) -> Frame:
         """As ToDtype. Raises SubmissionError for PIL images."""
         if frame.kind == "pil":
             raise SubmissionError(
-                "train_transform applies ConvertImageDtype to a PIL image: put PILToTensor before it, or use ToTensor."
+                "train_transform applies ConvertImageDtype to a PIL image: put PILToTensor before "
+                "it, or use ToTensor."
             )
         return super().after(frame)
 
@@ -87,23 +102,29 @@ class ConvertImageDtype(ToDtype):
 class Normalize(Operation):
     """(value - mean) / std, with one number for all channels or one for each."""
 
+    in_tests = "Normalize"
+
     mean: Annotated[tuple[Number, ...], Field(min_length=1, max_length=3)]
     std: Annotated[
         tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...], Field(min_length=1, max_length=3)
     ]
 
     def after(self, frame: Frame) -> Frame:
-        """The same frame. Raises SubmissionError before ToTensor, or for another number of channels."""
+        """The same frame.
+
+        Raises SubmissionError before ToTensor, or for another number of channels.
+        """
         if frame.kind != "float":
             raise SubmissionError(
-                "train_transform has Normalize where the image is no float tensor yet, which torchvision refuses: "
-                "put ToTensor() before it."
+                "train_transform has Normalize where the image is no float tensor yet, which "
+                "torchvision refuses: put ToTensor() before it."
             )
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, frame.channels):
                 raise SubmissionError(
-                    f"train_transform: Normalize.{name} has {len(values)} values, but the images have "
-                    f"{frame.channels} channel(s): write one number for each channel, such as (0.1307,)."
+                    f"train_transform: Normalize.{name} has {len(values)} values, but the images "
+                    f"have {frame.channels} channel(s): write one number for each channel, such "
+                    "as (0.1307,)."
                 )
         return frame
 
@@ -119,10 +140,15 @@ class Normalize(Operation):
 class Grayscale(Operation):
     """One grey channel, or the same grey three times."""
 
+    in_tests = "Grayscale"
+
     num_output_channels: Literal[1, 3]
 
     def after(self, frame: Frame) -> Frame:
-        """The number of channels asked for. Raises SubmissionError where grey images would become one channel again."""
+        """The number of channels asked for.
+
+        Raises SubmissionError where grey images would become one channel again.
+        """
         if frame.channels > self.num_output_channels:
             raise SubmissionError(
                 "train_transform makes 3 channels of the grey images, then 1 again: leave both out."
@@ -146,6 +172,6 @@ def _as(frame: Frame, kind: Kind) -> Frame:
 def _needs_pil(operation: Operation, frame: Frame) -> None:
     if frame.kind != "pil":
         raise SubmissionError(
-            f"train_transform applies {type(operation).__name__} to what is a tensor already, which torchvision "
-            "refuses: convert once."
+            f"train_transform applies {type(operation).__name__} to what is a tensor already, "
+            "which torchvision refuses: convert once."
         )

@@ -35,6 +35,8 @@ PaddingMode = Literal["constant", "edge", "reflect", "symmetric"]
 class CenterCrop(Operation):
     """The middle `size` (height, width), padded with 0 where the image is smaller."""
 
+    in_tests = "CenterCrop"
+
     size: Size
 
     def after(self, frame: Frame) -> Frame:
@@ -62,6 +64,8 @@ class CenterCrop(Operation):
 class Pad(Operation):
     """`padding` (left, top, right, bottom) more pixels."""
 
+    in_tests = "Pad"
+
     padding: Padding
     fill: Fill
     padding_mode: PaddingMode
@@ -74,7 +78,8 @@ class Pad(Operation):
             max(left, right) > frame.width - spare or max(top, bottom) > frame.height - spare
         ):
             raise SubmissionError(
-                f"train_transform mirrors {max(self.padding)} pixels of an image of {frame.height} x {frame.width} "
+                f"train_transform mirrors {max(self.padding)} pixels of an image of "
+                f"{frame.height} x {frame.width} "
                 f'(padding_mode="{self.padding_mode}"): pad by less.'
             )
         return frame.resized(frame.height + top + bottom, frame.width + left + right)
@@ -105,6 +110,8 @@ class Pad(Operation):
 class RandomCrop(Operation):
     """`size` (height, width) out of the image, anywhere, after padding."""
 
+    in_tests = "CenterCrop"
+
     size: Size
     padding: Padding | None
     pad_if_needed: bool
@@ -116,8 +123,8 @@ class RandomCrop(Operation):
         padded = self._padded(frame)
         if padded.height < self.size[0] or padded.width < self.size[1]:
             raise SubmissionError(
-                f"train_transform takes a RandomCrop of {self.size} from an image of {padded.height} x {padded.width}: "
-                "crop less, or pad."
+                f"train_transform takes a RandomCrop of {self.size} from an image of "
+                f"{padded.height} x {padded.width}: crop less, or pad."
             )
         return frame.resized(*self.size)
 
@@ -171,7 +178,10 @@ class RandomVerticalFlip(Sometimes):
 
 
 class RandomErasing(Sometimes):
-    """A rectangle of `scale` of the area and height / width in `ratio`, painted with `value` or with noise."""
+    """A rectangle painted with `value` or with noise.
+
+    It takes `scale` of the area, and its height / width is in `ratio`.
+    """
 
     scale: Fraction
     ratio: PositiveRange
@@ -181,14 +191,15 @@ class RandomErasing(Sometimes):
         """The same frame. Raises SubmissionError before ToTensor."""
         if frame.kind == "pil" or (frame.kind == "bytes" and self.value == "random"):
             raise SubmissionError(
-                "train_transform has RandomErasing where the image is no float tensor yet: put ToTensor() before it."
+                "train_transform has RandomErasing where the image is no float tensor yet: put "
+                "ToTensor() before it."
             )
         return frame
 
     def choose(
         self, frame: Frame, batch: int, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
-        """`top`, `left`, `height`, `width` (B,) in pixels, 0 x 0 where nothing fits; `noise` (B, C, H, W)."""
+        """`top`, `left`, `height`, `width` (B,), 0 x 0 where nothing fits; `noise` (B, C, H, W)."""
         height, width, found = rectangle(
             frame, batch, generator, scale=self.scale, ratio=self.ratio, tall=True
         )
@@ -224,10 +235,12 @@ def rectangle(
     ratio: tuple[float, float],
     tall: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Height, width (B,) of a random rectangle, and whether one of torchvision's ten attempts fitted into the image.
+    """Height and width (B,) of a random rectangle, and whether it fits into the image.
 
-    `tall`: `ratio` is height / width and both must be smaller than the image (RandomErasing); otherwise it is
-    width / height and both may reach it (RandomResizedCrop).
+    Like torchvision, it makes ten attempts and takes the first that fits.
+
+    `tall`: `ratio` is height / width and both must be smaller than the image (RandomErasing);
+    otherwise it is width / height and both may reach it (RandomResizedCrop).
     """
     area = uniform((batch, 10), generator, *scale) * (frame.height * frame.width)
     aspect = uniform((batch, 10), generator, math.log(ratio[0]), math.log(ratio[1])).exp()

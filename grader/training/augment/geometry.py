@@ -1,6 +1,7 @@
 """Turn, move, scale, shear and tilt: RandomRotation, RandomAffine, RandomPerspective.
 
-The formulas are torchvision's (`_get_inverse_affine_matrix`, `_get_perspective_coeffs`), for a batch of draws at once.
+The formulas are torchvision's (`_get_inverse_affine_matrix`, `_get_perspective_coeffs`), for a
+batch of draws at once.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class RandomRotation(Operation):
     def _same_size(cls, expand: bool) -> bool:
         if expand:
             raise ValueError(
-                "with expand=True every image gets another size and they fit in no batch: leave it out"
+                "with expand=True every image gets another size and they fit in no batch: leave "
+                "it out"
             )
         return expand
 
@@ -63,7 +65,10 @@ class RandomRotation(Operation):
 
 
 class RandomAffine(Operation):
-    """Turned, moved by up to `translate` of (width, height), scaled and sheared (degrees) in one step."""
+    """Turned, moved, scaled and sheared (degrees) in one step.
+
+    `translate` is the largest move, as a share of (width, height).
+    """
 
     degrees: Range
     translate: tuple[Probability, Probability] | None
@@ -83,7 +88,7 @@ class RandomAffine(Operation):
         return shear
 
     def draw(self, frame: Frame, batch: int, generator: torch.Generator | None) -> Drawn:
-        """`angle`, `shear_x`, `shear_y` in degrees, `x` and `y` in whole pixels, `scale`: each (B,)."""
+        """`angle`, `shear_x`, `shear_y` (degrees), `x`, `y` (whole pixels), `scale`: each (B,)."""
         move_x, move_y = self.translate or (0.0, 0.0)
         shear = (*(self.shear or (0.0, 0.0)), 0.0, 0.0)
         ranges = {
@@ -106,7 +111,7 @@ class RandomAffine(Operation):
 
 
 class RandomPerspective(Sometimes):
-    """Seen at an angle: each corner moves inwards by up to half of `distortion_scale` of the side."""
+    """Seen at an angle: corners move inwards by up to half of `distortion_scale` of the side."""
 
     distortion_scale: Probability
     interpolation: Interpolation
@@ -115,7 +120,7 @@ class RandomPerspective(Sometimes):
     def choose(
         self, frame: Frame, batch: int, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
-        """`corners` (B, 4, 2): where the corners go, as whole (x, y), clockwise from the top left."""
+        """`corners` (B, 4, 2): where they go, as whole (x, y), clockwise from the top left."""
         reach_x = int(self.distortion_scale * (frame.width // 2)) + 1
         reach_y = int(self.distortion_scale * (frame.height // 2)) + 1
         left, right_in = (whole(reach_x, (batch, 2), generator) for _ in range(2))
@@ -158,9 +163,10 @@ def inverse_affine(values: dict[str, Tensor], center: tuple[float, float]) -> Te
 
 
 def coefficients(corners: Tensor, width: int, height: int) -> Tensor:
-    """The perspective (B, 8) that takes `corners` (B, 4, 2) back to the corners of a width x height image.
+    """The perspective (B, 8) that takes `corners` (B, 4, 2) back to the image's own corners.
 
-    Closed form of a square seen as a quadrilateral (Heckbert 1989, Fundamentals of Texture Mapping, 2.2.3), inverted.
+    Closed form of a square seen as a quadrilateral (Heckbert 1989, Fundamentals of Texture Mapping,
+    2.2.3), inverted.
     """
     p0, p1, p2, p3 = corners.unbind(1)
     x1, y1 = (p1 - p2).unbind(1)

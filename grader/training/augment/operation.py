@@ -1,7 +1,8 @@
-"""What every augmentation is: settings that were checked, a draw for each image, and a change of a whole batch.
+"""What every augmentation is: checked settings, a draw for each image, a change of a batch.
 
-In: settings that an untrusted child wrote. Out: frozen operations. A batch stays a batch: nothing loops over images,
-nothing is read back from the device, and no constant is copied to it, so that a CUDA graph can record all of it.
+In: settings that an untrusted child wrote. Out: frozen operations. A batch stays a batch: nothing
+loops over images, nothing is read back from the device, and no constant is copied to it, so that a
+CUDA graph can record all of it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -25,7 +26,10 @@ Kind = Literal["pil", "bytes", "float"]
 
 
 def ordered(pair: tuple[float, float]) -> tuple[float, float]:
-    """The pair itself. Raises ValueError, which pydantic reports, where the first number is the larger."""
+    """The pair itself.
+
+    Raises ValueError, which pydantic reports, where the first number is the larger.
+    """
     if pair[0] > pair[1]:
         raise ValueError(
             f"the range goes from {pair[0]} to {pair[1]}: write the smaller number first"
@@ -58,8 +62,8 @@ Fill = Annotated[Annotated[float, Field(ge=-1e4, le=1e4)] | None, BeforeValidato
 class Frame:
     """What an image is at one point of the pipeline.
 
-    `kind` is how torchvision would hold it: as a PIL image ("pil"), as a uint8 tensor ("bytes") or as a float32 tensor
-    ("float"). Here the first two are both uint8 tensors.
+    `kind` is how torchvision would hold it: as a PIL image ("pil"), as a uint8 tensor ("bytes") or
+    as a float32 tensor ("float"). Here the first two are both uint8 tensors.
     """
 
     channels: int
@@ -69,22 +73,25 @@ class Frame:
 
     @property
     def white(self) -> float:
-        """The value of a white pixel, at which torchvision clips: 255 for whole numbers, 1 for floats."""
+        """White, where torchvision clips: 255 for whole numbers, 1 for floats."""
         return 1.0 if self.kind == "float" else 255.0
 
     def resized(self, height: int, width: int) -> Frame:
-        """The same kind of image at another size. Raises SubmissionError where it is empty or too large."""
+        """The same kind of image at another size.
+
+        Raises SubmissionError where it is empty or too large.
+        """
         if not (1 <= height <= LARGEST_SIDE and 1 <= width <= LARGEST_SIDE):
             raise SubmissionError(
-                f"train_transform makes images of {height} x {width} pixels. "
-                f"The grader trains on sides of 1 to {LARGEST_SIDE} pixels: choose a smaller size or padding."
+                f"train_transform makes images of {height} x {width} pixels. The grader trains on "
+                f"sides of 1 to {LARGEST_SIDE} pixels: choose a smaller size or padding."
             )
         return Frame(self.channels, height, width, self.kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What was drawn for each image of a batch: tensors whose first dimension is the batch, by name."""
+    """What was drawn for each image of a batch: by name, tensors that begin with the batch."""
 
     values: dict[str, Tensor] = field(default_factory=dict)
     inner: tuple[Drawn, ...] = ()
@@ -109,10 +116,19 @@ def joined(parts: Sequence[Drawn]) -> Drawn:
 
 
 class Operation(Data):
-    """One augmentation, its settings as fields. `frame` is always the image that it receives."""
+    """One augmentation, its settings as fields. `frame` is always the image that it receives.
+
+    `in_tests` names the operation that test images meet in its place: itself, another with some of
+    its settings, or none where they do without.
+    """
+
+    in_tests: ClassVar[str] = ""
 
     def after(self, frame: Frame) -> Frame:
-        """The image that it returns. Raises SubmissionError where torchvision could not apply it to `frame`."""
+        """The image that it returns.
+
+        Raises SubmissionError where torchvision could not apply it to `frame`.
+        """
         return frame
 
     def draw(self, frame: Frame, batch: int, generator: torch.Generator | None) -> Drawn:
@@ -172,5 +188,5 @@ def per_image(values: Tensor) -> Tensor:
 
 
 def to_bytes(values: Tensor) -> Tensor:
-    """Floats cut to uint8 as C does it: the fraction is dropped, and what lies outside is clipped to 0 or 255."""
+    """Floats cut to uint8 as C does it: fractions are dropped, the rest is clipped to 0..255."""
     return values.clamp(0, 255).to(torch.uint8)

@@ -1,8 +1,9 @@
 """Change the number of pixels: Resize and RandomResizedCrop.
 
-A resize is two products with matrices of weights, one for rows and one for columns, which Pillow computes in whole
-numbers of 2^-22 and rounds to bytes after each: first along the rows, then along the columns. (Pillow 13 swaps the two
-where an image loses much more height than width; some bytes then differ by rounding.) Source: Pillow, Resample.c.
+A resize is two products with matrices of weights, one for rows and one for columns, which Pillow
+computes in whole numbers of 2^-22 and rounds to bytes after each: first along the rows, then along
+the columns. (Pillow 13 swaps the two where an image loses much more height than width; some bytes
+then differ by rounding.) Source: Pillow, Resample.c.
 """
 
 from __future__ import annotations
@@ -33,7 +34,12 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Resize(Operation):
-    """To `size` (height, width), or with one number the shorter side to it and the longer at most to `max_size`."""
+    """To `size` (height, width).
+
+    With one number the shorter side goes to it, and the longer at most to `max_size`.
+    """
+
+    in_tests = "Resize"
 
     size: Annotated[tuple[Side, ...], Field(min_length=1, max_length=2)]
     interpolation: Filter
@@ -88,7 +94,12 @@ class Resize(Operation):
 
 
 class RandomResizedCrop(Operation):
-    """A random part of the image, of `scale` of its area and width / height in `ratio`, resized to `size`."""
+    """A random part of the image, resized to `size`.
+
+    It has `scale` of the area, and its width / height is in `ratio`.
+    """
+
+    in_tests = "Resize"
 
     size: Size
     scale: Annotated[tuple[Share, Share], AfterValidator(ordered)]
@@ -103,7 +114,7 @@ class RandomResizedCrop(Operation):
         return frame.resized(*self.size)
 
     def draw(self, frame: Frame, batch: int, generator: torch.Generator | None) -> Drawn:
-        """`top`, `left`, `height`, `width` (B,) of the part; the middle where ten attempts did not fit."""
+        """`top`, `left`, `height`, `width` (B,); the middle where ten attempts did not fit."""
         height, width, found = rectangle(
             frame, batch, generator, scale=self.scale, ratio=self.ratio, tall=False
         )
@@ -138,7 +149,10 @@ class RandomResizedCrop(Operation):
 def pil_resize(
     images: Tensor, box: dict[str, Tensor], new: Frame, *, interpolation: Filter
 ) -> Tensor:
-    """PIL's `crop(box).resize(size)` of uint8 images; `box` holds top, left, height, width, each (B,) or (1,)."""
+    """PIL's `crop(box).resize(size)` of uint8 images.
+
+    `box` holds top, left, height, width, each (B,) or (1,).
+    """
     old = Frame(images.shape[1], images.shape[2], images.shape[3])
     if interpolation.startswith("nearest"):
         rows = _nearest(box["top"], box["height"], new.height)
@@ -162,7 +176,8 @@ def _weights(
 ) -> tuple[Tensor, Tensor]:
     rows = weights(box["top"], box["height"], old.height, new.height, interpolation=interpolation)
     columns = weights(box["left"], box["width"], old.width, new.width, interpolation=interpolation)
-    # One matrix for all images makes one large product; one for each image makes a product for each.
+    # One matrix for all images makes one large product; one for each image makes a product for
+    # each.
     return (rows[0], columns[0]) if len(rows) == 1 else (rows[:, None], columns[:, None])
 
 
@@ -171,7 +186,8 @@ def weights(
 ) -> Tensor:
     """How much each source pixel gives to each new one: (B, count, pixels) float64.
 
-    Only the part [start, start + length) of the `pixels` is read, and averaged where it becomes smaller (antialias).
+    Only the part [start, start + length) of the `pixels` is read, and averaged where it becomes
+    smaller (antialias).
     """
     start, length = start.double()[:, None, None], length.double()[:, None, None]
     step = length / count
@@ -207,8 +223,8 @@ def _rounded(total: Tensor) -> Tensor:
 
 def _no_antialias(operation: Operation) -> SubmissionError:
     return SubmissionError(
-        f"train_transform uses {type(operation).__name__}(antialias=False) on tensors, which the grader does not have: "
-        "use antialias=True, torchvision's default."
+        f"train_transform uses {type(operation).__name__}(antialias=False) on tensors, which the "
+        "grader does not have: use antialias=True, torchvision's default."
     )
 
 

@@ -1,7 +1,20 @@
-"""Where each pixel of a moved image comes from: PIL's arithmetic for PIL images, torchvision's for tensors.
+"""Where each pixel of a moved image comes from: PIL's arithmetic, or torchvision's for tensors.
 
-`matrix` (B, 6) and `coefficients` (B, 8) are float64 and map an output pixel to its source, as PIL wants them.
-PIL: pixel i covers [i, i + 1), and pixels that come from outside keep the fill. Source: Pillow, Geometry.c.
+`matrix` (B, 6) and `coefficients` (B, 8) are float64 and map an output pixel to its source, as PIL
+wants them: x' = a x + b y + c and y' = d x + e y + f, where pixel i covers [i, i + 1).
+
+A worked example: the row 10 20 30 40, moved to the right by half a pixel (a = 1, b = 0, c = -0.5).
+
+    middles of the output    0.5   1.5   2.5   3.5
+    come from                0.0   1.0   2.0   3.0
+    PIL, nearest              10    20    30    40   the pixel that covers that place
+    PIL, bilinear             10    15    25    35   half of each neighbour; the edge is repeated
+    tensor, bilinear           5    15    25    35   half of each neighbour; outside is 0
+
+Moved by 1.5 pixels, the first comes from -1.0. That is outside, where PIL leaves the fill: both of
+its rows then begin with it, 0 10 20 30 and 0 10 15 25, and the tensor's is 0 5 15 25.
+
+Source: Pillow, Geometry.c; torchvision.transforms.v2.functional.
 """
 
 from __future__ import annotations
@@ -12,7 +25,10 @@ from torch import Tensor
 
 
 def pick(images: Tensor, rows: Tensor, columns: Tensor, *, fill: float = 0) -> Tensor:
-    """Pixels (B, C, h, w) at whole-numbered `rows` and `columns` (which broadcast to (B, h, w)); outside: `fill`."""
+    """Pixels (B, C, h, w) at whole-numbered `rows` and `columns`; `fill` outside of the image.
+
+    Both broadcast to (B, h, w).
+    """
     height, width = images.shape[-2:]
     index = rows.clamp(-1, height).add_(1).mul_(width + 2) + columns.clamp(-1, width).add_(1)
     index = index.expand(len(images), *index.shape[1:])
@@ -20,14 +36,17 @@ def pick(images: Tensor, rows: Tensor, columns: Tensor, *, fill: float = 0) -> T
 
 
 def pil_fill(fill: float | None) -> int:
-    """What PIL paints for `fill`: a whole number from 0 to 255, so that 1 is nearly black and 0.5 is black."""
+    """What PIL paints for `fill`: a whole number from 0 to 255, cut, so that 0.5 is black."""
     return min(max(int(fill or 0), 0), 255)
 
 
 def pil_affine(
     images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None, straight: bool
 ) -> Tensor:
-    """PIL's `Image.transform(size, AFFINE, matrix)` of uint8 images. `straight`: no image is turned or sheared."""
+    """PIL's `Image.transform(size, AFFINE, matrix)` of uint8 images.
+
+    `straight`: no image is turned or sheared.
+    """
     if interpolation == "nearest":
         # PIL counts in 1/65536 of a pixel, but in doubles where rows stay rows.
         rows, columns = _straight(images, matrix) if straight else _fixed_point(images, matrix)
@@ -54,7 +73,7 @@ def pil_perspective(
 def tensor_affine(
     images: Tensor, matrix: Tensor, *, interpolation: str, fill: float | None
 ) -> Tensor:
-    """The `affine` of torchvision, for float images; `matrix` counts from the centre of the image."""
+    """The `affine` of torchvision, for floats; `matrix` counts from the image's centre."""
     height, width = images.shape[-2:]
     x = torch.linspace((1 - width) * 0.5, (width - 1) * 0.5, width, device=images.device)
     y = torch.linspace((1 - height) * 0.5, (height - 1) * 0.5, height, device=images.device)

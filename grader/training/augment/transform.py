@@ -1,13 +1,15 @@
 """Augmentations as data become one function of a batch.
 
-In: the `Augmentation`s of a Recipe, which an untrusted child wrote. Out: a Pipeline, or a SubmissionError that names
-the operation and the setting. No code of the student's runs here, only operations of this package.
+In: the `Augmentation`s of a Recipe, which an untrusted child wrote. Out: a Pipeline, or a
+SubmissionError that names the operation and the setting. No code of the student's runs here, only
+operations of this package.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Annotated, TypeVar
 
 import torch
@@ -16,64 +18,30 @@ from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
 from grader.program import Augmentation, Data
-from grader.training.augment import colour, conversion, crops, geometry, resampling
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
 from grader.training.augment.conversion import as_floats
 from grader.training.augment.operation import Frame, Operation, Probability, joined
+from grader.training.choices import TRANSFORMS
 
 MOST_OPERATIONS = 50
 MOST_IN_ANY_ORDER = 6
 DEEPEST_NESTING = 8
 
-OPERATIONS: dict[str, type[Operation]] = {
-    operation.__name__: operation
-    for operation in (
-        conversion.ToTensor,
-        conversion.ToImage,
-        conversion.PILToTensor,
-        conversion.ToDtype,
-        conversion.ConvertImageDtype,
-        conversion.Normalize,
-        conversion.Grayscale,
-        geometry.RandomRotation,
-        geometry.RandomAffine,
-        geometry.RandomPerspective,
-        crops.CenterCrop,
-        crops.Pad,
-        crops.RandomCrop,
-        crops.RandomHorizontalFlip,
-        crops.RandomVerticalFlip,
-        crops.RandomErasing,
-        resampling.Resize,
-        resampling.RandomResizedCrop,
-        colour.ColorJitter,
-        colour.GaussianBlur,
-        colour.RandomAdjustSharpness,
-        colour.RandomAutocontrast,
-        colour.RandomInvert,
-    )
-}
 Settings = TypeVar("Settings", bound=Data)
 
 CONTAINERS = ("Compose", "RandomApply", "RandomChoice", "RandomOrder")
 
-KEPT_FOR_TESTS = {
-    "ToTensor",
-    "ToImage",
-    "PILToTensor",
-    "ToDtype",
-    "ConvertImageDtype",
-    "Normalize",
-    "Grayscale",
-    "CenterCrop",
-    "Pad",
-    "Resize",
-}
+
+def find(name: str) -> type[Operation]:
+    """The operation of that name, from its file here. Raises KeyError where the grader has none."""
+    file = import_module(f"grader.training.augment.{TRANSFORMS[name]}")
+    operation: type[Operation] = getattr(file, name)
+    return operation
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Augmentations in the order in which the student wrote them, each image with draws of its own."""
+    """Augmentations in the student's order, each image with draws of its own."""
 
     before: Frame
     chain: Chain
@@ -87,24 +55,24 @@ class Pipeline:
     def __call__(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Images (B, C, H, W) uint8 on any device to float32 (B, *output_shape) on the same device.
 
-        Draws come from `generator`, on its device (the images' is the fastest); None will do where nothing is drawn.
-        Without ToTensor at its end the pipeline still returns floats from 0 to 1. Raises GraderError for images of
-        another shape or type than the pipeline was built for.
+        Draws come from `generator`, on its device (the images' is the fastest); None will do where
+        nothing is drawn. Without ToTensor at its end the pipeline still returns floats from 0 to 1.
+        Raises GraderError for images of another shape or type than the pipeline was built for.
         """
         return self.batches(images, [len(images)], generator)
 
     def batches(
         self, images: Tensor, sizes: Sequence[int], generator: torch.Generator | None = None
     ) -> Tensor:
-        """Several batches behind each other, of `sizes`, changed all at once, with the draws of one call for each."""
+        """Several batches of `sizes` changed at once, with the draws of one call for each."""
         if images.dtype != torch.uint8 or images.shape[1:] != (
             1,
             self.before.height,
             self.before.width,
         ):
             raise GraderError(
-                f"The augmentations were built for uint8 images of {self.before.height} x {self.before.width}, "
-                f"not for {images.dtype} of shape {tuple(images.shape)}."
+                f"The augmentations were built for uint8 images of {self.before.height} x "
+                f"{self.before.width}, not for {images.dtype} of shape {tuple(images.shape)}."
             )
         drawn = joined([self.chain.draw(size, generator) for size in sizes]).to(images.device)
         return as_floats(self.chain.apply(images, drawn))
@@ -115,8 +83,9 @@ def build(
 ) -> Pipeline:
     """The training transform for images of `image_shape` (channels, height, width).
 
-    Raises SubmissionError for what no torchvision transform could be: unknown names, settings that are missing, unknown
-    or out of range, more than 50 operations, sides above 512 pixels; and for what torchvision itself would refuse.
+    Raises SubmissionError for what no torchvision transform could be: unknown names, settings that
+    are missing, unknown or out of range, more than 50 operations, sides above 512 pixels; and for
+    what torchvision itself would refuse.
     """
     if image_shape[0] != 1:
         raise GraderError(
@@ -132,16 +101,18 @@ def evaluation(
 ) -> Pipeline:
     """The transform of test images that belongs to the training transform `augmentations`.
 
-    Conversions, Normalize, Grayscale, Resize, CenterCrop and Pad stay, at the top level; what is random goes, with all
-    that is inside a random container. RandomCrop becomes CenterCrop and RandomResizedCrop becomes Resize, of the same
-    size. Raises SubmissionError as `build` does, and where test images would get another shape than training images.
+    Conversions, Normalize, Grayscale, Resize, CenterCrop and Pad stay, at the top level; what is
+    random goes, with all that is inside a random container. RandomCrop becomes CenterCrop and
+    RandomResizedCrop becomes Resize, of the same size. Raises SubmissionError as `build` does, and
+    where test images would get another shape than training images.
     """
     trained = build(augmentations, image_shape=image_shape)
     tested = build(tuple(_for_tests(augmentations)), image_shape=image_shape)
     if tested.output_shape != trained.output_shape:
         raise SubmissionError(
-            f"train_transform gives images of {_size(trained)}, but without its random operations, as test images "
-            f"need it, {_size(tested)}: end with a Resize to the size that the network expects."
+            f"train_transform gives images of {_size(trained)}, but without its random "
+            f"operations, as test images need it, {_size(tested)}: end with a Resize to the size "
+            "that the network expects."
         )
     return tested
 
@@ -150,13 +121,14 @@ def _for_tests(augmentations: tuple[Augmentation, ...]) -> Iterator[Augmentation
     for item in augmentations:
         if item.name == "Compose":
             yield from _for_tests(item.inner)
-        elif item.name in KEPT_FOR_TESTS:
+        if item.name in CONTAINERS:
+            continue
+        kept = find(item.name).in_tests
+        if kept == item.name:
             yield item
-        elif item.name == "RandomCrop":
-            yield Augmentation(name="CenterCrop", settings={"size": item.settings["size"]})
-        elif item.name == "RandomResizedCrop":
-            same = {name: item.settings[name] for name in ("size", "interpolation", "antialias")}
-            yield Augmentation(name="Resize", settings={**same, "max_size": None})
+        elif kept:
+            settings = {name: item.settings.get(name) for name in find(kept).model_fields}
+            yield Augmentation(name=kept, settings=settings)
 
 
 def _size(pipeline: Pipeline) -> str:
@@ -169,8 +141,9 @@ def _count(augmentations: tuple[Augmentation, ...]) -> None:
         total, depth = total + len(level), depth + 1
         if total > MOST_OPERATIONS or depth > DEEPEST_NESTING:
             raise SubmissionError(
-                f"train_transform has more than {MOST_OPERATIONS} operations, or more than {DEEPEST_NESTING} inside "
-                "each other. The grader trains with fewer: keep those that help."
+                f"train_transform has more than {MOST_OPERATIONS} operations, or more than "
+                f"{DEEPEST_NESTING} inside each other. The grader trains with fewer: keep those "
+                "that help."
             )
         level = tuple(inner for item in level for inner in item.inner)
 
@@ -201,8 +174,8 @@ def _chances(item: Augmentation) -> tuple[float, ...]:
     weights = _checked(_Choose, item).p
     if len(weights) != len(item.inner) or not sum(weights) > 0:
         raise SubmissionError(
-            f"train_transform: RandomChoice.p has {len(weights)} weights for {len(item.inner)} operations. It needs "
-            "one for each, not all 0."
+            f"train_transform: RandomChoice.p has {len(weights)} weights for {len(item.inner)} "
+            "operations. It needs one for each, not all 0."
         )
     return tuple(weight / sum(weights) for weight in weights)
 
@@ -220,8 +193,8 @@ class _Choose(Data):
 
 
 def _operation(item: Augmentation) -> Operation:
-    if item.name not in OPERATIONS:
-        known = ", ".join(sorted((*OPERATIONS, *CONTAINERS)))
+    if item.name not in TRANSFORMS:
+        known = ", ".join(sorted((*TRANSFORMS, *CONTAINERS)))
         raise SubmissionError(
             f"train_transform uses {item.name}, which the grader does not have. It has {known}."
         )
@@ -229,7 +202,7 @@ def _operation(item: Augmentation) -> Operation:
         raise SubmissionError(
             f"train_transform: {item.name}.inner is not empty, and it is no container."
         )
-    return _checked(OPERATIONS[item.name], item)
+    return _checked(find(item.name), item)
 
 
 def _checked(kind: type[Settings], item: Augmentation) -> Settings:

@@ -1,6 +1,7 @@
-"""ReLU written over what it reads, where nobody else reads that: the same numbers, from less memory.
+"""ReLU written over what it reads, where nobody else reads that: less memory, same numbers.
 
-In: a Network. Out: the same one. It is what `nn.ReLU(inplace=True)` does, which students need not know of.
+In: a Network. Out: the same one. It is what `nn.ReLU(inplace=True)` does, which students need not
+know of.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ OUTPUT_NOT_KEPT = {Kind.CONVOLUTION, Kind.BATCH_NORM}
 
 
 def apply(network: Network) -> Network:
-    """Let both graphs of `network` overwrite the results of convolutions and batch norm by their ReLU; returns it."""
+    """The same network, whose ReLUs overwrite what convolutions and batch norm give them."""
     for graph in (network.train_graph, network.eval_graph):
         for node in graph.graph.nodes:
             if node.target is torch.ops.aten.relu.default and _may_be_overwritten(node.args[0]):

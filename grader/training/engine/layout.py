@@ -1,9 +1,11 @@
-"""How images and filters lie in memory: channel by channel, or pixel by pixel, which a CPU convolves faster.
+"""How images and filters lie in memory: by channel, or by pixel, which a CPU convolves faster.
 
-In: a Program or its tensors. Out: the same values under other strides; only the order of summation changes.
+In: a Program or its tensors. Out: the same values under other strides; only the order of summation
+changes.
 
-Measured on one thread (torch 2.15, 128 images of 8 to 16 channels): channels last takes 0.6 of the time of
-convolutions with their gradients and a third of max pooling's, and twice the time of batch norm's gradient.
+Measured on one thread (torch 2.15, 128 images of 8 to 16 channels): channels last takes 0.6 of the
+time of convolutions with their gradients and a third of max pooling's, and twice the time of batch
+norm's gradient.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ _LAYS_OUT = {"aten.contiguous.default"}
 
 
 def pays() -> bool:
-    """Whether channels last is faster here: on one thread. On two, torch's gradients in that layout take twice as long.
+    """Whether channels last is faster here: on one thread.
+
+    On two, torch's gradients in that layout take twice as long.
 
     Only speed depends on it. See docs/speed.md for the figures.
     """
@@ -32,8 +36,8 @@ def pays() -> bool:
 def suits(program: Program, device: torch.device) -> bool:
     """Whether the network convolves on a CPU and means the same with channels last.
 
-    A view of channels-last pixels may have to be a copy. That is the same unless somebody writes into the view, or into
-    what it views.
+    A view of channels-last pixels may have to be a copy. That is the same unless somebody writes
+    into the view, or into what it views.
     """
     graphs = (program.train, program.eval)
     return (
@@ -48,7 +52,7 @@ def suits(program: Program, device: torch.device) -> bool:
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """The tensor (N, C, H, W) with the channels of a pixel side by side, also where there is only one channel.
+    """The tensor (N, C, H, W) with the channels of a pixel side by side, even if there is one.
 
     Torch takes one channel for either layout, and then chooses the slower kernels.
     """
@@ -71,7 +75,10 @@ def _is_call(op: str) -> bool:
 
 
 def _writes_through_a_view(graph: Graph) -> bool:
-    """Whether memory is written after a view of it was made that another layout may turn into a copy, or back."""
+    """Whether memory is written to after a view of it was made.
+
+    In another layout that view may be a copy, or what was a copy a view.
+    """
     memory = dataflow.trace(graph).memory
     viewed: set[str] = set()
     for node in graph.nodes:

@@ -1,7 +1,8 @@
-"""Train one network by its Recipe, an epoch at a time: the eager engine, and what every faster engine must equal.
+"""Train one network by its Recipe, an epoch at a time: what every faster engine must equal.
 
-In: a Network, its Recipe and `TrainingData` (which has no test labels). Out: an `Epoch` after each epoch, with the
-logits of the test images for a judge to compare. The judge may answer with two numbers (`Feedback`), never with labels.
+In: a Network, its Recipe and `TrainingData` (which has no test labels). Out: an `Epoch` after each
+epoch, with the logits of the test images for a judge to compare. The judge may answer with two
+numbers (`Feedback`), never with labels.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from grader.errors import GraderError, SubmissionError
 from grader.network import Network
 from grader.program import Loss, Recipe
 from grader.training import augment
-from grader.training import device as devices
 from grader.training.data import TrainingData
+from grader.training.device import repeatable, synchronize
 from grader.training.engine.optimizer import Driver
 from grader.training.records import Ending, Epoch, Feedback, Step
 
@@ -48,26 +49,28 @@ def train(
     on_step: OnStep | None = None,
     lay_out: Callable[[Tensor], Tensor] = as_it_is,
 ) -> Generator[Epoch, Feedback | None, Ending]:
-    """Train `network` in place, yielding after each epoch; send `Feedback` back where the recipe follows a metric.
+    """Train `network` in place, yielding after each epoch.
 
-    `epochs` cuts the recipe short for a quick look, with the schedule of the whole. Training ends early when the loss
-    is no number any more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
-    over. `lay_out` changes how prepared images (N, C, H, W) lie in memory, never their values. On a CPU the same seed,
-    versions and number of threads give the same bits.
-    Raises GraderError when the recipe was made for another number of images or feedback is missing, SubmissionError
-    when torch refuses the recipe.
+    Send `Feedback` back where the recipe follows a metric. `epochs` cuts the recipe short for a
+    quick look, with the schedule of the whole. Training ends early when the loss is no number any
+    more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
+    over. `lay_out` changes how prepared images (N, C, H, W) lie in memory, never their values. On a
+    CPU the same seed, versions and number of threads give the same bits.
+
+    Raises GraderError when the recipe was made for another number of images or feedback is missing,
+    SubmissionError when torch refuses the recipe.
     """
-    engine = _Engine(network, recipe, data, seed, budget_seconds, on_step, lay_out)
+    running = _Loop(network, recipe, data, seed, budget_seconds, on_step, lay_out)
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
         try:
-            epoch = engine.epoch(number, last)
+            epoch = running.epoch(number, last)
         except _OutOfTimeError:
             return Ending(
                 False, f"its {budget_seconds:,.0f} s were over in epoch {number}", out_of_time=True
             )
         feedback = yield epoch
-        if found := ending(recipe, epoch, feedback, engine.tell):
+        if found := ending(recipe, epoch, feedback, running.tell):
             return found
     return Ending(True)
 
@@ -75,7 +78,9 @@ def train(
 def ending(
     recipe: Recipe, epoch: Epoch, feedback: Feedback | None, tell: Callable[[float], None]
 ) -> Ending | None:
-    """How training ends after this epoch, or None when it goes on; `tell` hands the plateau rule its metric.
+    """How training ends after this epoch, or None when it goes on.
+
+    `tell` hands the plateau rule its metric.
 
     Raises GraderError where the recipe asks for feedback and there is none.
     """
@@ -107,14 +112,15 @@ class _Seeds(NamedTuple):
 
 
 def seeds(seed: int, epoch: int) -> _Seeds:
-    """Independent starting points for every epoch of every seed, whatever other code draws in between."""
+    """Starting points for every epoch of every seed, whatever other code draws in between."""
     return _Seeds(*np.random.SeedSequence([seed, epoch]).generate_state(3).tolist())
 
 
 def order(images: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
-    """Indices of an epoch's batches: every image once, in random order; the last batch may be shorter.
+    """Indices of an epoch's batches: every image once, in random order.
 
-    A last batch of one image is left out: BatchNorm cannot tell the spread of one value.
+    The last batch may be shorter. One of a single image is left out: BatchNorm cannot tell the
+    spread of one value.
     """
     shuffled = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
     batches: tuple[Tensor, ...] = torch.split(shuffled, batch_size)
@@ -134,7 +140,7 @@ def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor]
     )
 
 
-class _Engine:
+class _Loop:
     """A network in training, with all images on its device."""
 
     def __init__(
@@ -168,11 +174,11 @@ class _Engine:
         """Train the epoch of that number, then look at the test images."""
         begin = seeds(self._seed, number)
         batches = order(len(self._images), self._recipe.batch_size, begin.order)
-        with devices.repeatable(self._device, begin.dropout):
-            devices.synchronize(self._device)
+        with repeatable(self._device, begin.dropout):
+            synchronize(self._device)
             started = time.perf_counter()
             losses, correct = self._train(number, last, batches, begin.augmentation)
-            devices.synchronize(self._device)
+            synchronize(self._device)
             trained = time.perf_counter()
             logits = self._evaluate()
         self._seconds_left -= trained - started
@@ -196,7 +202,10 @@ class _Engine:
     def _train(
         self, number: int, last: int, batches: tuple[Tensor, ...], seed: int
     ) -> tuple[float, int]:
-        """One epoch's steps. Returns the sum of the images' losses, and how many were recognised."""
+        """One epoch's steps.
+
+        Returns the sum of the images' losses, and how many were recognised.
+        """
         self._network.train()
         generator = torch.Generator(self._device).manual_seed(seed)
         deadline = time.perf_counter() + self._seconds_left
@@ -216,7 +225,10 @@ class _Engine:
         return float(torch.stack(losses).cpu().double().sum()), int(torch.stack(correct).sum())
 
     def _step(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Gather, augment, forward, backward, clip, update. Returns the batch's loss and number of right answers."""
+        """Gather, augment, forward, backward, clip, update.
+
+        Returns the batch's loss and number of right answers.
+        """
         images, labels = (
             self._lay_out(self._augment(self._images[batch], generator)),
             self._labels[batch],
@@ -253,6 +265,7 @@ def check_steps(recipe: Recipe, images: int) -> None:
     steps = math.ceil(images / recipe.batch_size)
     if recipe.steps_per_epoch != steps:
         raise GraderError(
-            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; {images:,} training images in "
-            f"batches of {recipe.batch_size:,} are {steps:,}. Capture the submission again for this data set."
+            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; {images:,} "
+            f"training images in batches of {recipe.batch_size:,} are {steps:,}. Capture the "
+            "submission again for this data set."
         )

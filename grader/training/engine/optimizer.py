@@ -1,7 +1,8 @@
 """A Recipe's optimizer and schedule, rebuilt from data and followed step by step.
 
-In: `Recipe.optimizer`, `Recipe.schedule`, `Recipe.plateau` and the network's parameters. Out: a `Driver` that sets what
-the student's own scheduler set before each step. Only the optimizers and settings named here are ever built.
+In: `Recipe.optimizer`, `Recipe.schedule`, `Recipe.plateau` and the network's parameters. Out: a
+`Driver` that sets what the student's own scheduler set before each step. Only the optimizers and
+settings of `OPTIMIZERS` are ever built.
 """
 
 from __future__ import annotations
@@ -16,24 +17,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from grader.errors import SubmissionError
 from grader.program import OptimizerGroup, Plateau, Recipe, Run
-
-SETTINGS = {
-    "SGD": {"momentum", "dampening", "weight_decay", "nesterov", "maximize"},
-    "Adam": {"betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay"},
-    "AdamW": {"betas", "eps", "weight_decay", "amsgrad", "maximize"},
-    "RMSprop": {"alpha", "eps", "weight_decay", "momentum", "centered", "maximize"},
-    "NAdam": {
-        "betas",
-        "eps",
-        "weight_decay",
-        "momentum_decay",
-        "decoupled_weight_decay",
-        "maximize",
-    },
-    "RAdam": {"betas", "eps", "weight_decay", "decoupled_weight_decay", "maximize"},
-    "Adagrad": {"lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize"},
-}
-"""Every torch.optim class that may be built, and what may be told to it besides the learning rate."""
+from grader.training.choices import OPTIMIZERS
 
 WITHOUT_EFFECT = {
     *("foreach", "fused", "capturable", "differentiable"),  # how torch computes a step, not what
@@ -48,7 +32,7 @@ WITHOUT_EFFECT = {
     ),  # the schedule's own notes
     "decoupled_weight_decay",  # fixed for AdamW, where it names the class; a setting of the others
 }
-"""Entries of a parameter group that change nothing about a step whose rates come from the schedule."""
+"""What changes nothing in a parameter group whose rates come from the schedule."""
 
 
 def expand(runs: Sequence[Run]) -> Iterator[float]:
@@ -57,9 +41,11 @@ def expand(runs: Sequence[Run]) -> Iterator[float]:
 
 
 class Driver:
-    """An optimizer that follows a Recipe: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`.
+    """An optimizer that follows a Recipe.
 
-    Raises SubmissionError for a setting that torch refuses or that is not in `SETTINGS`.
+    Its order: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`.
+
+    Raises SubmissionError for a setting that torch refuses or that is not in `OPTIMIZERS`.
     """
 
     def __init__(self, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
@@ -79,13 +65,13 @@ class Driver:
 
     @property
     def momentum(self) -> float | None:
-        """Momentum or beta1 of the first parameter group, now; None where the optimizer has neither."""
+        """Momentum or beta1 of the first parameter group, now; None if there is neither."""
         group = self.optimizer.param_groups[0]
         value = group["betas"][0] if "betas" in group else group.get("momentum")
         return None if value is None else float(value)
 
     def begin_step(self) -> None:
-        """Set learning rates and momenta of the next step, and forget the gradients of the last one."""
+        """Set learning rates and momenta of the next step; forget the last one's gradients."""
         for group, rates in zip(self.optimizer.param_groups, self._rates, strict=True):
             rate = next(rates)
             if (
@@ -118,8 +104,8 @@ class Driver:
 def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimizer:
     """The optimizer as it stands before the first step.
 
-    Whether torch computes a step for all parameters together or one by one is left to torch, as in the student's own
-    file. Raises SubmissionError.
+    Whether torch computes a step for all parameters together or one by one is left to torch, as in
+    the student's own file. Raises SubmissionError.
     """
     optimizer, schedule = recipe.optimizer, recipe.schedule
     if len(schedule.learning_rate) != len(optimizer.groups):
@@ -128,8 +114,8 @@ def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimize
         )
     if optimizer.name == "RMSprop" and any(_rises_from_zero(runs) for runs in schedule.momentum):
         raise SubmissionError(
-            "torch.optim.RMSprop fails where the momentum is 0 at the first step and more later: it then has no place "
-            "to keep it. Begin with a momentum above 0."
+            "torch.optim.RMSprop fails where the momentum is 0 at the first step and more later: "
+            "it then has no place to keep it. Begin with a momentum above 0."
         )
     groups: list[dict[str, Any]] = []
     for number, group in enumerate(optimizer.groups):
@@ -154,18 +140,19 @@ def _rises_from_zero(momentum: Sequence[Run]) -> bool:
 
 
 def _settings(name: str, group: OptimizerGroup) -> dict[str, Any]:
-    unknown = sorted(group.settings.keys() - SETTINGS[name] - WITHOUT_EFFECT)
+    unknown = sorted(group.settings.keys() - OPTIMIZERS[name] - WITHOUT_EFFECT)
     if unknown:
         raise SubmissionError(
-            f"The grader does not know the setting {unknown[0]} = {group.settings[unknown[0]]} of torch.optim.{name}. "
-            f"It knows {', '.join(sorted(SETTINGS[name]))}, and the learning rate."
+            f"The grader does not know the setting {unknown[0]} = {group.settings[unknown[0]]} of "
+            f"torch.optim.{name}. It knows {', '.join(sorted(OPTIMIZERS[name]))}, and the "
+            "learning rate."
         )
     defaults = (
-        {"betas": (0.9, 0.999)} if "betas" in SETTINGS[name] else {}
+        {"betas": (0.9, 0.999)} if "betas" in OPTIMIZERS[name] else {}
     )  # the schedule replaces the first of them
     return {
         **defaults,
-        **{key: value for key, value in group.settings.items() if key in SETTINGS[name]},
+        **{key: value for key, value in group.settings.items() if key in OPTIMIZERS[name]},
     }
 
 

@@ -1,20 +1,26 @@
 """Train several seeds at once by replaying one recorded step: on a GPU, Python is out of the loop.
 
-In: networks of one recipe, one for each seed, and the images. Out: what `loop.train` gives, for all seeds together, up
-to rounding. Whatever changes from step to step is read from tensors on the device: the order of the images, the number
-of the step, learning rate, momentum. Images are augmented some batches ahead, with each batch's own draws. The host
-only replays, and waits once an epoch.
+In: networks of one recipe, one for each seed, and the images. Out: what `loop.train` gives, for all
+seeds together, up to rounding. Whatever changes from step to step is read from tensors on the
+device: the order of the images, the number of the step, learning rate, momentum. Images are
+augmented some batches ahead, with each batch's own draws. The host only replays, and waits once an
+epoch.
 
-Unmeasured: no GPU was at hand when this was written. Tests hold it to `loop` on a CPU, where a recorded step is the
-step itself, and on a GPU where there is one.
+A worked example: 40 images in batches of 16 are batches of 16, 16 and 8. Four pieces of work are
+recorded: the 40 images of an epoch gathered and augmented, a step of 16, a step of 8, the look at
+the test images. For each epoch the host writes a new order of images and the schedule's position to
+the device, and replays: augment 40; step 16, step 16, step 8; look. The steps find their images by
+two counters on the device, which each piece of work moves: 0, 16, 32, 40.
+
+Tests hold it to `loop` on a CPU, where a recorded step is the step itself, and on a GPU where there
+is one.
 """
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol
@@ -23,20 +29,21 @@ import torch
 from torch import Tensor
 
 from grader.network import Network
-from grader.program import Recipe
+from grader.program import Program, Recipe
 from grader.training import augment
-from grader.training import device as devices
 from grader.training.data import TrainingData
-from grader.training.engine.loop import check_steps, ending, loss_function, must_learn, order, seeds
-from grader.training.engine.update import NotRecordableError as NotRecordableError
-from grader.training.engine.update import Update
-from grader.training.records import Ending, Epoch, Feedback
+from grader.training.device import repeatable, synchronize
+from grader.training.engine import loop
+from grader.training.engine.engine import Began, Training
+from grader.training.engine.loop import check_steps, loss_function, must_learn, order, seeds
+from grader.training.engine.update import NotRecordableError, Update
+from grader.training.records import Ending, Epoch, Step
 
 WARM_UPS = 3
-"""Steps before one is recorded: libraries then have chosen their kernels and fetched their memory."""
+"""Steps before one is recorded: libraries then have chosen kernels and fetched memory."""
 
 AUGMENTED_AHEAD = 2_048
-"""Images that are augmented at once, some batches ahead: augmentation is many small kernels, whatever their number."""
+"""Images augmented at once, some batches ahead: many small kernels, whatever the number."""
 
 LOOKED_AT = 2_500
 """Test images at once: few kernels, and their activations fit beside those of many seeds."""
@@ -57,8 +64,9 @@ class Recorder(Protocol):
 class CudaGraphs:
     """Records work as CUDA graphs, one stream a branch.
 
-    Nothing runs on the default stream, not even to warm up: libraries keep handles and memory for each stream, which
-    must be there before a recording begins. Source: PyTorch documentation, CUDA semantics, whole-network capture.
+    Nothing runs on the default stream, not even to warm up: libraries keep handles and memory for
+    each stream, which must be there before a recording begins. Source: PyTorch documentation, CUDA
+    semantics, whole-network capture.
     """
 
     def __init__(self) -> None:
@@ -74,7 +82,10 @@ class CudaGraphs:
         current.wait_stream(self._main)
 
     def record(self, branches: Sequence[Work], generators: Sequence[torch.Generator]) -> Work:
-        """See `Recorder`. Raises NotRecordableError, after which nothing is being recorded any more."""
+        """See `Recorder`.
+
+        Raises NotRecordableError, after which nothing is being recorded any more.
+        """
         graph = torch.cuda.CUDAGraph()
         _register(graph, generators)
         try:
@@ -86,8 +97,8 @@ class CudaGraphs:
                 self._at_once(branches)
         except RuntimeError as error:
             self._recover(generators)
-            # The end of a broken recording raises once more, and says less. It gets no name here: its traceback holds
-            # this frame, and with it the memory of the recording.
+            # The end of a broken recording raises once more, and says less. It gets no name here:
+            # its traceback holds this frame, and with it the memory of the recording.
             raise NotRecordableError(
                 f"no CUDA graph can hold it: {_first_line(error.__context__ or error)}"
             ) from None
@@ -105,7 +116,7 @@ class CudaGraphs:
             self._main.wait_stream(stream)
 
     def _recover(self, generators: Sequence[torch.Generator]) -> None:
-        """Older versions of torch refuse to draw after a broken recording, until another one ended well."""
+        """End one recording well: older versions of torch refuse to draw after a broken one."""
         graph = torch.cuda.CUDAGraph()
         _register(graph, generators)
         current = torch.cuda.current_stream()
@@ -122,7 +133,7 @@ def _stream() -> torch.cuda.Stream:
 
 
 def _register(graph: torch.cuda.CUDAGraph, generators: Sequence[torch.Generator]) -> None:
-    """Let the graph draw from `generators`, which newer versions of torch do by themselves, and warn."""
+    """Let the graph draw from `generators`; newer versions of torch do so anyway, and warn."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for generator in generators:
@@ -133,42 +144,64 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def train(
-    networks: Mapping[int, Network],
-    recipe: Recipe,
-    data: TrainingData,
-    *,
-    recorder: Recorder,
-    epochs: int | None = None,
-    budget_seconds: float = math.inf,
-) -> Generator[dict[int, Epoch], Mapping[int, Feedback | None] | None, dict[int, Ending]]:
-    """Train the network of every seed in place, yielding each seed's epoch; send Feedback for each where asked.
+class Replay:
+    """See `Engine`: all seeds at once, where a GPU can replay what `recorder` makes for a training.
 
-    The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's random numbers depend
-    on which seeds train together. A seed that has ended is yielded no more. Otherwise as `loop.train`. Raises also
-    NotRecordableError, before the first epoch and with all networks as they came.
+    The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's
+    random numbers depend on which seeds train together. No single step can be told of.
     """
-    engine = _Engine(networks, recipe, data, recorder)
-    endings: dict[int, Ending] = {}
-    last = min(epochs or recipe.epochs, recipe.epochs)
-    for number in range(1, last + 1):
-        done = {seed: epoch for seed, epoch in engine.epoch(number).items() if seed not in endings}
-        feedback = (yield done) or {}
-        for seed, epoch in done.items():
-            found = ending(recipe, epoch, feedback.get(seed), engine.members[seed].update.tell)
-            if found is None and engine.seconds > budget_seconds * len(networks) and number < last:
-                found = Ending(
-                    False,
-                    f"its {budget_seconds:,.0f} s were over with epoch {number}",
-                    out_of_time=True,
-                )
-            endings |= {seed: found} if found else {}
-        if len(endings) == len(networks):
-            break
-    return {seed: endings.get(seed, Ending(True)) for seed in networks}
+
+    def __init__(self, recorder: Callable[[], Recorder] = CudaGraphs) -> None:
+        self._recorder = recorder
+
+    def runs_on(self, device: torch.device) -> bool:
+        """Where there are CUDA graphs."""
+        return device.type == "cuda"
+
+    def train(
+        self,
+        networks: Mapping[int, Network],
+        program: Program,
+        data: TrainingData,
+        *,
+        epochs: int | None,
+        budget_seconds: float,
+        on_step: Callable[[int, Step], None],
+    ) -> Training:
+        """See `Engine`. Raises NotRecordableError before the first epoch."""
+        yield dict.fromkeys(networks, Began("CUDA graph", len(networks)))
+        recipe = program.recipe
+        recording = _Recording(networks, recipe, data, self._recorder())
+        last = min(epochs or recipe.epochs, recipe.epochs)
+        going_on = list(networks)
+        for number in range(1, last + 1):
+            epoch_by_seed = recording.epoch(number)
+            done = {seed: epoch_by_seed[seed] for seed in going_on}
+            answers = (yield done) or {}
+            endings: dict[int, Ending] = {}
+            for seed, epoch in done.items():
+                tell = recording.members[seed].update.tell
+                ended = loop.ending(recipe, epoch, answers.get(seed), tell)
+                overdue = recording.seconds > budget_seconds * len(networks) and number < last
+                if ended is None and overdue:
+                    ended = Ending(
+                        finished=False,
+                        stopped_because=f"its {budget_seconds:,.0f} s were over "
+                        f"with epoch {number}",
+                        out_of_time=True,
+                    )
+                if ended is None and number == last:
+                    ended = Ending(finished=True)
+                if ended is not None:
+                    endings[seed] = ended
+            if endings:
+                yield endings
+            going_on = [seed for seed in going_on if seed not in endings]
+            if not going_on:
+                break
 
 
-class _Engine:
+class _Recording:
     """All seeds' networks in training, and the recorded steps."""
 
     def __init__(
@@ -185,7 +218,7 @@ class _Engine:
         before = [tensor for network in networks.values() for tensor in _distinct(network)]
         values = [tensor.detach().clone() for tensor in before]
         try:
-            with devices.repeatable(self._device, 0):
+            with repeatable(self._device, 0):
                 self.members = {
                     seed: _Member(network, recipe, images, seed)
                     for seed, network in networks.items()
@@ -201,14 +234,14 @@ class _Engine:
         """Train every seed for one epoch, then look at the test images."""
         for member in self.members.values():
             member.begin(number)
-        with devices.repeatable(self._device, seeds(self._seeds[0], number).dropout):
-            devices.synchronize(self._device)
+        with repeatable(self._device, seeds(self._seeds[0], number).dropout):
+            synchronize(self._device)
             started = time.perf_counter()
             self.train()
-            devices.synchronize(self._device)
+            synchronize(self._device)
             trained = time.perf_counter()
             self._evaluate()
-            devices.synchronize(self._device)
+            synchronize(self._device)
         self.seconds += trained - started
         evaluation = time.perf_counter() - trained
         return {
@@ -224,7 +257,10 @@ class _Engine:
                 step()
 
     def _record(self, recorder: Recorder, recipe: Recipe, images: int) -> None:
-        """Record what an epoch repeats: images made ahead, a step, a shorter last step, the look at the test images."""
+        """Record what an epoch repeats.
+
+        Images made ahead, a step, a shorter last step, the look at the test images.
+        """
         sizes = [len(batch) for batch in order(images, recipe.batch_size, 0)]
         ahead = _batches_ahead(recipe.batch_size)
         lots = [tuple(sizes[begin : begin + ahead]) for begin in range(0, len(sizes), ahead)]
@@ -237,7 +273,7 @@ class _Engine:
                 for member in members:
                     member.rewind()
                 recorder.run(branches)
-            devices.synchronize(self._device)
+            synchronize(self._device)
             for member in members:
                 member.rewind()
             return recorder.record(branches, generators)
@@ -271,7 +307,7 @@ class _Images:
 
 
 class _Member:
-    """One seed's network with everything that its step reads and writes, in memory that does not move."""
+    """One seed's network and all that its step reads and writes, in memory that does not move."""
 
     def __init__(self, network: Network, recipe: Recipe, images: _Images, seed: int) -> None:
         device = network.device
@@ -300,7 +336,7 @@ class _Member:
         self.update = Update(recipe, network.weights, self._learned)
 
     def begin(self, number: int) -> None:
-        """Before the epoch of that number: another order, the random numbers' new start, the schedule's next step."""
+        """Before that epoch: its order, its random numbers' start, its place in the schedule."""
         begin = seeds(self._seed, number)
         batches = order(len(self._images.train), self._recipe.batch_size, begin.order)
         shuffled = torch.cat(batches)
@@ -373,7 +409,10 @@ class _Member:
         return loss, (logits.detach().argmax(1) == labels).sum()
 
     def _which_learn(self) -> list[Tensor]:
-        """The trainable parameters that the loss depends on. torch.optim leaves the others alone, and so do we."""
+        """The trainable parameters that the loss depends on.
+
+        torch.optim leaves the others alone, and so do we.
+        """
         self._network.train()
         size = min(self._recipe.batch_size, len(self._order))
         self.augment_ahead([size])

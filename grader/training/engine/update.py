@@ -1,11 +1,18 @@
-"""Optimizer steps that read everything from tensors, so that a CUDA graph can record one and replay it.
+"""Optimizer steps that read everything from tensors, so that a CUDA graph can replay them.
 
-In: a Recipe and a network's weights. Out: an `Update`, which does what the recipe's torch.optim class does, up to
-rounding. torch.optim itself cannot be recorded: it takes momentum, and for some classes the learning rate and the
-number of the step, from Python. All parameters of a group lie side by side in one vector, so that a step is a few
-operations, not a few for each parameter.
+In: a Recipe and a network's weights. Out: an `Update`, which does what the recipe's torch.optim
+class does, up to rounding. torch.optim itself cannot be recorded: it takes momentum, and for some
+classes the learning rate and the number of the step, from Python. All parameters of a group lie
+side by side in one vector, so that a step is a few operations, not a few for each parameter.
 
-Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam and Adagrad.
+A worked example: weights of 3 and of 2 numbers become one vector of 128, the first at 0 to 2, the
+second at 64 and 65, zeros between. Both stay views of it, so that the network sees what a step
+changes. SGD with momentum 0.9 and learning rate 0.1, under a gradient of 1 throughout: the velocity
+is 1, then 0.9 * 1 + 1 = 1.9, so that the weights move by -0.1, then by -0.19. Where the rates are
+[0.1, 0.05] instead, the second step takes 0.05 from that vector at its own number: by -0.095.
+
+Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam and
+Adagrad.
 """
 
 from __future__ import annotations
@@ -18,22 +25,24 @@ import torch
 from torch import Tensor
 
 from grader.program import Recipe
+from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.optimizer import build, expand, reduce_on_plateau
 
 ALIGNED = 64
 """Parameters begin at multiples of so many numbers: kernels read aligned memory faster."""
 
 
-class NotRecordableError(Exception):
+class NotRecordableError(CannotTrainError):
     """Something in a step cannot be recorded; the text says what."""
 
 
 @dataclass(slots=True)
 class Step:
-    """What one optimizer step of one group works on: vectors of equal length, scalars as tensors without dimension.
+    """What a step of one group works on: equally long vectors, and scalars as tensors.
 
-    `weights` is changed in place, and so are the vectors of `state`; `number` counts the steps taken, this one too.
-    The scalars are float64: 1 - beta2 ** number has few digits left in float32.
+    `weights` is changed in place, and so are the vectors of `state`; `number` counts the steps
+    taken, this one too. The scalars are float64: 1 - beta2 ** number has few digits left in
+    float32.
     """
 
     weights: Tensor
@@ -144,35 +153,56 @@ def _moments(step: Step) -> tuple[Tensor, Tensor, float]:
     return mean, square, second
 
 
-RULES: dict[str, Callable[[Step], None]] = {
-    "SGD": sgd,
-    "Adam": adam,
-    "AdamW": adam,
-    "RMSprop": rmsprop,
-    "NAdam": nadam,
-    "RAdam": radam,
-    "Adagrad": adagrad,
-}
+def _velocity(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return {"velocity": 0.0} if moving else {}
 
 
-def _state(name: str, settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
-    """The vectors that a rule keeps from step to step, and the number that fills them at first."""
-    if name in ("SGD", "RMSprop"):
-        kept = {"square": 0.0} if name == "RMSprop" else {}
-        kept |= {"mean": 0.0} if settings.get("centered") else {}
-        return kept | ({"velocity": 0.0} if moving else {})
-    if name == "Adagrad":
-        return {"square": settings.get("initial_accumulator_value", 0.0)}
+def _mean_and_square(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
     kept = {"mean": 0.0, "square": 0.0}
-    kept |= {"largest": 0.0} if settings.get("amsgrad") else {}
-    return kept | ({"product": 1.0} if name == "NAdam" else {})
+    return kept | ({"largest": 0.0} if settings.get("amsgrad") else {})
+
+
+def _mean_square_and_product(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return _mean_and_square(settings, moving) | {"product": 1.0}
+
+
+def _square_and_velocity(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    kept = {"square": 0.0} | ({"mean": 0.0} if settings.get("centered") else {})
+    return kept | _velocity(settings, moving)
+
+
+def _total(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return {"square": settings.get("initial_accumulator_value", 0.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How an optimizer steps; the vectors that it keeps, with what fills each at first.
+
+    `state` is told a group's settings, and whether its momentum ever differs from 0.
+    """
+
+    step: Callable[[Step], None]
+    state: Callable[[Mapping[str, Any], bool], dict[str, float]]
+
+
+RULES = {
+    "SGD": Rule(sgd, _velocity),
+    "Adam": Rule(adam, _mean_and_square),
+    "AdamW": Rule(adam, _mean_and_square),
+    "RMSprop": Rule(rmsprop, _square_and_velocity),
+    "NAdam": Rule(nadam, _mean_square_and_product),
+    "RAdam": Rule(radam, _mean_and_square),
+    "Adagrad": Rule(adagrad, _total),
+}
+"""The optimizers that can be recorded; with any other, training takes torch's own steps."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """One parameter group: its vectors, and its rates and momenta for every step of the schedule."""
+    """One parameter group: its vectors; its rates and momenta for every step of the schedule."""
 
-    rule: Callable[[Step], None]
+    step: Callable[[Step], None]
     settings: Mapping[str, Any]
     members: list[int]
     weights: Tensor
@@ -192,10 +222,11 @@ class _Group:
 
 
 class Update:
-    """The optimizer of a Recipe over the `learned` parameters of a network: those that its loss depends on.
+    """The optimizer of a Recipe, over the `learned` parameters: those that the loss depends on.
 
-    Moves their values into one vector for each parameter group. Raises SubmissionError as `optimizer.build` does, and
-    NotRecordableError, with all parameters where they were, for a recipe that only torch's own optimizer can follow.
+    Moves their values into one vector for each parameter group. Raises SubmissionError as
+    `optimizer.build` does, and NotRecordableError, with all parameters where they were, for a
+    recipe that only torch's own optimizer can follow.
     """
 
     def __init__(
@@ -218,7 +249,7 @@ class Update:
         return float(self._groups[0].rates[step])
 
     def momentum(self, step: int) -> float | None:
-        """Momentum or beta1 of the first parameter group at that step; None where the optimizer has neither."""
+        """Momentum or beta1 of the first parameter group at that step; None if there is neither."""
         settings = self._groups[0].settings
         return (
             float(self._groups[0].momenta[step])
@@ -227,13 +258,16 @@ class Update:
         )
 
     def step(self, gradients: Sequence[Tensor], number: Tensor) -> None:
-        """Clip, then take step `number` of the schedule (a tensor, counted from 0) along `gradients` of `learned`."""
+        """Clip, then take step `number` of the schedule along `gradients` of `learned`.
+
+        `number` is a tensor, counted from 0.
+        """
         self._taken += 1  # not `number` + 1: a batch that is left out counts in the schedule only
         for group, gradient in zip(self._moving, self._clipped(gradients), strict=True):
             # `take`, because indexing with a tensor without dimension reads it on the host.
             rate, momentum = group.rates.take(number), group.momenta.take(number)
             signed = -gradient if group.settings.get("maximize") else gradient
-            group.rule(
+            group.step(
                 Step(
                     group.weights, signed, rate, momentum, self._taken, group.settings, group.state
                 )
@@ -255,13 +289,12 @@ class Update:
     def _group(
         self, number: int, group: dict[str, Any], learned: Sequence[Tensor], device: torch.device
     ) -> _Group:
-        schedule, name = self._recipe.schedule, self._recipe.optimizer.name
+        schedule, rule = self._recipe.schedule, RULES[self._recipe.optimizer.name]
         members = [self._place[id(item)] for item in group["params"] if id(item) in self._place]
         settings = {key: value for key, value in group.items() if key != "params"}
-        if name == "Adagrad":  # torch.optim fills all groups alike
-            settings["initial_accumulator_value"] = self._optimizer.defaults[
-                "initial_accumulator_value"
-            ]
+        filled = "initial_accumulator_value"
+        if filled in settings:  # torch.optim fills all groups alike
+            settings[filled] = self._optimizer.defaults[filled]
         rates = list(expand(schedule.learning_rate[number]))
         if self._plateau is not None:
             rates = [group["lr"]] * len(rates)
@@ -270,13 +303,13 @@ class Update:
             list(expand(schedule.momentum[number])) if schedule.momentum else [fixed] * len(rates)
         )
         return _Group(
-            rule=RULES[name],
+            step=rule.step,
             settings=settings,
             members=members,
             weights=_side_by_side([learned[member] for member in members], device),
             rates=torch.tensor(rates, dtype=torch.float64, device=device),
             momenta=torch.tensor(momenta, dtype=torch.float64, device=device),
-            initial=_state(name, settings, any(momenta)),
+            initial=rule.state(settings, any(momenta)),
         )
 
     def _clipped(self, gradients: Sequence[Tensor]) -> Iterable[Tensor]:
@@ -308,15 +341,18 @@ class Update:
 
 
 def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
+    name = recipe.optimizer.name
+    if name not in RULES:
+        raise NotRecordableError(f"there is no rule for torch.optim.{name}")
     odd = {parameter.dtype for parameter in learned} - {torch.float32}
     if odd:
         names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in odd))
         raise NotRecordableError(f"some parameters are {names}, not float32")
     momenta = [[run.value != 0 for run in runs] for runs in recipe.schedule.momentum]
-    if recipe.optimizer.name in ("SGD", "RMSprop") and any(
-        any(moves) and not all(moves) for moves in momenta
-    ):
-        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing it.
+    keeps_velocity = "velocity" in RULES[name].state({}, True)
+    if keeps_velocity and any(any(moves) and not all(moves) for moves in momenta):
+        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing
+        # it.
         raise NotRecordableError("the momentum is zero at some steps only")
 
 

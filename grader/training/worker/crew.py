@@ -1,7 +1,8 @@
-"""Training processes side by side: on a CPU one for each seed, as far as its threads go; on a GPU one for all seeds.
+"""Training processes side by side: on a CPU one for each seed, on a GPU one for all.
 
-In: a Task and initial weights, as `run.run` takes them. Out: the same runs. Two processes of one thread each train two
-seeds in three quarters of the time that one process of two threads takes: small tensors are not worth sharing.
+In: a Task and initial weights, as `run.train_seeds` takes them. Out: the same runs. Two processes
+of one thread each train two seeds in three quarters of the time that one process of two threads
+takes: small tensors are not worth sharing. There are never more processes than torch has threads.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from grader.training.worker.remote import Limits, Worker
 
 
 class Crew:
-    """The training processes of one submission: `with Crew() as crew: crew.run(...)`. Afterwards all are gone."""
+    """A `Trainer`: the training processes of one submission after the other.
+
+    `with crew: crew.run(...)`, as often as one likes; after each `with` all processes are gone.
+    """
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits
@@ -39,7 +43,7 @@ class Crew:
             worker.stop()
 
     def run(self, task: Task, values: Values) -> tuple[TrainingRun, ...]:
-        """As `Worker.run`; `after_epoch` and `on_step` are called from other threads, one at a time."""
+        """As `Worker.run`; other threads call `after_epoch` and `on_step`, one at a time."""
         threads = torch.get_num_threads()
         width = min(len(values), threads) if torch.device(task.device).type == "cpu" else 1
         lots = [dict(list(values.items())[number::width]) for number in range(width)]
@@ -84,7 +88,10 @@ class Crew:
         self._workers = []
 
     def _wait(self, futures: Sequence[Future[tuple[TrainingRun, ...]]]) -> list[TrainingRun]:
-        """All runs. Ctrl-C, and an error of one worker, stops the others; only the error is an error."""
+        """All runs.
+
+        Ctrl-C, and an error of one worker, stops the others; only the error is an error.
+        """
         try:
             return [run for future in futures for run in future.result()]
         except KeyboardInterrupt:

@@ -1,4 +1,6 @@
-"""Each augmentation against torchvision's own function, image by image, for the same draw; then the draws."""
+"""Each augmentation against torchvision's own function, image by image, for the same draw; then the
+draws.
+"""
 
 from itertools import product
 
@@ -13,7 +15,7 @@ from torchvision.transforms import functional as v1_functional
 from torchvision.transforms.v2 import functional as v2_functional
 
 from grader.training.augment.operation import Drawn, Frame, whole
-from grader.training.augment.transform import OPERATIONS
+from grader.training.augment.transform import find
 
 IMAGES = 64
 CORNERS = [[0, 0], [27, 0], [27, 27], [0, 27]]
@@ -32,7 +34,7 @@ def seeded(seed=0):
 
 
 def operation(name, **settings):
-    return OPERATIONS[name](**settings)
+    return find(name)(**settings)
 
 
 def rotation(degrees=(-7.0, 7.0), **settings):
@@ -52,7 +54,8 @@ def affine(**settings):
 
 
 def agreement(step, reference, kind="pil", images=noise):
-    """(share of equal values, largest difference) between `step.apply` and `reference(image, draw)` on each image.
+    """(share of equal values, largest difference) between `step.apply` and `reference(image, draw)`
+    on each image.
 
     Whole-numbered kinds differ by numbers from 0 to 255; "float" images are `images` / 255.
     """
@@ -80,7 +83,10 @@ def agreement(step, reference, kind="pil", images=noise):
 
 
 def assert_alike(step, reference, kind, images=noise):
-    """PIL images and bytes: every value equal. Floats: within 1e-5, the rounding of another order of additions."""
+    """PIL images and bytes: every value equal.
+
+    Floats: within 1e-5, the rounding of another order of additions.
+    """
     share, largest = agreement(step, reference, kind, images)
     if kind == "float":
         assert largest < 1e-5
@@ -153,7 +159,9 @@ def test_affine_is_torchvisions(functional, kind, interpolation, way):
 def test_perspective_is_torchvisions_on_99_percent_of_pixels(
     functional, kind, interpolation, distortion_scale
 ):
-    """Its solver's coefficients are rounded to single precision, so that ours may differ in the last bit."""
+    """Its solver's coefficients are rounded to single precision, so that ours may differ in the
+    last bit.
+    """
     step = operation(
         "RandomPerspective",
         distortion_scale=distortion_scale,
@@ -494,7 +502,9 @@ def draws(step, kind="pil"):
 
 
 def assert_uniform(values, low, high):
-    """The largest distance between two distribution functions; Kolmogorov's bound fails one time in a million."""
+    """The largest distance between two distribution functions; Kolmogorov's bound fails one time in
+    a million.
+    """
     assert low <= values.min()
     assert values.max() <= high
     ranks = torch.arange(1, MANY + 1) / MANY

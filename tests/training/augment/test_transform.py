@@ -117,7 +117,8 @@ def test_the_output_shape_follows_the_sizes():
     assert pipeline(v1.Pad(2), v1.RandomCrop((30, 24)), v1.ToTensor()).output_shape == (1, 30, 24)
 
 
-# "meta" tensors have no values: whoever reads one on the host, or mixes in a constant from the CPU, fails
+# "meta" tensors have no values: whoever reads one on the host, or mixes in a constant from the CPU,
+# fails
 
 
 def test_nothing_is_read_back_from_the_device_and_no_constant_is_sent_to_it():

@@ -1,4 +1,6 @@
-"""Channels last is another order in memory and the same training, up to rounding; else it is refused."""
+"""Channels last is another order in memory and the same training, up to rounding; else it is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ CPU = torch.device("cpu")
 STEPS = 50
 SHAPE = (1, 28, 28)
 NEVER = 1e-12
-"""A probability of dropout. With 0 torch would give the tensor itself, and writing into it would be an error."""
+"""A probability of dropout.
+
+With 0 torch would give the tensor itself, and writing into it would be an error.
+"""
 Forward = Callable[[nn.Module, Tensor], Tensor]
 
 
@@ -43,7 +48,9 @@ def images(count: int, test: int = 6) -> TrainingData:
 
 
 def recipe_of(wanted: Program, *, steps: int, rate: float) -> Program:
-    """`wanted` with a recipe of one epoch of SGD, and without dropout, whose draws follow the layout."""
+    """`wanted` with a recipe of one epoch of SGD, and without dropout, whose draws follow the
+    layout.
+    """
     graph = wanted.train.model_copy(
         update={"nodes": tuple(map(_without_dropout, wanted.train.nodes))}
     )
@@ -75,7 +82,8 @@ def trained(
 def assert_same_in_both_layouts(wanted: Program, blob: bytes, *, steps: int = STEPS) -> None:
     """`steps` steps of 4 images each, then the test images.
 
-    Small steps: with large ones, a rounding error that turns a ReLU or the choice of a maximum grows without bounds.
+    Small steps: with large ones, a rounding error that turns a ReLU or the choice of a maximum
+    grows without bounds.
     """
     rate = 2e-4
     taught = recipe_of(wanted, steps=steps, rate=rate)
@@ -109,7 +117,9 @@ def test_a_generated_network_trains_alike_in_both_layouts_where_it_suits(model):
 
 
 class Net(nn.Module):
-    """Two convolutions, what `between` does with their result, and a linear layer over whatever comes out."""
+    """Two convolutions, what `between` does with their result, and a linear layer over whatever
+    comes out.
+    """
 
     def __init__(self, between: Forward) -> None:
         super().__init__()
@@ -168,7 +178,9 @@ def test_what_students_write_trains_alike_in_both_layouts(between):
 
 
 def into_the_view(net: nn.Module, x: Tensor) -> Tensor:
-    """Doubles half of the channels in place, by way of a view that is a copy where channels are last."""
+    """Doubles half of the channels in place, by way of a view that is a copy where channels are
+    last.
+    """
     x = net.second(x)
     x.view(-1, 2, 2 * 12 * 12)[:, 0].mul_(2)
     return x.mean((2, 3))
@@ -208,10 +220,15 @@ def doubled_in_place(net: nn.Module, x: Tensor) -> Tensor:
 
 
 def test_a_write_into_what_contiguous_returns_is_refused_and_would_be_wrong():
-    """`contiguous` gives the tensor itself, or a copy where channels are last. Capture leaves out the first kind."""
+    """`contiguous` gives the tensor itself, or a copy where channels are last.
+
+    Capture leaves out the first kind.
+    """
 
     def with_contiguous(graph: Graph) -> Graph:
-        """The doubling writes into `same`, which is `contiguous()` of the convolution; the mean reads that."""
+        """The doubling writes into `same`, which is `contiguous()` of the convolution; the mean
+        reads that.
+        """
         place, double = next(
             (at, node) for at, node in enumerate(graph.nodes) if node.op == "aten.mul_.Tensor"
         )

@@ -1,4 +1,6 @@
-"""Training follows the recipe: held to plain PyTorch loops, bit for bit, over optimizers, schedules and clipping."""
+"""Training follows the recipe: held to plain PyTorch loops, bit for bit, over optimizers, schedules
+and clipping.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,11 @@ from torch.optim import lr_scheduler
 from grader import network
 from grader.errors import GraderError, SubmissionError
 from grader.program import Program, read
+from grader.training.choices import OPTIMIZERS
 from grader.training.data import TrainingData
 from grader.training.device import choose, describe
-from grader.training.engine.loop import order, seeds
-from grader.training.engine.optimizer import SETTINGS, expand
+from grader.training.engine.loop import order, seeds, train
+from grader.training.engine.optimizer import expand
 from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
 from grader.training.run import train_seeds
 from grader.training.task import Task
@@ -168,13 +171,16 @@ def collect(
     wanted: Program, data: TrainingData | None = None, **arguments: Any
 ) -> tuple[list[Epoch], network.Network]:
     net = network.build(wanted, values())
-    return list(train_seeds(net, wanted.recipe, data or images(), seed=SEED, **arguments)), net
+    return list(train(net, wanted.recipe, data or images(), seed=SEED, **arguments)), net
 
 
 def student_loop(
     optimizer, *, model, scheduler=None, per_step=True, loss=F.cross_entropy, clip=None, data=None
 ):
-    """What a student writes, on the same batches. Returns the mean loss per epoch and the recorded rates, momenta."""
+    """What a student writes, on the same batches.
+
+    Returns the mean loss per epoch and the recorded rates, momenta.
+    """
     data = data or images()
     pixels = torch.tensor(data.train_images).float() / 255
     labels = torch.tensor(data.train_labels)
@@ -204,7 +210,7 @@ def same_parameters(net: network.Network, model: Tiny) -> bool:
     return all(torch.equal(net.weights[name], tensor) for name, tensor in model.named_parameters())
 
 
-OPTIMIZERS = {
+TRIED = {
     "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
     "Adam": {"weight_decay": 1e-3, "amsgrad": True},
     "AdamW": {"betas": (0.8, 0.99)},
@@ -215,9 +221,9 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", TRIED)
 def test_every_optimizer_trains_as_torchs_own_bit_for_bit(name):
-    settings = OPTIMIZERS[name]
+    settings = TRIED[name]
     model = tiny()
     optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.01, **settings)
     losses, rates, momenta = student_loop(optimizer, model=model)
@@ -236,7 +242,7 @@ def test_every_optimizer_trains_as_torchs_own_bit_for_bit(name):
 
 
 def test_every_optimizer_of_a_program_can_be_built():
-    assert SETTINGS.keys() == OPTIMIZERS.keys()
+    assert TRIED.keys() == OPTIMIZERS.keys()
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
@@ -391,7 +397,7 @@ def test_the_same_seed_gives_the_same_bits_whatever_is_drawn_in_between():
     wanted = program(dropout=0.3, augmentations=[ROTATION, augmentation("ToTensor")])
     first, _ = collect(wanted)
     second = []
-    for epoch in train_seeds(network.build(wanted, values()), wanted.recipe, images(), seed=SEED):
+    for epoch in train(network.build(wanted, values()), wanted.recipe, images(), seed=SEED):
         torch.rand(100)  # the caller's own randomness
         second.append(epoch)
     assert all(torch.equal(one.logits, two.logits) for one, two in zip(first, second, strict=True))
@@ -427,13 +433,13 @@ def test_a_loss_with_weights_for_another_number_of_classes_is_the_students_to_fi
 def test_another_seed_gives_another_run():
     wanted = program()
     net = network.build(wanted, values())
-    other = list(train_seeds(net, wanted.recipe, images(), seed=SEED + 1))
+    other = list(train(net, wanted.recipe, images(), seed=SEED + 1))
     assert not torch.equal(other[-1].logits, collect(wanted)[0][-1].logits)
 
 
 def test_the_callers_random_numbers_are_left_alone():
     wanted = program(dropout=0.5)
-    training = train_seeds(network.build(wanted, values()), wanted.recipe, images(), seed=SEED)
+    training = train(network.build(wanted, values()), wanted.recipe, images(), seed=SEED)
     before = torch.get_rng_state()
     list(training)
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,4 +1,7 @@
-"""The recorded engine equals the eager one. Without a GPU a recorded step is the step itself; see the end for GPUs."""
+"""The recorded engine equals the eager one.
+
+Without a GPU a recorded step is the step itself; see the end for GPUs.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,16 @@ from grader.capture.transforms import describe
 from grader.errors import GraderError, SubmissionError
 from grader.network import Network
 from grader.program import Program
-from grader.training import run as runs
-from grader.training.augment.transform import CONTAINERS, OPERATIONS
+from grader.training import run
+from grader.training.augment.transform import CONTAINERS
+from grader.training.choices import TRANSFORMS
 from grader.training.data import TrainingData
 from grader.training.engine import loop, replay
-from grader.training.engine.optimizer import SETTINGS
-from grader.training.engine.replay import NotRecordableError, Work
+from grader.training.engine.engine import Began, Training
+from grader.training.engine.replay import NotRecordableError, Replay, Work
+from grader.training.engine.update import RULES
 from grader.training.records import Ending, Epoch, Feedback
+from grader.training.run import train_seeds
 from grader.training.task import Task
 from tests.networks import habits, program_of
 from tests.training.engine.test_loop import PLATEAU, curve, images, program, values
@@ -34,8 +40,9 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 
 EPOCHS = 17
 STEPS = 3  # 40 images in batches of 16: 17 epochs are 51 steps
-OPTIMIZERS: dict[str, dict[str, Any]] = {
-    # A large eps: a bias before BatchNorm has a gradient of rounding errors only, and Adam would follow them.
+TRIED: dict[str, dict[str, Any]] = {
+    # A large eps: a bias before BatchNorm has a gradient of rounding errors only, and Adam would
+    # follow them.
     "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
     "Adam": {"weight_decay": 1e-3, "amsgrad": True, "eps": 1e-3},
     "AdamW": {"betas": [0.8, 0.99], "eps": 1e-3},
@@ -92,7 +99,7 @@ def recipe(
         "steps_per_epoch": steps,
         "optimizer": {
             "name": name,
-            "groups": [{"parameters": names, "settings": OPTIMIZERS[name]}],
+            "groups": [{"parameters": names, "settings": TRIED[name]}],
         },
         "schedule": {"learning_rate": [curve(rates)]},
         **changes,
@@ -135,19 +142,42 @@ def together(
 ) -> dict[int, tuple[list[Epoch], Ending, Network]]:
     """What the recorded engine gives."""
     nets = {seed: network.build(wanted, values(), device) for seed in seeds}
-    training = replay.train(
-        nets, wanted.recipe, data, recorder=recorder or Immediate(), **arguments
-    )
     epochs: dict[int, list[Epoch]] = {seed: [] for seed in seeds}
-    feedback = None
-    while True:
-        try:
-            done = training.send(feedback)
-        except StopIteration as stop:
-            return {seed: (epochs[seed], stop.value[seed], nets[seed]) for seed in seeds}
-        for seed, epoch in done.items():
-            epochs[seed].append(epoch)
-        feedback = {seed: answer(seed, epoch) for seed, epoch in done.items()}
+    endings: dict[int, Ending] = {}
+    training = started(nets, wanted, data, recorder or Immediate, **arguments)
+    assert next(training) == dict.fromkeys(seeds, Began("CUDA graph", len(seeds)))
+    answers: dict[int, Feedback | None] = {}
+    while len(endings) < len(nets):
+        news = training.send(answers)
+        answers = {}
+        for seed, item in news.items():
+            if isinstance(item, Epoch):
+                epochs[seed].append(item)
+                answers[seed] = answer(seed, item)
+            else:
+                assert isinstance(item, Ending)
+                endings[seed] = item
+    assert next(training, None) is None
+    return {seed: (epochs[seed], endings[seed], nets[seed]) for seed in seeds}
+
+
+def started(
+    nets: Mapping[int, Network],
+    wanted: Program,
+    data: TrainingData,
+    recorder: Callable[[], Any],
+    *,
+    epochs: int | None = None,
+    budget_seconds: float = math.inf,
+) -> Training:
+    return Replay(recorder).train(
+        nets,
+        wanted,
+        data,
+        epochs=epochs,
+        budget_seconds=budget_seconds,
+        on_step=lambda seed, step: None,
+    )
 
 
 def assert_same_epochs(ours: Sequence[Epoch], theirs: Sequence[Epoch]) -> None:
@@ -183,7 +213,7 @@ def assert_equal(
     return found
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", RULES)
 def test_fifty_steps_with_every_optimizer_equal_the_eager_engine(name):
     found = assert_equal(program(**recipe(name)), [3], images())
     losses = [epoch.train_loss for epoch in found[3][0]]
@@ -211,7 +241,7 @@ def test_augmenting_ahead_takes_a_third_of_the_kernels(meta, monkeypatch):
 
     def kernels(ahead: int) -> int:
         monkeypatch.setattr(replay, "AUGMENTED_AHEAD", ahead)
-        engine = replay._Engine(
+        engine = replay._Recording(
             {3: network.build(wanted, values(), "meta")}, wanted.recipe, images(256), Immediate()
         )
         with OnDevice("meta") as mode:
@@ -316,7 +346,7 @@ def test_a_used_up_time_budget_ends_training_with_the_epoch():
 def test_missing_feedback_is_the_graders_fault():
     nets = {3: network.build(program(plateau=PLATEAU), values())}
     with pytest.raises(GraderError, match="follows a metric"):
-        list(replay.train(nets, program(plateau=PLATEAU).recipe, images(), recorder=Immediate()))
+        list(started(nets, program(plateau=PLATEAU), images(), Immediate))
 
 
 def test_a_recipe_for_another_number_of_images_is_refused():
@@ -345,7 +375,9 @@ def test_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal():
 
 @pytest.fixture
 def habitual() -> tuple[Program, bytes]:
-    """A network with tied weights, frozen parts, BatchNorm buffers and in-place additions, and a recipe of 2 epochs."""
+    """A network with tied weights, frozen parts, BatchNorm buffers and in-place additions, and a
+    recipe of 2 epochs.
+    """
     torch.manual_seed(0)
     wanted, blob = program_of(habits(), shape=(1, 28, 28))
     taught = wanted.recipe.model_copy(
@@ -374,7 +406,7 @@ def test_warming_up_leaves_no_trace(habitual):
     wanted, blob = habitual
     nets = {seed: network.build(wanted, blob) for seed in (3, 4)}
     before = {seed: copies(net) for seed, net in nets.items()}
-    engine = replay._Engine(nets, wanted.recipe, images(), Immediate())
+    engine = replay._Recording(nets, wanted.recipe, images(), Immediate())
     for seed, net in nets.items():
         assert_untouched(net, before[seed])
         member = engine.members[seed]
@@ -391,17 +423,18 @@ def test_warming_up_leaves_no_trace(habitual):
 
 
 def test_a_network_of_every_habit_trains_as_in_the_eager_engine(habitual):
-    """Tied weights, frozen parts, weights that the loss does not reach. Dropout is left out of it."""
+    """Tied weights, frozen parts, weights that the loss does not reach.
+
+    Dropout is left out of it.
+    """
     wanted, blob = habitual
     still = wanted.train.model_copy(
         update={"nodes": tuple(map(without_dropout, wanted.train.nodes))}
     )
     wanted = wanted.model_copy(update={"train": still})
     nets = [network.build(wanted, blob) for _ in range(2)]
-    ours = [
-        epoch[3]
-        for epoch in replay.train({3: nets[0]}, wanted.recipe, images(), recorder=Immediate())
-    ]
+    news = [item[3] for item in started({3: nets[0]}, wanted, images(), Immediate)]
+    ours = [item for item in news if isinstance(item, Epoch)]
     theirs = list(loop.train(nets[1], wanted.recipe, images(), seed=3))
     assert_same_epochs(ours, theirs)
     assert ours[-1].train_loss != ours[0].train_loss
@@ -420,7 +453,7 @@ def test_a_network_that_cannot_learn_is_the_students_to_fix_and_stays_as_it_was(
     net = network.build(wanted, values())
     before = copies(net)
     with pytest.raises(SubmissionError, match="no trainable parameter"):
-        next(replay.train({3: net}, wanted.recipe, images(), recorder=Immediate()))
+        list(started({3: net}, wanted, images(), Immediate))
     assert_untouched(net, before)
 
 
@@ -429,46 +462,46 @@ def test_what_cannot_be_recorded_leaves_the_networks_as_they_came(wanted):
     nets = {seed: network.build(wanted, values()) for seed in (3, 4)}
     before = {seed: copies(net) for seed, net in nets.items()}
     with pytest.raises(NotRecordableError):
-        next(replay.train(nets, wanted.recipe, images(), recorder=Refusing()))
+        list(started(nets, wanted, images(), Refusing))
     for seed, net in nets.items():
         assert_untouched(net, before[seed])
 
 
+class OnAnyDevice(Replay):
+    """Tried as if the device were a GPU; the engine after it still sees the CPU that it is."""
+
+    def runs_on(self, device: torch.device) -> bool:
+        return True
+
+
 def test_a_run_that_cannot_be_recorded_is_trained_step_by_step_and_says_why(monkeypatch):
-    """With a GPU that is none: the engine is asked for, refuses, and the eager one gives the same as ever."""
-    monkeypatch.setattr(replay, "CudaGraphs", Refusing)
-    monkeypatch.setattr(runs, "_train", on_a_gpu)
-    done = runs.train_seeds(Task(program(), images()), {3: values(), 4: values()})
+    monkeypatch.setattr(run, "FAST_ENGINES", (OnAnyDevice(Refusing),))
+    done = train_seeds(Task(program(), images()), {3: values(), 4: values()})
     monkeypatch.undo()
-    plain = runs.train_seeds(Task(program(), images()), {3: values(), 4: values()})
+    plain = train_seeds(Task(program(), images()), {3: values(), 4: values()})
     for mine, other in zip(done, plain, strict=True):
-        assert mine.engine.startswith("eager (no CUDA graph can hold it: operation not permitted)")
+        reason = "no CUDA graph can hold it: operation not permitted"
+        assert mine.engine == f"{other.engine} ({reason})"
         assert mine.side_by_side == 1
         assert_same_epochs(mine.epochs, other.epochs)
         assert mine.ending == other.ending
 
 
 def test_a_run_that_can_be_recorded_says_so(monkeypatch):
-    monkeypatch.setattr(replay, "CudaGraphs", Immediate)
-    monkeypatch.setattr(runs, "_train", on_a_gpu)
-    for done in runs.train_seeds(Task(program(), images()), {3: values(), 4: values()}):
+    monkeypatch.setattr(run, "FAST_ENGINES", (OnAnyDevice(Immediate),))
+    for done in train_seeds(Task(program(), images()), {3: values(), 4: values()}):
         assert (done.engine, done.side_by_side, done.ending) == ("CUDA graph", 2, Ending(True))
 
 
-def on_a_gpu(task: Any, seeds: Any) -> None:
-    """`run._train` as if the device were a GPU; the fallback still sees the CPU that it is."""
-    try:
-        runs._train_together(task, seeds)
-    except NotRecordableError as error:
-        runs._train_in_turn(task, seeds, f"eager ({error})")
-
-
-# What a CUDA graph can hold. "meta" stands for the GPU: its tensors have no values, so that nobody can read them on the
-# host, and the mode below refuses every operation that makes or meets a tensor elsewhere.
+# What a CUDA graph can hold. "meta" stands for the GPU: its tensors have no values, so that nobody
+# can read them on the host, and the mode below refuses every operation that makes or meets a tensor
+# elsewhere.
 
 
 class OnDevice(TorchDispatchMode):
-    """Refuses what no CUDA graph holds: reads on the host, results whose size depends on values, other devices."""
+    """Refuses what no CUDA graph holds: reads on the host, results whose size depends on values,
+    other devices.
+    """
 
     REFUSED = (
         "_local_scalar_dense",
@@ -532,14 +565,14 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> None:
 def operations_of_a_step(wanted: Program, blob: bytes | None = None) -> set[str]:
     """What an epoch and an evaluation do, by name. Fails where a CUDA graph could not hold it."""
     net = network.build(wanted, blob or values(), "meta")
-    engine = replay._Engine({3: net}, wanted.recipe, images(), Immediate())
+    engine = replay._Recording({3: net}, wanted.recipe, images(), Immediate())
     with OnDevice("meta") as mode:
         engine.train()
         engine._evaluate()
     return mode.seen
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", RULES)
 def test_a_step_of_every_optimizer_stays_on_the_device(meta, name):
     momentum = [] if name == "Adagrad" else [curve([0.9, 0.8, 0.7] * 3)]
     schedule = {"learning_rate": [curve([0.1, 0.2, 0.3] * 3)], "momentum": momentum}
@@ -635,7 +668,7 @@ def test_a_step_with_augmentation_stays_on_the_device(meta, name):
 
 def test_every_augmentation_that_the_grader_has_was_tried_above():
     tried = {item.name for steps in AUGMENTATIONS.values() for item in walk(describe(steps))}
-    assert tried >= OPERATIONS.keys() | (set(CONTAINERS) - {"Compose"})
+    assert tried >= TRANSFORMS.keys() | (set(CONTAINERS) - {"Compose"})
 
 
 def walk(items: Sequence[Any]) -> Iterator[Any]:
@@ -669,17 +702,19 @@ def test_a_tensor_elsewhere_is_noticed():
 
 @pytest.fixture
 def exact_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Convolutions without TensorFloat-32, in which a difference of rounding may grow a thousandfold."""
+    """Convolutions without TensorFloat-32, in which a difference of rounding may grow a
+    thousandfold.
+    """
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
 
 @needs_cuda
 @pytest.mark.usefixtures("exact_convolutions")
 @pytest.mark.parametrize("seeds", [[3], [3, 4, 5]], ids=["one seed", "three seeds"])
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", RULES)
 def test_fifty_recorded_steps_equal_the_eager_engine_on_a_gpu(name, seeds):
     wanted = program(**recipe(name, augmentations=ROTATION))
-    found = together(wanted, seeds, images(), device="cuda", recorder=replay.CudaGraphs())
+    found = together(wanted, seeds, images(), device="cuda", recorder=replay.CudaGraphs)
     for seed, (epochs, ending, _) in found.items():
         expected, expected_ending, _ = alone(wanted, seed, images(), device="cuda")
         assert_same_epochs(epochs, expected)
@@ -692,7 +727,7 @@ def test_recorded_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal_
         dropout=0.5, **recipe(epochs=4, schedule={"learning_rate": [curve([0.0] * 12)]})
     )
     first, second = (
-        together(still, [3, 4], images(48), device="cuda", recorder=replay.CudaGraphs())
+        together(still, [3, 4], images(48), device="cuda", recorder=replay.CudaGraphs)
         for _ in range(2)
     )
     for seed in (3, 4):
@@ -707,13 +742,15 @@ def test_recorded_dropout_differs_from_step_to_step_and_a_repeated_run_is_equal_
 
 @needs_cuda
 def test_each_replay_draws_another_dropout_and_augmentation_on_a_gpu():
-    """The losses of epochs over the same images in the same order: what is drawn is all that differs."""
+    """The losses of epochs over the same images in the same order: what is drawn is all that
+    differs.
+    """
     for changes in ({"dropout": 0.5}, {"augmentations": ROTATION}):
         wanted = program(
             **changes, **recipe(epochs=4, schedule={"learning_rate": [curve([0.0] * 12)]})
         )
         net = network.build(wanted, values(), "cuda")
-        engine = replay._Engine({3: net}, wanted.recipe, images(48), replay.CudaGraphs())
+        engine = replay._Recording({3: net}, wanted.recipe, images(48), replay.CudaGraphs())
         member = engine.members[3]
         member.generator.manual_seed(1)
         losses = []
@@ -728,7 +765,7 @@ def test_each_replay_draws_another_dropout_and_augmentation_on_a_gpu():
 @needs_cuda
 def test_a_run_on_a_gpu_is_recorded_and_leaves_the_callers_random_numbers_alone():
     before = torch.cuda.get_rng_state()
-    (done,) = runs.train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
+    (done,) = train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert (done.engine, done.ending) == ("CUDA graph", Ending(True))
     assert torch.equal(torch.cuda.get_rng_state(), before)
 
@@ -744,12 +781,12 @@ def test_what_no_graph_can_hold_falls_back_to_the_eager_engine_on_a_gpu(monkeypa
 
     monkeypatch.setattr(replay._Member, "step", reads)
     current = torch.cuda.current_stream()
-    (done,) = runs.train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
+    (done,) = train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert done.engine.startswith("eager (no CUDA graph can hold it: ")
     assert "captur" in done.engine
     assert done.ending == Ending(True)
     assert torch.cuda.current_stream() == current
     assert not torch.cuda.is_current_stream_capturing()
     monkeypatch.undo()
-    (again,) = runs.train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
+    (again,) = train_seeds(Task(program(dropout=0.5), images(), "cuda"), {3: values()})
     assert again.engine == "CUDA graph"

@@ -1,4 +1,6 @@
-"""The recorded optimizers take the steps that torch.optim takes: 50 of them, to rounding, whatever the settings."""
+"""The recorded optimizers take the steps that torch.optim takes: 50 of them, to rounding, whatever
+the settings.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from torch import Tensor, nn
 
 from grader.errors import SubmissionError
 from grader.program import Loss, Optimizer, OptimizerGroup, Plateau, Recipe, Run, Schedule
-from grader.training.engine.optimizer import SETTINGS, Driver
+from grader.training.choices import OPTIMIZERS
+from grader.training.engine.optimizer import Driver
 from grader.training.engine.update import RULES, NotRecordableError, Update
 
 STEPS = 50
@@ -58,7 +61,7 @@ CYCLED = {"SGD", "RMSprop", "Adam", "AdamW", "NAdam", "RAdam"}
 
 def choices(name: str) -> dict[str, list[Any]]:
     shared = {
-        setting: values for setting, values in SHARED_RANGE.items() if setting in SETTINGS[name]
+        setting: values for setting, values in SHARED_RANGE.items() if setting in OPTIMIZERS[name]
     }
     return shared | OWN_RANGE[name]
 
@@ -109,7 +112,9 @@ def weights(dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
 
 
 def gradients(learned: Mapping[str, Tensor], step: int) -> list[Tensor]:
-    """The gradient of a bowl around 0.3, with noise that is the same for everybody: it follows what steps do."""
+    """The gradient of a bowl around 0.3, with noise that is the same for everybody: it follows what
+    steps do.
+    """
     random = torch.Generator().manual_seed(step)
     return [
         item.detach() - 0.3 + torch.randn(item.shape, generator=random) for item in learned.values()
@@ -127,7 +132,9 @@ def learned_of(everything: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def by_torch(
     wanted: Recipe, steps: Sequence[int] = range(STEPS)
 ) -> tuple[dict[str, Tensor], list[Any]]:
-    """The weights after `steps` of the schedule, the others skipped; and the rate and momentum of each."""
+    """The weights after `steps` of the schedule, the others skipped; and the rate and momentum of
+    each.
+    """
     everything = weights()
     driver = Driver(wanted, everything)
     seen = []
@@ -169,8 +176,9 @@ def assert_equal_steps(wanted: Recipe, steps: Sequence[int] = range(STEPS)) -> N
 
 
 def test_every_optimizer_of_a_program_has_a_rule_and_every_setting_is_tried():
-    assert RULES.keys() == SETTINGS.keys()
-    assert {name: set(choices(name)) for name in RULES} == SETTINGS
+    assert {name: choices(name).keys() for name in RULES} == {
+        name: OPTIMIZERS[name] for name in RULES
+    }
 
 
 @pytest.mark.parametrize("cycled", [False, True], ids=["momentum stays", "momentum moves"])
@@ -233,7 +241,7 @@ def test_the_comparison_notices_one_wrong_setting(name):
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_step_that_the_schedule_skips_is_none_for_the_bias_correction(name):
-    """A last batch of one image is left out: the schedule goes on, the optimizer has taken no step."""
+    """A last batch of one image is left out: the schedule goes on, the optimizer does not."""
     assert_equal_steps(recipe(name, {}), [step for step in range(STEPS) if step % 5 != 4])
 
 
@@ -280,7 +288,7 @@ def test_after_a_reset_the_same_steps_follow():
 
 @pytest.mark.parametrize("name", ["SGD", "RMSprop"])
 def test_momentum_that_is_zero_at_some_steps_only_is_refused_before_anything_moved(name):
-    """torch.optim then leaves the velocity alone, and RMSprop has none if the first step had none."""
+    """torch.optim then leaves the velocity alone; RMSprop has none if the first step had none."""
     some = curve([0.0 if step % 7 == 3 else 0.9 for step in range(STEPS)])
     schedule = Schedule(learning_rate=(curve(wave(0.01, 0.02)),) * 2, momentum=(some, some))
     everything = weights()

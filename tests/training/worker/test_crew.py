@@ -1,4 +1,6 @@
-"""Seeds train side by side on a CPU, each in a process with its share of the threads; one that fails stops all."""
+"""Seeds train side by side on a CPU, each in a process with its share of the threads; one that
+fails stops all.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import torch
 from grader.errors import SubmissionError
 from grader.training.records import INTERRUPTED, Ending
 from grader.training.run import train_seeds
-from grader.training.task import Task
+from grader.training.task import Task, Trainer
 from grader.training.worker.crew import Crew
 from grader.training.worker.remote import Worker
 from tests.training.engine.test_loop import EPOCHS, images, program, values
@@ -68,6 +70,25 @@ def test_one_seed_has_all_threads_and_the_next_lot_has_other_processes(crew):
     crew.run(Task(PROGRAM, IMAGES), {4: values(), 5: values()})
     assert len(pids(crew)) == 2
     assert not alive(alone)
+
+
+@pytest.mark.parametrize("kind", [Crew, Worker])
+def test_a_trainer_can_be_entered_again_after_it_was_left(threads, kind):
+    """The pipeline enters one trainer for each submission, and nothing of the last one is left."""
+    trainer: Trainer = kind()
+    runs, processes = [], []
+    for _ in range(2):
+        with trainer as entered:
+            assert entered is trainer
+            runs.append(trainer.run(Task(PROGRAM, IMAGES), BLOBS))
+            processes.append([trainer.pid] if isinstance(trainer, Worker) else pids(trainer))
+        assert processes[-1]
+        assert not any(alive(pid) for pid in processes[-1])
+    assert not set(processes[0]) & set(processes[1])
+    for first, again in zip(*runs, strict=True):
+        assert (first.seed, first.engine, first.ending) == (again.seed, again.engine, again.ending)
+        for a, b in zip(first.epochs, again.epochs, strict=True):
+            assert torch.equal(a.logits, b.logits)
 
 
 def test_nobody_is_told_of_two_things_at_once(crew):

@@ -1,0 +1,67 @@
+"""Train by the plain loop, one seed after the other, on every device: the engine of last resort.
+
+In: networks, their Program and images. Out: the epochs of `loop.train`. All that is chosen here is
+how numbers lie in memory: with channels last, where `layout` says that it pays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+
+from grader.network import Network
+from grader.program import Program
+from grader.training.data import TrainingData
+from grader.training.engine import layout, loop
+from grader.training.engine.engine import Began, Training
+from grader.training.records import Ending, Epoch, Feedback, Step
+
+
+class Eager:
+    """See `Engine`. It can train whatever can be trained."""
+
+    def runs_on(self, device: torch.device) -> bool:
+        """Everywhere."""
+        return True
+
+    def train(
+        self,
+        networks: Mapping[int, Network],
+        program: Program,
+        data: TrainingData,
+        *,
+        epochs: int | None,
+        budget_seconds: float,
+        on_step: Callable[[int, Step], None],
+    ) -> Training:
+        """See `Engine`."""
+        for seed, network in networks.items():
+            channels_last = layout.pays() and layout.suits(program, network.device)
+            name, lay_out = "eager", loop.as_it_is
+            if channels_last:
+                name, lay_out = "eager, channels last", layout.channels_last
+            yield {seed: Began(name)}
+            if channels_last:
+                layout.apply(network)
+            training = loop.train(
+                network,
+                program.recipe,
+                data,
+                seed=seed,
+                epochs=epochs,
+                budget_seconds=budget_seconds,
+                on_step=partial(on_step, seed),
+                lay_out=lay_out,
+            )
+            ending: Ending | None = None
+            feedback: Feedback | None = None
+            while ending is None:
+                news: Epoch | Ending
+                try:
+                    news = training.send(feedback)
+                except StopIteration as stop:
+                    news = ending = stop.value
+                answers = yield {seed: news}
+                feedback = answers.get(seed) if answers else None
