@@ -168,7 +168,8 @@ def _target(name: str) -> Callable[..., Any]:
     if namespace == "operator":
         return _on_sizes(getattr(operator, base))
     base = _IN_ANY_LAYOUT.get(base, base)
-    return getattr(getattr(torch.ops.aten, base), overload[0])  # type: ignore[no-any-return] # dynamic
+    call: Callable[..., Any] = getattr(getattr(torch.ops.aten, base), overload[0])
+    return call
 
 
 _IN_ANY_LAYOUT = {"view": "reshape", "_unsafe_view": "reshape", "view_as": "reshape_as"}
