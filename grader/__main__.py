@@ -209,7 +209,7 @@ def guarded(work: Work) -> int:
         sys.stdout.flush()  # what it still holds may find the disk full
         return code
     except UsageError as error:
-        print(f"Usage: {error}", file=sys.stderr)  # noqa: T201 - standard error is where messages go
+        print(f"Usage: {error}", file=sys.stderr)  # noqa: T201 - messages go to standard error
         return 2
     except GraderError as error:
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above

@@ -6,7 +6,8 @@ from __future__ import annotations
 class SubmissionError(Exception):
     """The submission cannot be graded as it is; the message tells the student what to do.
 
-    `line` is the line of the student's own file (1-based) that the message is about, where there is one.
+    `line` is the line of the student's own file (1-based) that the message is about, where there is
+    one.
     """
 
     def __init__(self, message: str, *, line: int | None = None) -> None:
@@ -16,4 +17,4 @@ class SubmissionError(Exception):
 
 
 class GraderError(Exception):
-    """The grader cannot do its work here (no data, a broken assignment, a missing tool); never the student's fault."""
+    """The grader cannot work here (no data, a missing tool); never the student's fault."""

@@ -158,13 +158,14 @@ class Training(Record):
     `best`, `last` and `last_3` are accuracies (0 to 1): the best epoch, the last one, and the mean
     of the last three, each averaged over the runs. `score` is the one that the assignment's
     `protocol` names. `interval` is a 95 % interval for the mean over training runs (see
-    docs/fairness.md); `practice` is True where the images were not those of the
-    assignment, `graded_on` the data set that they stood in for. `feedback` says what a plateau rule or an early stop of the recipe read after each epoch, and on which images; it is
-    empty for other recipes. `train_images` counts those that the networks learned from: none that
-    were held back. `confusion` counts test images by label (row) and prediction (column), `wrong`
-    lists those that are not recognised by their position in the test set (from 0): both after the
-    last epoch of the last run that finished one. `peak_memory_bytes` is the GPU's, or on a CPU that
-    of the training process, torch included.
+    docs/fairness.md); `practice` is True where the images were not those of the assignment,
+    `graded_on` the data set that they stood in for. `feedback` says what a plateau rule or an early
+    stop of the recipe read after each epoch, and on which images; it is empty for other recipes.
+    `train_images` counts those that the networks learned from: none that were held back.
+    `confusion` counts test images by label (row) and prediction (column), `wrong` lists those that
+    are not recognised by their position in the test set (from 0): both after the last epoch of the
+    last run that finished one. `peak_memory_bytes` is the GPU's, or on a CPU that of the training
+    process, torch included.
     """
 
     dataset: str

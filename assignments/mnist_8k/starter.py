@@ -1,8 +1,9 @@
 """Your submission. Copy this file to submissions/<your_name>.py, edit the copy, and grade it:
 
-    nox -s grade -- assignments/mnist_8k/submissions/<your_name>.py --static    (seconds: the network alone)
-    nox -s grade -- assignments/mnist_8k/submissions/<your_name>.py             (minutes: trains it, too)
+    nox -s grade -- assignments/mnist_8k/submissions/<your_name>.py --static
+    nox -s grade -- assignments/mnist_8k/submissions/<your_name>.py
 
+The first takes seconds and looks at the network alone, the second also trains it: minutes.
 README.md beside this file says what the network may and must have.
 """
 
@@ -10,13 +11,13 @@ import torch
 from torch import nn
 from torchvision import transforms
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 # 1. The network. This is the part that you must write.
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
 
 
 class Net(nn.Module):
-    """Images (N, 1, 28, 28) in, ten scores (N, 10) out: logits, or log-probabilities from log_softmax."""
+    """Images (N, 1, 28, 28) in, ten scores (N, 10) out: logits, or the result of log_softmax."""
 
     def __init__(self):
         super().__init__()
@@ -27,15 +28,17 @@ class Net(nn.Module):
         # Apply them here, for example:
         # x = self.conv1(images)
         raise NotImplementedError(
-            "The network is not written yet: create its layers in __init__, apply them in forward() and return ten "
-            "scores for each image. README.md, in the assignment's folder, says what it may and must have"
+            "The network is not written yet: create its layers in __init__, apply them in forward() "
+            "and return ten scores for each image. README.md, in the assignment's folder, says what "
+            "it may and must have"
         )
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# 2. The recipe: how it is trained. All of it is optional. What you delete comes from the assignment's default recipe,
-#    which is what stands here. The grader runs the training: write no training loop.
-# ---------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------
+# 2. The recipe: how it is trained. All of it is optional. What you delete comes from the
+#    assignment's default recipe, which is what stands here. The grader runs the training: write no
+#    training loop.
+# ------------------------------------------------------------------------------------------
 
 EPOCHS = 15  # at most 15
 BATCH_SIZE = 128
@@ -52,7 +55,7 @@ train_transform = transforms.Compose(
 
 
 def configure_optimizers(model, steps_per_epoch, epochs):
-    """An optimizer; or (optimizer, scheduler); or a dictionary that also says when the scheduler steps."""
+    """An optimizer, (optimizer, scheduler), or a dictionary that also says when it steps."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, max_lr=0.05, epochs=epochs, steps_per_epoch=steps_per_epoch, pct_start=0.2
@@ -61,4 +64,4 @@ def configure_optimizers(model, steps_per_epoch, epochs):
 
 
 # GRADIENT_CLIP_NORM = 1.0  # scale gradients down to this norm
-# STOP_AT_ACCURACY = 0.995  # end training at the first epoch that reaches it on 5,000 images that are held back
+# STOP_AT_ACCURACY = 0.995  # end at the first epoch that reaches it on 5,000 held-back images

@@ -13,7 +13,8 @@ from grader.render.marks import MARKS
 from grader.report import Environment, Problem, Report, Training, Verdict
 
 PRACTICE = (
-    "{title} was not there, so this run learned from 1,797 small practice digits. Accuracy is neither passed nor failed. "
+    "{title} was not there, so this run learned from 1,797 small practice digits. "
+    "Accuracy is neither passed nor failed. "
     "Grade again where {title} can be downloaded, or name its folder with --data."
 )
 OTHER = (
