@@ -28,9 +28,9 @@ class Net(nn.Module):
         # Apply them here, for example:
         # x = self.conv1(images)
         raise NotImplementedError(
-            "The network is not written yet: create its layers in __init__, apply them in forward() "
-            "and return ten scores for each image. README.md, in the assignment's folder, says what "
-            "it may and must have"
+            "The network is not written yet: create its layers in __init__, apply them in "
+            "forward() and return ten scores for each image. README.md, in the assignment's "
+            "folder, says what it may and must have"
         )
 
 
