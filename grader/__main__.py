@@ -86,7 +86,7 @@ def grade(
         typer.Option(
             metavar="NAME",
             help="auto: the assignment's own, or practice digits where it cannot be had. "
-            f"Else one of: {', '.join(DATASETS)}."
+            f"Else one of: {', '.join(DATASETS)}.",
         ),
     ] = "auto",
     data: Annotated[

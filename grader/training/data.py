@@ -154,8 +154,8 @@ def _find(dataset: Dataset, root: Path) -> Path | None:
     names = [file.name for file in dataset.files]
     places = (_raw(dataset, root), root / "raw", root)
     for folder in [place for place in places if _is_named_for(dataset, place)]:
-        # Path.exists raises where a folder may not be looked into.
-        missing = [name for name in names if not os.path.exists(folder / name)]  # noqa: PTH110 - see above
+        # os.path, because Path.exists raises where a folder may not be looked into.
+        missing = [name for name in names if not os.path.exists(folder / name)]  # noqa: PTH110
         if not missing:
             return folder
         if len(missing) < len(names):
