@@ -163,7 +163,12 @@ def report(
 ) -> Report:
     """The report of a submission whose checks have run."""
     program, options = captured.program, workshop.options
-    cut_short = trial.cut_short(program.recipe, options.epochs)
+    quick_look = trial.cut_short(program.recipe, options.epochs)
+    if options.static:
+        quick_look = options.quick_look
+    training, interrupted, place = None, False, "none"
+    if trained:
+        training, interrupted, place = trained.training, trained.interrupted, trained.device
     return Report(
         submission=submission.name,
         path=submission.display,
@@ -176,15 +181,15 @@ def report(
         checks=tuple(checks),
         layers=analysis.layers,
         analysis=summary.to_json(analysis, assignment),
-        training=trained.training if trained else None,
+        training=training,
         left_out=tuple(
             Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
         ),
         flags=analysis.flags,
         notes=(*program.notes, *analysis.notes),
-        quick_look=options.quick_look if options.static else cut_short,
-        interrupted=trained.interrupted if trained else False,
-        environment=_environment(trained.device if trained else "none", workshop.sandbox.isolation),
+        quick_look=quick_look,
+        interrupted=interrupted,
+        environment=_environment(place, workshop.sandbox.isolation),
         seconds=clock.seconds,
         started=clock.started.isoformat(timespec="seconds"),
     )
@@ -198,13 +203,14 @@ def report_failure(
     No points when the submission is at fault; "broken" when the grader is.
     """
     problem = _problem(error)
+    verdict = Verdict.FAILED if problem.fault == "submission" else Verdict.BROKEN
     return Report(
         submission=submission.name,
         path=submission.display,
         sha256=submission.sha256,
         assignment=assignment.name,
         assignment_title=assignment.title,
-        verdict=Verdict.FAILED if problem.fault == "submission" else Verdict.BROKEN,
+        verdict=verdict,
         points=0,
         max_points=assignment.points,
         checks=(),

@@ -213,9 +213,10 @@ def _show(report: Report, options: Options) -> None:
 
 def _conclude(graded: list[Report], options: Options) -> None:
     if options.as_json:
-        texts = [report.model_dump_json(indent=2) for report in graded]
-        sys.stdout.write(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
-        sys.stdout.write("\n")
+        text = ",\n".join(report.model_dump_json(indent=2) for report in graded)
+        if len(graded) != 1:
+            text = f"[{text}]"
+        sys.stdout.write(f"{text}\n")
     elif len(graded) > 1 or options.quiet:
         _results().print(terminal.summary(graded))
 

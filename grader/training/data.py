@@ -154,7 +154,8 @@ def _find(dataset: Dataset, root: Path) -> Path | None:
     names = [file.name for file in dataset.files]
     places = (_raw(dataset, root), root / "raw", root)
     for folder in [place for place in places if _is_named_for(dataset, place)]:
-        missing = [name for name in names if not _exists(folder / name)]
+        # os.path, because Path.exists raises where a folder may not be looked into.
+        missing = [name for name in names if not os.path.exists(folder / name)]  # noqa: PTH110
         if not missing:
             return folder
         if len(missing) < len(names):
@@ -169,10 +170,6 @@ def _raw(dataset: Dataset, root: Path) -> Path:
     """Where torchvision puts the files."""
     assert dataset.download is not None
     return root / dataset.download.folder / "raw"
-
-
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises in a folder that is closed
 
 
 def _is_named_for(dataset: Dataset, folder: Path) -> bool:
