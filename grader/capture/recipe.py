@@ -103,7 +103,9 @@ def _groups(
     optimizer: torch.optim.Optimizer, model: nn.Module, line: int | None
 ) -> tuple[OptimizerGroup, ...]:
     names = {id(parameter): plain_name(name) for name, parameter in model.named_parameters()}
-    known = inspect.signature(type(optimizer)).parameters.keys() - _NOT_SETTINGS
+    # In the signature's order: a set's order, and so the analysis, would differ from run to run.
+    parameters = inspect.signature(type(optimizer)).parameters
+    known = [name for name in parameters if name not in _NOT_SETTINGS]
     groups = []
     for group in optimizer.param_groups:
         strangers = [parameter for parameter in group["params"] if id(parameter) not in names]
