@@ -172,7 +172,9 @@ def _padding(value: Any) -> Any:
     if value is None:
         return None
     sides = [value] if isinstance(value, int) else list(value)
-    return _plain(sides * (4 // len(sides)) if len(sides) in (1, 2) else sides)
+    if len(sides) in (1, 2):
+        sides *= 4 // len(sides)
+    return _plain(sides)
 
 
 def _dtype(value: Any) -> str:
