@@ -68,11 +68,10 @@ class Row:
 def measure(folder: Path, *, rounds: int, steps: int, seeds: tuple[int, ...]) -> list[Row]:
     """Time all contenders on every device present, `steps` batches at a time, `rounds` times."""
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-    return [
-        row
-        for device in devices
-        for row in _on(device, folder, steps * subject.BATCH, rounds, seeds)
-    ]
+    rows: list[Row] = []
+    for device in devices:
+        rows += _on(device, folder, steps * subject.BATCH, rounds, seeds)
+    return rows
 
 
 def median(timings: Sequence[Timing]) -> Timing:
@@ -99,12 +98,10 @@ def _on(device: str, folder: Path, images: int, rounds: int, seeds: tuple[int, .
         Contender("ours", device, count, _fast(captured, data, device, count)) for count in seeds
     ]
     contenders = [*students, plain, *fast]
-    found = [
-        tuple(turns)
-        for turns in zip(
-            *([contender.run() for contender in contenders] for _ in range(rounds)), strict=True
-        )
-    ]
+    found: list[tuple[Timing, ...]] = [()] * len(contenders)
+    for _ in range(rounds):
+        for number, contender in enumerate(contenders):
+            found[number] += (contender.run(),)
     best = max(median(timings).images_per_second for timings in found[: len(students)])
     return [
         Row(contender, timings, median(timings).images_per_second / best)

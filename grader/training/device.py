@@ -80,7 +80,8 @@ def repeatable(device: torch.device, seed: int) -> Iterator[None]:
     """
     cudnn = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark
-    with torch.random.fork_rng([device.index or 0] if device.type == "cuda" else []):
+    gpus = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(gpus):
         torch.manual_seed(seed)
         cudnn.deterministic, cudnn.benchmark = True, False
         try:

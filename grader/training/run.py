@@ -163,9 +163,8 @@ def _follow(engine: Engine, task: Task, seeds: list[_Seed]) -> None:
 def _check(program: Program, image_shape: tuple[int, int, int]) -> None:
     shape = augment.build(program.recipe.augmentations, image_shape=image_shape).output_shape
     if shape != program.input_shape:
-        given, taken = (
-            " x ".join(str(size) for size in sizes) for sizes in (shape, program.input_shape)
-        )
+        given = " x ".join(map(str, shape))
+        taken = " x ".join(map(str, program.input_shape))
         raise SubmissionError(
             f"train_transform gives images of {given}, but the network takes {taken}. "
             "End the transform with a Resize or CenterCrop to the assignment's size."

@@ -109,10 +109,11 @@ def joined(parts: Sequence[Drawn]) -> Drawn:
     """The draws of several batches as those of one."""
     if len(parts) == 1:
         return parts[0]
-    values = {name: torch.cat([part[name] for part in parts]) for name in parts[0].values}
-    return Drawn(
-        values, tuple(joined(inner) for inner in zip(*(part.inner for part in parts), strict=True))
-    )
+    values: dict[str, Tensor] = {}
+    for name in parts[0].values:
+        values[name] = torch.cat([part[name] for part in parts])
+    inner_parts = zip(*[part.inner for part in parts], strict=True)
+    return Drawn(values, tuple(map(joined, inner_parts)))
 
 
 class Operation(Data):

@@ -83,11 +83,12 @@ class Resize(Operation):
 
     def _interpolate(self, images: Tensor, new: Frame) -> Tensor:
         smooth = self.interpolation in ("bilinear", "bicubic")
+        align_corners = False if smooth else None
         resized = F.interpolate(
             images.float(),
             size=(new.height, new.width),
             mode=self.interpolation,
-            align_corners=False if smooth else None,
+            align_corners=align_corners,
             antialias=bool(self.antialias) and smooth,
         )
         return resized.to(images.dtype)

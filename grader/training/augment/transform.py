@@ -7,9 +7,9 @@ operations of this package.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from itertools import chain
 from typing import Annotated, TypeVar
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
 from grader.program import Augmentation, Data
+from grader.training.augment import colour, conversion, crops, geometry, resampling
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
 from grader.training.augment.conversion import as_floats
 from grader.training.augment.operation import Frame, Operation, Probability, joined
@@ -32,10 +33,18 @@ Settings = TypeVar("Settings", bound=Data)
 CONTAINERS = ("Compose", "RandomApply", "RandomChoice", "RandomOrder")
 
 
+FILES = {
+    "colour": colour,
+    "conversion": conversion,
+    "crops": crops,
+    "geometry": geometry,
+    "resampling": resampling,
+}
+
+
 def find(name: str) -> type[Operation]:
     """The operation of that name, from its file here. Raises KeyError where the grader has none."""
-    file = import_module(f"grader.training.augment.{TRANSFORMS[name]}")
-    operation: type[Operation] = getattr(file, name)
+    operation: type[Operation] = getattr(FILES[TRANSFORMS[name]], name)
     return operation
 
 
@@ -93,7 +102,7 @@ def build(
         )
     _count(augmentations)
     before = Frame(*image_shape)
-    return Pipeline(before, bind([step for item in augmentations for step in _plan(item)], before))
+    return Pipeline(before, bind(_joined(map(_plan, augmentations)), before))
 
 
 def evaluation(
@@ -145,14 +154,14 @@ def _count(augmentations: tuple[Augmentation, ...]) -> None:
                 f"{DEEPEST_NESTING} inside each other. The grader trains with fewer: keep those "
                 "that help."
             )
-        level = tuple(inner for item in level for inner in item.inner)
+        level = tuple(chain.from_iterable(item.inner for item in level))
 
 
 def _plan(item: Augmentation) -> tuple[Plan, ...]:
     if item.name not in CONTAINERS:
         return (_operation(item),)
     branches = tuple(_plan(inner) for inner in item.inner)
-    everything = tuple(step for branch in branches for step in branch)
+    everything = _joined(branches)
     if item.name == "RandomApply":
         chance = _checked(_Apply, item).p
         return (Either((chance, 1 - chance), (everything, ())),)
@@ -160,6 +169,10 @@ def _plan(item: Augmentation) -> tuple[Plan, ...]:
         return (Either(_chances(item), branches),)
     _checked(_Nothing, item)
     return everything if item.name == "Compose" else (_any_order(branches),)
+
+
+def _joined(plans: Iterable[tuple[Plan, ...]]) -> tuple[Plan, ...]:
+    return tuple(chain.from_iterable(plans))
 
 
 def _any_order(branches: tuple[tuple[Plan, ...], ...]) -> AnyOrder:

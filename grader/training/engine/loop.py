@@ -93,7 +93,8 @@ def ending(
     if feedback is None:
         raise GraderError("The recipe follows a metric, but its value was not handed to training.")
     if recipe.plateau is not None:
-        tell(feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy)
+        metric = feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy
+        tell(metric)
     if recipe.stop_at_accuracy is not None and feedback.accuracy >= recipe.stop_at_accuracy:
         return Ending(True, f"epoch {epoch.epoch} reached the accuracy at which the recipe stops")
     return None
@@ -215,7 +216,8 @@ class _Loop:
             if time.perf_counter() > deadline:
                 raise _OutOfTimeError
             loss, right = self._step(batch.to(self._device, non_blocking=True), generator)
-            losses.append(loss * len(batch) if self._recipe.loss.reduction == "mean" else loss)
+            total = loss * len(batch) if self._recipe.loss.reduction == "mean" else loss
+            losses.append(total)
             correct.append(right)
             if self._on_step is not None:
                 rate = self._driver.learning_rate

@@ -23,6 +23,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Protocol
 
 import torch
@@ -215,7 +216,7 @@ class _Recording:
         self._device = next(iter(networks.values())).device
         self._seeds = list(networks)
         images = _Images(data, self._device)
-        before = [tensor for network in networks.values() for tensor in _distinct(network)]
+        before = list(chain.from_iterable(map(_distinct, networks.values())))
         values = [tensor.detach().clone() for tensor in before]
         try:
             with repeatable(self._device, 0):
@@ -282,7 +283,9 @@ class _Recording:
             lot: recorded(partial(_Member.augment_ahead, sizes=lot)) for lot in dict.fromkeys(lots)
         }
         steps = {size: recorded(partial(_Member.step, size=size)) for size in dict.fromkeys(sizes)}
-        self._lots = [(augmented[lot], [steps[size] for size in lot]) for lot in lots]
+        self._lots: list[tuple[Work, list[Work]]] = []
+        for lot in lots:
+            self._lots.append((augmented[lot], [steps[size] for size in lot]))
         self._evaluate = recorded(_Member.evaluate)
         for member in members:
             member.update.reset()
@@ -369,7 +372,8 @@ class _Member:
         loss, right = self._forward(size)
         self.update.step(torch.autograd.grad(loss, self._learned), self._number)
         with torch.no_grad():
-            self._losses.add_(loss, alpha=size if self._recipe.loss.reduction == "mean" else 1)
+            images = size if self._recipe.loss.reduction == "mean" else 1
+            self._losses.add_(loss, alpha=images)
             self._correct += right
             self._place += size
             self._number += 1

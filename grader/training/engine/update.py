@@ -314,9 +314,9 @@ class Update:
 
     def _clipped(self, gradients: Sequence[Tensor]) -> Iterable[Tensor]:
         """The gradient vector of every group, clipped as the Recipe says."""
-        vectors = [
-            self._vector([gradients[member] for member in group.members]) for group in self._moving
-        ]
+        vectors: list[Tensor] = []
+        for group in self._moving:
+            vectors.append(self._vector([gradients[member] for member in group.members]))
         if self._recipe.clip_value is not None:
             vectors = [
                 vector.clamp(-self._recipe.clip_value, self._recipe.clip_value)
@@ -348,12 +348,12 @@ def _check(recipe: Recipe, learned: Sequence[Tensor]) -> None:
     if odd:
         names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in odd))
         raise NotRecordableError(f"some parameters are {names}, not float32")
-    momenta = [[run.value != 0 for run in runs] for runs in recipe.schedule.momentum]
-    keeps_velocity = "velocity" in RULES[name].state({}, True)
-    if keeps_velocity and any(any(moves) and not all(moves) for moves in momenta):
-        # torch.optim leaves the velocity out of a step without momentum, neither using nor changing
-        # it.
-        raise NotRecordableError("the momentum is zero at some steps only")
+    if "velocity" in RULES[name].state({}, True):
+        for runs in recipe.schedule.momentum:
+            moves = [run.value != 0 for run in runs]
+            # Without momentum torch.optim takes a step that neither uses nor changes the velocity.
+            if any(moves) and not all(moves):
+                raise NotRecordableError("the momentum is zero at some steps only")
 
 
 def _padded(size: int) -> int:

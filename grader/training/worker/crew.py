@@ -93,10 +93,17 @@ class Crew:
         Ctrl-C, and an error of one worker, stops the others; only the error is an error.
         """
         try:
-            return [run for future in futures for run in future.result()]
+            return _results(futures)
         except KeyboardInterrupt:
             self._cancel()
-            return [run for future in futures for run in future.result()]
+            return _results(futures)
         except BaseException:
             self._cancel()
             raise
+
+
+def _results(futures: Sequence[Future[tuple[TrainingRun, ...]]]) -> list[TrainingRun]:
+    runs: list[TrainingRun] = []
+    for future in futures:
+        runs += future.result()
+    return runs
