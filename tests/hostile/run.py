@@ -22,8 +22,7 @@ from rich.console import Console
 
 from grader import pipeline, submission
 from grader.options import Options
-from grader.render import terminal
-from grader.render.export import RENDERERS
+from grader.render import formats, terminal
 from grader.render.markdown import ZERO_WIDTH_SPACE
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
@@ -245,7 +244,7 @@ def raw(report: Report, *, everywhere: bool) -> Iterator[str]:
     )
     outputs = {"terminal": screen.getvalue(), "JSON": report.model_dump_json(indent=2)}
     if everywhere:
-        outputs |= {name: render([report]) for name, render in RENDERERS.items()}
+        outputs |= {name: formats.render([report], name) for name in formats.FORMATS}
     for name, text in outputs.items():
         if odd := {
             ascii(one)
