@@ -19,9 +19,7 @@ from tests.test_network import SLOW, fit, scores
 def test_it_computes_and_trains_bit_for_bit_as_before(model):
     program, values = program_of(model)
     before, after = network.build(program, values), in_place.apply(network.build(program, values))
-    losses = [
-        fit(net, list(net.parameters())) for net in (before, after)
-    ]
+    losses = [fit(net, list(net.parameters())) for net in (before, after)]
     assert losses[0] == losses[1]
     assert torch.equal(scores(before), scores(after))
     assert all(torch.equal(tensor, after.weights[name]) for name, tensor in before.weights.items())
