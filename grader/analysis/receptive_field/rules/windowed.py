@@ -15,9 +15,9 @@ from grader.analysis.receptive_field.sight import Sight, forget, length, mix, re
 
 def convolution(call: Call) -> Result:
     """All channels of a group, and a window over positions."""
-    weight = call.shape(call.given["weight"])
+    weight = _filters(call)
     spatial = len(weight) - 2
-    sight, channels = _channels(call, spatial, int(weight[0]))
+    sight, channels = _channels(call, spatial, weight[0])
     stride, dilation = call.numbers("stride", spatial), call.numbers("dilation", spatial)
     padding = call.given["padding"]
     for at in range(spatial):
@@ -41,9 +41,9 @@ def convolution(call: Call) -> Result:
 
 def transposed(call: Call) -> Result:
     """All channels of a group, and a window scattered over positions."""
-    weight = call.shape(call.given["weight"])
+    weight = _filters(call)
     spatial = len(weight) - 2
-    sight, channels = _channels(call, spatial, int(weight[1]) * call.number("groups", 1))
+    sight, channels = _channels(call, spatial, weight[1] * call.number("groups", 1))
     for at in range(spatial):
         dim = channels + 1 + at
         rule = windows.transposed(
@@ -56,6 +56,14 @@ def transposed(call: Call) -> Result:
         )
         sight = read(sight, dim, rule)
     return sight
+
+
+def _filters(call: Call) -> tuple[int, ...]:
+    """The shape of the weights. Raises NotProven where there are some for each image."""
+    shape = call.shape(call.given["weight"])
+    if any(isinstance(size, str) for size in shape):
+        raise NotProven("its weights are computed from the image")
+    return tuple(map(int, shape))
 
 
 def _channels(call: Call, spatial: int, outputs: int) -> tuple[Sight, int]:
