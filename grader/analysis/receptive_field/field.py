@@ -87,21 +87,19 @@ def union(masks: tuple[int, ...]) -> int:
 def widest(reach: Reach, masks: Sequence[int]) -> int:
     """Pixels from the first to the last that one unit sees, of the unit that sees most.
 
-    `masks` have the rows for each position. Where the border of the image cuts a unit's window off,
-    what it would see beyond is that of the units whose window ends inside, and else the rule's.
+    `masks` have the rows for each position. Where the border of the image cuts off every unit's
+    window, what it would see beyond is that of units cut off on the other side, else the rule's.
     """
     half = (reach.high - reach.low) / 2
-    sides: list[tuple[Fraction | None, Fraction | None]] = []
-    for position, mask in enumerate(masks):
-        if mask:
-            sides.append(_sides(reach, position, mask, half))
-    before = max((one for one, _ in sides if one is not None), default=half)
-    after = max((one for _, one in sides if one is not None), default=half)
-    widths = [
-        (before if one is None else one) + (after if other is None else other)
-        for one, other in sides
-    ]
-    return min(reach.hull, int(max(widths, default=Fraction(-1)) // 1) + 1)
+    kept = [(position, mask) for position, mask in enumerate(masks) if mask]
+    sides = [_sides(reach, position, mask, half) for position, mask in kept]
+    whole = [one + other for one, other in sides if one is not None and other is not None]
+    if not whole:
+        before = max((one for one, _ in sides if one is not None), default=half)
+        after = max((other for _, other in sides if other is not None), default=half)
+        whole = [before + after]
+    inside = [Fraction(mask.bit_length() - (mask & -mask).bit_length()) for _, mask in kept]
+    return min(reach.hull, int(max([*whole, *inside]) // 1) + 1) if kept else 0
 
 
 def _sides(
