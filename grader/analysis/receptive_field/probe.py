@@ -104,8 +104,8 @@ class Probe:
     def _images(self, count: int, draw: int = 0) -> Tensor:
         shape = [int(size) for size in (self.graph.input.shape or ())[1:]]
         generator = torch.Generator().manual_seed(self.seed + draw)
-        # As images are: 0 to 1, and some pixels just 1.
-        return torch.rand((count, *shape), generator=generator).mul(1.05).clamp(max=1)
+        # As images are: 0 to 1, with some pixels just 0 and some just 1.
+        return torch.rand((count, *shape), generator=generator).mul(1.5).sub(0.25).clamp(0, 1)
 
     def _marked(self, other: Tensor) -> Iterator[tuple[AxisName, range, Tensor]]:
         """Batches of one plain image and copies of it, each with one row or column of `other`."""
