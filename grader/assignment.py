@@ -111,6 +111,10 @@ class Bound(Table):
         """Whether that many are within the limit."""
         return count <= self.number if self.inclusive else count < self.number
 
+    def excess(self, count: int) -> int:
+        """By how many it is beyond the limit; 0 within it."""
+        return max(0, count - self.number + (0 if self.inclusive else 1))
+
     def __str__(self) -> str:
         return f"{'<=' if self.inclusive else '<'} {self.number:,}"
 

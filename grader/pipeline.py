@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from grader import intake, network
-from grader.analysis import summary
+from grader.analysis import effect, summary
 from grader.analysis.receptive_field import proof
 from grader.analysis.summary import Analysis
 from grader.analysis.untrained import behaviour
@@ -97,8 +97,10 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
 def prove(captured: Captured) -> Analysis:
     """All analyses of a network, its receptive field measured besides."""
     program = captured.program
-    weights = network.build(program, captured.values[program.seeds[0]]).weights
-    return summary.analyse(program, proof.measure(program.eval, weights))
+    weights = [network.build(program, captured.values[seed]).weights for seed in program.seeds[:2]]
+    idle = effect.measure(program, weights)
+    measured = proof.measure(program.eval, weights[0], idle=idle.evaluation)
+    return summary.analyse(program, measured, idle)
 
 
 def watch(captured: Captured, data: Data) -> Behaviour:

@@ -50,8 +50,8 @@ class _Memory:
             self.last_write[self.owner[node.name]] = node.name
 
 
-def trace(graph: Graph) -> Dataflow:
-    """The dataflow of a graph.
+def trace(graph: Graph, idle: frozenset[str] = frozenset()) -> Dataflow:
+    """The dataflow of a graph. `idle` nodes count as ones that the output does not depend on.
 
     A read of x after a write into any view of x depends on that write. BatchNorm's update of its
     running statistics does not count as a write: it feeds later batches, not this output.
@@ -64,7 +64,7 @@ def trace(graph: Graph) -> Dataflow:
             names.extend(memory.read(reference))
         reads[node.name] = tuple(dict.fromkeys(names))
         memory.add(node)
-    live = _ancestors(reads, memory.read(graph.output))
+    live = _ancestors(reads, memory.read(graph.output), idle)
     return Dataflow(reads, _reversed(reads), live, memory.owner)
 
 
@@ -82,12 +82,14 @@ def may_alias(node: Node) -> bool:
     return entry.views or entry.kind is Kind.TAKE or base(node) in _MAY_RETURN_ITS_INPUT
 
 
-def _ancestors(reads: dict[str, tuple[str, ...]], start: tuple[str, ...]) -> frozenset[str]:
+def _ancestors(
+    reads: dict[str, tuple[str, ...]], start: tuple[str, ...], idle: frozenset[str]
+) -> frozenset[str]:
     found: set[str] = set()
     waiting = list(start)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name not in idle:
             found.add(name)
             waiting.extend(reads[name])
     return frozenset(found)

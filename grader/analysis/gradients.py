@@ -5,9 +5,9 @@ In: a Program. Out: names of parameters that keep their initial values though th
 
 from __future__ import annotations
 
-from grader.analysis.arguments import base
+from grader.analysis.arguments import base, first, operator
 from grader.analysis.dataflow import Dataflow, trace
-from grader.program import Graph, Program
+from grader.program import Graph, Node, Program
 
 _STOPS = {"detach", "detach_", "argmax", "argmin"}
 
@@ -53,9 +53,19 @@ def _with_gradient(graph: Graph, flow: Dataflow) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            if graph[name].gradient and base(graph[name]) not in _STOPS:
-                waiting.extend(flow.reads[name])
+            waiting.extend(_passed_on(graph[name], flow))
     return found
+
+
+def _passed_on(node: Node, flow: Dataflow) -> tuple[str, ...]:
+    """The nodes that a gradient which reaches `node` goes on to."""
+    if base(node) in _STOPS:
+        return ()
+    entry, target = operator(node), first(node)
+    if not node.gradient and entry is not None and entry.writes and target is not None:
+        # Under no_grad(), weight.clamp_() is still the weight, and has the gradient of its uses.
+        return (target,)
+    return flow.reads[node.name] if node.gradient else ()
 
 
 def _weights(graph: Graph, names: set[str] | frozenset[str]) -> set[str]:

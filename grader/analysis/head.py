@@ -7,14 +7,15 @@ after the final feature map counts: the squeeze of a squeeze-and-excitation bloc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Literal
 
-from grader.analysis.arguments import base, bound, kind, layer_type, several
+from grader.analysis.arguments import base, bound, kind, layer_type, several, spatial
 from grader.analysis.dataflow import trace
 from grader.analysis.receptive_field.field import ReceptiveField
 from grader.analysis.receptive_field.final_map import covered, placed, spatial_maps
-from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
+from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
 from grader.ops import Kind
 from grader.program import Graph, Node, Ref
 from grader.report import Hint
@@ -25,9 +26,12 @@ HeadKind = Literal[
     "global sum pooling",
     "global Lp pooling",
     "global pooling",
+    "average pooling",
     "full-kernel convolution",
     "fully connected",
 ]
+FULLY_CONNECTED = {"fully connected", "full-kernel convolution"}
+"""A kernel as large as the map has a weight for each value, as a fully connected layer has."""
 
 _MIXES = {Kind.LINEAR, Kind.CONVOLUTION, Kind.MATMUL}
 _POOLS = {
@@ -98,6 +102,8 @@ def _items(
         inputs, outputs = _features(graph, node)
         word: HeadKind = "full-kernel convolution" if full else "fully connected"
         yield _item(node, word, inputs, outputs)
+    elif window := _part_averaged(field, node):
+        yield replace(_item(node, "average pooling"), spelled=window)
     elif lost:
         pending.extend([_pool(graph, node)] * len(lost))
         if len(pending) >= len(AXES):
@@ -114,6 +120,21 @@ _NAMES: dict[str, HeadKind] = {
     "Lp": "global Lp pooling",
     "": "global pooling",
 }
+
+
+def _part_averaged(field: ReceptiveField, node: Node) -> str:
+    """The window that averages a part of a map to one position, and the map: "3×3 of 5×5"."""
+    if kind(node) is not Kind.POOLING or "avg" not in base(node):
+        return ""
+    before, after = field.answers[bound(node)["self"].node], field.answers[node.name]
+    left = len(AXES) - len(placed(after, least=2))
+    if not isinstance(before, Sight) or left < len(AXES) or not placed(after):
+        return ""
+    if len(placed(before, least=2)) < len(AXES):
+        return ""
+    window = "×".join(map(str, several(bound(node)["kernel_size"], spatial(node))))
+    size = "×".join(str(count_of(before.dims[dim])) for dim in (-2, -1))
+    return f"{window} windows of a {size} map"
 
 
 def _item(
@@ -178,10 +199,9 @@ def _features(graph: Graph, node: Node) -> tuple[int | None, int | None]:
     shape = graph[weight.node].shape if isinstance(weight, Ref) else None
     if not shape:
         return None, None
-    inputs = 1
-    for size in shape[1:]:
-        inputs *= int(size)
-    return inputs, int(shape[0])
+    if any(isinstance(size, str) for size in shape):
+        return None, None  # weights for each image
+    return prod(map(int, shape[1:])), int(shape[0])
 
 
 def _pool(graph: Graph, node: Node) -> str:
@@ -241,6 +261,12 @@ def _near_miss(graph: Graph, field: ReceptiveField, node: Node) -> Iterator[Hint
         yield Hint(
             text=f"This leaves a map of {size} positions: nn.AdaptiveAvgPool2d(1) pools the whole "
             "map to one.",
+            line=node.line,
+        )
+    elif window := _part_averaged(field, node):
+        yield Hint(
+            text=f"This averages {window} and leaves the rest out: nn.AdaptiveAvgPool2d(1) "
+            "averages the whole map.",
             line=node.line,
         )
     elif "avg_pool2d" in name and not _positions(field, node) and not _before_end(field, node):

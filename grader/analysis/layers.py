@@ -142,9 +142,10 @@ def _window(graph: Graph, node: Node) -> tuple[int, ...]:
     given = bound(node)
     if kind(node) in {Kind.CONVOLUTION, Kind.TRANSPOSED_CONVOLUTION}:
         shape = graph[given["weight"].node].shape or ()
-        return tuple(int(size) for size in shape[2:])
+        return tuple(int(size) for size in shape[2:] if not isinstance(size, str))
     if "kernel_size" in given:
-        return tuple(several(given["kernel_size"], spatial(node)))
+        window = several(given["kernel_size"], spatial(node))
+        return () if any(isinstance(size, Ref) for size in window) else tuple(window)
     return ()
 
 

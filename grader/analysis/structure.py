@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from grader.analysis.arguments import bound, kind
+from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import Dataflow, trace
-from grader.analysis.head import HeadItem, describe, find_head, head_hints
+from grader.analysis.head import FULLY_CONNECTED, HeadItem, describe, find_head, head_hints
+from grader.analysis.idle import LEAST_DROPPED, NOTHING_IDLE, Idle, dropped
 from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from grader.ops import Kind
 from grader.program import Graph, Module, Node, Program
@@ -40,7 +41,8 @@ _DROPOUTS = {
 _SHORT = {
     "global average pooling": "GAP",
     "fully connected": "FC",
-    "full-kernel convolution": "full kernel",
+    "full-kernel convolution": "FC (full kernel)",
+    "average pooling": "average of a part",
 }
 
 
@@ -95,7 +97,7 @@ class Structure:
     @cached_property
     def has_fc(self) -> bool:
         """A fully connected layer is in the head."""
-        return any(item.kind == "fully connected" for item in self.head)
+        return any(item.kind in FULLY_CONNECTED for item in self.head)
 
     @cached_property
     def head_short(self) -> str:
@@ -109,69 +111,110 @@ class Structure:
 
 
 def find_structure(
-    program: Program, field: ReceptiveField | None = None, flow: Dataflow | None = None
+    program: Program,
+    field: ReceptiveField | None = None,
+    flow: Dataflow | None = None,
+    idle: Idle = NOTHING_IDLE,
 ) -> Structure:
     """The structure of a Program.
 
-    `field` is its eval graph's receptive field, `flow` its train graph's dataflow.
+    `field` is its eval graph's receptive field, `flow` its train graph's dataflow; `idle` are the
+    operators that were measured to have no effect.
     """
     field = field or find_field(program.eval)
     flow = flow or trace(program.train)
     items = find_head(program.eval, field)
     return Structure(
-        batch_norm=_batch_norm(program, flow),
-        dropout=_dropout(program, flow, field.live),
+        batch_norm=_batch_norm(program, flow, idle.train),
+        dropout=_dropout(program, flow, idle.train, field.live),
         head=items,
         head_hints=head_hints(program.eval, field, items),
     )
 
 
-def _batch_norm(program: Program, flow: Dataflow) -> Found:
+def _batch_norm(program: Program, flow: Dataflow, idle: frozenset[str]) -> Found:
     nodes = _live(program.train, flow, Kind.BATCH_NORM)
-    layers = _layers(
-        program, [node for node in nodes if bound(node)["training"]], "BatchNorm", ("num_features",)
-    )
-    why = {
-        node.module: "it runs in eval mode during training"
-        for node in nodes
-        if not bound(node)["training"]
-    }
-    return Found(layers, tuple(_dead(program, flow, _BATCH_NORMS, layers, why)))
+    reasons = {node.name: _unshared(program.train, node, idle) for node in nodes}
+    return _found(program, flow, "BatchNorm", nodes, reasons, ("num_features",))
 
 
-def _dropout(program: Program, flow: Dataflow, live_in_eval: frozenset[str]) -> Found:
-    nodes = _live(program.train, flow, Kind.DROPOUT)
-    working = [node for node in nodes if _drops(node)]
-    why = {node.module: _switched_off(node) for node in nodes if node not in working}
-    in_eval = [
+def _unshared(graph: Graph, node: Node, idle: frozenset[str]) -> str:
+    """Why a BatchNorm that runs is none, or ""."""
+    if not bound(node)["training"]:
+        return "it runs in eval mode during training"
+    shape = graph[bound(node)["input"].node].shape or ()
+    if len(shape) > 1 and isinstance(shape[1], str):
+        return (
+            "the images lie in dimension 1, where it expects the channels, so it normalises each "
+            "image by itself and shares nothing between images (instance normalisation)"
+        )
+    return _unmoved(node) if node.name in idle else ""
+
+
+def _unmoved(node: Node) -> str:
+    where = f" in line {node.line}" if node.line else ""
+    return f"forward() calls it{where}, but whatever it hands on, no score changes"
+
+
+def _dropout(
+    program: Program, flow: Dataflow, idle: frozenset[str], live_in_eval: frozenset[str]
+) -> Found:
+    nodes = _droppers(program.train, flow.live)
+    reasons = {node.name: _switched_off(node, idle) for node in nodes}
+    left_on = [node for node in _droppers(program.eval, live_in_eval) if _drops(node)]
+    found = _found(program, flow, "Dropout", nodes, reasons, ("p",))
+    hints = (*found.hints, *map(_still_on, left_on))
+    return Found(found.layers, hints, active_in_eval=bool(left_on))
+
+
+def _droppers(graph: Graph, live: frozenset[str]) -> list[Node]:
+    """The dropouts of a graph, and the attention that has one (off in evaluation: p is 0)."""
+    return [
         node
-        for node in program.eval.nodes
-        if node.name in live_in_eval and kind(node) is Kind.DROPOUT
+        for node in graph.nodes
+        if node.name in live
+        and (kind(node) is Kind.DROPOUT or (kind(node) is Kind.ATTENTION and dropped(node) > 0))
     ]
-    left_on = [node for node in in_eval if _drops(node)]
-    layers = _layers(program, working, "Dropout", ("p",))
-    hints = [
-        *_dead(program, flow, _DROPOUTS, layers, why),
-        *_functional(nodes, working),
-        *map(_still_on, left_on),
-    ]
-    return Found(layers, tuple(hints), bool(left_on))
 
 
 def _drops(node: Node) -> bool:
-    return bool(bound(node)["train"]) and bound(node)["p"] > 0
+    return bool(bound(node).get("train", True)) and dropped(node) > 0
 
 
-def _switched_off(node: Node) -> str:
-    if not bound(node)["p"]:
+def _switched_off(node: Node, idle: frozenset[str]) -> str:
+    """Why a dropout that is called has no effect, or ""."""
+    if not dropped(node):
         return "its p is 0"
-    return "it is off in training too; write training=self.training"
+    if not bound(node).get("train", True):
+        return "it is off in training too; write training=self.training"
+    if dropped(node) < LEAST_DROPPED:
+        return f"its p is {dropped(node):g}, so it drops next to nothing"
+    return _unmoved(node) if node.name in idle else ""
 
 
-def _functional(nodes: Iterable[Node], working: list[Node]) -> Iterable[Hint]:
+def _found(
+    program: Program,
+    flow: Dataflow,
+    word: str,
+    nodes: list[Node],
+    reasons: dict[str, str],
+    shown: tuple[str, ...],
+) -> Found:
+    """The layers of one sort. `reasons` says of each node why it does not count, or ""."""
+    layers = _layers(program, [node for node in nodes if not reasons[node.name]], word, shown)
+    why = {node.module: reasons[node.name] for node in nodes if word in node.module_type}
+    types = _BATCH_NORMS if word == "BatchNorm" else _DROPOUTS
+    hints = [*_dead(program, flow, types, layers, why)]
     for node in nodes:
-        if node not in working and "Dropout" not in node.module_type:
-            yield Hint(text=f"This dropout has no effect: {_switched_off(node)}.", line=node.line)
+        if reasons[node.name] and word not in node.module_type:
+            text = f"This {_called(node)} has no effect: {reasons[node.name]}."
+            hints.append(Hint(text=text, line=node.line))
+    return Found(layers, tuple(hints))
+
+
+def _called(node: Node) -> str:
+    words = {Kind.DROPOUT: "dropout", Kind.ATTENTION: "attention's dropout"}
+    return words.get(kind(node)) or base(node)
 
 
 def _still_on(node: Node) -> Hint:
@@ -206,7 +249,7 @@ def _layers(
 def _setting(node: Node, name: str) -> Any:
     if name == "num_features":
         return node.shape[1] if node.shape and len(node.shape) > 1 else None
-    return bound(node).get(name)
+    return dropped(node) if name == "p" else bound(node).get(name)
 
 
 def _dead(

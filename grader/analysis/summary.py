@@ -6,7 +6,7 @@ JSON: the keys of `model_analysis_results.json` with their usual meanings, and m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from grader.analysis import gradients, lines
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
 from grader.analysis.fingerprint import fingerprint_of
-from grader.analysis.head import HeadItem
+from grader.analysis.head import FULLY_CONNECTED, HeadItem
+from grader.analysis.idle import NOTHING_IDLE, Idle
 from grader.analysis.layers import layer_table
 from grader.analysis.output import OutputKind, output_kind
 from grader.analysis.parameters import Parameters, count_parameters
@@ -126,17 +127,24 @@ _NOTES = {
 }
 
 
-def analyse(program: Program, proof: Proof | None = None) -> Analysis:
-    """Everything about a Program. `proof` is the measurement of `grader.analysis.proof`."""
+def analyse(program: Program, proof: Proof | None = None, idle: Idle = NOTHING_IDLE) -> Analysis:
+    """Everything about a Program.
+
+    `proof` is the measurement of `grader.analysis.proof`, `idle` that of `grader.analysis.effect`.
+    """
     program = program.model_copy(update={"eval": lines.at_layers(program)})
     flow = trace(program.train)
-    field = find_field(program.eval)
+    field = find_field(program.eval, idle=idle.evaluation)
+    if proof is not None and not proof.disagreement:
+        field = replace(field, measured=proof.masks.get(field.final))
+        if field.is_bound:
+            proof = replace(proof, bound=" × ".join(map(str, field.bound)))
     work = measure_cost(program.eval, field.live)
     count = count_parameters(program, flow)
     return Analysis(
         program=program,
         parameters=count,
-        structure=find_structure(program, field, flow),
+        structure=find_structure(program, field, flow, idle),
         receptive_field=field,
         cost=work,
         layers=layer_table(program, field, work, count.trainable + count.frozen),
@@ -170,7 +178,7 @@ def _known_keys(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
     found = analysis.structure
     batch_norm, dropout = _layers(found.batch_norm), _layers(found.dropout)
     gap = [item for item in found.head if item.kind == "global average pooling"]
-    fully_connected = [item for item in found.head if item.kind == "fully connected"]
+    fully_connected = [item for item in found.head if item.kind in FULLY_CONNECTED]
     limit = assignment.limits.parameters
     return {
         "total_parameters": analysis.parameters.trainable,

@@ -9,7 +9,8 @@ def test_parameter_limit(parameters, limits, show):
         hints=parameters.hints,
     )
     assert limits.parameters.allows(parameters.counted), (
-        f"{parameters.counted:,} parameters; the limit is {limits.parameters}. "
+        f"{parameters.counted:,} parameters; {limits.parameters.excess(parameters.counted):,} too "
+        f"many for the limit of {limits.parameters}. "
         "Fewer channels, or 1×1 convolutions in place of 3×3 ones, save the most: "
         "the layer table shows where the parameters are"
     )

@@ -9,6 +9,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from grader.analysis import effect, summary
+from grader.analysis.receptive_field import proof
+from grader.analysis.summary import Analysis
 from grader.capture import modules
 from grader.capture.graph import Constants, declared_weights, export
 from grader.program import Graph, Loss, Optimizer, OptimizerGroup, Program, Recipe, Run, Schedule
@@ -33,14 +36,19 @@ def measurable(
 
 def program_of(build: Callable[[], nn.Module], shape: tuple[int, ...] = MNIST) -> Program:
     """The Program of the model that `build` makes; lines are of the file that defines `build`."""
+    return _captured(build, shape, Constants())[0]
+
+
+def _captured(
+    build: Callable[[], nn.Module], shape: tuple[int, ...], constants: Constants
+) -> tuple[Program, nn.Module]:
     filename = inspect.getsourcefile(build) or ""
-    constants = Constants()
     with modules.recorded(filename) as lines:
         model = build()
     train = _export(model, shape, training=True, constants=constants, filename=filename)
     evaluation = _export(model, shape, training=False, constants=constants, filename=filename)
     weights, _ = declared_weights(model, constants)
-    return Program(
+    program = Program(
         model=type(model).__name__,
         seeds=(0,),
         input_shape=shape,
@@ -51,6 +59,26 @@ def program_of(build: Callable[[], nn.Module], shape: tuple[int, ...] = MNIST) -
         modules=modules.declared(model, lines),
         recipe=RECIPE,
     )
+    return program, model
+
+
+def analysed(build: Callable[[], nn.Module], shape: tuple[int, ...] = MNIST) -> Analysis:
+    """All analyses of the model that `build` makes under two seeds, measured as in the product."""
+    torch.manual_seed(0)
+    constants = Constants()
+    program, first = _captured(build, shape, constants)
+    torch.manual_seed(1)
+    seeds = []
+    for model in (first, build()):
+        rows, values = declared_weights(model, constants)
+        seeds.append({row.name: values[row.storage] for row in rows})
+    learned = tuple(weight.name for weight in program.weights if weight.kind == "parameter")
+    group = OptimizerGroup(parameters=learned, settings={})
+    recipe = RECIPE.model_copy(update={"optimizer": Optimizer(name="SGD", groups=(group,))})
+    program = program.model_copy(update={"recipe": recipe})
+    idle = effect.measure(program, seeds)
+    measured = proof.measure(program.eval, seeds[0], idle=idle.evaluation)
+    return summary.analyse(program, measured, idle)
 
 
 RECIPE = Recipe(

@@ -86,3 +86,39 @@ def test_a_tied_weight_is_given_under_either_name():
             return (self.one(x) + self.two(x)).mean((2, 3))
 
     assert left_out(trained(program_of(Tied), "two.weight")) == ()
+
+
+def test_weights_that_are_clamped_under_no_grad_learn_all_the_same():
+    def run(x, a):
+        with torch.no_grad():
+            a.weight.clamp_(-0.05, 0.05)
+        return a(x).mean((2, 3))
+
+    assert cut_off(run, nn.Conv2d(1, 10, 3)) == ()
+
+
+def test_weights_that_are_written_in_two_steps_under_no_grad_learn_all_the_same():
+    def run(x, a):
+        with torch.no_grad():
+            a.weight.mul_(0.5).clamp_(-0.05, 0.05)
+            a.bias.zero_()
+        return a(x).mean((2, 3))
+
+    assert cut_off(run, nn.Conv2d(1, 10, 3)) == ()
+
+
+def test_weights_of_data_that_is_scaled_learn_all_the_same():
+    def run(x, a):
+        a.weight.detach().mul_(0.5)
+        return a(x).mean((2, 3))
+
+    assert cut_off(run, nn.Conv2d(1, 10, 3)) == ()
+
+
+def test_a_clamp_under_no_grad_that_is_a_copy_cuts_off():
+    def run(x, a):
+        with torch.no_grad():
+            weight = a.weight.clamp(-0.05, 0.05)
+        return nn.functional.conv2d(x, weight, a.bias).mean((2, 3))
+
+    assert cut_off(run, nn.Conv2d(1, 10, 3)) == ("layers.0.weight",)

@@ -115,3 +115,29 @@ def test_torchvision_agrees():
         return torchvision.models.resnet18(num_classes=10)
 
     assert count_parameters(program_of(build, (3, 64, 64))).counted == 11_181_642
+
+
+def test_a_loose_tensor_that_the_output_does_not_depend_on_does_not_count():
+    class Idle(Loose):
+        def forward(self, x):
+            nn.functional.conv2d(x, self.filters[0])
+            return x.mean((2, 3)) + self.offset
+
+    found = ledger(Idle)
+    assert (found.constants, found.unregistered, found.buffers) == (0, 0, 10)
+
+
+def test_weights_that_only_evaluation_reads_count():
+    class Later(Loose):
+        def __init__(self):
+            super().__init__()
+            self.end = nn.Linear(10, 10)
+
+        def forward(self, x):
+            if self.training:
+                return x.mean((2, 3)).expand(-1, 10)
+            x = nn.functional.conv2d(x, self.filters[0]).mean((2, 3))
+            return self.end(x) + self.offset
+
+    found = ledger(Later)
+    assert (found.constants, found.buffers, found.trainable, found.unused) == (90, 10, 110, 0)

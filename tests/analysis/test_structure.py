@@ -289,3 +289,39 @@ def test_a_head_without_pooling_and_without_layers_is_said_so():
         structure_of(lambda: Net(run, nn.Conv2d(1, 10, 3))).head_text
         == "no pooling and no fully connected layer"
     )
+
+
+WHOLE = {
+    "on a square": [nn.Conv2d(1, 10, 28)],
+    "on a map": [nn.Conv2d(1, 4, 3, stride=3), nn.Conv2d(4, 10, 9)],
+    "then 1x1": [nn.Conv2d(1, 4, 28), nn.Conv2d(4, 10, 1)],
+    "then an activation and 1x1": [nn.Conv2d(1, 4, 28), nn.ReLU(), nn.Conv2d(4, 10, 1)],
+    "rows, then columns": [nn.Conv2d(1, 4, (28, 1)), nn.Conv2d(4, 10, (1, 28))],
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_convolution_over_the_whole_map_is_fully_connected(name):
+    found = structure_of(lambda: nn.Sequential(*WHOLE[name], nn.Flatten()))
+    assert found.has_fc
+    assert found.head[0].kind == "full-kernel convolution"
+    assert found.head_short.startswith("FC (full kernel)")
+
+
+PARTS = {
+    "3 of 5": (nn.AvgPool2d(3), 5, "3×3 windows of a 5×5 map"),
+    "3 of 4": (nn.AvgPool2d(3, 2), 4, "3×3 windows of a 4×4 map"),
+    "2 of 3": (nn.AvgPool2d(2), 3, "2×2 windows of a 3×3 map"),
+    "1 of 2": (nn.AvgPool2d(1, 2), 2, "1×1 windows of a 2×2 map"),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_an_average_of_a_part_of_the_map_is_named_as_that(name):
+    pool, size, words = PARTS[name]
+    end = nn.Conv2d(1, 10, 29 - size)
+    found = structure_of(lambda: nn.Sequential(end, pool, nn.Flatten()))
+    assert found.head_text == f"average pooling ({words})"
+    assert not found.has_gap
+    assert not found.has_fc
+    assert found.head_hints[0].line or "Average" in found.head_hints[0].text

@@ -1,11 +1,9 @@
-"""The last convolution's kernel is as large as the map: neither pooled nor called fully connected.
+"""The last convolution's kernel is as large as the map: fully connected, and not pooled.
 
 ✓ parameter_limit: 17,706 parameters
-✗ gap_or_fc: full kernel
-    the network ends in full-kernel convolution (Conv2d): neither global average pooling nor a fully connected layer
-    → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
+✓ gap_or_fc: FC (full kernel)
 ✓ receptive_field: 32 × 32 pixels
-✗ gap: full kernel
+✗ gap: FC (full kernel)
     the network ends in full-kernel convolution (Conv2d): the last map is not averaged as a whole
     → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 """

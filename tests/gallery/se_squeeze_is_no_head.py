@@ -1,11 +1,9 @@
 """The global pooling of a squeeze-and-excitation block is a gate inside the network, not its head.
 
 ✓ parameter_limit: 12,508 parameters
-✗ gap_or_fc: full kernel
-    the network ends in full-kernel convolution (Conv2d): neither global average pooling nor a fully connected layer
-    → line 25: This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.
+✓ gap_or_fc: FC (full kernel)
 ✓ receptive_field: 32 × 32 pixels
-✗ gap: full kernel
+✗ gap: FC (full kernel)
     the network ends in full-kernel convolution (Conv2d): the last map is not averaged as a whole
     → line 25: This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.
 · receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole image; not counted

@@ -1,7 +1,7 @@
 """Wide layers: far beyond the limit, and most of it in one convolution.
 
 ✗ parameter_limit: 68,170 parameters
-    68,170 parameters; the limit is < 20,000. Fewer channels, or 1×1 convolutions in place of 3×3 ones, save the most: the layer table shows where the parameters are
+    68,170 parameters; 48,171 too many for the limit of < 20,000. Fewer channels, or 1×1 convolutions in place of 3×3 ones, save the most: the layer table shows where the parameters are
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 """

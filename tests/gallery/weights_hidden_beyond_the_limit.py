@@ -1,7 +1,7 @@
 """Most of the network hides in a tensor that is no nn.Parameter: model.parameters() counts 8,906 numbers.
 
 ✗ parameter_limit: 34,506 parameters
-    34,506 parameters; the limit is < 20,000. Fewer channels, or 1×1 convolutions in place of 3×3 ones, save the most: the layer table shows where the parameters are
+    34,506 parameters; 14,507 too many for the limit of < 20,000. Fewer channels, or 1×1 convolutions in place of 3×3 ones, save the most: the layer table shows where the parameters are
     → line 27: 25,600 numbers are in tensors that PyTorch does not know of, first read here. They count, but no optimizer finds them: keep layers in nn.ModuleList, weights in nn.Parameter or nn.ParameterList, not in a Python list.
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels

@@ -11,7 +11,7 @@ Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -45,9 +45,14 @@ class Reach:
     flags: frozenset[str]
 
     @property
-    def pixels(self) -> int:
-        """Width of one unit's window, borders ignored."""
+    def hull(self) -> int:
+        """Width of the window as a rule, borders ignored: an upper bound for every unit."""
         return int((self.high - self.low) // 1) + 1
+
+    @property
+    def pixels(self) -> int:
+        """From the first pixel to the last that the widest unit sees, borders ignored."""
+        return widest(self, self.seen)
 
     @property
     def everywhere(self) -> bool:
@@ -79,6 +84,36 @@ def union(masks: tuple[int, ...]) -> int:
     return result
 
 
+def widest(reach: Reach, masks: Sequence[int]) -> int:
+    """Pixels from the first to the last that one unit sees, of the unit that sees most.
+
+    `masks` have the rows for each position. Where the border of the image cuts off every unit's
+    window, what it would see beyond is that of units cut off on the other side, else the rule's.
+    """
+    half = (reach.high - reach.low) / 2
+    kept = [(position, mask) for position, mask in enumerate(masks) if mask]
+    sides = [_sides(reach, position, mask, half) for position, mask in kept]
+    whole = [one + other for one, other in sides if one is not None and other is not None]
+    if not whole:
+        before = max((one for one, _ in sides if one is not None), default=half)
+        after = max((other for _, other in sides if other is not None), default=half)
+        whole = [before + after]
+    inside = [Fraction(mask.bit_length() - (mask & -mask).bit_length()) for _, mask in kept]
+    return min(reach.hull, int(max([*whole, *inside]) // 1) + 1) if kept else 0
+
+
+def _sides(
+    reach: Reach, position: int, mask: int, half: Fraction
+) -> tuple[Fraction | None, Fraction | None]:
+    """Pixels before and after the middle of a unit's window; None where the border cuts it off."""
+    start = reach.low + (reach.jump or 0) * position
+    end = reach.high + (reach.jump or 0) * position
+    first, last = (mask & -mask).bit_length() - 1, mask.bit_length() - 1
+    before = None if first == 0 and start < 0 else start + half - first
+    after = None if last == reach.size - 1 and end > last else last - start - half
+    return before, after
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """Shares of the image, 0 to 1, that are seen at all."""
@@ -99,7 +134,8 @@ class ReceptiveField:
     `answers` has what each node sees; `final` names the final feature map: the last tensor with
     rows and columns on the way to the output, before the head (see `grader.analysis.final_map`).
     `ends` are all such maps, the final one last, where several feed the head. `live` are the nodes
-    that the output depends on.
+    that the output depends on. `measured` are the masks of the final map's units where those were
+    measured: for each axis and position, the rows (columns) that arrived there, as bits.
     """
 
     answers: Mapping[str, Answer]
@@ -108,6 +144,7 @@ class ReceptiveField:
     line: int | None
     image: tuple[int, int]
     live: frozenset[str]
+    measured: Mapping[AxisName, Sequence[int]] | None = None
 
     def reach(self, name: str, axis: AxisName) -> Reach | None:
         """What node `name` sees along `axis`.
@@ -146,13 +183,33 @@ class ReceptiveField:
 
     @property
     def rows(self) -> int:
-        """Pixels from the first row to the last that one unit of the final feature map sees."""
-        return self.at_end[0].pixels
+        """Pixels from the first row to the last that one unit of the final feature map sees.
+
+        That of the widest unit, as measured where the map was measured.
+        """
+        return self._pixels(0)
 
     @property
     def columns(self) -> int:
         """The same for columns."""
-        return self.at_end[1].pixels
+        return self._pixels(1)
+
+    def _pixels(self, at: int) -> int:
+        end = self.at_end[at]
+        if self.measured is None:
+            return end.pixels
+        pairs = zip(self.measured[AXES[at]], end.seen, strict=True)
+        return widest(end, [mask & seen for mask, seen in pairs])
+
+    @property
+    def bound(self) -> tuple[int, int]:
+        """Rows and columns as a rule: what no unit sees more than."""
+        return self.at_end[0].hull, self.at_end[1].hull
+
+    @property
+    def is_bound(self) -> bool:
+        """The rule allows for more than any unit sees."""
+        return self.bound != (self.rows, self.columns)
 
     @property
     def coverage(self) -> Coverage:
@@ -185,13 +242,23 @@ class ReceptiveField:
         share = self.coverage.pixels
         seen = f"; together its units see {share:.0%} of the image" if share < 1 else ""
         text = f"The last feature map, before the head, is made here{seen}."
+        if self.is_bound:
+            text += (
+                f" The arithmetic of windows allows for {self.bound[0]} × {self.bound[1]} pixels, "
+                "but no unit sees that much: what a unit sees counts."
+            )
         return (Hint(text=text, line=self.line),)
 
 
-def find_field(graph: Graph, flow: Dataflow | None = None) -> ReceptiveField:
-    """The receptive field after every node of `graph`, at the image size it was captured with."""
-    flow = flow or trace(graph)
-    answers = propagate(graph)
+def find_field(
+    graph: Graph, flow: Dataflow | None = None, idle: frozenset[str] = frozenset()
+) -> ReceptiveField:
+    """The receptive field after every node of `graph`, at the image size it was captured with.
+
+    `idle` nodes move no score: what only they see does not count.
+    """
+    flow = flow or trace(graph, idle)
+    answers = propagate(graph, idle)
     ends = final_maps(graph, flow, answers)
     final = graph[ends[-1]]
     height, width = (graph.input.shape or (1, 1))[-2:]

@@ -1,9 +1,11 @@
 """Find the final feature map: the last tensor with rows and columns before the head.
 
 In: a Graph, its dataflow, and what every node sees. Out: names of nodes. The head begins at global
-pooling, at flattening, or at a convolution that covers the whole map and makes the scores. A
-convolution that happens to cover the whole map in the middle of a network (3x3 on a 3x3 map, and
-more layers behind it) makes a feature map of one position.
+pooling, at flattening, or at a convolution that covers the whole map and makes the scores: a fully
+connected layer, spelled as a convolution. That 1x1 convolutions follow changes nothing where its
+kernel is larger than any before it, or where nothing bends between it and them. A convolution that
+happens to cover the whole map in the middle of a network (the last of several 3x3, on a 3x3 map,
+with a ReLU and more layers behind it) makes a feature map of one position.
 """
 
 from __future__ import annotations
@@ -12,13 +14,28 @@ from collections.abc import Mapping
 from fractions import Fraction
 from itertools import chain
 
-from grader.analysis.arguments import bound, kind, several
+from grader.analysis.arguments import base, bound, kind, several
 from grader.analysis.dataflow import Dataflow
 from grader.analysis.receptive_field.propagation import Answer
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, length
 from grader.ops import Kind
-from grader.program import Graph, Node
+from grader.program import BATCH, Graph, Node, Ref
 
+_STRAIGHT = {
+    "add",
+    "sub",
+    "rsub",
+    "mul",
+    "div",
+    "clone",
+    "contiguous",
+    "detach",
+    "alias",
+    "to",
+    "type_as",
+    "positive",
+    "neg",
+}
 _LEARNED = {Kind.CONVOLUTION, Kind.TRANSPOSED_CONVOLUTION, Kind.LINEAR, Kind.MATMUL}
 
 
@@ -58,26 +75,52 @@ def _ends(maps: list[str], flow: Dataflow, answers: Mapping[str, Answer]) -> tup
 
 
 def _scores(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> set[str]:
-    """What convolutions that cover the whole map make, and what follows; no learned layer may.
+    """What convolutions that cover the whole map make, and what follows.
 
-    A convolution with a learned layer after it makes features, not scores.
+    One that looks like those before it, with an activation and a learned layer after it, makes
+    features, not scores.
     """
-    learned_behind: dict[str, bool] = {}
+    featured = _featured(graph, flow)
+    found: set[str] = set()
+    largest = 1
+    for node in graph.nodes:
+        makes_them = False
+        if node.name in flow.live and kind(node) is Kind.CONVOLUTION:
+            kernel = _kernel(graph, node)
+            covers = bool(covered(graph, answers, node))
+            makes_them = covers and (kernel > largest or not featured[node.name])
+            largest = max(largest, kernel)
+        if makes_them or any(source in found for source in flow.reads[node.name]):
+            found.add(node.name)
+    return found
+
+
+def _featured(graph: Graph, flow: Dataflow) -> dict[str, bool]:
+    """For each node, whether a learned layer reads its result through something that bends it."""
+    learned: dict[str, bool] = {}
+    featured: dict[str, bool] = {}
     for node in reversed(graph.nodes):
         readers = [
             reader
             for reader in flow.readers[node.name]
             if reader in flow.live and reader != node.name
         ]
-        learned_behind[node.name] = any(
-            learned_behind[name] or kind(graph[name]) in _LEARNED for name in readers
+        learned[node.name] = any(learned[name] or kind(graph[name]) in _LEARNED for name in readers)
+        featured[node.name] = any(
+            featured[name] or (_bends(graph[name]) and learned[name]) for name in readers
         )
-    found: set[str] = set()
-    for node in graph.nodes:
-        makes_them = covered(graph, answers, node) and not learned_behind[node.name]
-        if makes_them or any(source in found for source in flow.reads[node.name]):
-            found.add(node.name)
-    return found
+    return featured
+
+
+def _bends(node: Node) -> bool:
+    """An activation: two linear layers around it are not one."""
+    return kind(node) is Kind.POINTWISE and base(node) not in _STRAIGHT
+
+
+def _kernel(graph: Graph, node: Node) -> int:
+    """The longer side of a convolution's window."""
+    shape = graph[bound(node)["weight"].node].shape or ()
+    return max((int(size) for size in shape[2:] if not isinstance(size, str)), default=1)
 
 
 def covered(graph: Graph, answers: Mapping[str, Answer], node: Node) -> frozenset[AxisName]:
@@ -88,6 +131,9 @@ def covered(graph: Graph, answers: Mapping[str, Answer], node: Node) -> frozense
         return frozenset()
     _, _, *kernel = graph[given["weight"].node].shape or ()
     spatial = len(kernel)
+    settings = (given["padding"], given["dilation"], *kernel)
+    if any(isinstance(value, Ref) or _holds_images(value) for value in settings):
+        return frozenset()
     padding = (
         (0,) * spatial if isinstance(given["padding"], str) else several(given["padding"], spatial)
     )
@@ -100,6 +146,10 @@ def covered(graph: Graph, answers: Mapping[str, Answer], node: Node) -> frozense
             along = {part.axis for part in before.dims[dim]}
             found |= {axis for axis in AXES if axis in along}
     return frozenset(found)
+
+
+def _holds_images(size: object) -> bool:
+    return isinstance(size, str) and size.endswith(BATCH)
 
 
 def _unfolded(name: str, flow: Dataflow, answers: Mapping[str, Answer], maps: set[str]) -> str:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ class Probe:
 
     `blind` are nodes that should not depend on the image at all; `seeing` those of them that do.
     `mixed` are nodes where a plain image shows the marks of others: images see each other there.
+    `idle` are nodes that move no score: they hand on one number, so that no mark gets past them.
     """
 
     graph: Graph
@@ -41,6 +43,7 @@ class Probe:
     sights: Mapping[str, Sight]
     blind: Set[str]
     seed: int
+    idle: Set[str] = frozenset()
     found: dict[str, Masks] = field(default_factory=dict)
     mixed: set[str] = field(default_factory=set)
     seeing: set[str] = field(default_factory=set)
@@ -101,7 +104,8 @@ class Probe:
     def _images(self, count: int, draw: int = 0) -> Tensor:
         shape = [int(size) for size in (self.graph.input.shape or ())[1:]]
         generator = torch.Generator().manual_seed(self.seed + draw)
-        return torch.randn((count, *shape), generator=generator)
+        # As images are: 0 to 1, with some pixels just 0 and some just 1.
+        return torch.rand((count, *shape), generator=generator).mul(1.5).sub(0.25).clamp(0, 1)
 
     def _marked(self, other: Tensor) -> Iterator[tuple[AxisName, range, Tensor]]:
         """Batches of one plain image and copies of it, each with one row or column of `other`."""
@@ -117,7 +121,7 @@ class Probe:
 
     def _run(self, images: Tensor, see: Callable[[Node, Tensor], None]) -> None:
         module = build_graph(self.graph, self.weights, images.device, gradient_blocks=False)
-        watcher = _Watcher(module, self.graph, see)
+        watcher = _Watcher(module, self.graph, see, self.idle)
         with torch.inference_mode(), _window_by_window():
             watcher.run(images)
 
@@ -132,24 +136,57 @@ def _window_by_window() -> Iterator[None]:
             yield
 
 
+class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
+    """An operator raised an error on the images that it was given."""
+
+    def __init__(self, node: Node, reason: str) -> None:
+        super().__init__(reason)
+        self.node = node
+        self.reason = reason
+
+
 class _Watcher(fx.Interpreter):
-    """Runs a graph and shows every tensor at the moment it is made."""
+    """Runs a graph and shows every tensor at the moment it is made. Raises Refused."""
 
     def __init__(
-        self, module: fx.GraphModule, graph: Graph, see: Callable[[Node, Tensor], None]
+        self,
+        module: fx.GraphModule,
+        graph: Graph,
+        see: Callable[[Node, Tensor], None],
+        idle: Set[str],
     ) -> None:
         super().__init__(module)
         self.nodes = iter(graph.nodes)
         self.see = see
+        self.idle = idle
+        self.whole = False
 
     def run_node(self, n: fx.Node) -> object:
         """Run one node."""
-        result = super().run_node(n)
-        if n.op != "output":
-            node = next(self.nodes)
-            if isinstance(result, Tensor) and node.shape is not None:
-                self.see(node, result)
+        if n.op == "output":
+            return super().run_node(n)
+        node = next(self.nodes)
+        self.whole = (node.dtype or "").startswith(("int", "uint"))
+        try:
+            result = super().run_node(n)
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            raise Refused(node, str(error).partition("\n")[0]) from error
+        if node.name in self.idle and isinstance(result, Tensor):
+            result = torch.full_like(result, float(result.double().nanmean().nan_to_num()))
+        if isinstance(result, Tensor) and node.shape is not None:
+            self.see(node, result)
         return result
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> object:
+        """Run one operator. NaN is no whole number: it would become any, and no index at all."""
+        if self.whole:
+            args = tuple(_known(item) for item in args)
+        return super().call_function(target, args, kwargs)
+
+
+def _known(item: object) -> object:
+    floating = isinstance(item, Tensor) and item.is_floating_point()
+    return item.nan_to_num() if floating and bool(item.isnan().any()) else item
 
 
 def by_position(sight: Sight, axis: AxisName, result: Tensor) -> Tensor | None:

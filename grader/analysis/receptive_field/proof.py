@@ -13,16 +13,17 @@ equal it to count as proven.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
 from grader.analysis.arguments import base, operator
 from grader.analysis.dataflow import trace
 from grader.analysis.receptive_field.field import reach
-from grader.analysis.receptive_field.probe import Masks, Probe
+from grader.analysis.receptive_field.probe import Masks, Probe, Refused
 from grader.analysis.receptive_field.propagation import propagate
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
+from grader.errors import SubmissionError
 from grader.program import Graph, Node
 
 
@@ -33,7 +34,8 @@ class Proof:
     `disagreement` names the first operator where they differ, or is "". `loses_nan` names the
     operator behind which rows were changed instead, and `within` the number of nodes there whose
     measurement lies within the rule without filling it. `mixes_images` names an operator that lets
-    images see each other: nothing is measured from there on.
+    images see each other: nothing is measured from there on. `masks` are what was measured, for
+    each node. `bound` is the receptive field as a rule, where no unit of the final map reaches it.
     """
 
     nodes: int
@@ -42,13 +44,14 @@ class Proof:
     loses_nan: str = ""
     within: int = 0
     mixes_images: str = ""
+    masks: Mapping[str, Masks] = field(default_factory=dict)
+    bound: str = ""
 
     @property
     def proven(self) -> bool:
         """Every node's dependency table was measured as the rules say."""
-        return (
-            not self.disagreement and not self.mixes_images and not self.within and self.nodes > 0
-        )
+        less = self.disagreement or self.mixes_images or self.within or self.bound
+        return not less and self.nodes > 0
 
     @property
     def text(self) -> str:
@@ -63,6 +66,11 @@ class Proof:
                 f"confirmed by measurement at {self.nodes} operators, {self.within} of them as an "
                 "upper bound"
             )
+        if self.bound:
+            text = (
+                f"measured at {self.nodes} operators; the {self.bound} pixels of the window "
+                "arithmetic are an upper bound"
+            )
         if self.mixes_images:
             text += f", before {self.mixes_images} lets the images of a batch see each other"
         if self.loses_nan:
@@ -70,19 +78,44 @@ class Proof:
         return text
 
 
-def measure(graph: Graph, weights: Mapping[str, Tensor], *, seed: int = 0) -> Proof:
+def measure(
+    graph: Graph,
+    weights: Mapping[str, Tensor],
+    *,
+    seed: int = 0,
+    idle: frozenset[str] = frozenset(),
+) -> Proof:
     """Compare every node's dependency table with a measurement at the graph's image size.
 
-    `weights` maps the names in the graph to CPU tensors; they are not changed.
+    `weights` maps the names in the graph to CPU tensors; they are not changed. `idle` nodes move no
+    score. Raises SubmissionError where the network cannot be run on images.
     """
-    live = trace(graph).live
-    answers = {name: answer for name, answer in propagate(graph).items() if name in live}
+    try:
+        return _measured(graph, weights, seed, idle)
+    except Refused as refused:
+        raise SubmissionError(
+            f"{base(refused.node)} fails on images whose pixels lie between 0 and 1: "
+            f"{refused.reason}.",
+            line=refused.node.line,
+        ) from refused
+
+
+def _measured(
+    graph: Graph, weights: Mapping[str, Tensor], seed: int, idle: frozenset[str]
+) -> Proof:
+    live = trace(graph, idle).live
+    answers = {name: answer for name, answer in propagate(graph, idle).items() if name in live}
     sights = {name: answer for name, answer in answers.items() if isinstance(answer, Sight)}
     blind = {name for name, answer in answers.items() if answer is None}
     copies = {name: tensor.detach().clone() for name, tensor in weights.items()}
-    probe = Probe(graph, copies, sights, blind, seed)
+    probe = Probe(graph, copies, sights, blind, seed, idle)
     lossy = _behind(graph, {*_losing(graph, sights), *probe.naturally_nan()})
-    probe.nan_rows(set(lossy))
+    try:
+        probe.nan_rows(set(lossy))
+    except Refused as refused:
+        # What cannot be run on NaN is run on other images, from the first operator on.
+        probe = Probe(graph, copies, sights, blind, seed, idle)
+        lossy = dict.fromkeys(sights, refused.node.name)
     probe.changed_rows(set(lossy))
     for node in graph.nodes:
         if node.name in probe.seeing - lossy.keys():
@@ -142,7 +175,7 @@ def _compare(
             elif masks[axis] != wanted:
                 text = _difference(graph[name], axis, masks[axis], wanted)
                 return Proof(len(found), text, graph[name].line, cause, within, mixes)
-    return Proof(len(found), loses_nan=cause, within=within, mixes_images=mixes)
+    return Proof(len(found), loses_nan=cause, within=within, mixes_images=mixes, masks=found)
 
 
 def _difference(node: Node, axis: AxisName, measured: list[int], wanted: list[int]) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from grader.analysis.arguments import bound, dimension, first, kind, operator
+from grader.analysis.arguments import base, bound, dimension, first, kind, operator
 from grader.analysis.dataflow import may_alias
 from grader.analysis.receptive_field.bits import NotProven
 from grader.analysis.receptive_field.merge import concatenate
@@ -41,6 +41,7 @@ class _State:
     """What each name means now, and what each node's result was when it was computed."""
 
     graph: Graph
+    idle: frozenset[str]
     now: dict[str, Result] = field(default_factory=dict)
     unknown: dict[str, Unknown] = field(default_factory=dict)
     source: dict[str, str] = field(default_factory=dict)
@@ -56,22 +57,25 @@ class _State:
             self.now[name] = value
 
     def compute(self, node: Node) -> Result | Unknown:
+        if node.op == "weight" or node.name in self.idle:
+            return None
         for name in node.references():
             if name in self.unknown:
                 return self.unknown[name]
-        if node.op == "weight":
-            return None
         if node.op == "input":
             return image([1, *map(int, (node.shape or ())[1:])])
         try:
             return apply(node, self.graph, self.now)
         except NotProven as reason:
             return Unknown(_placed(str(reason), node))
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+            # Shapes that no rule was written for, such as sizes that hold the number of images.
+            return Unknown(_placed(f"{base(node)} is called in a way that is not understood", node))
 
 
-def propagate(graph: Graph) -> Mapping[str, Answer]:
-    """What each node sees when it is computed."""
-    state = _State(graph)
+def propagate(graph: Graph, idle: frozenset[str] = frozenset()) -> Mapping[str, Answer]:
+    """What each node sees when it is computed. `idle` nodes, which move no score, see nothing."""
+    state = _State(graph, idle)
     for node in graph.nodes:
         value = state.compute(node)
         state.set(node.name, value)

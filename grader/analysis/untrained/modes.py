@@ -17,7 +17,7 @@ from grader.analysis import arguments, dataflow
 from grader.ops import Kind
 from grader.program import Graph, Node, Program, Ref
 
-_MODE_FLAGS = {"training", "train", "use_input_stats"}
+_MODE_FLAGS = {"training", "train", "use_input_stats", "dropout_p"}
 
 
 @dataclass(frozen=True, slots=True)

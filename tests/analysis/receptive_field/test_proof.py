@@ -14,6 +14,7 @@ from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from grader.analysis.receptive_field.rules import windowed
 from grader.analysis.receptive_field.sight import AXES, Sight
 from grader.analysis.receptive_field.windows import convolution
+from grader.errors import SubmissionError
 from grader.ops import Kind
 from grader.program import Node
 from tests.analysis.graphs import measurable
@@ -105,3 +106,57 @@ def assert_within_windows(field: ReceptiveField) -> None:
 def _moves_borders(node: Node) -> bool:
     """Mirrored and wrapped borders are not part of the window, as the rule says."""
     return "roll" in node.op or {"reflect", "replicate", "circular"} & set(map(str, node.arguments))
+
+
+def compared(x, a):
+    x = a(x)
+    return (x * (x > 1e9)).mean((2, 3))
+
+
+def test_what_is_measured_behind_a_comparison_is_only_an_upper_bound():
+    found = proof_of(Net(compared, nn.Conv2d(1, 10, 3)))
+    assert (found.disagreement, found.proven) == ("", False)
+    assert found.within > 0
+    assert f"{found.within} of them as an upper bound" in found.text
+
+
+def test_what_is_measured_beyond_the_rule_disagrees_behind_a_comparison_too(monkeypatch):
+    def narrow(size, outputs, **window):
+        return convolution(size, outputs, **window | {"kernel": 1})
+
+    monkeypatch.setattr(windowed.windows, "convolution", narrow)
+    found = proof_of(Net(lambda x, a: a((x > 0.5) * x).mean((2, 3)), nn.Conv2d(1, 10, 3)))
+    assert not found.proven
+    assert "conv2d sees more rows" in found.disagreement
+
+
+class Look(nn.Module):
+    """A look-up by grey value, in a table of `size` rows."""
+
+    def __init__(self, *size: int):
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(size))
+        self.convolve = nn.Conv2d(size[1] if len(size) > 1 else 1, 10, 3)
+
+    def forward(self, x):
+        x = self.table[(x * (len(self.table) - 1)).round().long()]
+        return self.convolve(x.squeeze(1).movedim(-1, 1) if x.ndim > 4 else x).mean((2, 3))
+
+
+@pytest.mark.parametrize("size", [(10,), (256,), (2,), (16, 3)])
+def test_a_look_up_by_grey_value_is_measured(size):
+    graph, weights = measurable(Look(*size).eval())
+    field = find_field(graph)
+    found = proof.measure(graph, weights)
+    assert found.disagreement == ""
+    assert found.nodes > 5
+    assert (field.rows, field.proven) == (3, True)
+
+
+def test_what_fails_on_ordinary_images_is_the_submissions_matter():
+    class TooShort(Look):
+        def forward(self, x):
+            return self.convolve(self.table[(x * 999).long()]).mean((2, 3))
+
+    with pytest.raises(SubmissionError, match="index fails on images whose pixels lie between"):
+        proof_of(TooShort(10))

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 import torchvision
 from torch import nn
 
+from grader.analysis.head import find_head
 from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import DsconvSe, Net, model_a, shrinking, sub_8k
@@ -302,3 +303,74 @@ def test_an_unknown_operator_is_not_proven_and_named():
     assert not field.proven
     assert "mystery" in field.reason
     assert field.rows == 10  # what is proven still is
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "middle"), [(4, 12, 12), (4, 24, 24), (5, 5, 10), (1, 1, 14)]
+)
+def test_the_centre_is_the_unit_in_the_middle_and_of_two_the_later(kernel, stride, middle):
+    field = field_of(Net(lambda x, a: a(x).mean((2, 3)), conv(kernel=kernel, stride=stride)))
+    rows = field.at_end[0]
+    assert rows.centre == ((1 << kernel) - 1) << middle
+
+
+# What no unit sees does not count
+
+NARROWER = {
+    "bins of 7 in 3": (nn.AdaptiveAvgPool2d(3), 26, 28),
+    "bins of 7 in 2": (nn.AdaptiveMaxPool2d(2), 30, 32),
+    "12 of 7": (nn.Upsample(size=12), 18, 21),
+    "5 of 7": (nn.Upsample(size=5), 18, 21),
+    "up and down": (nn.Sequential(nn.Upsample(scale_factor=2), nn.MaxPool2d(2)), 18, 22),
+}
+
+
+@pytest.mark.parametrize("name", NARROWER)
+def test_the_widest_unit_counts_and_the_hull_is_an_upper_bound(name):
+    resize, pixels, hull = NARROWER[name]
+    layers = [conv(padding=1), nn.MaxPool2d(2), conv(4, 4, padding=1), nn.MaxPool2d(2)]
+    model = nn.Sequential(*layers, conv(4, 10, padding=1), resize)
+    field = field_of(Net(lambda x, a: a(x).mean((2, 3)), model))
+    assert (field.rows, field.columns) == (pixels, pixels)
+    assert field.bound == (hull, hull)
+    assert ("allows for" in field.hints[0].text) == (hull != pixels)
+
+
+def test_what_lies_between_the_pixels_that_a_dilated_window_reads_counts():
+    field = field_of(Net(lambda x, a: a(x).mean((2, 3)), conv(outputs=10, dilation=6)))
+    assert (field.rows, field.is_bound) == (13, False)
+
+
+def test_mirrored_and_wrapped_borders_are_no_window():
+    for mode in ("circular", "reflect"):
+        field = field_of(Net(lambda x, a: a(x).mean((2, 3)), conv(padding=1, padding_mode=mode)))
+        assert (field.rows, field.is_bound) == (3, False)
+
+
+KERNELS = {
+    "7 of 7": ([nn.Conv2d(4, 10, 7)], 10),
+    "7 of 7, then 1": ([nn.Conv2d(4, 8, 7), nn.Conv2d(8, 10, 1)], 10),
+    "7 of 7, ReLU, then 1": ([nn.Conv2d(4, 8, 7), nn.ReLU(), nn.Conv2d(8, 10, 1)], 10),
+    "7 of 7, all between": (
+        [nn.Conv2d(4, 8, 7), nn.BatchNorm2d(8), nn.ReLU(), nn.Dropout(0.1), nn.Conv2d(8, 10, 1)],
+        10,
+    ),
+    "7 of 7, then linear": ([nn.Conv2d(4, 8, 7), nn.ReLU(), nn.Flatten(), nn.Linear(8, 10)], 10),
+    "9 of 7, padded": ([nn.Conv2d(4, 8, 9, padding=1), nn.ReLU(), nn.Conv2d(8, 10, 1)], 10),
+    "3 of 3": ([nn.MaxPool2d(2), nn.Conv2d(4, 10, 3)], 14),
+    "3 of 3, then 1": ([nn.MaxPool2d(2), nn.Conv2d(4, 8, 3), nn.Conv2d(8, 10, 1)], 14),
+    "3 of 3, norm, then 1": (
+        [nn.MaxPool2d(2), nn.Conv2d(4, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 10, 1)],
+        14,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_kernel_as_large_as_the_map_is_the_head_whatever_follows(name):
+    layers, pixels = KERNELS[name]
+    start = [conv(padding=1), nn.MaxPool2d(2), conv(4, 4, padding=1), nn.MaxPool2d(2)]
+    graph = graph_of(nn.Sequential(*start, *layers, nn.Flatten()).eval())
+    field = find_field(graph)
+    assert field.rows == pixels
+    assert "full-kernel convolution" in [item.kind for item in find_head(graph, field)]

@@ -199,6 +199,8 @@ def rolled(call: Call) -> Result:
 
 def gathered(call: Call) -> Result:
     """Positions picked by indices, whose values are not known: only what is alike may be picked."""
+    if call.sight("self") is None:
+        return _looked_up(call)
     sight = call.main("self")
     if base(call.node) == "index_select":
         dim = dimension(call.number("dim"), len(sight.dims))
@@ -208,6 +210,22 @@ def gathered(call: Call) -> Result:
     for dim, index in enumerate(indices):
         if index is not None:
             sight = _picked(call, sight, dim, index)
+    return sight
+
+
+def _looked_up(call: Call) -> Result:
+    """Rows of a table of weights, picked by numbers that are made from the image."""
+    given = call.given
+    listed = base(call.node) != "index_select"
+    indices = [index for index in given["indices"] if index] if listed else [given["index"]]
+    first = given["indices"][0] if listed else call.number("dim") == 0
+    if len(indices) != 1 or first in (None, False) or call.see(indices[0]) is None:
+        raise NotProven("positions are picked by a tensor of indices")
+    sight = call.see(indices[0])
+    assert sight is not None, "the indices see the image"
+    for size in call.shape(given["self"])[1:]:
+        sight = inserted(sight, len(sight.dims))
+        sight = sized(sight, len(sight.dims) - 1, int(size))
     return sight
 
 

@@ -9,15 +9,26 @@ from grader.analysis import arguments
 from grader.analysis.arguments import base, several
 from grader.analysis.receptive_field import windows
 from grader.analysis.receptive_field.bits import NotProven, within_groups
+from grader.analysis.receptive_field.merge import meet
+from grader.analysis.receptive_field.reshape import Size, follow, sizes
 from grader.analysis.receptive_field.rules.call import Call, Result
 from grader.analysis.receptive_field.sight import Sight, forget, length, mix, read, sized
+from grader.program import BATCH
 
 
 def convolution(call: Call) -> Result:
     """All channels of a group, and a window over positions."""
-    weight = call.shape(call.given["weight"])
+    if call.see(call.given["weight"]) is not None and len(call.output) == 4:
+        return _of_each_image(call)
+    weight = _filters(call)
     spatial = len(weight) - 2
-    sight, channels = _channels(call, spatial, int(weight[0]))
+    sight, channels = _channels(call, spatial, weight[0])
+    return _windowed(call, sight, channels, weight)
+
+
+def _windowed(call: Call, sight: Sight, channels: int, weight: tuple[int, ...]) -> Sight:
+    """The window of a convolution along all dimensions after `channels`."""
+    spatial = len(weight) - 2
     stride, dilation = call.numbers("stride", spatial), call.numbers("dilation", spatial)
     padding = call.given["padding"]
     for at in range(spatial):
@@ -39,11 +50,32 @@ def convolution(call: Call) -> Result:
     return sight
 
 
+def _of_each_image(call: Call) -> Result:
+    """Filters that are made from each image, one group of channels for each.
+
+    The images lie side by side in dimension 1. Such filters are a gate: what they see is no window.
+    """
+    before, weight = call.shape(call.given["input"]), call.shape(call.given["weight"])
+    sight, filters = call.main("input"), call.see(call.given["weight"])
+    (one, inputs), (made, features) = sizes(before)[:2], sizes(weight)[:2]
+    apart = inputs.images and made.images and one == Size(1) and inputs.count == features.count
+    if not apart or filters is None or isinstance(call.given["groups"], int):
+        raise NotProven("its weights are computed from the image")
+    kernel = tuple(size.count for size in sizes(weight)[2:])
+    sight = follow(sight, (BATCH, inputs.count, *before[2:]))
+    sight = sized(mix(sight, [1]), 1, made.count)
+    sight = _windowed(call, sight, 1, (made.count, inputs.count, *kernel))
+    gate = follow(mix(filters, [1, 2, 3]), (BATCH, made.count, 1, 1))
+    shape = (BATCH, made.count, *call.output[2:])
+    seen = meet([sight, gate], shape, gate="gate")
+    return None if seen is None else follow(seen, call.output)
+
+
 def transposed(call: Call) -> Result:
     """All channels of a group, and a window scattered over positions."""
-    weight = call.shape(call.given["weight"])
+    weight = _filters(call)
     spatial = len(weight) - 2
-    sight, channels = _channels(call, spatial, int(weight[1]) * call.number("groups", 1))
+    sight, channels = _channels(call, spatial, weight[1] * call.number("groups", 1))
     for at in range(spatial):
         dim = channels + 1 + at
         rule = windows.transposed(
@@ -56,6 +88,14 @@ def transposed(call: Call) -> Result:
         )
         sight = read(sight, dim, rule)
     return sight
+
+
+def _filters(call: Call) -> tuple[int, ...]:
+    """The shape of the weights. Raises NotProven where there are some for each image."""
+    shape = call.shape(call.given["weight"])
+    if any(isinstance(size, str) for size in shape):
+        raise NotProven("its weights are computed from the image")
+    return tuple(map(int, shape))
 
 
 def _channels(call: Call, spatial: int, outputs: int) -> tuple[Sight, int]:
