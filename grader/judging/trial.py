@@ -278,11 +278,13 @@ def conduct(
             runner.train(lot)
             if not runner.finished:
                 break
-            if not judge.another_seed(runner.scores(), threshold, most_runs=most):
+            scores = runner.scores()
+            if not judge.another_seed(scores, threshold, images=test_judge.total, most_runs=most):
                 break
     judgement = judge.verdict(
         runner.scores(),
         threshold,
+        images=test_judge.total,
         practice=data.practice,
         graded_on=DATASETS[assignment.dataset].title,
     )

@@ -46,7 +46,8 @@ def trained(number: int, total: int = 0) -> tuple[CheckResult, ...]:
     asked = {name: every.checks[name] for name in ("accuracy", "time_budget")}
     assignment = every.model_copy(update={"checks": asked})
     limits = assignment.limits
-    judgement = judge.verdict([Fraction(number, total or number)], judge.exact(limits.accuracy))
+    share = Fraction(number, total or number)
+    judgement = judge.verdict([share], judge.exact(limits.accuracy), images=10_000)
     run = SimpleNamespace(
         seconds=float(number), side_by_side=1, device="cpu", ending=Ending(finished=True)
     )
