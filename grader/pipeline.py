@@ -22,7 +22,7 @@ from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import GraderError, SubmissionError
-from grader.judging import trial
+from grader.judging import shuffle, trial
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
@@ -46,13 +46,14 @@ WATCHED_IMAGES = 200
 class Workshop:
     """What submissions for one data set are graded with.
 
-    The user's options, the images, who captures and who trains.
+    The user's options, the images, who captures and who trains, and the installation's own secret.
     """
 
     options: Options
     images: Source
     sandbox: Sandbox
     trainer: Trainer
+    secret: bytes = shuffle.SECRET
 
 
 def grade(
@@ -70,7 +71,10 @@ def grade(
             analysis = prove(captured)
             data = workshop.images.read()
             seen = watch(captured, data)
-        training = Training(lambda: train(captured, assignment, data, workshop, clock, progress))
+        key = shuffle.key(workshop.secret, submission.sha256, data.training.name)
+        training = Training(
+            lambda: train(captured, assignment, data, workshop, clock, progress, key)
+        )
         checks = check(assignment, workshop.options, analysis, seen, training, progress)
     except Exception as error:
         # Whatever it is, it ends this submission's journey and nobody else's.
@@ -116,8 +120,12 @@ def train(
     workshop: Workshop,
     clock: Clock,
     progress: TrainingProgress,
+    key: bytes = shuffle.SECRET,
 ) -> Trial:
-    """Train under as many seeds as it takes, each epoch judged. Starts when a check asks for it."""
+    """Train under as many seeds as it takes, each epoch judged. Starts when a check asks for it.
+
+    `key` draws how the test images are shown.
+    """
     with clock.measure("training", "Training"):
         return trial.conduct(
             captured,
@@ -129,6 +137,7 @@ def train(
             seeds=workshop.options.seeds,
             epochs=workshop.options.epochs,
             progress=progress,
+            key=key,
         )
 
 

@@ -19,6 +19,15 @@ def test_accuracy(accuracy, show, skip, too_close_to_call):
     assert accuracy.passed, accuracy.explanation
 
 
+def test_steady(training, show, skip):
+    """The accuracy holds when the test images are a shade different."""
+    steadiness = training.steadiness
+    show(measured=steadiness.measured, limit=steadiness.limit)
+    if steadiness.skipped:
+        skip(steadiness.skipped)
+    assert steadiness.holds, steadiness.explanation
+
+
 def test_time_budget(training, limits, show, skip):
     """Training fits the time budget."""
     took = "stopped" if training.out_of_time else f"{training.seconds:.0f} s"

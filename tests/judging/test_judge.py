@@ -187,7 +187,10 @@ def test_a_borderline_verdict_needs_all_rounds(most_seeds, data):
         scores += [Fraction(data.draw(st.integers(9_925, 9_955)), 10_000) for _ in lot]
         if not another_seed(scores, THRESHOLD, images=10_000, most_runs=most_seeds):
             break
-    assert verdict(scores, THRESHOLD, images=10_000).verdict is not Verdict.BORDERLINE or len(scores) == most_seeds
+    assert (
+        verdict(scores, THRESHOLD, images=10_000).verdict is not Verdict.BORDERLINE
+        or len(scores) == most_seeds
+    )
 
 
 def test_a_lone_run_just_above_the_threshold_is_borderline_when_no_more_runs_come():
@@ -201,7 +204,10 @@ def test_a_lone_run_just_above_the_threshold_is_borderline_when_no_more_runs_com
 
 
 def test_the_words_name_the_number_of_runs():
-    assert "(mean of 3 runs; " in verdict(runs("99.45", "99.46", "99.47"), THRESHOLD, images=10_000).words
+    assert (
+        "(mean of 3 runs; "
+        in verdict(runs("99.45", "99.46", "99.47"), THRESHOLD, images=10_000).words
+    )
 
 
 def test_where_no_interval_can_be_had_none_is_shown():
