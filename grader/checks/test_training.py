@@ -11,7 +11,7 @@ def test_epochs(recipe, limits, show):
 
 def test_accuracy(accuracy, show, skip, too_close_to_call):
     """The network is accurate enough on the test images."""
-    show(measured=accuracy.measured, limit=accuracy.limit)
+    show(measured=accuracy.measured, limit=accuracy.limit, hints=accuracy.hints)
     if accuracy.skipped:
         skip(accuracy.skipped)
     if accuracy.borderline:

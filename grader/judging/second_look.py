@@ -1,4 +1,4 @@
-"""The accuracy once more, on test images that are a shade different: does it hang on grey levels?
+"""The accuracy once more, on test images that are a shade different.
 
 A network that has learned what digits look like hardly notices one grey level of 255. One that
 compares images with what somebody wrote down about the test set does: its answers fall to chance.

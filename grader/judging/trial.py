@@ -19,7 +19,7 @@ import torch
 from grader import report
 from grader.assignment import Assignment
 from grader.errors import GraderError, SubmissionError
-from grader.judging import judge, metric, second_look, shuffle
+from grader.judging import advice, judge, metric, second_look, shuffle
 from grader.judging.judge import Judge, Judgement
 from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
@@ -74,6 +74,7 @@ class Trial:
     training: report.Training
     interrupted: bool
     quick_look: str = ""
+    hints: tuple[report.Hint, ...] = ()
 
     @property
     def judged(self) -> tuple[TrainingRun, ...]:
@@ -157,6 +158,11 @@ class Accuracy:
         early = {run.ending.stopped_because for run in self.trial.runs if not run.ending.finished}
         reasons = [f"A run stopped: {reason}." for reason in sorted(early)]
         return " ".join([self.trial.judgement.words, *reasons])
+
+    @property
+    def hints(self) -> tuple[report.Hint, ...]:
+        """What to try: see `grader.judging.advice`."""
+        return self.trial.hints
 
 
 class Training:
@@ -325,14 +331,31 @@ def conduct(
         practice=data.practice,
         graded_on=DATASETS[assignment.dataset].title,
     )
+    training = _record(runner, judgement, threshold)
+    known = advice.Known(
+        captured.program,
+        training,
+        assignment.limits.epochs,
+        nan_images=_without_number(runner),
+        quick_look=bool(quick_look),
+    )
     return Trial(
         runs=tuple(runner.runs),
         correct=tuple(tuple(item) for item in runner.correct),
         judgement=judgement,
-        training=_record(runner, judgement, threshold),
+        training=training,
         interrupted=any(item.ending == INTERRUPTED for item in runner.runs),
         quick_look=quick_look,
+        hints=advice.hints(known),
     )
+
+
+def _without_number(runner: _Runner) -> int:
+    """Test images with a NaN among their scores after the last epoch of the first run."""
+    epochs = next((run.epochs for run in runner.runs if run.epochs), ())
+    if not epochs:
+        return 0
+    return int(runner.told.of_test_images(epochs[-1].logits).isnan().any(dim=1).sum())
 
 
 def cut_short(recipe: Recipe, epochs: int | None) -> str:
