@@ -67,10 +67,10 @@ def prepare(test_images: NDArray[np.uint8], key: bytes) -> SecondLook:
 def may_lose(correct: int, total: int) -> int:
     """Images of `total` that an honest network may lose, of `correct` ones that it recognised.
 
-    Four, one in five hundred, and one in twenty of those that it gets wrong anyway: a network that
-    is unsure of many has many that a grey level can tip.
+    Four, one in a thousand, and one in five of those that it gets wrong anyway: a network that is
+    unsure of many has many that a grey level can tip.
     """
-    return 4 + total // 500 + (total - correct) // 20
+    return 4 + total // 1000 + (total - correct) // 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,14 +119,13 @@ def seeds(seed: int, epoch: int) -> _Seeds:
 
 
 def order(images: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
-    """Indices of an epoch's batches: every image once, in random order.
+    """Indices of an epoch's batches: every image once, in random order; the last may be shorter.
 
-    The last batch may be shorter. One of a single image is left out: BatchNorm cannot tell the
-    spread of one value.
+    Even a single image: `one_image` refuses the networks that torch would not train on it.
     """
     shuffled = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
     batches: tuple[Tensor, ...] = torch.split(shuffled, batch_size)
-    return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 < batch_size else batches
+    return batches
 
 
 def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
@@ -233,8 +232,6 @@ class _Loop:
             if self._on_step is not None:
                 rate = self._driver.learning_rate
                 self._on_step(Step(number, last, step, len(batches), rate, loss))
-        for _ in range(len(batches), self._recipe.steps_per_epoch):
-            self._driver.skip_step()
         return float(torch.stack(losses).cpu().double().sum()), int(torch.stack(correct).sum())
 
     def _step(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -410,20 +410,12 @@ def test_every_image_is_seen_once_an_epoch_and_the_short_batch_is_kept():
     assert sorted(torch.cat(batches).tolist()) == list(range(40))
 
 
-def test_a_last_batch_of_one_image_is_left_out():
-    assert [len(batch) for batch in order(33, 16, seed=1)] == [16, 16]
+def test_a_last_batch_of_one_image_is_trained_on_as_torch_does():
+    assert [len(batch) for batch in order(33, 16, seed=1)] == [16, 16, 1]
 
 
 def test_batches_of_one_are_kept_where_the_recipe_wants_them():
     assert len(order(3, 1, seed=1)) == 3
-
-
-def test_the_schedule_counts_a_batch_that_is_left_out():
-    data = images(33)
-    wanted = program(schedule={"learning_rate": [curve([0.1, 0.2, 0.3] * EPOCHS)]})
-    epochs, _ = collect(wanted, data)
-    assert [epoch.images for epoch in epochs] == [32] * EPOCHS
-    assert [epoch.learning_rate for epoch in epochs] == [0.2] * EPOCHS
 
 
 def test_epochs_are_shuffled_differently_and_repeatably():
