@@ -22,7 +22,7 @@ from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import GraderError, SubmissionError
-from grader.judging import trial
+from grader.judging import shuffle, trial
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
@@ -35,6 +35,7 @@ from grader.submission import Submission
 from grader.training import device, lab_note
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
+from grader.training.engine import one_image
 from grader.training.lab_note import Clock
 from grader.training.task import Trainer
 
@@ -46,13 +47,14 @@ WATCHED_IMAGES = 200
 class Workshop:
     """What submissions for one data set are graded with.
 
-    The user's options, the images, who captures and who trains.
+    The user's options, the images, who captures and who trains, and the installation's own secret.
     """
 
     options: Options
     images: Source
     sandbox: Sandbox
     trainer: Trainer
+    secret: bytes = shuffle.SECRET
 
 
 def grade(
@@ -70,7 +72,10 @@ def grade(
             analysis = prove(captured)
             data = workshop.images.read()
             seen = watch(captured, data)
-        training = Training(lambda: train(captured, assignment, data, workshop, clock, progress))
+        key = shuffle.key(workshop.secret, submission.sha256, data.training.name)
+        training = Training(
+            lambda: train(captured, assignment, data, workshop, clock, progress, key)
+        )
         checks = check(assignment, workshop.options, analysis, seen, training, progress)
     except Exception as error:
         # Whatever it is, it ends this submission's journey and nobody else's.
@@ -85,13 +90,19 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
     options = workshop.options
     # Two networks show which weights are random.
     most = max(2, options.seeds or assignment.most_seeds)
-    return intake.read(
+    captured = intake.read(
         submission,
         assignment,
         workshop.sandbox,
         train_images=workshop.images.train_images,
         seeds=range(options.first_seed, options.first_seed + most),
     )
+    images = workshop.images.train_images
+    held_back = (
+        assignment.validation_images(images) if captured.program.recipe.follows_metric else 0
+    )
+    one_image.refuse(captured.program, images - held_back)
+    return captured
 
 
 def prove(captured: Captured) -> Analysis:
@@ -118,8 +129,12 @@ def train(
     workshop: Workshop,
     clock: Clock,
     progress: TrainingProgress,
+    key: bytes = shuffle.SECRET,
 ) -> Trial:
-    """Train under as many seeds as it takes, each epoch judged. Starts when a check asks for it."""
+    """Train under as many seeds as it takes, each epoch judged. Starts when a check asks for it.
+
+    `key` draws how the test images are shown.
+    """
     with clock.measure("training", "Training"):
         return trial.conduct(
             captured,
@@ -131,6 +146,7 @@ def train(
             seeds=workshop.options.seeds,
             epochs=workshop.options.epochs,
             progress=progress,
+            key=key,
         )
 
 

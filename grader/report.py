@@ -133,7 +133,9 @@ class RunRow(Record):
     accuracy of at least 99 %; None where there was none. `images_per_second` counts training images
     and seconds of training alone. `device`, `engine` ("eager, channels last") and `side_by_side`
     (how many runs shared the device at the time) say how it was computed; `preparation_seconds`
-    went by before the first step, and are not in `seconds`.
+    went by before the first step, and are not in `seconds`. `dimmed` and `noisy` are how many test
+    images the finished network recognises when all are one grey level darker, and when each pixel
+    is up to two levels darker or brighter; None where the run was not finished.
     """
 
     seed: int
@@ -150,6 +152,8 @@ class RunRow(Record):
     engine: str = ""
     side_by_side: int = 1
     preparation_seconds: float = 0.0
+    dimmed: int | None = None
+    noisy: int | None = None
 
 
 class Training(Record):
@@ -165,7 +169,8 @@ class Training(Record):
     `confusion` counts test images by label (row) and prediction (column), `wrong` lists those that
     are not recognised by their position in the test set (from 0): both after the last epoch of the
     last run that finished one. `peak_memory_bytes` is the GPU's, or on a CPU that of the training
-    process, torch included.
+    process, torch included. `dimmed` and `noisy` are accuracies (0 to 1) after the last epoch on
+    test images that are a shade different (see `RunRow`), averaged over the runs that have them.
     """
 
     dataset: str
@@ -186,6 +191,8 @@ class Training(Record):
     peak_memory_bytes: int | None = None
     feedback: str = ""
     graded_on: str = "MNIST"
+    dimmed: float | None = None
+    noisy: float | None = None
 
 
 class Environment(Record):

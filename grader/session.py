@@ -58,10 +58,12 @@ def grade(options: Options) -> int:
     graded = []
     with isolation.choose(options.require_isolation, begun=begun) as sandbox:
         crew = Crew()
+        secret = seal.secret()
         workshops = {
-            name: Workshop(options, source, sandbox, crew) for name, source in sources.items()
+            name: Workshop(options, source, sandbox, crew, secret)
+            for name, source in sources.items()
         }
-        desk = _Desk(options, workshops, place.type, seal.secret(), messages)
+        desk = _Desk(options, workshops, place.type, secret, messages)
         for item in found:
             report = desk.report(item, known[item.assignment])
             graded.append(report)

@@ -27,8 +27,9 @@ CLAIMS = HERE / "claims.toml"
 MEASURED = HERE / "measured.json"
 RESULTS = HERE / "RESULTS.md"
 
-MOST_IMAGES = 30_000
-"""Three epochs' counts of 10,000: an accuracy is a fraction of no larger number."""
+TEST_IMAGES = 10_000
+MOST_IMAGES = 3 * TEST_IMAGES
+"""Three epochs' counts: an accuracy is a fraction of no larger number."""
 WORDS = {"best": "best epoch", "last": "last epoch", "mean_last_3": "mean of the last 3"}
 
 
@@ -71,7 +72,7 @@ class Measurement(BaseModel):
             Fraction(getattr(run, self.protocol)).limit_denominator(MOST_IMAGES)
             for run in self.runs
         ]
-        return judge.verdict(scores, judge.exact(self.threshold)).verdict
+        return judge.verdict(scores, judge.exact(self.threshold), images=TEST_IMAGES).verdict
 
     def joined(self, more: Measurement) -> Measurement:
         """All runs, where both measured the same network in the same place; else `more` alone."""

@@ -120,7 +120,10 @@ def test_an_assignment_may_measure_the_metric_on_the_test_images(tmp_path):
 
 def test_checks_keep_the_order_of_the_file(shipped):
     checks = list(shipped["mnist_8k"].checks)
-    assert (checks[0], checks[-2:]) == ("parameter_limit", ["accuracy", "time_budget"])
+    assert (checks[0], checks[-3:]) == (
+        "parameter_limit",
+        ["accuracy", "steady", "time_budget"],
+    )
 
 
 @pytest.mark.parametrize("name", ["mnist_20k", "mnist_8k"])

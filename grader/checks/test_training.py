@@ -11,12 +11,21 @@ def test_epochs(recipe, limits, show):
 
 def test_accuracy(accuracy, show, skip, too_close_to_call):
     """The network is accurate enough on the test images."""
-    show(measured=accuracy.measured, limit=accuracy.limit)
+    show(measured=accuracy.measured, limit=accuracy.limit, hints=accuracy.hints)
     if accuracy.skipped:
         skip(accuracy.skipped)
     if accuracy.borderline:
         too_close_to_call(accuracy.explanation)
     assert accuracy.passed, accuracy.explanation
+
+
+def test_steady(training, show, skip):
+    """The accuracy holds when the test images are a shade different."""
+    steadiness = training.steadiness
+    show(measured=steadiness.measured, limit=steadiness.limit)
+    if steadiness.skipped:
+        skip(steadiness.skipped)
+    assert steadiness.holds, steadiness.explanation
 
 
 def test_time_budget(training, limits, show, skip):

@@ -130,36 +130,42 @@ def rounds(seeds: Sequence[int]) -> list[Sequence[int]]:
     return [seeds[:1], *(seeds[begin : begin + 2] for begin in range(1, len(seeds), 2))]
 
 
-def another_seed(scores: Sequence[Fraction], threshold: Fraction, *, most_runs: int) -> bool:
-    """Whether more runs may still settle the question, after the `scores` of the runs so far."""
-    return (
-        not scores
-        or decision.decide(scores, threshold, most_runs=most_runs) is Decision.ANOTHER_SEED
-    )
+def another_seed(
+    scores: Sequence[Fraction], threshold: Fraction, *, images: int, most_runs: int
+) -> bool:
+    """Whether more runs may still settle the question, after the `scores` of the runs so far.
+
+    `images` is the number of test images.
+    """
+    if not scores:
+        return True
+    found = decision.decide(scores, threshold, images=images, most_runs=most_runs)
+    return found is Decision.ANOTHER_SEED
 
 
 def verdict(
     scores: Sequence[Fraction],
     threshold: Fraction,
     *,
+    images: int,
     practice: bool = False,
     graded_on: str = "MNIST",
 ) -> Judgement:
-    """The judgement on `scores` (one per run) if there are no more runs to come.
+    """The judgement on `scores` (one per run) on `images` test images, if no more runs come.
 
     Practice images prove nothing about the data set that is `graded_on`: the verdict is then
     "skipped", as it is without a score.
     """
     if not scores:
         return Judgement(Verdict.SKIPPED, None, None, "No training run got as far as a score.")
-    interval = decision.interval(scores)
+    interval = decision.interval(scores, images=images)
     if practice:
         words = (
             f"{_percent(mean(scores))} on the practice images: not graded on {graded_on}, "
             "so neither passed nor failed."
         )
         return Judgement(Verdict.SKIPPED, mean(scores), interval, words)
-    found = decision.decide(scores, threshold, most_runs=len(scores))
+    found = decision.decide(scores, threshold, images=images, most_runs=len(scores))
     meaning = _MEANING[found].format(threshold=_percent(threshold))
     words = f"{_measured(scores, interval)}: {meaning}"
     return Judgement(Verdict(found.value), mean(scores), interval, words)
@@ -173,8 +179,10 @@ _MEANING = {
 }
 
 
-def _measured(scores: Sequence[Fraction], interval: tuple[float, float]) -> str:
+def _measured(scores: Sequence[Fraction], interval: tuple[float, float] | None) -> str:
     runs = "one run" if len(scores) == 1 else f"mean of {len(scores)} runs"
+    if interval is None:
+        return f"{_percent(mean(scores))} ({runs})"
     low, high = (_percent(end) for end in interval)
     return f"{_percent(mean(scores))} ({runs}; 95 % interval {low} to {high})"
 

@@ -7,6 +7,7 @@ change the answer.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +19,12 @@ import torch
 from grader import report
 from grader.assignment import Assignment
 from grader.errors import GraderError, SubmissionError
-from grader.judging import judge, metric
+from grader.judging import advice, judge, metric, second_look, shuffle
 from grader.judging.judge import Judge, Judgement
 from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
+from grader.judging.second_look import SecondLook, Steadiness
+from grader.judging.shuffle import Shuffle
 from grader.program import Captured, Recipe, Run
 from grader.report import Verdict
 from grader.training.data import TrainingData
@@ -71,6 +74,7 @@ class Trial:
     training: report.Training
     interrupted: bool
     quick_look: str = ""
+    hints: tuple[report.Hint, ...] = ()
 
     @property
     def judged(self) -> tuple[TrainingRun, ...]:
@@ -105,6 +109,11 @@ class Trial:
     def accuracy(self) -> Accuracy:
         """The line of the scorecard about accuracy."""
         return Accuracy(self)
+
+    @property
+    def steadiness(self) -> Steadiness:
+        """Whether the accuracy holds on images that are a shade different."""
+        return Steadiness(self.training.runs)
 
 
 @dataclass(frozen=True)
@@ -150,6 +159,11 @@ class Accuracy:
         reasons = [f"A run stopped: {reason}." for reason in sorted(early)]
         return " ".join([self.trial.judgement.words, *reasons])
 
+    @property
+    def hints(self) -> tuple[report.Hint, ...]:
+        """What to try: see `grader.judging.advice`."""
+        return self.trial.hints
+
 
 class Training:
     """The training of one submission, which starts when it is first asked for, and runs once.
@@ -187,8 +201,23 @@ class _Runner:
     epochs: int | None
     progress: Progress
     trainer: Trainer
+    key: bytes
     runs: list[TrainingRun] = field(default_factory=list)
     judged: dict[int, list[int]] = field(default_factory=dict)
+    shuffle: Shuffle = field(init=False)
+    second_look: SecondLook = field(init=False)
+    shown: TrainingData = field(init=False)
+
+    def __post_init__(self) -> None:
+        images = self.told.data.test_images
+        self.shuffle = shuffle.draw(self.key, len(images))
+        self.second_look = second_look.prepare(images[: self.told.tests], self.key)
+        self.shown = dataclasses.replace(
+            self.told.data,
+            test_images=self.shuffle.apply(images),
+            batch_sizes=self.shuffle.batch_sizes,
+            second_look=self.second_look.look,
+        )
 
     @property
     def correct(self) -> list[list[int]]:
@@ -204,18 +233,28 @@ class _Runner:
         """Train from the initial weights of these seeds."""
         task = Task(
             self.captured.program,
-            self.told.data,
+            self.shown,
             self.device,
             self.epochs,
             budget_seconds=PATIENCE * self.assignment.limits.seconds,
             after_epoch=self.after_epoch,
             on_step=self.on_step,
         )
-        self.runs += self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
+        done = self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
+        self.runs += map(self._in_order, done)
+
+    def _in_order(self, run: TrainingRun) -> TrainingRun:
+        """The same run, with the logits of every epoch in the images' own order."""
+        epochs = tuple(
+            dataclasses.replace(epoch, logits=self.shuffle.undo(epoch.logits))
+            for epoch in run.epochs
+        )
+        return dataclasses.replace(run, epochs=epochs)
 
     def after_epoch(self, seed: int, epoch: Epoch) -> Feedback | None:
         """Judge the epoch, show it, and tell the recipe where it follows a metric."""
-        correct = self.test_judge.correct(self.told.of_test_images(epoch.logits))
+        logits = self.shuffle.undo(epoch.logits)
+        correct = self.test_judge.correct(self.told.of_test_images(logits))
         self.judged.setdefault(seed, []).append(correct)
         seconds = epoch.seconds + epoch.evaluation_seconds
         self.progress.epoch(
@@ -227,7 +266,7 @@ class _Runner:
             epoch.learning_rate,
             seconds,
         )
-        return self.told.feedback(epoch.logits)
+        return self.told.feedback(logits)
 
     def on_step(self, seed: int, step: Step) -> None:
         """Show a step; the worker sends one in so many."""
@@ -253,11 +292,13 @@ def conduct(
     seeds: int | None,
     epochs: int | None = None,
     progress: Progress,
+    key: bytes = shuffle.SECRET,
 ) -> Trial:
     """Train under `seeds` seeds; with None, under as many as it takes to be sure.
 
     Those are at most the assignment's. `epochs` shortens training for a quick look, which is never
-    graded. Raises SubmissionError when training cannot run.
+    graded. `key` draws the order and the batches in which the test images are looked at. Raises
+    SubmissionError when training cannot run.
     """
     recipe = captured.program.recipe
     quick_look = cut_short(recipe, epochs)
@@ -271,29 +312,50 @@ def conduct(
     progress.start(len(rounds[0]), shortened, recipe.steps_per_epoch)
     with trainer:
         told = metric.choose(recipe, assignment, data, test_judge)
-        runner = _Runner(captured, assignment, told, test_judge, device, epochs, progress, trainer)
+        runner = _Runner(
+            captured, assignment, told, test_judge, device, epochs, progress, trainer, key
+        )
         for lot in rounds:
             if runner.runs:
                 progress.more_seeds(len(runner.runs) + len(lot))
             runner.train(lot)
             if not runner.finished:
                 break
-            if not judge.another_seed(runner.scores(), threshold, most_runs=most):
+            scores = runner.scores()
+            if not judge.another_seed(scores, threshold, images=test_judge.total, most_runs=most):
                 break
     judgement = judge.verdict(
         runner.scores(),
         threshold,
+        images=test_judge.total,
         practice=data.practice,
         graded_on=DATASETS[assignment.dataset].title,
+    )
+    training = _record(runner, judgement, threshold)
+    known = advice.Known(
+        captured.program,
+        training,
+        assignment.limits.epochs,
+        nan_images=_without_number(runner),
+        quick_look=bool(quick_look),
     )
     return Trial(
         runs=tuple(runner.runs),
         correct=tuple(tuple(item) for item in runner.correct),
         judgement=judgement,
-        training=_record(runner, judgement, threshold),
+        training=training,
         interrupted=any(item.ending == INTERRUPTED for item in runner.runs),
         quick_look=quick_look,
+        hints=advice.hints(known),
     )
+
+
+def _without_number(runner: _Runner) -> int:
+    """Test images with a NaN among their scores after the last epoch of the first run."""
+    epochs = next((run.epochs for run in runner.runs if run.epochs), ())
+    if not epochs:
+        return 0
+    return int(runner.told.of_test_images(epochs[-1].logits).isnan().any(dim=1).sum())
 
 
 def cut_short(recipe: Recipe, epochs: int | None) -> str:
@@ -311,7 +373,8 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         confusion = runner.test_judge.confusion(logits)
         wrong = runner.test_judge.wrong(logits)
     score = None if judgement.score is None else float(judgement.score)
-    rows = zip(runner.runs, runner.correct, strict=True)
+    pairs = zip(runner.runs, runner.correct, strict=True)
+    rows = tuple(_run_row(runner, run, correct) for run, correct in pairs)
     peaks = [run.peak_memory_bytes for run in runner.runs if run.peak_memory_bytes is not None]
     return report.Training(
         dataset=runner.told.data.name,
@@ -321,7 +384,7 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         test_images=runner.test_judge.total,
         protocol=runner.assignment.protocol,
         threshold=float(threshold),
-        runs=tuple(_run_row(runner, run, correct) for run, correct in rows),
+        runs=rows,
         best=_mean(judged, runner, "best"),
         last=_mean(judged, runner, "last"),
         last_3=_mean(judged, runner, "mean_last_3"),
@@ -332,7 +395,15 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         device=", ".join(dict.fromkeys(run.device for run in runner.runs)),
         peak_memory_bytes=max(peaks, default=None),
         feedback=runner.told.words,
+        dimmed=_share([row.dimmed for row in rows], runner),
+        noisy=_share([row.noisy for row in rows], runner),
     )
+
+
+def _share(correct: Sequence[int | None], runner: _Runner) -> float | None:
+    """The mean accuracy of the runs that had a second look."""
+    counts = [Fraction(count, runner.test_judge.total) for count in correct if count is not None]
+    return float(mean(counts)) if counts else None
 
 
 def _mean(judged: list[list[int]], runner: _Runner, protocol: str) -> float | None:
@@ -359,6 +430,10 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
     schedule = recipe.schedule
     rates = [row.learning_rate for row in rows]
     momenta = [row.momentum for row in rows if row.momentum is not None]
+    logits = run.ending.second_look
+    dimmed, noisy = (
+        (None, None) if logits is None else runner.second_look.correct(logits, runner.test_judge)
+    )
     return report.RunRow(
         seed=run.seed,
         epochs=rows,
@@ -374,6 +449,8 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
         engine=run.engine,
         side_by_side=run.side_by_side,
         preparation_seconds=run.preparation_seconds,
+        dimmed=dimmed,
+        noisy=noisy,
     )
 
 

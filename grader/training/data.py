@@ -29,11 +29,21 @@ SPLIT_SEED = 2026
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Images to look at, in batches of these sizes, which add up to all of them."""
+
+    images: NDArray[np.uint8]
+    batch_sizes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainingData:
     """What training may see. Images are uint8 (N, channels, rows, columns), 0 is black.
 
     Labels are int64 (N,), from 0 to one less than the number of classes. `practice`: the images
-    stand in for those of the assignment, so nothing is graded on them.
+    stand in for those of the assignment, so nothing is graded on them. The test images are looked
+    at after every epoch, in batches of `batch_sizes` where there are any; those of `second_look`
+    once, when a run is finished.
     """
 
     name: str
@@ -41,6 +51,8 @@ class TrainingData:
     train_images: NDArray[np.uint8]
     train_labels: NDArray[np.int64]
     test_images: NDArray[np.uint8]
+    batch_sizes: tuple[int, ...] = ()
+    second_look: Look | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

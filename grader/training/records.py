@@ -6,7 +6,7 @@ enter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -67,12 +67,14 @@ class Ending:
 
     A finished one may name the recipe's own early stop as its reason.
 
-    `out_of_time`: it was stopped at its limit of seconds.
+    `out_of_time`: it was stopped at its limit of seconds. `second_look` are the logits, float32 on
+    the CPU, of the images that are looked at when a run is finished.
     """
 
     finished: bool
     stopped_because: str = ""
     out_of_time: bool = False
+    second_look: Tensor | None = field(default=None, compare=False, repr=False)
 
 
 INTERRUPTED = Ending(finished=False, stopped_because="interrupted")

@@ -18,7 +18,7 @@ from grader.network import Network
 from grader.program import Program
 from grader.training import augment
 from grader.training.device import describe, peak_memory_bytes, reset_peak_memory
-from grader.training.engine import in_place
+from grader.training.engine import in_place, one_image
 from grader.training.engine.eager import Eager
 from grader.training.engine.engine import Began, CannotTrainError, Engine, News
 from grader.training.engine.replay import Replay
@@ -37,6 +37,7 @@ def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     GraderError for data that do not.
     """
     _check(task.program, task.data.image_shape)
+    one_image.refuse(task.program, len(task.data.train_images))
     place = torch.device(task.device)
     reset_peak_memory(place)
     seeds = [

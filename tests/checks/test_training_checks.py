@@ -39,7 +39,8 @@ def checks(
         graded_on="MNIST",
     )
     scores = [Fraction(share)] if epochs else []
-    judgement = judge.verdict(scores, judge.exact(assignment.limits.accuracy), practice=practice)
+    threshold = judge.exact(assignment.limits.accuracy)
+    judgement = judge.verdict(scores, threshold, images=10_000, practice=practice)
     facts = {"interrupted": ending == INTERRUPTED, **more}
     done = trial.Trial((run,), ((9950,) * epochs,), judgement, training, **facts)
     training = trial.Training(lambda: done)

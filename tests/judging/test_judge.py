@@ -144,22 +144,22 @@ def runs(*percent: str) -> list[Fraction]:
 
 
 def test_a_clear_pass_needs_no_other_seed():
-    assert not another_seed(runs("99.60"), THRESHOLD, most_runs=5)
-    assert verdict(runs("99.60"), THRESHOLD).verdict is Verdict.PASSED
+    assert not another_seed(runs("99.60"), THRESHOLD, images=10_000, most_runs=5)
+    assert verdict(runs("99.60"), THRESHOLD, images=10_000).verdict is Verdict.PASSED
 
 
 def test_a_clear_miss_needs_no_other_seed():
-    assert not another_seed(runs("99.00"), THRESHOLD, most_runs=5)
-    assert verdict(runs("99.00"), THRESHOLD).verdict is Verdict.FAILED
+    assert not another_seed(runs("99.00"), THRESHOLD, images=10_000, most_runs=5)
+    assert verdict(runs("99.00"), THRESHOLD, images=10_000).verdict is Verdict.FAILED
 
 
 def test_before_the_first_run_a_seed_is_needed():
-    assert another_seed([], THRESHOLD, most_runs=5)
+    assert another_seed([], THRESHOLD, images=10_000, most_runs=5)
 
 
 def test_a_near_miss_asks_for_another_seed_until_there_are_none_left():
-    assert another_seed(runs("99.41"), THRESHOLD, most_runs=5)
-    assert not another_seed(runs(*["99.41"] * 5), THRESHOLD, most_runs=5)
+    assert another_seed(runs("99.41"), THRESHOLD, images=10_000, most_runs=5)
+    assert not another_seed(runs(*["99.41"] * 5), THRESHOLD, images=10_000, most_runs=5)
 
 
 def test_one_seed_trains_first_and_then_two_at_a_time():
@@ -185,37 +185,49 @@ def test_a_borderline_verdict_needs_all_rounds(most_seeds, data):
     scores: list[Fraction] = []
     for lot in rounds(range(most_seeds)):
         scores += [Fraction(data.draw(st.integers(9_925, 9_955)), 10_000) for _ in lot]
-        if not another_seed(scores, THRESHOLD, most_runs=most_seeds):
+        if not another_seed(scores, THRESHOLD, images=10_000, most_runs=most_seeds):
             break
-    assert verdict(scores, THRESHOLD).verdict is not Verdict.BORDERLINE or len(scores) == most_seeds
+    assert (
+        verdict(scores, THRESHOLD, images=10_000).verdict is not Verdict.BORDERLINE
+        or len(scores) == most_seeds
+    )
 
 
 def test_a_lone_run_just_above_the_threshold_is_borderline_when_no_more_runs_come():
-    judgement = verdict(runs("99.41"), THRESHOLD)
+    judgement = verdict(runs("99.41"), THRESHOLD, images=10_000)
     assert judgement.verdict is Verdict.BORDERLINE
     assert judgement.score == Fraction("0.9941")
     assert judgement.words == (
-        "99.41 % (one run; 95 % interval 99.30 % to 99.52 %): too close to 99.40 % to call. "
+        "99.41 % (one run; 95 % interval 99.26 % to 99.56 %): too close to 99.40 % to call. "
         "Another seed of the same training may land on either side."
     )
 
 
 def test_the_words_name_the_number_of_runs():
-    assert "(mean of 3 runs; " in verdict(runs("99.45", "99.46", "99.47"), THRESHOLD).words
+    assert (
+        "(mean of 3 runs; "
+        in verdict(runs("99.45", "99.46", "99.47"), THRESHOLD, images=10_000).words
+    )
+
+
+def test_where_no_interval_can_be_had_none_is_shown():
+    judgement = verdict(runs("95.00"), THRESHOLD, images=10_000)
+    assert judgement.interval is None
+    assert judgement.words == "95.00 % (one run): more than chance below 99.40 %."
 
 
 def test_practice_images_give_no_verdict():
-    judgement = verdict(runs("99.90"), THRESHOLD, practice=True)
+    judgement = verdict(runs("99.90"), THRESHOLD, images=10_000, practice=True)
     assert judgement.verdict is Verdict.SKIPPED
     assert judgement.score == Fraction("0.999")
     assert "not graded on MNIST" in judgement.words
 
 
 def test_practice_images_say_which_data_set_they_are_not():
-    judgement = verdict(runs("99.90"), THRESHOLD, practice=True, graded_on="KMNIST")
+    judgement = verdict(runs("99.90"), THRESHOLD, images=10_000, practice=True, graded_on="KMNIST")
     assert "not graded on KMNIST" in judgement.words
 
 
 def test_without_a_score_there_is_no_verdict():
-    judgement = verdict([], THRESHOLD)
+    judgement = verdict([], THRESHOLD, images=10_000)
     assert (judgement.verdict, judgement.score, judgement.interval) == (Verdict.SKIPPED, None, None)

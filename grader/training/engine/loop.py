@@ -7,9 +7,10 @@ numbers (`Feedback`), never with labels.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -28,7 +29,8 @@ from grader.training.engine.optimizer import Driver
 from grader.training.records import Ending, Epoch, Feedback, Step
 
 EVALUATION_BATCH = 500
-"""Test images at once: on a CPU, the activations of larger batches fall out of the cache."""
+"""Test images at once, where the sizes are not given: on a CPU, the activations of larger batches
+fall out of the cache."""
 
 OnStep = Callable[[Step], None]
 
@@ -71,8 +73,8 @@ def train(
             )
         feedback = yield epoch
         if found := ending(recipe, epoch, feedback, running.tell):
-            return found
-    return Ending(True)
+            return running.after(found)
+    return running.after(Ending(True))
 
 
 def ending(
@@ -118,14 +120,13 @@ def seeds(seed: int, epoch: int) -> _Seeds:
 
 
 def order(images: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
-    """Indices of an epoch's batches: every image once, in random order.
+    """Indices of an epoch's batches: every image once, in random order; the last may be shorter.
 
-    The last batch may be shorter. One of a single image is left out: BatchNorm cannot tell the
-    spread of one value.
+    Even a single image: `one_image` refuses the networks that torch would not train on it.
     """
     shuffled = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
     batches: tuple[Tensor, ...] = torch.split(shuffled, batch_size)
-    return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 < batch_size else batches
+    return batches
 
 
 def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
@@ -162,6 +163,8 @@ class _Loop:
         self._images = torch.tensor(data.train_images, device=self._device)
         self._labels = torch.tensor(data.train_labels, device=self._device)
         self._test_images = torch.tensor(data.test_images, device=self._device)
+        self._batch_sizes = data.batch_sizes
+        self._second_look = data.second_look
         shape = data.image_shape
         self._augment = augment.build(recipe.augmentations, image_shape=shape)
         self._prepare = augment.evaluation(recipe.augmentations, image_shape=shape)
@@ -181,7 +184,7 @@ class _Loop:
             losses, correct = self._train(number, last, batches, begin.augmentation)
             synchronize(self._device)
             trained = time.perf_counter()
-            logits = self._evaluate()
+            logits = self._look(self._test_images, self._batch_sizes)
         self._seconds_left -= trained - started
         images = sum(len(batch) for batch in batches)
         return Epoch(
@@ -195,6 +198,15 @@ class _Loop:
             evaluation_seconds=time.perf_counter() - trained,
             logits=logits,
         )
+
+    def after(self, ending: Ending) -> Ending:
+        """The same ending, with the second look where the run is finished."""
+        if not ending.finished or self._second_look is None:
+            return ending
+        images = torch.tensor(self._second_look.images, device=self._device)
+        with repeatable(self._device, self._seed):
+            logits = self._look(images, self._second_look.batch_sizes)
+        return dataclasses.replace(ending, second_look=logits)
 
     def tell(self, metric: float) -> None:
         """Hand the epoch's metric to the recipe's plateau rule."""
@@ -222,8 +234,6 @@ class _Loop:
             if self._on_step is not None:
                 rate = self._driver.learning_rate
                 self._on_step(Step(number, last, step, len(batches), rate, loss))
-        for _ in range(len(batches), self._recipe.steps_per_epoch):
-            self._driver.skip_step()
         return float(torch.stack(losses).cpu().double().sum()), int(torch.stack(correct).sum())
 
     def _step(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -244,13 +254,19 @@ class _Loop:
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
     @torch.inference_mode()
-    def _evaluate(self) -> Tensor:
-        """Logits of all test images, from the eval graph."""
+    def _look(self, images: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Logits of all `images`, from the eval graph."""
         self._network.eval()
-        batches = torch.split(self._test_images, EVALUATION_BATCH)
-        parts = [self._network(self._lay_out(self._prepare(images))) for images in batches]
+        batches = in_batches(images, sizes)
+        parts = [self._network(self._lay_out(self._prepare(batch))) for batch in batches]
         logits: Tensor = torch.cat(parts).float().cpu()
         return logits
+
+
+def in_batches(images: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
+    """The images in batches of these sizes, or of `EVALUATION_BATCH` where there are none."""
+    batches: tuple[Tensor, ...] = torch.split(images, list(sizes) or EVALUATION_BATCH)
+    return batches
 
 
 def must_learn(loss: Tensor) -> None:

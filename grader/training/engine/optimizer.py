@@ -82,11 +82,6 @@ class Driver:
             _set_momentum(group, next(momenta))
         self.optimizer.zero_grad(set_to_none=True)
 
-    def skip_step(self) -> None:
-        """Let one step of the schedule pass without training."""
-        for curve in (*self._rates, *self._momenta):
-            next(curve)
-
     def step(self) -> None:
         """Clip the gradients of the network as the Recipe says, then take one optimizer step."""
         if self._recipe.clip_value is not None:

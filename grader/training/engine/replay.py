@@ -18,6 +18,7 @@ is one.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -32,11 +33,18 @@ from torch import Tensor
 from grader.network import Network
 from grader.program import Program, Recipe
 from grader.training import augment
-from grader.training.data import TrainingData
+from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize
 from grader.training.engine import loop
 from grader.training.engine.engine import Began, Training
-from grader.training.engine.loop import check_steps, loss_function, must_learn, order, seeds
+from grader.training.engine.loop import (
+    check_steps,
+    in_batches,
+    loss_function,
+    must_learn,
+    order,
+    seeds,
+)
 from grader.training.engine.update import NotRecordableError, Update
 from grader.training.records import Ending, Epoch, Step
 
@@ -45,9 +53,6 @@ WARM_UPS = 3
 
 AUGMENTED_AHEAD = 2_048
 """Images augmented at once, some batches ahead: many small kernels, whatever the number."""
-
-LOOKED_AT = 2_500
-"""Test images at once: few kernels, and their activations fit beside those of many seeds."""
 
 Work = Callable[[], None]
 
@@ -194,7 +199,7 @@ class Replay:
                 if ended is None and number == last:
                     ended = Ending(finished=True)
                 if ended is not None:
-                    endings[seed] = ended
+                    endings[seed] = recording.after(seed, ended, data.second_look)
             if endings:
                 yield endings
             going_on = [seed for seed in going_on if seed not in endings]
@@ -249,6 +254,18 @@ class _Recording:
             seed: member.end(number, trained - started, evaluation)
             for seed, member in self.members.items()
         }
+
+    def after(self, seed: int, ending: Ending, look: Look | None) -> Ending:
+        """The same ending, with the second look of that seed where its run is finished.
+
+        It comes once, so it is not worth a recording.
+        """
+        if not ending.finished or look is None:
+            return ending
+        images = torch.tensor(look.images, device=self._device)
+        with repeatable(self._device, seed), torch.no_grad():
+            logits = self.members[seed].look(images, look.batch_sizes)
+        return dataclasses.replace(ending, second_look=logits.cpu())
 
     def train(self) -> None:
         """Replay the steps of one epoch."""
@@ -307,6 +324,7 @@ class _Images:
         self.train = torch.tensor(data.train_images, device=device)
         self.labels = torch.tensor(data.train_labels, device=device)
         self.test = torch.tensor(data.test_images, device=device)
+        self.batch_sizes = data.batch_sizes
 
 
 class _Member:
@@ -381,12 +399,16 @@ class _Member:
     @torch.no_grad()
     def evaluate(self) -> None:
         """Logits of all test images, from the eval graph."""
-        self._network.eval()
-        batches = torch.split(self._images.test, LOOKED_AT)
-        logits = torch.cat([self._network(self._prepare(images)) for images in batches]).float()
+        logits = self.look(self._images.test, self._images.batch_sizes)
         if not len(self._logits):
             self._logits = torch.empty_like(logits)
         self._logits.copy_(logits)
+
+    def look(self, images: Tensor, sizes: Sequence[int]) -> Tensor:
+        """Logits of all `images`, from the eval graph."""
+        self._network.eval()
+        parts = [self._network(self._prepare(batch)) for batch in in_batches(images, sizes)]
+        return torch.cat(parts).float()
 
     def end(self, number: int, seconds: float, evaluation_seconds: float) -> Epoch:
         """What the epoch of that number came to."""

@@ -262,7 +262,7 @@ class Update:
 
         `number` is a tensor, counted from 0.
         """
-        self._taken += 1  # not `number` + 1: a batch that is left out counts in the schedule only
+        self._taken += 1
         for group, gradient in zip(self._moving, self._clipped(gradients), strict=True):
             # `take`, because indexing with a tensor without dimension reads it on the host.
             rate, momentum = group.rates.take(number), group.momenta.take(number)

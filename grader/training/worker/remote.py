@@ -59,6 +59,7 @@ class _Runs:
     by_seed: dict[int, _Run]
     device: str
     logits_shape: tuple[int, int]
+    second_shape: tuple[int, int]
 
     @property
     def done(self) -> bool:
@@ -127,8 +128,13 @@ class Worker:
         as moved. Raises SubmissionError also when the process dies, is silent for too long, or
         takes more than twice its budget; GraderError when it does not start.
         """
-        shape = (len(task.data.test_images), task.program.classes)
-        runs = _Runs({seed: _Run(seed) for seed in values}, torch.device(task.device).type, shape)
+        look, classes = task.data.second_look, task.program.classes
+        runs = _Runs(
+            {seed: _Run(seed) for seed in values},
+            torch.device(task.device).type,
+            logits_shape=(len(task.data.test_images), classes),
+            second_shape=(len(look.images) if look else 0, classes),
+        )
         deadline = (
             time.monotonic() + 2 * len(values) * task.budget_seconds + self._limits.start_seconds
         )
@@ -195,11 +201,15 @@ def _preparation(
         "practice": data.practice,
         "train_shape": data.train_images.shape,
         "test_shape": data.test_images.shape,
+        "batch_sizes": data.batch_sizes,
+        "second_batch_sizes": data.second_look.batch_sizes if data.second_look else (),
         "device": device,
         "threads": threads,  # another number of threads adds in another order
         "memory_bytes": min(limits.memory_bytes, _memory_of_this_machine()),
     }
-    arrays = (data.train_images, data.train_labels.astype(np.int64), data.test_images)
+    arrays = [data.train_images, data.train_labels.astype(np.int64), data.test_images]
+    if data.second_look:
+        arrays.append(data.second_look.images)
     blobs = (np.ascontiguousarray(array).reshape(-1).view(np.uint8).data for array in arrays)
     return Message("prepare", facts, (program.to_json().encode(), *blobs))
 
@@ -238,7 +248,8 @@ def _of_a_run(message: Message, runs: _Runs) -> Step | Epoch | None:
     run.peak_memory_bytes = facts["peak_memory_bytes"]
     run.engine, run.side_by_side = str(facts["engine"]), int(facts["side_by_side"])
     run.preparation_seconds = float(facts["preparation_seconds"])
-    run.ending = Ending(**facts["ending"])
+    second_look = _logits(message, runs.second_shape) if message.blobs else None
+    run.ending = Ending(**{**facts["ending"], "second_look": second_look})
     return None
 
 

@@ -24,6 +24,8 @@ from grader.sandbox import same_code
 from grader.training.worker.wire import Inbox, Message, send
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from grader.program import Program
     from grader.training.data import TrainingData
     from grader.training.records import Epoch, Feedback, Step
@@ -93,10 +95,10 @@ class _Worker:
         import torch
 
         from grader import program
-        from grader.training.data import TrainingData
+        from grader.training.data import Look, TrainingData
 
         facts = message.facts
-        text, train_images, train_labels, test_images = message.blobs
+        text, train_images, train_labels, test_images, *second_look = message.blobs
         torch.set_num_threads(facts["threads"])
         self._program = program.read(bytes(text))
         self._data = TrainingData(
@@ -105,7 +107,12 @@ class _Worker:
             train_images=np.frombuffer(train_images, np.uint8).reshape(facts["train_shape"]),
             train_labels=np.frombuffer(train_labels, np.int64),
             test_images=np.frombuffer(test_images, np.uint8).reshape(facts["test_shape"]),
+            batch_sizes=tuple(facts["batch_sizes"]),
         )
+        for blob in second_look:
+            images = np.frombuffer(blob, np.uint8).reshape(-1, *facts["test_shape"][1:])
+            look = Look(images, tuple(facts["second_batch_sizes"]))
+            self._data = dataclasses.replace(self._data, second_look=look)
         self._device = facts["device"]
         _try(self._device)
         if self._device == "cpu":
@@ -134,7 +141,10 @@ class _Worker:
                 for item in dataclasses.fields(done)
                 if item.name in _OF_A_RUN
             }
-            self._say(Message("done", facts | {"ending": dataclasses.asdict(done.ending)}))
+            logits = done.ending.second_look
+            ending = dataclasses.asdict(dataclasses.replace(done.ending, second_look=None))
+            blobs = () if logits is None else (_bytes(logits),)
+            self._say(Message("done", facts | {"ending": ending}, blobs))
 
     def _on_step(self, seed: int, step: Step) -> None:
         if step.step % STEPS_BETWEEN_MESSAGES == 0:
@@ -153,7 +163,7 @@ class _Worker:
             if item.name != "logits"
         }
         facts |= {"seed": seed, "peak_memory_bytes": device.peak_memory_bytes(_place(self._device))}
-        self._say(Message("epoch", facts, (epoch.logits.contiguous().numpy().tobytes(),)))
+        self._say(Message("epoch", facts, (_bytes(epoch.logits),)))
         answer = self._inbox.get()
         return Feedback(**answer.facts) if answer.facts else None
 
@@ -167,6 +177,10 @@ _OF_A_RUN = {
     "preparation_seconds",
 }
 """What the grader cannot know of a run before it is done."""
+
+
+def _bytes(logits: Tensor) -> bytes:
+    return logits.contiguous().numpy().tobytes()
 
 
 def _place(device: str) -> Any:

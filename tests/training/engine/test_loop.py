@@ -4,6 +4,7 @@ and clipping.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -20,7 +21,7 @@ from grader import network
 from grader.errors import GraderError, SubmissionError
 from grader.program import Program, read
 from grader.training.choices import OPTIMIZERS
-from grader.training.data import TrainingData
+from grader.training.data import Look, TrainingData
 from grader.training.device import choose, describe
 from grader.training.engine.loop import order, seeds, train
 from grader.training.engine.optimizer import expand
@@ -351,26 +352,70 @@ def test_the_logits_are_those_of_the_eval_network_in_the_test_images_order():
     assert torch.allclose(epochs[-1].logits, expected, atol=1e-6)
 
 
+def with_second_look(sizes: tuple[int, ...] = (2, 5)) -> TrainingData:
+    """Test images in batches of 3, 7 and 2, and seven others to look at when a run is finished."""
+    others = np.random.default_rng(1).integers(0, 256, (7, 1, 28, 28), dtype=np.uint8)
+    look = Look(others, sizes)
+    return dataclasses.replace(images(), batch_sizes=(3, 7, 2), second_look=look)
+
+
+def batches_looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the batches that go through eval graphs from now on."""
+    seen: list[int] = []
+    forward = network.Network.forward
+
+    def watched(self: network.Network, batch: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            seen.append(len(batch))
+        return forward(self, batch)
+
+    monkeypatch.setattr(network.Network, "forward", watched)
+    return seen
+
+
+def ended(wanted: Program, data: TrainingData, **arguments: Any) -> tuple[Ending, network.Network]:
+    net = network.build(wanted, values())
+    training = train(net, wanted.recipe, data, seed=SEED, **arguments)
+    feedback = None
+    while True:
+        try:
+            training.send(feedback)
+        except StopIteration as stop:
+            return stop.value, net
+        feedback = Feedback(accuracy=0.9, loss=1.0)
+
+
+def test_images_are_looked_at_in_the_sizes_that_are_asked_for_and_the_others_once(monkeypatch):
+    seen = batches_looked_at(monkeypatch)
+    data = with_second_look()
+    ending, net = ended(program(dropout=0.5), data)
+    assert seen == [3, 7, 2] * EPOCHS + [2, 5]
+    net.eval()
+    expected = net(torch.tensor(data.second_look.images).float() / 255)
+    assert torch.allclose(ending.second_look, expected, atol=1e-6)
+
+
+def test_the_second_look_comes_after_an_early_stop_and_a_quick_look(monkeypatch):
+    assert ended(program(stop_at_accuracy=0.5), with_second_look())[0].second_look is not None
+    assert ended(program(), with_second_look(), epochs=1)[0].second_look is not None
+
+
+def test_a_run_that_is_cut_short_has_no_second_look():
+    assert ended(program(), with_second_look(), budget_seconds=0)[0].second_look is None
+
+
 def test_every_image_is_seen_once_an_epoch_and_the_short_batch_is_kept():
     batches = order(40, 16, seed=1)
     assert [len(batch) for batch in batches] == [16, 16, 8]
     assert sorted(torch.cat(batches).tolist()) == list(range(40))
 
 
-def test_a_last_batch_of_one_image_is_left_out():
-    assert [len(batch) for batch in order(33, 16, seed=1)] == [16, 16]
+def test_a_last_batch_of_one_image_is_trained_on_as_torch_does():
+    assert [len(batch) for batch in order(33, 16, seed=1)] == [16, 16, 1]
 
 
 def test_batches_of_one_are_kept_where_the_recipe_wants_them():
     assert len(order(3, 1, seed=1)) == 3
-
-
-def test_the_schedule_counts_a_batch_that_is_left_out():
-    data = images(33)
-    wanted = program(schedule={"learning_rate": [curve([0.1, 0.2, 0.3] * EPOCHS)]})
-    epochs, _ = collect(wanted, data)
-    assert [epoch.images for epoch in epochs] == [32] * EPOCHS
-    assert [epoch.learning_rate for epoch in epochs] == [0.2] * EPOCHS
 
 
 def test_epochs_are_shuffled_differently_and_repeatably():

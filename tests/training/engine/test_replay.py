@@ -34,7 +34,15 @@ from grader.training.records import Ending, Epoch, Feedback
 from grader.training.run import train_seeds
 from grader.training.task import Task
 from tests.networks import habits, program_of
-from tests.training.engine.test_loop import PLATEAU, curve, images, program, values
+from tests.training.engine.test_loop import (
+    PLATEAU,
+    batches_looked_at,
+    curve,
+    images,
+    program,
+    values,
+    with_second_look,
+)
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 
@@ -252,6 +260,29 @@ def test_augmenting_ahead_takes_a_third_of_the_kernels(meta, monkeypatch):
     assert 3 * kernels(256) < kernels(16)
 
 
+def test_the_looks_are_those_of_the_eager_engine_in_the_same_batches(monkeypatch):
+    seen = batches_looked_at(monkeypatch)
+    wanted, data = program(**recipe(epochs=2)), with_second_look()
+    found = together(wanted, [3, 4], data)
+    sizes = [3, 7, 2]
+    assert seen[-12 - 4 :] == sizes * 4 + [2, 5] * 2  # before: warming up
+    for seed, (_, ending, _) in found.items():
+        _, expected, _ = alone(wanted, seed, data)
+        torch.testing.assert_close(ending.second_look, expected.second_look, rtol=1e-3, atol=1e-3)
+
+
+def test_a_seed_that_stops_early_is_looked_at_then_and_not_later():
+    def answer(seed: int, epoch: Epoch) -> Feedback:
+        return Feedback(accuracy=0.9 if seed == 3 else 0.1, loss=1.0)
+
+    wanted, data = program(**recipe(epochs=3, stop_at_accuracy=0.5)), with_second_look()
+    found = together(wanted, [3, 4], data, answer)
+    for seed, (epochs, ending, _) in found.items():
+        other, expected, _ = alone(wanted, seed, data, answer)
+        assert len(epochs) == len(other) == (1 if seed == 3 else 3)
+        torch.testing.assert_close(ending.second_look, expected.second_look, rtol=1e-3, atol=1e-3)
+
+
 def test_three_seeds_at_once_are_what_each_is_alone():
     found = assert_equal(program(**recipe(augmentations=ROTATION)), [3, 4, 5], images())
     assert len({epochs[0].train_loss for epochs, _, _ in found.values()}) == 3
@@ -259,8 +290,8 @@ def test_three_seeds_at_once_are_what_each_is_alone():
 
 @pytest.mark.parametrize(
     ("count", "steps", "trained"),
-    [(48, 3, 48), (40, 3, 40), (33, 3, 32), (9, 1, 9)],
-    ids=["whole batches", "a tail", "a tail of one image is left out", "less than one batch"],
+    [(48, 3, 48), (40, 3, 40), (33, 3, 33), (9, 1, 9)],
+    ids=["whole batches", "a tail", "a tail of one image", "less than one batch"],
 )
 def test_the_last_batch_is_treated_as_in_the_eager_engine(count, steps, trained):
     wanted = program(**recipe("NAdam", epochs=6, steps=steps))

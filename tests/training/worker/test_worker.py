@@ -29,7 +29,7 @@ from grader.training.worker import remote, worker
 from grader.training.worker.process import Process
 from grader.training.worker.remote import Limits, Worker
 from grader.training.worker.wire import Inbox, Message, receive, send
-from tests.training.engine.test_loop import PLATEAU, images, program, values
+from tests.training.engine.test_loop import PLATEAU, images, program, values, with_second_look
 
 IMAGES = images()
 ROTATION = {
@@ -139,8 +139,28 @@ def test_what_is_sent_holds_the_training_images_and_no_label_of_a_test_image():
     sent = (IMAGES.train_images, IMAGES.train_labels, IMAGES.test_images)
     assert arrays == [array.tobytes() for array in sent]
     assert message.facts.keys() == {
-        *("name", "practice", "train_shape", "test_shape", "device", "threads", "memory_bytes")
+        *("name", "practice", "train_shape", "test_shape", "device", "threads", "memory_bytes"),
+        *("batch_sizes", "second_batch_sizes"),
     }
+
+
+def test_the_looks_of_a_process_are_those_of_training_here():
+    task = Task(PROGRAM, with_second_look(), **told(after_epoch=judged))
+    (here,) = train_seeds(task, {3: values()})
+    with Worker() as one:
+        (there,) = one.run(task, {3: values()})
+    assert torch.equal(there.ending.second_look, here.ending.second_look)
+    for epoch, other in zip(there.epochs, here.epochs, strict=True):
+        assert torch.equal(epoch.logits, other.logits)
+
+
+@pytest.mark.parametrize("rows", [6, 0])
+def test_a_second_look_of_another_size_is_nonsense(rows):
+    runs = remote._Runs({3: remote._Run(3)}, "cpu", (12, 10), (7, 10))
+    facts = {"seed": 3, "parameters_moved": True, "peak_memory_bytes": None, "engine": "eager"}
+    facts |= {"side_by_side": 1, "preparation_seconds": 0.0, "ending": {"finished": True}}
+    with pytest.raises(ValueError, match="reshape"):
+        remote._understand(Message("done", facts, (bytes(40 * rows),)), runs)
 
 
 @needs_signals

@@ -1,0 +1,345 @@
+"""What to try, from what training showed: one rule for each cause that can be told from numbers.
+
+In: what is known of the training (recipe, report, limits). Out: hints, the most likely cause first.
+The rules for a network that learned nothing come before those for one that is not accurate enough;
+of the former only the first that fits speaks, as one cause hides the others.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from grader.program import Program, Recipe
+from grader.report import EpochRow, Hint, RunRow, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rules look at: the first run that finished an epoch, and what it was asked to do.
+
+    `most_epochs` is the assignment's limit, `nan_images` the number of test images with a score
+    that is no number after the last epoch, `quick_look` whether training was cut short.
+    """
+
+    program: Program
+    training: Training
+    most_epochs: int
+    nan_images: int = 0
+    quick_look: bool = False
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it was trained."""
+        return self.program.recipe
+
+    @property
+    def run(self) -> RunRow | None:
+        """The first run with an epoch."""
+        return next((run for run in self.training.runs if run.epochs), None)
+
+    @property
+    def epochs(self) -> Sequence[EpochRow]:
+        """The epochs of that run."""
+        return self.run.epochs if self.run else ()
+
+    @property
+    def accuracy(self) -> float:
+        """Of the last epoch, 0 to 1."""
+        return self.epochs[-1].correct / self.epochs[-1].total
+
+    @property
+    def train_accuracy(self) -> float | None:
+        """Of the last epoch's training images, as the network saw them."""
+        return self.epochs[-1].train_accuracy
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of guessing."""
+        return 1 / self.program.classes
+
+    @property
+    def learned_nothing(self) -> bool:
+        """Whether the last epoch is no better than twice chance, or gave NaN."""
+        return self.diverged or self.nan_images > 0 or self.accuracy <= 2 * self.chance
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss of the last epoch is no number."""
+        return self.epochs[-1].train_loss is None
+
+    @property
+    def highest_rate(self) -> float:
+        """The highest learning rate of the run."""
+        curve = self.run.learning_rate if self.run else None
+        return curve.highest if curve else max(row.learning_rate for row in self.epochs)
+
+    @property
+    def last_rate(self) -> float:
+        """The learning rate of the last step."""
+        return self.epochs[-1].learning_rate
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether the optimizer scales its steps itself, and wants a rate ten times smaller."""
+        return self.recipe.optimizer.name not in ("SGD", "Adagrad")
+
+    @property
+    def usual_rate(self) -> float:
+        """A rate that such an optimizer usually learns with."""
+        return 0.001 if self.adaptive else 0.05
+
+    def line(self, *names: str) -> int | None:
+        """The line of the first of these settings that the file has."""
+        lines = getattr(self.recipe, "lines", {})
+        return next((lines[name] for name in names if name in lines), None)
+
+    @property
+    def optimizer_line(self) -> int | None:
+        """Where the optimizer is written."""
+        return self.line("configure_optimizers", "optimizer")
+
+    @property
+    def seen(self) -> str:
+        """What the first and the last epoch came to, in words."""
+        first, last = self.epochs[0], self.epochs[-1]
+        if len(self.epochs) == 1:
+            loss = f"loss {_loss(last)} after one epoch"
+        else:
+            loss = f"loss {_loss(first)} after the first epoch, {_loss(last)} after the last"
+        return f"{loss}; {last.correct:,} of {last.total:,} test images right"
+
+
+Rule = Callable[[Known], Hint | None]
+
+
+def hints(known: Known) -> tuple[Hint, ...]:
+    """What to try; nothing where no run finished an epoch."""
+    if not known.epochs:
+        return ()
+    if known.learned_nothing:
+        return tuple(_all(NOTHING_LEARNED, known)[:1])
+    if known.quick_look or known.training.practice:
+        return ()
+    return tuple(_all(NOT_ENOUGH, known))
+
+
+def _all(rules: Sequence[Rule], known: Known) -> list[Hint]:
+    return [hint for hint in (rule(known) for rule in rules) if hint is not None]
+
+
+# Nothing was learned: the first that fits.
+
+
+def log_probabilities_are_missing(known: Known) -> Hint | None:
+    """NLLLoss on logits rewards large numbers, not right ones: the loss falls below zero."""
+    losses = [row.train_loss for row in known.epochs if row.train_loss is not None]
+    if known.recipe.loss.name != "nll" or min(losses, default=-1) >= 0:
+        return None
+    return Hint(
+        text=f"The loss fell below zero ({known.seen}): NLLLoss expects log-probabilities, and the "
+        "network returns other scores, which it makes large instead of right. "
+        "Write criterion = nn.CrossEntropyLoss() where they are plain scores, or end forward() "
+        "with F.log_softmax(x, dim=1).",
+        line=known.line("criterion"),
+    )
+
+
+def the_rate_is_too_high(known: Known) -> Hint | None:
+    """Steps that are too long throw the weights about, up to infinity."""
+    if known.highest_rate <= 4 * known.usual_rate:
+        return None
+    return Hint(
+        text=f"It learned nothing ({known.seen}): a learning rate of {known.highest_rate:g} is too "
+        f"high for {known.recipe.optimizer.name}, whose steps throw the weights about. Try "
+        f"{known.usual_rate:g}.",
+        line=known.optimizer_line,
+    )
+
+
+def it_diverged(known: Known) -> Hint | None:
+    """A loss that is no number, at a rate that is not unusual."""
+    if not known.diverged:
+        return None
+    return Hint(
+        text=f"It diverged ({known.seen}), so that the scores are NaN (no number) and none is "
+        f"right. Lower the learning rate (it was {known.highest_rate:g}), set "
+        "GRADIENT_CLIP_NORM = 1.0, and look in forward() for a division by zero, a log or a square "
+        "root of zero, and an exp that overflows.",
+        line=known.optimizer_line,
+    )
+
+
+def scores_are_nan(known: Known) -> Hint | None:
+    """NaN in evaluation alone: the training loss was a number."""
+    if not known.nan_images:
+        return None
+    return Hint(
+        text=f"The scores of {known.nan_images:,} test images are NaN (no number), which is never "
+        f"right ({known.seen}). Evaluation divides by zero or takes a log or a square root of "
+        "zero, or the running statistics of a BatchNorm overflowed: lower the learning rate (it "
+        f"was {known.highest_rate:g}), and divide by (x + 1e-5).",
+        line=known.optimizer_line,
+    )
+
+
+def the_rate_is_too_low(known: Known) -> Hint | None:
+    """Steps that are too short lead nowhere in the epochs there are."""
+    if known.quick_look or known.highest_rate >= known.usual_rate / 20:
+        return None
+    what = "zero" if known.highest_rate == 0 else f"at most {known.highest_rate:g}"
+    return Hint(
+        text=f"It learned nothing ({known.seen}): the learning rate was {what} in every step, and "
+        f"never rose. Try {known.usual_rate:g}; a LambdaLR multiplies the optimizer's rate by what "
+        "its function returns, and a warm-up must be over within the training.",
+        line=known.optimizer_line,
+    )
+
+
+def the_loss_stood_still(known: Known) -> Hint | None:
+    """Nothing unusual in loss and rate: what remains is the network.
+
+    A few steps, or a few images, prove nothing of the kind.
+    """
+    if known.quick_look or known.training.practice:
+        return None
+    run = known.run
+    moved = "" if run is None or run.parameters_moved else " and no weight moved"
+    return Hint(
+        text=f"It learned nothing ({known.seen}) at a learning rate of {known.highest_rate:g}"
+        f"{moved}. See that every layer is used, that all parameters are given to the optimizer, "
+        "that no softmax or ReLU stands behind the scores, and that the first convolution is "
+        "followed by a BatchNorm or a ReLU.",
+        line=known.optimizer_line,
+    )
+
+
+NOTHING_LEARNED: tuple[Rule, ...] = (
+    log_probabilities_are_missing,
+    the_rate_is_too_high,
+    it_diverged,
+    scores_are_nan,
+    the_rate_is_too_low,
+    the_loss_stood_still,
+)
+
+# It learned, and not enough: all that fit.
+
+
+def how_much_is_missing(known: Known) -> Hint | None:
+    """The distance, in points and in images; near the threshold it is little."""
+    score, training = known.training.score, known.training
+    if score is None or score >= training.threshold:
+        return None
+    missing = training.threshold - score
+    images = max(1, round(missing * training.test_images))
+    near = ""
+    if missing <= 0.003:
+        near = (
+            " That is near: small changes count now, such as a little less or more dropout, "
+            "a few more channels, or a rotation by up to 7°."
+        )
+    return Hint(
+        text=f"{100 * missing:.2f} points are missing, {images:,} "
+        f"image{'s' if images > 1 else ''} of {training.test_images:,}.{near}"
+    )
+
+
+def train_longer(known: Known) -> Hint | None:
+    """Epochs are left, and the network does not know its training images yet."""
+    trained = len(known.epochs)
+    if known.train_accuracy is None or known.train_accuracy >= 0.995:
+        return None
+    if trained * 4 > known.most_epochs * 3:
+        return None
+    return Hint(
+        text=f"Train longer: after {trained} of {known.most_epochs} allowed epochs the network "
+        f"knows {100 * known.train_accuracy:.1f} % of its training images, and was still learning. "
+        f"Set EPOCHS = {known.most_epochs}.",
+        line=known.line("EPOCHS"),
+    )
+
+
+def augment(known: Known) -> Hint | None:
+    """It knows its training images and not the others: it learned them by heart."""
+    seen = known.train_accuracy
+    if seen is None or seen < 0.995 or seen - known.accuracy < 0.003:
+        return None
+    gap = (
+        f"The network knows {100 * seen:.1f} % of its training images"
+        f"{', changed as they are,' if changes_images(known.recipe) else ''} and "
+        f"{100 * known.accuracy:.1f} % of the test images: it learned the former by heart."
+    )
+    more = "Turn and move them a little further (up to 10° and 10 %)"
+    if not changes_images(known.recipe):
+        more = (
+            "Change the images a little in train_transform, such as "
+            "transforms.RandomAffine(7, translate=(0.1, 0.1))"
+        )
+    drop = "" if "dropout" in _operators(known.program) else ", and add nn.Dropout(0.05)"
+    return Hint(text=f"{gap} {more}{drop}.", line=known.line("train_transform"))
+
+
+def more_capacity(known: Known) -> Hint | None:
+    """All epochs are used, and the training images are still not known."""
+    seen = known.train_accuracy
+    if seen is None or seen >= 0.99 or len(known.epochs) * 4 <= known.most_epochs * 3:
+        return None
+    return Hint(
+        text=f"After {len(known.epochs)} epochs the network knows {100 * seen:.1f} % of its "
+        "training images, as they are augmented: it is the training that falls short. Use more "
+        "of the parameters that are allowed, less dropout, a milder augmentation, or a higher "
+        f"learning rate (it was at most {known.highest_rate:g}).",
+        line=known.optimizer_line,
+    )
+
+
+def let_the_rate_come_down(known: Known) -> Hint | None:
+    """A rate that is still high at the end leaves the weights jumping about the best place."""
+    if known.recipe.plateau is not None or known.last_rate < known.highest_rate / 5:
+        return None
+    if known.last_rate < known.usual_rate / 20:
+        return None
+    return Hint(
+        text=f"Let the learning rate come down: it was still {known.last_rate:g} in the last step, "
+        f"of at most {known.highest_rate:g}. OneCycleLR or CosineAnnealingLR over all steps end "
+        f"near zero{_jumps(known.epochs)}.",
+        line=known.optimizer_line,
+    )
+
+
+def _jumps(epochs: Sequence[EpochRow]) -> str:
+    """That the last epochs' accuracies differ much, in words; nothing where they do not."""
+    shares = [row.correct / row.total for row in epochs[-4:]]
+    if len(shares) < 3 or statistics.pstdev(shares) < 0.001:
+        return ""
+    return (
+        f"; the last {len(shares)} epochs went from {100 * min(shares):.2f} to "
+        f"{100 * max(shares):.2f} %"
+    )
+
+
+NOT_ENOUGH: tuple[Rule, ...] = (
+    how_much_is_missing,
+    log_probabilities_are_missing,
+    train_longer,
+    augment,
+    more_capacity,
+    let_the_rate_come_down,
+)
+
+
+def changes_images(recipe: Recipe) -> bool:
+    """Whether the images that it learns from are changed at random."""
+    kept = {"ToTensor", "Normalize", "ToImage", "ToDtype", "ConvertImageDtype", "PILToTensor"}
+    kept |= {"Resize", "CenterCrop", "Grayscale", "Pad"}
+    return any(step.name not in kept for step in recipe.augmentations)
+
+
+def _operators(program: Program) -> str:
+    return " ".join(node.op for node in program.train.nodes)
+
+
+def _loss(row: EpochRow) -> str:
+    return "NaN" if row.train_loss is None else f"{row.train_loss:.3g}"
