@@ -13,7 +13,8 @@ def test_independent_samples(behaviour, show):
         measured=behaviour.independence_text, limit="by itself", hints=behaviour.independence_hints
     )
     assert behaviour.repeatable, "the same images get other scores when they are asked again"
-    assert behaviour.independent, "an image's scores change with the other images of its batch"
+    assert behaviour.stateless, "forward() writes what later batches read"
+    assert behaviour.apart, "an image's scores change with the other images of its batch"
 
 
 def test_same_network(behaviour, show):

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from grader.analysis.cost import images_at_once
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
-from grader.network import build_graph
+from grader.network import Runner, build_graph
 from grader.program import Graph, Node
 
 AT_ONCE = 64
-"""Images in one forward pass."""
+"""Images in one forward pass, where they fit into memory."""
 DRAWS = 4
 """Random images that rows are changed in, where NaN cannot be used."""
 
@@ -106,10 +107,11 @@ class Probe:
     def _marked(self, other: Tensor) -> Iterator[tuple[AxisName, range, Tensor]]:
         """Batches of one plain image and copies of it, each with one row or column of `other`."""
         plain = self._images(1)[0]
+        most = min(AT_ONCE, images_at_once(self.graph) - 1)
         for dim, axis in zip((-2, -1), AXES, strict=True):
             size = plain.shape[dim]
-            for start in range(0, size, AT_ONCE):
-                lines = range(start, min(start + AT_ONCE, size))
+            for start in range(0, size, most):
+                lines = range(start, min(start + most, size))
                 images = plain.repeat(1 + len(lines), *[1] * plain.ndim)
                 for at, line in enumerate(lines):
                     images[1 + at].narrow(dim, line, 1).copy_(other.narrow(dim, line, 1))
@@ -132,7 +134,7 @@ def _window_by_window() -> Iterator[None]:
             yield
 
 
-class _Watcher(fx.Interpreter):
+class _Watcher(Runner):
     """Runs a graph and shows every tensor at the moment it is made."""
 
     def __init__(
