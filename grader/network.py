@@ -7,7 +7,7 @@ code is not needed: every call goes to an allowlisted operator of `grader.ops`.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import safetensors
@@ -267,6 +267,26 @@ def trace(
 ) -> Iterator[tuple[Node, Any]]:
     """Run `graph` on `images` and yield every Node with its result, in execution order."""
     module = build_graph(graph, weights, images.device, gradient_blocks=False)
+    yield from zip(graph.nodes, _results(module, images), strict=True)
+
+
+def trace_each(
+    graph: Graph, several: Sequence[Mapping[str, Tensor]], images: Tensor
+) -> Iterator[Iterator[tuple[Node, Any]]]:
+    """As `trace` for each of several sets of weights, which stay as they are.
+
+    The graph is built once, which takes most of the time. Read each before the next.
+    """
+    own = {name: tensor.detach().clone() for name, tensor in several[0].items()}
+    module = build_graph(graph, own, images.device, gradient_blocks=False)
+    for weights in several:
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+        yield zip(graph.nodes, _results(module, images), strict=True)
+
+
+def _results(module: fx.GraphModule, images: Tensor) -> list[Any]:
+    """What each node gave, in order."""
     results: list[Any] = []
 
     def see(node: fx.Node, result: Any) -> None:
@@ -274,7 +294,7 @@ def trace(
             results.append(result)
 
     _Recorder(module, see).run(images)
-    yield from zip(graph.nodes, results, strict=True)
+    return results
 
 
 def concrete(shape: Shape, batch: int) -> tuple[int, ...]:

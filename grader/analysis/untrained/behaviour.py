@@ -102,7 +102,7 @@ class Behaviour:
                 "scores of an image then depend on how many were scored before. Do it only `if "
                 "self.training:`, or write into a new tensor."
             )
-        elif not self.apart:
+        elif self.crossing or (self.repeatable and not self.independent):
             texts.append(
                 "Each image must be scored by itself. BatchNorm with track_running_stats=False, "
                 "or in train mode inside forward(), uses the statistics of the test batch; so "
@@ -133,13 +133,8 @@ class Behaviour:
         return (Hint(text=text, line=self.difference.line),)
 
     @property
-    def starts_random(self) -> bool:
-        """Whether every tensor of random-looking numbers that is trained changes with the seed."""
-        return not self.fixed.trained
-
-    @property
     def brings_little(self) -> bool:
-        """Whether the numbers not trained are too few, or too regular, to be a learned network."""
+        """Whether the numbers that no seed drew are too few or too regular to be learned."""
         return self.fixed.is_little
 
     @property
@@ -150,29 +145,27 @@ class Behaviour:
     @property
     def untrained_text(self) -> str:
         """What the untrained network gets right."""
-        count = len(self.fixed.trained)
-        fixed = f", {count} fixed tensor{'' if count == 1 else 's'}" if count else ""
         brought = "" if self.brings_little else f", {self.fixed.size:,} bytes of fixed numbers"
-        return f"{self.accuracy:.0%} correct{fixed}{brought}"
+        return f"{self.accuracy:.0%} correct{brought}"
 
     @property
     def untrained_hints(self) -> tuple[Hint, ...]:
-        """Which tensors look brought along."""
-        hints = []
-        if self.fixed.trained:
-            hints.append(
-                f"The same under every seed: {_named(self.fixed.trained)}. Let PyTorch draw the "
-                "initial weights: set no seed in __init__, copy no learned numbers in, and make "
-                "every layer inside the class."
-            )
+        """Which tensors look brought along, and whether the digits are known."""
+        texts = []
         if not self.brings_little:
-            where = _named(self.fixed.held) or "the numbers in forward()"
-            hints.append(
-                f"Fixed numbers multiply the image: {where}. A few filters may be fixed (up to "
-                f"{fixed_numbers.MOST_BYTES:,} bytes, compressed); make the others parameters, "
-                "and let them be learned."
+            where = _named(self.fixed.names) or "the numbers in forward()"
+            texts.append(
+                f"Numbers that no seed drew: {where} ({self.fixed.size:,} bytes; up to "
+                f"{fixed_numbers.MOST_BYTES:,} may be brought along, as formulas and a few filters "
+                "are). Let PyTorch draw the initial weights: set no seed in __init__, copy no "
+                "learned numbers in, and make every layer inside the class."
             )
-        return tuple(Hint(text=text) for text in hints)
+        if not self.starts_at_chance:
+            texts.append(
+                "Before training a network gets about one digit in ten right. This one knows them "
+                "by numbers that were brought along, perhaps behind a factor that starts at zero."
+            )
+        return tuple(Hint(text=text) for text in texts)
 
 
 def _named(names: tuple[str, ...]) -> str:
