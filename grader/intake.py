@@ -16,8 +16,10 @@ from torch import Tensor
 
 from grader import network, program
 from grader.analysis.cost import measure_cost
+from grader.analysis.untrained import watched
+from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
-from grader.errors import SubmissionError
+from grader.errors import GraderError, SubmissionError
 from grader.printable import visible
 from grader.program import Captured, Graph, Node, Program, Recipe, Request
 from grader.sandbox import ending, strict_json, weights_file
@@ -28,6 +30,12 @@ LARGEST_TENSOR = 2**28
 """Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
 ACTIVATION_BYTES = 256 * 2**20
 """Bytes of all results for one image. A network of this course takes one or two million."""
+WATCHING = ending.Limits(
+    seconds=60,
+    subject="The network",
+    too_long="That is what proving its receptive field and scoring some images may take: use fewer "
+    "layers or channels, or pool earlier.",
+)
 PREPARED = ("torchvision",)
 """Packages that take seconds to import: the sandbox may do that once, for all submissions."""
 
@@ -99,6 +107,31 @@ def capture(
         )
     _check_steps(found.recipe, assignment, train_images)
     return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
+
+
+def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) -> Watched:
+    """What the network shows when it runs, in a locked child: see `grader.analysis.untrained`.
+
+    `images` (N, *input_shape) are bytes, 0 to 255; N may be 0. Raises SubmissionError for whatever
+    the network raises, and when it takes too long or too much memory; GraderError when we fail.
+    """
+    parts = sandbox.run(
+        {}, WATCHING, kind="watch", blobs=watched.question(captured, images, labels)
+    )
+    try:
+        (said,) = parts
+        shown = visible(strict_json.read(said, most_bytes=2**22))
+        answer = Answer.model_validate_json(json.dumps(shown), strict=True)
+    except ValueError as error:
+        raise SubmissionError(f"The network was watched, but the result is odd: {error}") from error
+    problem = answer.problem
+    if problem and problem.fault == "grader":
+        raise GraderError(f"{problem.message}. This is a mistake in the grader: please report it.")
+    if problem:
+        raise SubmissionError(problem.message, line=problem.line)
+    if answer.watched is None or (answer.watched.behaviour is None) != (len(images) == 0):
+        raise SubmissionError("The network was watched, but the result is another one's.")
+    return answer.watched
 
 
 def _text(source: bytes) -> str:
@@ -193,9 +226,8 @@ def check_shapes(program: Program) -> None:
             except SubmissionError:
                 raise
             except Exception as error:  # a forged graph can make torch raise anything
-                reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
                 raise SubmissionError(
-                    f"The captured network does not run by itself: {reason}"
+                    f"The captured network does not run by itself: {network.reason(error)}"
                 ) from error
 
 

@@ -7,7 +7,7 @@ code is not needed: every call goes to an allowlisted operator of `grader.ops`.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import safetensors
@@ -148,7 +148,9 @@ def _call(
     keywords = {name: _value(value, places) for name, value in node.keywords.items()}
     if ops.find(node.op).kind is ops.Kind.CREATE and not node.op.endswith("_like.default"):
         keywords["device"] = device
-    return graph.call_function(_target(node.op), arguments, keywords)
+    made = graph.call_function(_target(node.op), arguments, keywords)
+    made.meta["node"] = node
+    return made
 
 
 def _value(value: Any, places: Mapping[str, fx.Node]) -> Any:
@@ -196,7 +198,47 @@ def _on_sizes(operation: Callable[[int, int], int]) -> Callable[[Any, Any], int]
     return limited
 
 
-class _Recorder(fx.Interpreter):
+class Runner(fx.Interpreter):
+    """Runs a graph one operator after the other, and lets go of what nothing reads any more.
+
+    Whatever an operator raises becomes a SubmissionError with its line.
+    """
+
+    def run(self, *images: Any, **_: Any) -> Any:
+        """The graph's result, without torch's progress bar, which takes a thread."""
+        self.env = {}
+        self.args_iter = iter(images)
+        result = None
+        for node in self.graph.nodes:
+            result = self.env[node] = self.run_node(node)
+            for read in self.user_to_last_uses.get(node, ()):
+                del self.env[read]
+        return result
+
+    def run_node(self, n: fx.Node) -> Any:
+        """The result of one node. Raises SubmissionError."""
+        try:
+            return super().run_node(n)
+        except SubmissionError:
+            raise
+        except Exception as error:
+            node = n.meta.get("node")
+            name = ops.find(node.op).label if node else n.name
+            raise SubmissionError(
+                f"The captured network does not run by itself: {name}: {reason(error)}",
+                line=node.line if node else None,
+            ) from error
+
+
+def reason(error: Exception) -> str:
+    """The first line of what torch said, or what it means."""
+    first = (str(error).splitlines() or [type(error).__name__])[0][:300]
+    if "can't allocate memory" in first or isinstance(error, MemoryError):
+        return "it takes more memory than the grader gives. Make the layer smaller."
+    return first
+
+
+class _Recorder(Runner):
     """Runs a graph and hands every node's result to `see`. Refuses to cut a tensor into dust."""
 
     def __init__(self, module: fx.GraphModule, see: Callable[[fx.Node, Any], None]) -> None:
@@ -225,6 +267,26 @@ def trace(
 ) -> Iterator[tuple[Node, Any]]:
     """Run `graph` on `images` and yield every Node with its result, in execution order."""
     module = build_graph(graph, weights, images.device, gradient_blocks=False)
+    yield from zip(graph.nodes, _results(module, images), strict=True)
+
+
+def trace_each(
+    graph: Graph, several: Sequence[Mapping[str, Tensor]], images: Tensor
+) -> Iterator[Iterator[tuple[Node, Any]]]:
+    """As `trace` for each of several sets of weights, which stay as they are.
+
+    The graph is built once, which takes most of the time. Read each before the next.
+    """
+    own = {name: tensor.detach().clone() for name, tensor in several[0].items()}
+    module = build_graph(graph, own, images.device, gradient_blocks=False)
+    for weights in several:
+        for name, tensor in own.items():
+            tensor.copy_(weights[name])
+        yield zip(graph.nodes, _results(module, images), strict=True)
+
+
+def _results(module: fx.GraphModule, images: Tensor) -> list[Any]:
+    """What each node gave, in order."""
     results: list[Any] = []
 
     def see(node: fx.Node, result: Any) -> None:
@@ -232,7 +294,7 @@ def trace(
             results.append(result)
 
     _Recorder(module, see).run(images)
-    yield from zip(graph.nodes, results, strict=True)
+    return results
 
 
 def concrete(shape: Shape, batch: int) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
-"""The whole journey of one submission: read, prove, watch, check (which trains), report.
+"""The whole journey of one submission: read, watch, prove, check (which trains), report.
 
-Student code runs in `read`, in a locked child process; everything after it works on data. A mistake
+Student code runs in `read`, in a locked child process; everything after it works on data. `watch`
+runs the network, in a locked child too, for it may take all time and memory. A mistake
 in the submission ends the journey with a report that says so; it never raises.
 """
 
@@ -13,12 +14,11 @@ from typing import Any
 
 import torch
 
-from grader import intake, network
-from grader.analysis import effect, summary
-from grader.analysis.receptive_field import proof
+from grader import intake
+from grader.analysis import summary
 from grader.analysis.summary import Analysis
-from grader.analysis.untrained import behaviour
-from grader.analysis.untrained.behaviour import Behaviour
+from grader.analysis.untrained import watched
+from grader.analysis.untrained.watched import Watched
 from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import GraderError, SubmissionError
@@ -69,9 +69,9 @@ def grade(
         with clock.measure("capture", "Reading the network"):
             captured = read(submission, assignment, workshop)
         with clock.measure("analysis", "Proving its structure"):
-            analysis = prove(captured)
             data = workshop.images.read()
-            seen = watch(captured, data)
+            seen = watch(captured, data, workshop.sandbox)
+            analysis = prove(captured, seen)
         key = shuffle.key(workshop.secret, submission.sha256, data.training.name)
         training = Training(
             lambda: train(captured, assignment, data, workshop, clock, progress, key)
@@ -105,21 +105,17 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
     return captured
 
 
-def prove(captured: Captured) -> Analysis:
-    """All analyses of a network, its receptive field measured besides."""
-    program = captured.program
-    weights = [network.build(program, captured.values[seed]).weights for seed in program.seeds[:2]]
-    idle = effect.measure(program, weights)
-    measured = proof.measure(program.eval, weights[0], idle=idle.evaluation)
-    return summary.analyse(program, measured, idle)
-
-
-def watch(captured: Captured, data: Data) -> Behaviour:
-    """What the untrained network does with some training images."""
+def watch(captured: Captured, data: Data, sandbox: Sandbox) -> Watched:
+    """What the untrained network does with some training images. Raises SubmissionError."""
     known = data.training
-    images = torch.from_numpy(known.train_images[:WATCHED_IMAGES].copy()).float() / 255
+    images = torch.from_numpy(known.train_images[:WATCHED_IMAGES].copy())
     labels = torch.from_numpy(known.train_labels[:WATCHED_IMAGES].copy())
-    return behaviour.observe(captured.program, captured.values, images, labels)
+    return intake.watch(captured, sandbox, images, labels)
+
+
+def prove(captured: Captured, seen: Watched) -> Analysis:
+    """All analyses of a network; the child that ran it has managed them within its limits."""
+    return summary.analyse(captured.program, seen.proof, seen.idle)
 
 
 def train(
@@ -154,7 +150,7 @@ def check(
     assignment: Assignment,
     options: Options,
     analysis: Analysis,
-    seen: Behaviour,
+    seen: Watched,
     training: Training,
     progress: TrainingProgress,
 ) -> tuple[CheckResult, ...]:
@@ -163,7 +159,7 @@ def check(
         assignment=assignment,
         options=options,
         analysis=analysis,
-        behaviour=seen,
+        behaviour=seen.behaviour,
         training=training,
     )
     return plugin.run_checks(known, progress.check)
@@ -268,4 +264,5 @@ def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) ->
         train_images=DATASETS[assignment.dataset].train_images,
         seeds=range(max(2, assignment.most_seeds)),
     )
-    return summary.to_json(prove(captured), assignment)
+    seen = intake.watch(captured, sandbox, *watched.NOTHING)
+    return summary.to_json(prove(captured, seen), assignment)

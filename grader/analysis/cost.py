@@ -29,6 +29,10 @@ _BYTES = {
 }
 
 
+MOST_BYTES = 2**30
+"""What all results of one forward pass may take. Of them, few are kept at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Per image, for the operators that the output depends on.
@@ -61,6 +65,12 @@ def measure_cost(graph: Graph, live: frozenset[str] | None = None) -> Cost:
         {name: count for name, count in work.items() if count},
         {node.name: _bytes(node) for node in nodes},
     )
+
+
+def images_at_once(graph: Graph) -> int:
+    """How many images can be run together in `MOST_BYTES`, two at least."""
+    one = measure_cost(graph, frozenset(graph.by_name)).memory
+    return max(2, MOST_BYTES // max(1, one))
 
 
 def elements(shape: Shape | None) -> int:

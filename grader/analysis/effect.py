@@ -270,8 +270,9 @@ def _left_out(_: Node, result: Tensor, before: Tensor) -> Tensor:
 
 def _images_at(node: Node) -> int | None:
     """The dimension that holds the images, alone or with something else inside."""
-    held = [at for at, size in enumerate(node.shape or ()) if isinstance(size, str)]
-    return held[0] if len(held) == 1 and str(node.shape[held[0]]).endswith(BATCH) else None
+    shape = node.shape or ()
+    held = [at for at, size in enumerate(shape) if isinstance(size, str)]
+    return held[0] if len(held) == 1 and str(shape[held[0]]).endswith(BATCH) else None
 
 
 def _moved(plain: Tensor, changed: Tensor, least: float = SMALLEST) -> bool | None:
@@ -303,7 +304,7 @@ def _equal(graph: Graph, flow: Dataflow, wanted: Sequence[Node]) -> list[list[No
     for node in graph.nodes:
         written = tuple(number[name] for name in flow.reads[node.name] if name != node.name)
         given = _numbered((node.arguments, tuple(sorted(node.keywords.items()))), number)
-        key = (node.op, given, written)
+        key: tuple[Any, ...] = (node.op, given, written)
         if kind(node) is Kind.DROPOUT or node.op == "input":
             key = (node.name,)
         number[node.name] = known.setdefault(key, len(known))

@@ -213,7 +213,7 @@ def _found(
 
 
 def _called(node: Node) -> str:
-    words = {Kind.DROPOUT: "dropout", Kind.ATTENTION: "attention's dropout"}
+    words: dict[Kind | None, str] = {Kind.DROPOUT: "dropout", Kind.ATTENTION: "attention's dropout"}
     return words.get(kind(node)) or base(node)
 
 

@@ -1,9 +1,10 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
-Started by `grader.sandbox` with `python -I`, in one of three ways:
-    capture     level 1: one order with a request (JSON on standard input); on what was standard
+Started by `grader.sandbox` with `python -I`, in one of four ways:
+    capture     level 1: one order with a request (a frame on standard input); on what was standard
                 output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
+    watch       the same, but it runs no student code: it watches the captured network
     zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
                 child for each request
 """
@@ -17,21 +18,21 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from grader.sandbox import lock, reply, same_code
+from grader.sandbox import frames, lock, reply, same_code
 
 if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
     from grader.program import Request
 
 
 def main(way: str = "") -> None:
-    """Serve one of the three ways."""
+    """Serve one of the four ways."""
     if way == "zygote":
         zygote()
     else:
@@ -46,14 +47,16 @@ def single(kind: str) -> None:
     end = os._exit  # held here: a student's file may replace os._exit
     if sys.platform.startswith("linux"):
         _supervise()
-    order = json.loads(sys.stdin.buffer.read())
+    said, *blobs = frames.read(sys.stdin.buffer, most_bytes=frames.ANY)
+    order = json.loads(said)
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     lock.limit(order["memory_bytes"], order["cpu_seconds"])
     with pipe:
         pipe.write(same_code.own_line())
         pipe.flush()  # before any student code runs
-        pipe.write(reply.pack(work(kind, order["request"]), bytes.fromhex(order["nonce"])))
+        answer = work(kind, order["request"], blobs)
+        pipe.write(reply.pack(answer, bytes.fromhex(order["nonce"])))
     end(0)  # a student's atexit hooks and threads have no say in how this ends
 
 
@@ -100,12 +103,14 @@ def zygote() -> None:
 
 
 def _warm_up() -> None:
-    """Import and run everything that a capture needs, once, on a network of our own."""
+    """Import and run everything that the children need, once, on a network of our own."""
     import gc
 
+    from grader.analysis.untrained import watched
     from grader.capture import capture, warm
 
-    capture.answer(warm.REQUEST)
+    found, *values = capture.answer(warm.REQUEST)
+    watched.answer(found, watched.shown(*watched.NOTHING), *values)
     gc.collect()
     gc.freeze()  # the children's garbage collectors need not look at torch
 
@@ -121,7 +126,7 @@ def prepare(package: str) -> None:
             importlib.import_module("torchvision.transforms.v2")
 
 
-def work(kind: str, request: Mapping[str, Any]) -> list[bytes]:
+def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> list[bytes]:
     """The parts of the answer: a header, and after it what was asked for."""
     if kind == "probes":
         from grader.sandbox import probes
@@ -132,6 +137,10 @@ def work(kind: str, request: Mapping[str, Any]) -> list[bytes]:
         from grader.capture import warm
 
         return _captured(warm.REQUEST)
+    if kind == "watch":
+        from grader.analysis.untrained import watched
+
+        return [b'{"captured": true}', watched.answer(*blobs)]
     from grader.program import Request
 
     return _captured(Request.model_validate(request))

@@ -56,7 +56,7 @@ class Known:
     assignment: Assignment
     options: Options
     analysis: Analysis
-    behaviour: Behaviour
+    behaviour: Behaviour | None
     training: Training
 
 

@@ -13,7 +13,8 @@ def test_independent_samples(behaviour, show):
         measured=behaviour.independence_text, limit="by itself", hints=behaviour.independence_hints
     )
     assert behaviour.repeatable, "the same images get other scores when they are asked again"
-    assert behaviour.independent, "an image's scores change with the other images of its batch"
+    assert behaviour.stateless, "forward() writes what later batches read"
+    assert behaviour.apart, "an image's scores change with the other images of its batch"
 
 
 def test_same_network(behaviour, show):
@@ -29,7 +30,6 @@ def test_untrained(behaviour, show):
         limit="chance",
         hints=behaviour.untrained_hints,
     )
-    assert behaviour.starts_random, "weights that should be random are the same under every seed"
     assert behaviour.brings_little, (
         "the network brings along more numbers that no seed changes than fixed filters need: "
         "it may have been trained"

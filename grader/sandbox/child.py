@@ -1,7 +1,7 @@
-"""Run one capture in a fresh process and take its reply: level 1 of isolation.
+"""Answer one request in a fresh process: level 1 of isolation.
 
-In: a request. Out: the parts of the reply, or a SubmissionError that says how the child ended.
-Trusts nothing it reads.
+In: a request, and the bytes that go with it. Out: the parts of the reply, or a SubmissionError that
+says how the child ended. Trusts nothing it reads.
 
 Level 1 is a fresh `python -I` with a clean environment, an empty folder, no inherited descriptors,
 and limits on wall clock, processor time, memory, file size and output. It ends honest mistakes
@@ -11,6 +11,7 @@ cleanly; it is no defence against malice.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import secrets
@@ -19,12 +20,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from grader.sandbox import ending, lock, removal, reply, same_code, strict_json
+from grader.sandbox import ending, frames, lock, removal, reply, same_code, strict_json
 from grader.sandbox.ending import Ending, Limits
 
 PROGRAM = Path(__file__).resolve().parents[1] / "capture" / "__main__.py"
@@ -66,12 +67,16 @@ class _Pipe:
 
 
 def run(
-    request: Mapping[str, Any], limits: Limits | None = None, *, kind: str = "capture"
+    request: Mapping[str, Any],
+    limits: Limits | None = None,
+    *,
+    kind: str = "capture",
+    blobs: Sequence[bytes] = (),
 ) -> tuple[bytes, ...]:
     """The parts that the child answers with.
 
-    Raises SubmissionError when it fails, dies, hangs or answers nonsense, and GraderError when it
-    runs other code than this process.
+    `blobs` are bytes that the request is about. Raises SubmissionError when it fails, dies, hangs
+    or answers nonsense, and GraderError when it runs other code than this process.
     """
     limits = limits or Limits()
     nonce = secrets.token_bytes(reply.NONCE_BYTES)
@@ -84,7 +89,9 @@ def run(
     folder = Path(tempfile.mkdtemp(prefix="grader-"))
     try:
         with lock.hidden():
-            found = _converse(json.dumps(order).encode(), kind, folder, limits)
+            whole = io.BytesIO()
+            frames.write(whole, [json.dumps(order).encode(), *blobs])
+            found = _converse(whole.getbuffer(), kind, folder, limits)
     finally:
         removal.remove(folder)
     return ending.parts(_after_its_code(found), nonce, limits)
@@ -106,7 +113,7 @@ def _after_its_code(found: Ending) -> Ending:
     return replace(found, reply=rest)
 
 
-def _converse(order: bytes, kind: str, folder: Path, limits: Limits) -> Ending:
+def _converse(order: memoryview, kind: str, folder: Path, limits: Limits) -> Ending:
     """Start the child, send the order, wait."""
     with subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
         [sys.executable, "-I", "-B", "-W", "ignore", str(PROGRAM), kind],

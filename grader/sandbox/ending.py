@@ -7,7 +7,7 @@ SubmissionError in the student's words. Believes nothing.
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from grader.errors import SubmissionError
@@ -28,12 +28,18 @@ _LARGEST_HEADER = 2**16
 class Limits:
     """What one capture may use.
 
-    `output_bytes` bounds what is kept of the file's printing, not what it may print.
+    `output_bytes` bounds what is kept of the file's printing, not what it may print. `subject` and
+    `too_long` are for messages: who works there, and what to do where its time is over.
     """
 
     seconds: float = 120.0
     memory_bytes: int = 8 * 2**30
     output_bytes: int = PRINTED_BYTES
+    subject: str = "The file"
+    too_long: str = (
+        "Building and running the network once takes a moment: move training, input() and "
+        'plt.show() under `if __name__ == "__main__":`, and look for an endless loop.'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,13 @@ class Ending:
 def parts(ending: Ending, nonce: bytes, limits: Limits) -> tuple[bytes, ...]:
     """What the child answered with, after its header. Raises SubmissionError if it is no answer."""
     if ending.stopped or ending.status is None:
-        raise SubmissionError(_STOPPED[ending.stopped or "time"].format(seconds=limits.seconds))
+        text = _STOPPED[ending.stopped or "time"]
+        raise SubmissionError(text.format_map(asdict(limits)))
     try:
         header, *rest = reply.unpack(ending.reply, nonce)
         problem = _problem(strict_json.read(header, most_bytes=_LARGEST_HEADER))
     except ValueError as error:
-        raise SubmissionError(_ending(ending, error)) from error
+        raise SubmissionError(_ending(ending, error, limits.subject)) from error
     if problem:
         raise problem
     return tuple(rest)
@@ -87,11 +94,7 @@ def _problem(header: Any) -> SubmissionError | None:
 
 
 _STOPPED = {
-    "time": (
-        "The file was still busy after {seconds:.0f} s and was stopped. Building and running the "
-        "network once takes a moment: move training, input() and plt.show() under "
-        '`if __name__ == "__main__":`, and look for an endless loop.'
-    ),
+    "time": "{subject} was still busy after {seconds:.0f} s and was stopped. {too_long}",
     "flood": (
         f"The file printed more than {FLOOD_BYTES // 2**20} MiB and was stopped. Do not print "
         "while the network is built and run: a print() in forward() or in an endless loop does "
@@ -116,18 +119,18 @@ def too_much(*, replied: bool, printed: bool) -> str:
     return "flood" if printed else ""
 
 
-def _ending(ending: Ending, error: ValueError) -> str:
+def _ending(ending: Ending, error: ValueError, subject: str) -> str:
     status, last = ending.status or 0, last_line(ending.printed)
     if status < 0:
-        return f"The file ended the Python process with {by_signal(-status)}. {last}".strip()
+        return f"{subject} ended the Python process with {by_signal(-status)}. {last}".strip()
     if status == UNANSWERED:
         return f"The network was built, but could not be handed over: {last}. Is it very large?"
     if status != 0:
         return (
-            f"The file ended the Python process (status {status}) before it could be captured: "
+            f"{subject} ended the Python process (status {status}) before it could be captured: "
             f"remove calls of exit(), quit() and os._exit(). {last}"
         ).strip()
-    return f"The file ended the Python process early, or wrote over the grader's reply ({error})."
+    return f"{subject} ended the Python process early, or wrote over the grader's reply ({error})."
 
 
 def by_signal(number: int) -> str:

@@ -5,8 +5,9 @@ Out: the parts, or ValueError.
 
 A frame is the payload's length (8 bytes) and the payload. The payload is a sequence of parts, each
 its length (8 bytes) and its bytes. Messages to and from a training process are bare frames, one
-after another. A capture's reply is one frame with a seal before it (`grader.sandbox.reply`),
-because a student's code runs in the process that writes it, and could write to the same pipe.
+after another, and so is a request to a child. A child's reply is one frame with a seal before it
+(`grader.sandbox.reply`), because a student's code runs in the process that writes it, and could
+write to the same pipe.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Sequence
 from typing import IO
 
 LENGTH_BYTES = 8
+ANY = 2**63
+"""As many bytes as the grader itself likes to send."""
 
 Part = bytes | memoryview
 

@@ -43,10 +43,14 @@ class Sandbox(Protocol):
         limits: Limits | None = None,
         *,
         prepare: Sequence[str] = (),
+        kind: str = "capture",
+        blobs: Sequence[bytes] = (),
     ) -> tuple[bytes, ...]:
-        """The parts of the answer. `prepare` names packages that may be imported beforehand.
+        """The parts of the answer.
 
-        Raises SubmissionError where the fault is the submission's, GraderError where it is ours.
+        `prepare` names packages that may be imported beforehand; `kind` says what is asked for, and
+        `blobs` are bytes that it is about. Raises SubmissionError where the fault is the
+        submission's, GraderError where it is ours.
         """
         ...
 
@@ -69,9 +73,10 @@ class Fresh:
         *,
         prepare: Sequence[str] = (),  # a process that ends cannot be prepared
         kind: str = "capture",
+        blobs: Sequence[bytes] = (),
     ) -> tuple[bytes, ...]:
         """The parts that a fresh child answers with. Raises SubmissionError and GraderError."""
-        return child.run(request, limits, kind=kind)
+        return child.run(request, limits, kind=kind, blobs=blobs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,11 @@ class Proven:
         limits: Limits | None = None,
         *,
         prepare: Sequence[str] = (),
+        kind: str = "capture",
+        blobs: Sequence[bytes] = (),
     ) -> tuple[bytes, ...]:
         """As the sandbox answers."""
-        return self.sandbox.run(request, limits, prepare=prepare)
+        return self.sandbox.run(request, limits, prepare=prepare, kind=kind, blobs=blobs)
 
 
 @contextlib.contextmanager

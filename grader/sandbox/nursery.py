@@ -17,12 +17,12 @@ import socket
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from grader.sandbox import ending, kernel, lock, removal, reply, same_code
+from grader.sandbox import ending, frames, kernel, lock, removal, reply, same_code
 
 REQUEST, REPLY, LOCKED = 3, 4, 5
 """A child's descriptors, besides 0 (nothing to read), 1 and 2 (what it prints)."""
@@ -33,8 +33,9 @@ PLANTED_TEXT = "labels: 7 2 1 0 4"
 _LOOK_EVERY = 0.1  # seconds between looks at the child's folder
 PR_SET_CHILD_SUBREAPER = 36
 
-Work = Callable[[str, Mapping[str, Any]], list[bytes]]
-"""Answers a request of one kind with the parts of a reply; runs in the locked child."""
+Work = Callable[[str, Mapping[str, Any], Sequence[bytes]], list[bytes]]
+"""Answers a request of one kind, and the bytes that go with it, with the parts of a reply; runs in
+the locked child."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,9 @@ class Nursery:
 def _respond(message: dict[str, Any], work: Work) -> None:
     """Read the request from `REQUEST`, and write the sealed answer to `REPLY`."""
     with os.fdopen(REQUEST, "rb") as file:
-        request = json.loads(file.read())
-    whole = reply.pack(work(message["kind"], request), bytes.fromhex(message["nonce"]))
+        request, *blobs = frames.read(file, most_bytes=frames.ANY)
+    answer = work(message["kind"], json.loads(request), blobs)
+    whole = reply.pack(answer, bytes.fromhex(message["nonce"]))
     with os.fdopen(REPLY, "wb") as file:
         file.write(whole)
 

@@ -1,4 +1,4 @@
-"""One trusted process for a whole session, which forks a locked child for each capture.
+"""One trusted process for a whole session, which forks a locked child for each request.
 
 In: requests. Out: the parts of each reply, or a SubmissionError. Trusts the zygote, and nothing
 that a child wrote. The grader hands the zygote open descriptors, so that neither request nor reply
@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from grader.errors import GraderError
 from grader.printable import last_line
-from grader.sandbox import box, child, ending, listening, nursery, removal, reply, same_code
+from grader.sandbox import box, child, ending, frames, listening, nursery, removal, reply, same_code
 from grader.sandbox.ending import Ending, Limits
 
 START_SECONDS = 180.0
@@ -119,11 +119,13 @@ class Zygote:
         *,
         prepare: Sequence[str] = (),
         kind: str = "capture",
+        blobs: Sequence[bytes] = (),
         without: Iterable[str] = (),
     ) -> tuple[bytes, ...]:
         """The parts that a locked child answers with.
 
         `prepare` names packages that the zygote imports first, once for all later children.
+        `blobs` are bytes that the request is about.
         `without` leaves guards out of the child's lock: for tests. Raises SubmissionError, and
         GraderError when the zygote fails; the next call then starts another.
         """
@@ -141,13 +143,14 @@ class Zygote:
             "without": sorted(without),
         }
         try:
-            found = self._converse(order, json.dumps(dict(request)).encode(), limits)
+            asked = [json.dumps(dict(request)).encode(), *blobs]
+            found = self._converse(order, asked, limits)
         except BaseException:  # also Ctrl-C: in the middle of a request, a zygote is of no more use
             self.close()
             raise
         return ending.parts(found, nonce, limits)
 
-    def _converse(self, order: dict[str, Any], request: bytes, limits: Limits) -> Ending:
+    def _converse(self, order: dict[str, Any], request: Sequence[bytes], limits: Limits) -> Ending:
         assert self._control is not None
         said = _memory(request)
         answer, answers = os.pipe()
@@ -190,11 +193,11 @@ class Zygote:
         self._clean = self._control = self._process = self.folder = None
 
 
-def _memory(data: bytes) -> int:
-    """A descriptor to read `data` from: no file, and no writer that could be kept waiting."""
+def _memory(parts: Sequence[bytes]) -> int:
+    """A descriptor to read a frame from: no file, and no writer that could be kept waiting."""
     descriptor = os.memfd_create("request")
     with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(data)
+        frames.write(file, parts)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 

@@ -5,17 +5,16 @@ The grader trains from weights that PyTorch draws; what every seed gives alike w
 ✓ parameter_limit: 7,322 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 30 × 30 pixels
-✗ untrained: 13% correct, 1 fixed tensor
-    weights that should be random are the same under every seed
-    → The same under every seed: conv1.weight. Let PyTorch draw the initial weights: set no seed in __init__, copy no learned numbers in, and make every layer inside the class.
+✗ untrained: 11% correct, 5,004 bytes of fixed numbers
+    the network brings along more numbers that no seed changes than fixed filters need: it may have been trained
+    → Numbers that no seed drew: conv2.weight (5,004 bytes; up to 1,400 may be brought along, as formulas and a few filters are). Let PyTorch draw the initial weights: set no seed in __init__, copy no learned numbers in, and make every layer inside the class.
 """
+
+import random
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-
-LEARNED = [[-0.31, 0.52, 0.11], [0.47, 0.93, -0.2], [0.05, -0.66, 0.38]]
-
 
 class Net(nn.Module):
     def __init__(self):
@@ -26,7 +25,9 @@ class Net(nn.Module):
         self.drop = nn.Dropout(0.1)
         self.conv3 = nn.Conv2d(16, 10, 5, padding=2)
         with torch.no_grad():
-            self.conv1.weight.copy_(torch.tensor(LEARNED).repeat(8, 1, 1, 1))
+            table = random.Random(7)  # stands for numbers that were learned elsewhere
+            numbers = [table.gauss(0, 0.1) for _ in range(3200)]
+            self.conv2.weight.copy_(torch.tensor(numbers).view(16, 8, 5, 5))
 
     def forward(self, x):
         x = F.max_pool2d(F.relu(self.norm1(self.conv1(x))), 2)

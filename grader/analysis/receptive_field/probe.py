@@ -16,12 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
+from grader.analysis.cost import images_at_once
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
-from grader.network import build_graph
+from grader.errors import SubmissionError
+from grader.network import Runner, build_graph
 from grader.program import Graph, Node
 
 AT_ONCE = 64
-"""Images in one forward pass."""
+"""Images in one forward pass, where they fit into memory."""
 DRAWS = 4
 """Random images that rows are changed in, where NaN cannot be used."""
 
@@ -110,10 +112,11 @@ class Probe:
     def _marked(self, other: Tensor) -> Iterator[tuple[AxisName, range, Tensor]]:
         """Batches of one plain image and copies of it, each with one row or column of `other`."""
         plain = self._images(1)[0]
+        most = min(AT_ONCE, images_at_once(self.graph) - 1)
         for dim, axis in zip((-2, -1), AXES, strict=True):
             size = plain.shape[dim]
-            for start in range(0, size, AT_ONCE):
-                lines = range(start, min(start + AT_ONCE, size))
+            for start in range(0, size, most):
+                lines = range(start, min(start + most, size))
                 images = plain.repeat(1 + len(lines), *[1] * plain.ndim)
                 for at, line in enumerate(lines):
                     images[1 + at].narrow(dim, line, 1).copy_(other.narrow(dim, line, 1))
@@ -145,7 +148,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
         self.reason = reason
 
 
-class _Watcher(fx.Interpreter):
+class _Watcher(Runner):
     """Runs a graph and shows every tensor at the moment it is made. Raises Refused."""
 
     def __init__(
@@ -169,8 +172,8 @@ class _Watcher(fx.Interpreter):
         self.whole = (node.dtype or "").startswith(("int", "uint"))
         try:
             result = super().run_node(n)
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
-            raise Refused(node, str(error).partition("\n")[0]) from error
+        except SubmissionError as error:
+            raise Refused(node, error.message) from error
         if node.name in self.idle and isinstance(result, Tensor):
             result = torch.full_like(result, float(result.double().nanmean().nan_to_num()))
         if isinstance(result, Tensor) and node.shape is not None:
@@ -185,8 +188,9 @@ class _Watcher(fx.Interpreter):
 
 
 def _known(item: object) -> object:
-    floating = isinstance(item, Tensor) and item.is_floating_point()
-    return item.nan_to_num() if floating and bool(item.isnan().any()) else item
+    if isinstance(item, Tensor) and item.is_floating_point() and bool(item.isnan().any()):
+        return item.nan_to_num()
+    return item
 
 
 def by_position(sight: Sight, axis: AxisName, result: Tensor) -> Tensor | None:

@@ -5,17 +5,18 @@ In: a Program, its initial weights, and some labelled images. Out: a `Behaviour`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from grader.analysis import lines
-from grader.analysis.untrained import dependence, fixed_numbers, modes
+from grader.analysis.cost import images_at_once
+from grader.analysis.untrained import dependence, fixed_numbers, hidden, modes, state
 from grader.analysis.untrained.fixed_numbers import Fixed
-from grader.network import Network, build
-from grader.program import Program
+from grader.network import Runner, build_graph, read_values
+from grader.program import Graph, Program
 from grader.report import Hint
 
 SAME = 1e-3
@@ -23,6 +24,8 @@ SAME = 1e-3
 
 Other batch sizes take other convolution algorithms.
 """
+STEPS = 8
+"""Neighbouring floats that rounding may move the largest score by, however alike the scores are."""
 CHANCE = 0.4
 """No untrained network gets this share of the digits right; random features reach 0.1 to 0.25."""
 FEWER = 100
@@ -34,7 +37,8 @@ class Behaviour:
     """What was seen.
 
     `fixed` are the numbers that no seed changes; `accuracy` (0 to 1) is the best under any seed.
-    `suspects` are the lines that make scores depend on chance, or on the batch, where that was
+    `crossing` are the lines where images of a batch meet, `kept` those that write what a later
+    batch reads: proven from the graph. `drawing` are those that draw by chance, where that was
     seen.
     """
 
@@ -45,7 +49,9 @@ class Behaviour:
     difference: modes.Difference | None
     fixed: Fixed
     accuracy: float
-    suspects: tuple[Hint, ...] = ()
+    crossing: tuple[Hint, ...] = ()
+    kept: tuple[Hint, ...] = ()
+    drawing: tuple[Hint, ...] = ()
 
     @property
     def output_text(self) -> str:
@@ -67,23 +73,43 @@ class Behaviour:
         """One phrase on what an image's score depends on."""
         if not self.repeatable:
             return "differs each time"
-        return "by itself" if self.independent else "by its batch"
+        if self.crossing or not self.independent:
+            return "by its batch"
+        return "by what came before" if self.kept else "by itself"
+
+    @property
+    def stateless(self) -> bool:
+        """Whether no batch leaves anything behind for the next."""
+        return self.repeatable and not self.kept
+
+    @property
+    def apart(self) -> bool:
+        """Whether no image meets another: seen, and proven from the graph."""
+        return self.independent and not self.crossing
 
     @property
     def independence_hints(self) -> tuple[Hint, ...]:
         """What usually lies behind it, and the lines that do it here."""
-        if not self.repeatable:
-            text = (
+        texts = []
+        if not self.repeatable and not self.kept:
+            texts.append(
                 "Something random or changing runs in eval mode, such as F.dropout without "
                 "training=."
             )
-        else:
-            text = (
+        if self.kept:
+            texts.append(
+                "What forward() writes into a tensor of the network, the next batch reads: the "
+                "scores of an image then depend on how many were scored before. Do it only `if "
+                "self.training:`, or write into a new tensor."
+            )
+        elif self.crossing or (self.repeatable and not self.independent):
+            texts.append(
                 "Each image must be scored by itself. BatchNorm with track_running_stats=False, "
                 "or in train mode inside forward(), uses the statistics of the test batch; so "
                 "does a mean over dimension 0."
             )
-        return () if self.repeatable and self.independent else (Hint(text=text), *self.suspects)
+        hints = tuple(Hint(text=text) for text in texts)
+        return (*hints, *self.drawing, *self.kept, *self.crossing)
 
     @property
     def same_network(self) -> bool:
@@ -107,13 +133,8 @@ class Behaviour:
         return (Hint(text=text, line=self.difference.line),)
 
     @property
-    def starts_random(self) -> bool:
-        """Whether every tensor of random-looking numbers that is trained changes with the seed."""
-        return not self.fixed.trained
-
-    @property
     def brings_little(self) -> bool:
-        """Whether the numbers not trained are too few, or too regular, to be a learned network."""
+        """Whether the numbers that no seed drew are too few or too regular to be learned."""
         return self.fixed.is_little
 
     @property
@@ -124,29 +145,27 @@ class Behaviour:
     @property
     def untrained_text(self) -> str:
         """What the untrained network gets right."""
-        count = len(self.fixed.trained)
-        fixed = f", {count} fixed tensor{'' if count == 1 else 's'}" if count else ""
         brought = "" if self.brings_little else f", {self.fixed.size:,} bytes of fixed numbers"
-        return f"{self.accuracy:.0%} correct{fixed}{brought}"
+        return f"{self.accuracy:.0%} correct{brought}"
 
     @property
     def untrained_hints(self) -> tuple[Hint, ...]:
-        """Which tensors look brought along."""
-        hints = []
-        if self.fixed.trained:
-            hints.append(
-                f"The same under every seed: {_named(self.fixed.trained)}. Let PyTorch draw the "
-                "initial weights: set no seed in __init__, copy no learned numbers in, and make "
-                "every layer inside the class."
-            )
+        """Which tensors look brought along, and whether the digits are known."""
+        texts = []
         if not self.brings_little:
-            where = _named(self.fixed.held) or "the numbers in forward()"
-            hints.append(
-                f"Fixed numbers multiply the image: {where}. A few filters may be fixed (up to "
-                f"{fixed_numbers.MOST_BYTES:,} bytes, compressed); make the others parameters, "
-                "and let them be learned."
+            where = _named(self.fixed.names) or "the numbers in forward()"
+            texts.append(
+                f"Numbers that no seed drew: {where} ({self.fixed.size:,} bytes; up to "
+                f"{fixed_numbers.MOST_BYTES:,} may be brought along, as formulas and a few filters "
+                "are). Let PyTorch draw the initial weights: set no seed in __init__, copy no "
+                "learned numbers in, and make every layer inside the class."
             )
-        return tuple(Hint(text=text) for text in hints)
+        if not self.starts_at_chance:
+            texts.append(
+                "Before training a network gets about one digit in ten right. This one knows them "
+                "by numbers that were brought along, perhaps behind a factor that starts at zero."
+            )
+        return tuple(Hint(text=text) for text in texts)
 
 
 def _named(names: tuple[str, ...]) -> str:
@@ -154,25 +173,37 @@ def _named(names: tuple[str, ...]) -> str:
 
 
 def observe(
-    program: Program, values: Mapping[int, bytes], images: Tensor, labels: Tensor
+    program: Program,
+    values: Mapping[int, bytes],
+    images: Tensor,
+    labels: Tensor,
+    *,
+    draw: int = 0,
 ) -> Behaviour:
     """Watch the network on `images` (N, *input_shape), 0 to 1, with `labels` (N,).
 
-    `values` has the weights for each seed, as safetensors bytes.
-    Raises SubmissionError when the weights do not fit the Program.
+    `values` has the weights for each seed, as safetensors bytes; `draw` decides in which other
+    batches the images are scored again. Raises SubmissionError when the weights do not fit the
+    Program, and for whatever an operator raises.
     """
-    networks = [build(program, blob).eval() for blob in values.values()]
+    seeds = [read_values(program, blob) for blob in values.values()]
+    weights = [_named_weights(program, tensors) for tensors in seeds]
+    most = images_at_once(program.eval)
     # Cloned before anything runs: a forward pass may write into its own buffers.
-    weights = [_cloned(network) for network in networks]
-    first, *others = networks
+    runs = [_Run(program.eval, _cloned(tensors), most) for tensors in weights]
+    first, *others = runs
     with torch.inference_mode():
-        scores = first(images)
-        again = first(images)
+        scores = first.scores(images)
+        again = first.scores(images)
         # Under the other seeds too: a network may know one seed from another.
-        other_scores = [other(images[:FEWER]) for other in others]
-        cut = (images[:1], images[1:3], *images[3:].chunk(3))
-        parts = torch.cat([first(part) for part in cut])
-    independent, repeatable = _same(scores, parts), _same(scores, again)
+        other_scores = [other.scores(images[:FEWER]) for other in others]
+        elsewhere = first.scores_in_other_batches(images, draw)
+    independent, repeatable = _same(scores, elsewhere), _same(scores, again)
+    known = max(
+        *(_accuracy(one, labels) for one in (scores, *other_scores)),
+        hidden.accuracy(program, weights, images[:FEWER], labels[:FEWER], most),
+    )
+    shown = program.model_copy(update={"eval": lines.at_layers(program)}).eval
     return Behaviour(
         classes=program.classes,
         finite=bool(scores.isfinite().all()),
@@ -180,27 +211,65 @@ def observe(
         repeatable=repeatable,
         difference=modes.difference(program),
         fixed=fixed_numbers.fixed(program, weights),
-        accuracy=max(_accuracy(one, labels) for one in (scores, *other_scores)),
-        suspects=_suspects(program, independent=independent, repeatable=repeatable),
+        accuracy=known,
+        crossing=dependence.across_images(shown),
+        kept=state.kept(shown, weights),
+        drawing=() if repeatable else dependence.by_chance(shown),
     )
 
 
-def _cloned(network: Network) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in network.weights.items()}
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """An evaluation graph over weights of its own, run on at most `most` images at once."""
+
+    graph: Graph
+    weights: Mapping[str, Tensor]
+    most: int
+
+    def scores(self, images: Tensor) -> Tensor:
+        return self._joined(torch.split(images, self.most))
+
+    def scores_in_other_batches(self, images: Tensor, draw: int) -> Tensor:
+        """The scores of each image, though all were scored in another order and other batches.
+
+        One batch has one image, and one has two.
+        """
+        generator = torch.Generator().manual_seed(draw)
+        order = torch.randperm(len(images), generator=generator)
+        largest = max(2, min(self.most, len(images) // 2))
+        sizes = [1, 2]
+        while sum(sizes) < len(images):
+            sizes.append(int(torch.randint(1, largest + 1, (1,), generator=generator)))
+        ends = torch.tensor(sizes).cumsum(0)[:-1]
+        batches = images[order].tensor_split(ends[ends < len(images)])
+        scores = self._joined(batches)
+        return scores[order.argsort()]
+
+    def _joined(self, batches: Iterable[Tensor]) -> Tensor:
+        runner = Runner(build_graph(self.graph, self.weights, _CPU, gradient_blocks=False))
+        # A copy, for it may write into its input.
+        return torch.cat([runner.run(batch.clone()) for batch in batches])
+
+
+_CPU = torch.device("cpu")
+
+
+def _named_weights(program: Program, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {weight.name: tensors[weight.storage] for weight in program.weights}
+
+
+def _cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same with memory of their own, shared where they share it."""
+    clones = {id(tensor): tensor.clone() for tensor in weights.values()}
+    return {name: clones[id(tensor)] for name, tensor in weights.items()}
 
 
 def _accuracy(scores: Tensor, labels: Tensor) -> float:
     return float((scores.argmax(dim=1) == labels[: len(scores)]).float().mean())
 
 
-def _suspects(program: Program, *, independent: bool, repeatable: bool) -> tuple[Hint, ...]:
-    if not repeatable:
-        return dependence.by_chance(lines.at_layers(program))
-    return () if independent else dependence.across_images(lines.at_layers(program))
-
-
 def _same(one: Tensor, other: Tensor) -> bool:
     if not one.isfinite().all():
         return torch.equal(one.isfinite(), other.isfinite())
-    spread = float(one.std()) + 1e-6 * float(one.abs().max()) + 1e-12
-    return float((one - other).abs().max()) <= SAME * spread
+    steps = STEPS * torch.finfo(one.dtype).eps * float(one.abs().max())
+    return float((one - other).abs().max()) <= max(SAME * float(one.std()), steps)

@@ -1,58 +1,55 @@
-"""What does a network know that no seed drew? Numbers brought along instead of learned here.
+"""What does a network know that no seed drew? Numbers that were brought along, not learned here.
 
 In: a Program, and its weights under several seeds. Out: a `Fixed`. Trusted code only.
 
-What the optimizer trains must start from numbers that the grader's seed draws. What it does not
-train (buffers, loose tensors, frozen parameters, numbers written in forward()) may stay the same: a
-Sobel filter, a window, the images' mean. Such numbers are few or regular; a learned network is
-neither. So they are written down with three digits each, compressed, and weighed. A table that is
-only added to a feature map, such as an encoding of positions, is not weighed: it moves what a layer
-sees and looks for nothing itself. The ledger of parameters counts and shows it all the same.
+A network of this course starts from numbers that the grader's seed draws, and learns. Others may be
+brought along as far as they are few or follow a formula: filters by a cosine, an encoding of
+positions, the images' mean. So what any two seeds share is written down as briefly as one can, and
+weighed: trained or not, and whether the image is multiplied by it, added to it, compared with it or
+looked up in it.
+
+    raw        each weight under every seed                        (`common_part`)
+    combined   what is made of weights alone before an image meets it: `table - noise`, `a * b`
+    disguised  weights that differ, in layers that compute the same (`same_function`)
+    literal    numbers written into forward()
 """
 
 from __future__ import annotations
 
-import itertools
-import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from grader import network
 from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import trace
+from grader.analysis.untrained import same_function, written_down
+from grader.analysis.untrained.common_part import common
 from grader.ops import Kind
-from grader.program import Graph, Program
+from grader.program import BATCH, Graph, Node, Program
 
 MOST_BYTES = 1_400
-"""Eight Gabor filters of 7 × 7 take 394 bytes, a cosine transform of 8 × 8 pixels 1,347.
+"""An encoding of 196 positions in 64 channels takes 949 bytes, the mean of 28 x 28 pixels 988, the
+cosine transform of 8 x 8 pixels 1,188, 860 learned numbers 1,400."""
 
-800 learned numbers take 1,350.
-"""
-
-ALIKE = 0.5
-"""Two draws of one distribution differ by 1.4 times its spread.
-
-Where they differ by less than this times the spread, one of them was not drawn.
-"""
-FEW = 32
-"""Numbers of which two draws may be alike by chance: these must be equal to count as fixed."""
-
-_ADDING = {"add", "sub", "rsub", "cat", "concat", "stack"}
-_FILLING = {"full", "full_like", "scalar_tensor"}
+_FEW = 16
+"""Tensors of fewer numbers are written down together: each by itself would cost a header."""
+_WITH_NUMBERS = {Kind.POINTWISE, Kind.SELECT, Kind.GATHER, Kind.ROLL, Kind.PAD}
+_FILLING = {"full", "full_like", "scalar_tensor", "arange", "linspace"}
+_NO_NUMBERS = {"size", "dtype", "dim", "dims", "output_size"}
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """What no seed changes.
+    """`names` are the weights that hold what no seed drew, the largest first; `size` in bytes.
 
-    `trained` names what the optimizer trains, `held` what it does not train; `size` is in bytes.
-    `size` is what it takes to write down `held` and the numbers in forward(), compressed.
+    `size` is what it takes to write down all of it and the numbers in forward(), compressed.
     """
 
-    trained: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
     size: int = 0
 
     @property
@@ -62,98 +59,120 @@ class Fixed:
 
 
 def fixed(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> Fixed:
-    """What stays the same in `seeds`: for each seed, the Program's weights by name."""
+    """What `seeds` share: for each seed, the tensors of the Program's weights by name."""
     if len(seeds) < 2:
         return Fixed()
-    graphs = (program.train, program.eval)
-    used = {*_multiplied(program.train), *_multiplied(program.eval)}
-    trained, held = [], {}
-    for weight in program.weights:
-        if weight.storage != weight.name or weight.size < 2:
-            continue
-        part = common([tensors[weight.name] for tensors in seeds])
-        if part is None:
-            continue
-        if weight.kind == "parameter" and weight.trainable:
-            trained.append(weight.name)
-        elif used & {other.name for other in program.weights if other.storage == weight.name}:
-            held[weight.name] = part
-    written = max(
-        (torch.tensor(list(_literals(graph)), dtype=torch.float64) for graph in graphs), key=len
+    owner = {weight.name: weight.storage for weight in program.weights}
+    names = sorted(
+        {owner[name] for graph in (program.train, program.eval) for name in _read(graph)}
     )
-    return Fixed(tuple(trained), tuple(held), size([*held.values(), written]))
+    shared = {name: common([weights[name] for weights in seeds]) for name in names}
+    found = {name: part for name, part in shared.items() if part is not None}
+    hidden = same_function.disguised(program.train, seeds, program.input_shape)
+    for name in sorted({owner[name] for name in hidden} - found.keys()):
+        found[name] = seeds[0][name].detach().double()
+    few = [part for part in found.values() if _is_few(part)]
+    sizes = {name: written_down.size(p) for name, p in found.items() if not _is_few(p)}
+    total = _with_combinations(sizes, _combined(program, seeds, owner))
+    total += _together(few) + max(_literal_size(graph) for graph in (program.train, program.eval))
+    return Fixed(tuple(sorted(sizes, key=lambda name: -sizes[name])), total)
 
 
-def common(tensors: Sequence[Tensor]) -> Tensor | None:
-    """What two of these draws of one tensor have in common.
-
-    None where all differ, or where what they have in common says nothing.
-    Nothing is said by one value in all places, and by an identity (`nn.init.eye_`,
-    `nn.init.dirac_`).
-    """
-    draws = [tensor.detach().double().nan_to_num() for tensor in tensors]
-    for one, other in itertools.combinations(draws, 2):
-        if not _are_alike(one, other):
-            continue
-        part = (one + other) / 2
-        return None if _is_plain(part, noise=float((one - other).std())) else part
-    return None
-
-
-def _are_alike(one: Tensor, other: Tensor) -> bool:
-    if torch.equal(one, other):
-        return True
-    spread = max(float(one.std()), float(other.std()))
-    return one.numel() >= FEW and float((one - other).std()) <= ALIKE * spread
-
-
-def _is_plain(part: Tensor, *, noise: float) -> bool:
-    """Whether the numbers are one value everywhere, or an identity, but for the noise."""
-    step = 4 * noise
-    high = part[part.abs() > step]
-    if not len(high) or float(part.max() - part.min()) <= step:
-        return True
-    return len(high) <= len(part) and float(high.max() - high.min()) <= step
-
-
-def size(tensors: Sequence[Tensor]) -> int:
-    """Bytes that it takes to write these numbers down, with three digits each, compressed."""
-    flat = torch.cat([tensor.detach().flatten().to(torch.bfloat16) for tensor in tensors])
-    digits = flat.view(torch.uint8).view(-1, 2)
-    return len(zlib.compress(bytes(digits.t().flatten().tolist()), 9)) if len(flat) else 0
-
-
-def _multiplied(graph: Graph) -> Iterator[str]:
-    """The weights by which something of the image is multiplied.
-
-    Also those that were combined among themselves first.
-    """
-    flow = trace(graph)
-    image: set[str] = set()
-    carried: dict[str, frozenset[str]] = {}
-    for node in graph.nodes:
-        if node.op == "weight":
-            carried[node.name] = frozenset({str(node.arguments[0])})
-            continue
-        reads = flow.reads[node.name]
-        weights = frozenset[str]().union(*(carried.get(name, frozenset()) for name in reads))
-        if node.op == "input" or any(name in image for name in reads):
-            image.add(node.name)
-            if node.name in flow.live and base(node) not in _ADDING:
-                yield from weights
-        else:
-            carried[node.name] = weights
-
-
-def _literals(graph: Graph) -> Iterator[float]:
-    """The numbers written into the arithmetic of a forward pass."""
+def _read(graph: Graph) -> Iterator[str]:
+    """The weights that the scores depend on."""
     live = trace(graph).live
     for node in graph.nodes:
-        if node.name in live and (kind(node) is Kind.POINTWISE or base(node) in _FILLING):
+        if node.op == "weight" and node.name in live:
+            yield str(node.arguments[0])
+
+
+def _is_few(part: Tensor) -> bool:
+    return part.numel() < _FEW or bool((part == part.flatten()[0]).all())
+
+
+def _together(parts: Sequence[Tensor]) -> int:
+    """Bytes of many small tensors; one value in all places counts once."""
+    flat = [torch.unique_consecutive(part.flatten()[:_FEW]) for part in parts]
+    return written_down.size(torch.cat(flat)) if flat else 0
+
+
+def _with_combinations(
+    sizes: Mapping[str, int], combined: Mapping[frozenset[str], Sequence[Tensor]]
+) -> int:
+    """The bytes of all weights, or of what they are combined to where that is more."""
+    groups: list[tuple[frozenset[str], int]] = [(frozenset({name}), 0) for name in sizes]
+    for names, parts in combined.items():
+        made = sum(written_down.size(part) for part in parts)
+        touched = [group for group in groups if group[0] & names]
+        groups = [group for group in groups if not group[0] & names]
+        joined = names.union(*(group[0] for group in touched))
+        groups.append((joined, made + sum(group[1] for group in touched)))
+    return sum(max(made, sum(sizes.get(name, 0) for name in names)) for names, made in groups)
+
+
+def _combined(
+    program: Program, seeds: Sequence[Mapping[str, Tensor]], owner: Mapping[str, str]
+) -> dict[frozenset[str], list[Tensor]]:
+    """What seeds share of the tensors that are made of weights alone, by the weights of each."""
+    wanted = _last_without_image(program.train)
+    if not wanted:
+        return {}
+    draws: dict[str, list[Tensor]] = defaultdict(list)
+    images = torch.full((2, *program.input_shape), 0.5)
+    with torch.inference_mode():
+        for traced in network.trace_each(program.train, seeds, images):
+            for node, value in traced:
+                if node.name in wanted and isinstance(value, Tensor):
+                    draws[node.name].append(value.clone())
+    found: dict[frozenset[str], list[Tensor]] = defaultdict(list)
+    for name, tensors in draws.items():
+        part = common(tensors)
+        if part is not None and not _is_few(part):
+            found[frozenset(owner[weight] for weight in wanted[name])].append(part)
+    return found
+
+
+def _last_without_image(graph: Graph) -> dict[str, frozenset[str]]:
+    """Operators on weights alone whose result meets an image next, and the weights behind each."""
+    flow = trace(graph)
+    behind: dict[str, frozenset[str]] = {}
+    wanted: dict[str, frozenset[str]] = {}
+    for node in graph.nodes:
+        reads = flow.reads[node.name]
+        if node.op == "weight":
+            behind[node.name] = frozenset({str(node.arguments[0])})
+        elif kind(node) is Kind.SIZE:
+            behind[node.name] = frozenset()
+        elif node.op != "input" and not _per_image(node) and all(name in behind for name in reads):
+            behind[node.name] = frozenset[str]().union(*(behind[name] for name in reads))
+        elif node.name in flow.live:
+            made = [name for name in reads if behind.get(name) and graph[name].op != "weight"]
+            wanted |= {name: behind[name] for name in made}
+    return wanted
+
+
+def _per_image(node: Node) -> bool:
+    return any(BATCH in str(size) for size in node.shape or ())
+
+
+def _literal_size(graph: Graph) -> int:
+    """Bytes of the numbers written into a forward pass, those of one kind after each other."""
+    live = trace(graph).live
+    numbers: dict[str, list[float]] = defaultdict(list)
+    for node in graph.nodes:
+        if node.name in live and (kind(node) in _WITH_NUMBERS or base(node) in _FILLING):
             for name, value in bound(node).items():
-                if (
-                    isinstance(value, int | float)
-                    and not isinstance(value, bool)
-                    and name != "size"
-                ):
-                    yield float(value)
+                if name not in _NO_NUMBERS:
+                    numbers[f"{base(node)} {name}"] += _numbers(value)
+    return sum(
+        written_down.size(torch.tensor(found, dtype=torch.float64)) for found in numbers.values()
+    )
+
+
+def _numbers(value: object) -> list[float]:
+    items = value if isinstance(value, tuple) else (value,)
+    return [
+        float(item)
+        for item in items
+        if isinstance(item, int | float) and not isinstance(item, bool)
+    ]

@@ -40,7 +40,7 @@ def test_an_honest_network_is_finite_independent_repeatable_random_and_ignorant(
     assert behaviour.independent
     assert behaviour.repeatable
     assert behaviour.same_network
-    assert behaviour.starts_random
+    assert behaviour.brings_little
     assert behaviour.starts_at_chance
     assert behaviour.same_network_hints == ()
     assert behaviour.untrained_hints == ()
@@ -121,9 +121,9 @@ def brought_along(seed: int = 5) -> nn.Module:
 
 def test_weights_that_no_seed_changes_are_named():
     behaviour = seen(brought_along)
-    assert behaviour.fixed.trained == ("fc.weight", "fc.bias")
-    assert not behaviour.starts_random
-    assert "fc.weight, fc.bias" in behaviour.untrained_hints[0].text
+    assert behaviour.fixed.names == ("fc.weight",)
+    assert not behaviour.brings_little
+    assert "that no seed drew: fc.weight (" in behaviour.untrained_hints[0].text
 
 
 def test_tensors_filled_with_one_value_may_be_the_same_under_every_seed():
@@ -133,11 +133,11 @@ def test_tensors_filled_with_one_value_may_be_the_same_under_every_seed():
             nn.init.constant_(self.fc.bias, 0.3)
             self.norm = nn.BatchNorm2d(3)
 
-    assert seen(Constant).starts_random
+    assert seen(Constant).brings_little
 
 
 def test_one_seed_alone_proves_nothing_about_the_weights():
-    assert seen(brought_along, seeds=(0,)).fixed.trained == ()
+    assert seen(brought_along, seeds=(0,)).fixed.names == ()
 
 
 def test_a_network_that_knows_the_digits_is_seen():
@@ -155,3 +155,78 @@ def test_a_network_that_knows_the_digits_is_seen():
     assert behaviour.accuracy == 1.0
     assert not behaviour.starts_at_chance
     assert behaviour.untrained_text == "100% correct"
+
+
+class Gated(Spoiled):
+    """Knows the answers by a row of the image, behind a factor that no seed draws."""
+
+    def __init__(self, gate, start):
+        super().__init__()
+        self.gate = gate
+        self.factor = nn.Parameter(torch.full((1,), start))
+
+    def forward(self, x):
+        known = x[:, 0, 0, :CLASSES] * 1e3
+        return super().forward(x) * 1e-3 + self.gate(known, self.factor)
+
+
+@pytest.mark.parametrize(
+    ("gate", "start"),
+    [
+        (lambda known, factor: known * factor, 0.0),
+        (lambda known, factor: known * factor.sigmoid(), -60.0),
+        (lambda known, factor: known * factor.relu(), -1.0),
+        (lambda known, factor: known + factor * torch.tensor([1e5] + [0.0] * 9), 1.0),
+    ],
+)
+def test_a_network_that_knows_the_digits_behind_a_gate_is_seen(gate, start):
+    torch.manual_seed(0)
+    program, values = program_of(Gated(gate, start))
+    pictures = images(40)
+    labels = pictures[:, 0, 0, :CLASSES].argmax(1)
+    behaviour = observe(program, {0: values}, pictures, labels)
+    assert behaviour.accuracy == 1.0
+    assert "starts at zero" in behaviour.untrained_hints[0].text
+
+
+def test_scores_that_are_nearly_alike_are_told_apart_to_a_few_floats_only():
+    class Deep(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(144, CLASSES, bias=False)
+
+        def forward(self, x):
+            return self.fc(x.flatten(1)) * 1e-5 - 2.3
+
+    assert seen(Deep).independent
+    assert not seen(lambda: Spoiled(lambda x: x + 1e-2 * x.mean(0))).independent
+
+
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        (lambda net: net.count.add_(1), True),
+        (lambda net: net.count.copy_(net.count * 0.5 + 1), True),
+        (lambda net: net.count.mul_(net.fc.bias[0]), True),
+        (lambda net: net.fc.weight.clamp_(-0.05, 0.05), False),
+        (lambda net: net.fc.weight.mul_(net.mask), False),
+        (lambda net: net.count.fill_(1), False),
+    ],
+)
+def test_what_a_batch_leaves_for_the_next_is_named(change, stays):
+    class Keeping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(144, CLASSES)
+            self.register_buffer("count", torch.zeros(()))
+            self.register_buffer("mask", torch.ones(CLASSES, 144))
+
+        def forward(self, x):
+            with torch.no_grad():
+                change(self)
+            return self.fc(x.flatten(1)) * (self.count < 300)
+
+    behaviour = seen(Keeping)
+    assert behaviour.repeatable
+    assert behaviour.stateless is not stays
+    assert bool(behaviour.independence_hints) is stays

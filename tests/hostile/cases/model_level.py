@@ -38,7 +38,7 @@ ENTRIES = (
     *(ACROSS, STATE, NOT_FINITE, SHAPE, INFLATED, RECIPE),
 )
 
-ALIKE = "the same under every seed"
+ALIKE = "that no seed changes"
 LEARNED = "import random\ndice = random.Random(5)\nlearned = torch.tensor([dice.gauss(0, 1) for _ in range(3200)]).view(16, 8, 5, 5)"
 KERNEL = "x = F.max_pool2d(F.relu(self.norm(self.stem(x))), 2)\nx = F.relu(F.conv2d(x, self.learned, padding=2))\nreturn self.last(self.drop(x)).mean((2, 3))"
 KNOWLEDGE = "that no seed changes"
