@@ -185,8 +185,9 @@ class _Watcher(fx.Interpreter):
 
 
 def _known(item: object) -> object:
-    floating = isinstance(item, Tensor) and item.is_floating_point()
-    return item.nan_to_num() if floating and bool(item.isnan().any()) else item
+    if isinstance(item, Tensor) and item.is_floating_point() and bool(item.isnan().any()):
+        return item.nan_to_num()
+    return item
 
 
 def by_position(sight: Sight, axis: AxisName, result: Tensor) -> Tensor | None:
