@@ -26,7 +26,7 @@ from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.idle import LEAST_DROPPED, Idle, dropped
 from grader.network import build_graph
 from grader.ops import Kind
-from grader.program import BATCH, Graph, Node, Program, Ref
+from grader.program import Graph, Node, Program, Ref
 
 SMALLEST = 1e-3
 """The part of the scores' own spread over images that an operator must move to count."""
@@ -270,9 +270,8 @@ def _left_out(_: Node, result: Tensor, before: Tensor) -> Tensor:
 
 def _images_at(node: Node) -> int | None:
     """The dimension that holds the images, alone or with something else inside."""
-    shape = node.shape or ()
-    held = [at for at, size in enumerate(shape) if isinstance(size, str)]
-    return held[0] if len(held) == 1 and str(shape[held[0]]).endswith(BATCH) else None
+    held = [at for at, size in enumerate(node.shape or ()) if isinstance(size, str)]
+    return held[0] if len(held) == 1 else None
 
 
 def _moved(plain: Tensor, changed: Tensor, least: float = SMALLEST) -> bool | None:
@@ -304,7 +303,7 @@ def _equal(graph: Graph, flow: Dataflow, wanted: Sequence[Node]) -> list[list[No
     for node in graph.nodes:
         written = tuple(number[name] for name in flow.reads[node.name] if name != node.name)
         given = _numbered((node.arguments, tuple(sorted(node.keywords.items()))), number)
-        key: tuple[Any, ...] = (node.op, given, written)
+        key: Any = (node.op, given, written)
         if kind(node) is Kind.DROPOUT or node.op == "input":
             key = (node.name,)
         number[node.name] = known.setdefault(key, len(known))

@@ -30,8 +30,6 @@ HeadKind = Literal[
     "full-kernel convolution",
     "fully connected",
 ]
-FULLY_CONNECTED = {"fully connected", "full-kernel convolution"}
-"""A kernel as large as the map has a weight for each value, as a fully connected layer has."""
 
 _MIXES = {Kind.LINEAR, Kind.CONVOLUTION, Kind.MATMUL}
 _POOLS = {
@@ -100,8 +98,13 @@ def _items(
             return
         full = kind(node) is Kind.CONVOLUTION and bool(lost)
         inputs, outputs = _features(graph, node)
-        word: HeadKind = "full-kernel convolution" if full else "fully connected"
-        yield _item(node, word, inputs, outputs)
+        if full and not _before_end(field, node):
+            # It has a weight for each value of the map, as a linear layer has.
+            item = _item(node, "fully connected", inputs, outputs)
+            yield replace(item, spelled=f"full-kernel {item.spelled}")
+        else:
+            word: HeadKind = "full-kernel convolution" if full else "fully connected"
+            yield _item(node, word, inputs, outputs)
     elif window := _part_averaged(field, node):
         yield replace(_item(node, "average pooling"), spelled=window)
     elif lost:

@@ -13,7 +13,7 @@ from typing import Any
 
 from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import Dataflow, trace
-from grader.analysis.head import FULLY_CONNECTED, HeadItem, describe, find_head, head_hints
+from grader.analysis.head import HeadItem, describe, find_head, head_hints
 from grader.analysis.idle import LEAST_DROPPED, NOTHING_IDLE, Idle, dropped
 from grader.analysis.receptive_field.field import ReceptiveField, find_field
 from grader.ops import Kind
@@ -41,7 +41,7 @@ _DROPOUTS = {
 _SHORT = {
     "global average pooling": "GAP",
     "fully connected": "FC",
-    "full-kernel convolution": "FC (full kernel)",
+    "full-kernel convolution": "full kernel",
     "average pooling": "average of a part",
 }
 
@@ -97,7 +97,7 @@ class Structure:
     @cached_property
     def has_fc(self) -> bool:
         """A fully connected layer is in the head."""
-        return any(item.kind in FULLY_CONNECTED for item in self.head)
+        return any(item.kind == "fully connected" for item in self.head)
 
     @cached_property
     def head_short(self) -> str:
@@ -213,8 +213,9 @@ def _found(
 
 
 def _called(node: Node) -> str:
-    words: dict[Kind | None, str] = {Kind.DROPOUT: "dropout", Kind.ATTENTION: "attention's dropout"}
-    return words.get(kind(node)) or base(node)
+    words = {Kind.DROPOUT: "dropout", Kind.ATTENTION: "attention's dropout"}
+    found = kind(node)
+    return words.get(found, base(node)) if found else base(node)
 
 
 def _still_on(node: Node) -> Hint:

@@ -14,7 +14,7 @@ from grader.analysis import gradients, lines
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
 from grader.analysis.fingerprint import fingerprint_of
-from grader.analysis.head import FULLY_CONNECTED, HeadItem
+from grader.analysis.head import HeadItem
 from grader.analysis.idle import NOTHING_IDLE, Idle
 from grader.analysis.layers import layer_table
 from grader.analysis.output import OutputKind, output_kind
@@ -178,7 +178,7 @@ def _known_keys(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
     found = analysis.structure
     batch_norm, dropout = _layers(found.batch_norm), _layers(found.dropout)
     gap = [item for item in found.head if item.kind == "global average pooling"]
-    fully_connected = [item for item in found.head if item.kind in FULLY_CONNECTED]
+    fully_connected = [item for item in found.head if item.kind == "fully connected"]
     limit = assignment.limits.parameters
     return {
         "total_parameters": analysis.parameters.trainable,

@@ -184,7 +184,7 @@ OTHER_HEADS = {
     ),
     "full kernel": (
         lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.Flatten()),
-        "full-kernel convolution",
+        "fully connected",
     ),
     "mean and max": (
         lambda: Net(lambda x, a: a(x).mean(3).amax(2), nn.Conv2d(1, 10, 3)),
@@ -252,7 +252,7 @@ def test_pooling_a_1x1_map_is_not_global():
     found = structure_of(
         lambda: nn.Sequential(nn.Conv2d(1, 10, 28), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     )
-    assert [item.kind for item in found.head] == ["full-kernel convolution"]
+    assert [item.spelled for item in found.head] == ["full-kernel Conv2d"]
     assert "nothing left to average" in found.head_hints[0].text
 
 
@@ -304,8 +304,7 @@ WHOLE = {
 def test_a_convolution_over_the_whole_map_is_fully_connected(name):
     found = structure_of(lambda: nn.Sequential(*WHOLE[name], nn.Flatten()))
     assert found.has_fc
-    assert found.head[0].kind == "full-kernel convolution"
-    assert found.head_short.startswith("FC (full kernel)")
+    assert "full-kernel Conv2d" in found.head_text
 
 
 PARTS = {
@@ -324,4 +323,3 @@ def test_an_average_of_a_part_of_the_map_is_named_as_that(name):
     assert found.head_text == f"average pooling ({words})"
     assert not found.has_gap
     assert not found.has_fc
-    assert found.head_hints[0].line or "Average" in found.head_hints[0].text

@@ -1,10 +1,10 @@
 """The last convolution's kernel is as large as the map: fully connected, and not pooled.
 
 ✓ parameter_limit: 17,706 parameters
-✓ gap_or_fc: FC (full kernel)
+✓ gap_or_fc: FC
 ✓ receptive_field: 32 × 32 pixels
-✗ gap: FC (full kernel)
-    the network ends in full-kernel convolution (Conv2d): the last map is not averaged as a whole
+✗ gap: FC
+    the network ends in fully connected (full-kernel Conv2d): the last map is not averaged as a whole
     → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 """
 

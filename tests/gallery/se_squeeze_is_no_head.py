@@ -1,10 +1,10 @@
 """The global pooling of a squeeze-and-excitation block is a gate inside the network, not its head.
 
 ✓ parameter_limit: 12,508 parameters
-✓ gap_or_fc: FC (full kernel)
+✓ gap_or_fc: FC
 ✓ receptive_field: 32 × 32 pixels
-✗ gap: FC (full kernel)
-    the network ends in full-kernel convolution (Conv2d): the last map is not averaged as a whole
+✗ gap: FC
+    the network ends in fully connected (full-kernel Conv2d): the last map is not averaged as a whole
     → line 25: This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.
 · receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole image; not counted
 """

@@ -43,6 +43,7 @@ class Reach:
     shared: tuple[int, ...]
     size: int
     flags: frozenset[str]
+    slack: Fraction = Fraction(0)
 
     @property
     def hull(self) -> int:
@@ -97,7 +98,7 @@ def widest(reach: Reach, masks: Sequence[int]) -> int:
     if not whole:
         before = max((one for one, _ in sides if one is not None), default=half)
         after = max((other for _, other in sides if other is not None), default=half)
-        whole = [before + after]
+        whole = [min(before + after, reach.high - reach.low - reach.slack)]
     inside = [Fraction(mask.bit_length() - (mask & -mask).bit_length()) for _, mask in kept]
     return min(reach.hull, int(max([*whole, *inside]) // 1) + 1) if kept else 0
 
@@ -279,7 +280,7 @@ def reach(sight: Sight, axis: AxisName, size: int) -> Reach:
     jump = None if at is None else sight.parts[at].jump
     count = 1 if at is None else sight.parts[at].size
     window, shared = (_masks(bits, at, count) for bits in (seen.seen, seen.shared))
-    return Reach(seen.low, seen.high, jump, window, shared, size, seen.flags)
+    return Reach(seen.low, seen.high, jump, window, shared, size, seen.flags, seen.slack)
 
 
 def _masks(bits: Bits, at: int | None, count: int) -> tuple[int, ...]:

@@ -194,6 +194,7 @@ def _merged(
     # With gate=None (products of matrices, attention) positions are mixed on purpose: no centre.
     if gate and (_centres_differ(windows) or _jumps_differ(inside, axis)):
         flags |= {"misaligned"}
+    slack = min(field.slack for field in fields)
     seen = reduce(np.bitwise_or, (field.seen for field in fields))
     shared = reduce(np.bitwise_or, (field.shared for field in fields))
     for sight in outside:
@@ -201,7 +202,7 @@ def _merged(
         shared = shared | field.seen | field.shared
         if gate and (field.seen.any() or field.shared.any()):
             flags |= {gate}
-    return _hull(windows, seen, shared, flags)
+    return replace(_hull(windows, seen, shared, flags), slack=slack)
 
 
 def _hull(

@@ -83,7 +83,8 @@ class Field:
     As a rule: the element at index 0 of every part sees from `low` to `high`; others are moved by
     the parts' jumps. Exactly: `seen` has the bits of the rows that lie in each element's window,
     `shared` those that reach it through a gate or through statistics. `flags` say what happened on
-    the way: "gate", "context", "statistics", "misaligned".
+    the way: "gate", "context", "statistics", "misaligned". `slack` is how much wider the window is
+    than any element's, where windows lie at uneven steps.
     """
 
     low: Fraction
@@ -91,6 +92,7 @@ class Field:
     seen: Bits
     shared: Bits
     flags: frozenset[str] = frozenset()
+    slack: Fraction = Fraction(0)
 
     @property
     def pixels(self) -> int:
@@ -182,7 +184,8 @@ def read(sight: Sight, dim: int, reads: Reads, *, pools: bool = False) -> Sight:
     def change(axis: AxisName, field: Field) -> Field:
         # A flipped dimension has a negative jump: there low and high change places.
         ends = (part.along(axis) * reads.low, part.along(axis) * reads.high)
-        return field.bits(lambda bits: gather(bits, at, reads)).widen(min(ends), max(ends))
+        moved = field.bits(lambda bits: gather(bits, at, reads)).widen(min(ends), max(ends))
+        return replace(moved, slack=field.slack + abs(part.along(axis)) * reads.slack)
 
     return sight.change(sight.dims_with(dim, (made,)), change)
 

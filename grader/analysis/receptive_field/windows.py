@@ -37,6 +37,17 @@ class Reads:
         return len(self.index)
 
     @property
+    def slack(self) -> Fraction:
+        """By how much the rule's window is wider than the widest that any position reads."""
+        inside = np.where(self.index < self.size, self.index, -1)
+        ends = np.where(self.index < self.size, self.index, self.size)
+        read = inside.max(axis=1) - ends.min(axis=1)
+        whole = (self.index < self.size).all(axis=1)
+        if whole.all() and self.ratio.denominator > 1:
+            return self.high - self.low - int(read.max())
+        return Fraction(0)
+
+    @property
     def identical(self) -> bool:
         """Every output position reads exactly its own input position."""
         return self.index.shape == (self.size, 1) and bool(

@@ -319,6 +319,7 @@ def test_the_centre_is_the_unit_in_the_middle_and_of_two_the_later(kernel, strid
 NARROWER = {
     "bins of 7 in 3": (nn.AdaptiveAvgPool2d(3), 26, 28),
     "bins of 7 in 2": (nn.AdaptiveMaxPool2d(2), 30, 32),
+    "bins of 7 in 2, on the average": (nn.AdaptiveAvgPool2d(2), 30, 32),
     "12 of 7": (nn.Upsample(size=12), 18, 21),
     "5 of 7": (nn.Upsample(size=5), 18, 21),
     "up and down": (nn.Sequential(nn.Upsample(scale_factor=2), nn.MaxPool2d(2)), 18, 22),
@@ -373,4 +374,4 @@ def test_a_kernel_as_large_as_the_map_is_the_head_whatever_follows(name):
     graph = graph_of(nn.Sequential(*start, *layers, nn.Flatten()).eval())
     field = find_field(graph)
     assert field.rows == pixels
-    assert "full-kernel convolution" in [item.kind for item in find_head(graph, field)]
+    assert "full-kernel Conv2d" in [item.spelled for item in find_head(graph, field)]
