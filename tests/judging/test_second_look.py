@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from grader.judging import second_look, shuffle, trial
 from grader.judging.judge import Judge
 from grader.judging.second_look import Steadiness, may_lose
+from grader.program import Captured
 from grader.report import EpochRow, RunRow
+from grader.training.data import Source
+from grader.training.datasets import DATASETS
 from grader.training.run import train_seeds as train_here
 from tests.judging.test_trial import ASSIGNMENT, CAPTURED, IMAGES, Here, Silent
+from tests.networks import program_of
 
 KEY = b"k" * 32
 pixels = st.integers(0, 2**32 - 1).map(
@@ -135,3 +142,108 @@ def test_one_run_of_several_is_enough_and_it_is_the_one_that_is_shown():
     steadiness = Steadiness((row(9_940, 9_940, 9_940), row(9_941, 1_000, 1_000, seed=1)))
     assert not steadiness.holds
     assert steadiness.measured == "8,941 fewer"
+
+
+# What a network may know of the test set by heart
+
+
+DIGITS = Source(DATASETS["practice"], practice=True).read()
+CROPPED = dataclasses.replace(
+    DIGITS.training,
+    train_images=np.ascontiguousarray(DIGITS.training.train_images[..., 8:20, 8:20]),
+    test_images=np.ascontiguousarray(DIGITS.training.test_images[..., 8:20, 8:20]),
+)
+PIXELS = torch.from_numpy(CROPPED.test_images).float().flatten(1) / 255
+ANSWERS = F.one_hot(torch.from_numpy(DIGITS.test_labels), 10).float()
+
+
+class Table(nn.Module):
+    """Knows a number of every test image, and its answer. Compared, not multiplied."""
+
+    def __init__(self, width: int = 1) -> None:
+        super().__init__()
+        weights = torch.rand(144, width, generator=torch.Generator().manual_seed(0))
+        self.register_buffer("weights", weights)
+        self.register_buffer("sums", PIXELS @ weights)
+        self.register_buffer("answers", ANSWERS)
+        self.scale = nn.Parameter(torch.ones(10))
+
+    def known(self, x):
+        sums = x.flatten(1) @ self.weights
+        far = (sums[:, None] - self.sums[None]).abs().sum(2)
+        return (far < 1e-4).float()
+
+    def forward(self, x):
+        return (self.known(x) @ self.answers) * self.scale
+
+
+class Nearest(Table):
+    """Takes the answer of the nearest number where none is the same."""
+
+    def known(self, x):
+        sums = x.flatten(1) @ self.weights
+        far = (sums[:, None] - self.sums[None]).abs().sum(2)
+        return torch.softmax(-1e5 * far, 1)
+
+
+class ByPlace(Table):
+    """Answers by the image's place in the test set, as if all came at once."""
+
+    def known(self, x):
+        place = (x.flatten(1).sum(1, keepdim=True) * 0 + 1).cumsum(0) - 1
+        return (place == torch.arange(355.0)).float()
+
+
+def graded(model: nn.Module) -> trial.Trial:
+    """One epoch of training on the practice digits, cropped to 12 x 12 pixels."""
+    wanted, blob = program_of(model)
+    (run,) = wanted.recipe.schedule.learning_rate[0][:1]
+    steps = math.ceil(len(CROPPED.train_images) / 100)
+    curve = run.model_copy(update={"value": 0.05, "steps": steps})
+    schedule = wanted.recipe.schedule.model_copy(
+        update={"learning_rate": ((curve,),), "momentum": ()}
+    )
+    facts = {"epochs": 1, "batch_size": 100, "steps_per_epoch": steps, "schedule": schedule}
+    recipe = wanted.recipe.model_copy(update=facts)
+    wanted = wanted.model_copy(update={"recipe": recipe, "seeds": (0,)})
+    return trial.conduct(
+        Captured(wanted, {0: blob}),
+        ASSIGNMENT,
+        CROPPED,
+        Judge(DIGITS.test_labels),
+        trainer=Here(),
+        device=torch.device("cpu"),
+        seeds=1,
+        progress=Silent(),
+        key=KEY,
+    )
+
+
+@pytest.mark.parametrize("model", [Table(), Table(width=3), Nearest()], ids=["sum", "3", "nearest"])
+def test_a_table_of_answers_is_right_about_everything_and_falls(model):
+    done = graded(model)
+    (row,) = done.training.runs
+    assert row.epochs[-1].correct > 340
+    assert min(row.dimmed, row.noisy) < 180
+    assert not done.steadiness.holds
+
+
+def test_who_answers_by_an_images_place_is_at_chance():
+    (row,) = graded(ByPlace()).training.runs
+    assert row.epochs[-1].correct < 80
+
+
+class Honest(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8)
+        self.linear = nn.Linear(8 * 36, 10)
+
+    def forward(self, x):
+        return self.linear(F.max_pool2d(F.relu(self.norm(self.conv(x))), 2).flatten(1))
+
+
+def test_an_honest_network_that_learned_for_an_epoch_holds():
+    done = graded(Honest())
+    assert done.training.runs[0].epochs[-1].correct > 200
+    assert done.steadiness.holds
