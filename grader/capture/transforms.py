@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from grader.capture.load import MODULE_NAME
 from grader.errors import SubmissionError
 from grader.program import Augmentation
 from grader.training.augment.transform import CONTAINERS, DEEPEST_NESTING, MOST_OPERATIONS, find
@@ -111,7 +112,15 @@ def _name(transform: Any) -> str:
         return name
     if module.startswith("torch.nn.") and name == "Sequential":
         return name
+    if isinstance(transform, type):
+        raise SubmissionError(
+            f"train_transform holds the class {transform.__name__}, not a transform made of it: "
+            f"write {transform.__name__}(), with parentheses."
+        )
     shown = getattr(transform, "__name__", name)
+    package = module.partition(".")[0]
+    if package not in ("torchvision", "torch", "builtins", MODULE_NAME):
+        shown = f"{package}'s {shown}"
     raise SubmissionError(
         f"train_transform uses {shown}, which the grader cannot train with. Augmentations run as "
         "data inside the grader, not as your code, so only torchvision's own transforms of this "
