@@ -122,13 +122,16 @@ def _explained(program: Program, error: Exception) -> SubmissionError:
 
 
 def _writes(node: Node) -> bool:
-    return node.op not in ("input", "weight") and ops.find(node.op).writes
+    """Whether it overwrites images, or what became of them."""
+    if node.op in ("input", "weight") or not node.shape or not ops.find(node.op).writes:
+        return False
+    return isinstance(node.shape[0], str)
 
 
 def _is_blamed(program: Program, node: Node, text: str) -> bool:
     """Whether the node overwrites the result that the text names: "output 0 of ReluBackward0"."""
     shape = re.search(r"Tensor \[([\d, ]*)\]", text)
-    kind = re.search(r"output \d+ of (\w+?)Backward", text)
+    kind = re.search(r"output \d+ of ([A-Za-z]+?)(?:Backward\d*)?,", text)
     read = next(node.references(), None)
     if shape is None or kind is None or read is None or node.shape is None:
         return False

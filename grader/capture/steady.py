@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from grader.capture import graph
@@ -33,21 +34,65 @@ def check(model: nn.Module, example: Tensor, names: dict[str, Any], filename: st
     try:
         for training in (True, False):
             model.train(training)
-            if _seems_to_change(model, example, names):
+            if _seems_to_change(model, example, names, filename):
                 _compare(model, example, names, training=training, filename=filename)
     finally:
         torch.set_rng_state(state)
 
 
-def _seems_to_change(model: nn.Module, example: Tensor, names: dict[str, Any]) -> bool:
-    before = _numbers(model, names)
+def _seems_to_change(
+    model: nn.Module, example: Tensor, names: dict[str, Any], filename: str
+) -> bool:
+    before, tensors = _numbers(model, names), _tensors(model)
     try:
         first, second = _calls(model, example), _calls(model, example)
-        if first != second or not _count(before):
-            return first != second
-        return _calls(model, example) != second
+        changes = first != second
+        if _count(before) and not changes:
+            changes = _calls(model, example) != second
     except Exception:  # what is wrong with it is said where it is captured
-        return False
+        changes = False
+    for place, name, value in before:
+        place[name] = value
+    if model.training:
+        _refuse_replaced(tensors, filename)
+    return changes
+
+
+def _tensors(model: nn.Module) -> list[tuple[nn.Module, str, str, Tensor, Tensor]]:
+    """Each tensor that a module keeps, but parameters: module, its path, name, value, a copy."""
+    return [
+        (module, path, name, value, value.detach().clone())
+        for path, module in model.named_modules()
+        for name, value in (*vars(module).items(), *module._buffers.items())
+        if isinstance(value, Tensor) and not is_lazy(value)
+    ]
+
+
+def _refuse_replaced(
+    tensors: list[tuple[nn.Module, str, str, Tensor, Tensor]], filename: str
+) -> None:
+    """Raise SubmissionError where training has put another tensor in a tensor's place.
+
+    What is written into a tensor is an operator of the graph; what Python binds anew is not.
+    """
+    for module, path, name, value, copy in tensors:
+        now = getattr(module, name, None)
+        if now is value or not isinstance(now, Tensor) or _same(now, copy):
+            continue
+        code = getattr(type(module).forward, "__code__", None)
+        own = code is not None and code.co_filename == filename
+        raise SubmissionError(
+            f"forward() puts another tensor in the place of self.{name} (in {path or 'the network'}"
+            "): the grader takes over the operators that forward() runs, and what Python assigns "
+            "would be lost, as the running mean of a hand-written batch norm. Use nn.BatchNorm2d, "
+            f'or self.register_buffer("{name}", ...) and change it in place, in training alone: '
+            f"self.{name}.copy_(new.detach()).",
+            line=code.co_firstlineno if own and code else None,
+        )
+
+
+def _same(now: Tensor, before: Tensor) -> bool:
+    return now.shape == before.shape and torch.equal(now.detach(), before)
 
 
 Number = tuple[dict[str, Any], str, int | float]
@@ -83,7 +128,7 @@ def _calls(model: nn.Module, example: Tensor) -> list[Any]:
             seen.append((func, _plain(args), _plain(kwargs or {})))
             return func(*args, **(kwargs or {}))
 
-    with torch.no_grad(), Seen():
+    with torch.set_grad_enabled(model.training), Seen():
         model(example.clone())
     return seen
 
@@ -111,6 +156,7 @@ def _compare(
         graphs.append(
             graph.export(model, example, training=training, constants=constants, filename=filename)
         )
+        _calls(model, example)  # an export leaves the network's numbers as they were
         if len(graphs) == 2:
             _count(before)
     first = _live(graphs[0])

@@ -118,9 +118,10 @@ def notes(definitions: Definitions, *, method: bool) -> list[str]:
     settings = definitions.lines.keys() | ({"configure_optimizers"} if method else set())
     bound = list(_bindings(definitions.nodes))
     near = list(_near(bound, settings))
-    known = {item.line for item, _ in near}
+    known = [item for item, _ in near]
     found = _limited([_near_note(item, meant) for item, meant in near])
-    others = [item for item in bound if item.line not in known]
+    others = [item for item in bound if item not in known]
+    settings |= {meant for _, meant in near if meant == "configure_optimizers"}
     return [*found, *_unknown(others, definitions.read), *_own_optimizer(definitions, settings)]
 
 
