@@ -22,8 +22,9 @@ DATA_DEPENDENT = (
     "decide by shapes."
 )
 ONE_BATCH_SIZE = (
-    "The network works for one batch size only: a number of images is written into it. Use "
-    "x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a fixed number."
+    "The network works for one batch size only: a number of images is written into it, or the "
+    "number of images is divided. Use x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a "
+    "fixed number, and leave the images apart (a ghost batch norm does not)."
 )
 
 
@@ -80,16 +81,8 @@ def _torch_message(error: BaseException, text: str) -> str | None:
                 "(the default)."
             )
         return DATA_DEPENDENT
-    if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
-        return MIXED_IMAGES if _divides_the_batch(error) else ONE_BATCH_SIZE
-    if "is invalid for input of size" in text and re.search(r"shape '\[0[,\]]", text):
-        return MIXED_IMAGES
-    if "is invalid for input of size" in text:
-        return (
-            f"A view or reshape does not fit: {text}. Where its first number stands for the "
-            "images, write x.size(0), or use x.flatten(1): the grader runs any number of images, "
-            "here two."
-        )
+    if about_batch := _batch_message(error, text):
+        return about_batch
     if "fake tensor in the exported program" in text:
         return (
             "The forward pass takes .data of a tensor, which cannot be followed: write .detach() "
@@ -131,6 +124,21 @@ def _did_you_mean(error: AttributeError) -> str:
     names = [*dir(holder), *getattr(holder, "_modules", ()), *getattr(holder, "_buffers", ())]
     close = get_close_matches(name, [item for item in names if not item.startswith("__")], n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def _batch_message(error: BaseException, text: str) -> str | None:
+    """What is wrong with a network that does not take any number of images."""
+    if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
+        return MIXED_IMAGES if _divides_the_batch(error) else ONE_BATCH_SIZE
+    if "is invalid for input of size" in text and re.search(r"shape '\[0[,\]]", text):
+        return MIXED_IMAGES
+    if "is invalid for input of size" in text:
+        return (
+            f"A view or reshape does not fit: {text}. Where its first number stands for the "
+            "images, write x.size(0), or use x.flatten(1): the grader runs any number of images, "
+            "here two."
+        )
+    return None
 
 
 def _memory_message(text: str) -> str:

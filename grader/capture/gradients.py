@@ -1,5 +1,4 @@
-"""Refuse gradients that a student's file writes or changes itself: a graph of operators cannot
-hold them.
+"""Refuse gradients that a student's file writes or changes itself: they are not in a graph.
 
 Runs in the child.
 """
@@ -45,7 +44,7 @@ def own_ones_refused(filename: str) -> Iterator[None]:
         *((owner, name, getattr(owner, name)) for owner, name in HOOKS),
     ]
     torch.autograd.Function.apply = classmethod(_applied(originals[0][2]))
-    checkpoint.checkpoint = _at_once
+    setattr(checkpoint, "checkpoint", _at_once)  # noqa: B010 - torch overloads its type
     for owner, name in HOOKS:
         setattr(owner, name, _refused(getattr(owner, name), name, filename))
     try:

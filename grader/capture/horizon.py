@@ -56,9 +56,7 @@ def note(plan: Plan, schedule: Schedule, *, epochs: int, steps: int) -> str | No
                 f"{PER_STEP}"
             )
     if _hardly_moves(schedule):
-        return (
-            f"{name} hardly moves the learning rate: if it is planned for steps, {PER_STEP}"
-        )
+        return f"{name} hardly moves the learning rate: if it is planned for steps, {PER_STEP}"
     if any(_stays_low(rule, taken, epochs * steps) for rule in _rules(scheduler)):
         return (
             f"{name} hardly moves the learning rate as its function is planned: it is stepped once "

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn import parameter
 
 from grader.capture.load import Missing
 
@@ -38,12 +38,13 @@ def left_to_the_grader(filename: str, notes: list[str]) -> Iterator[None]:
     for owner, name, instead in places:
         setattr(owner, name, _noted(instead, name, filename, notes))
     torch.cuda.is_available = lambda: False
-    lazy = UninitializedTensorMixin._allowed_methods
-    UninitializedTensorMixin._allowed_methods = [*lazy, Tensor.to, Tensor.cuda]
+    mixin: Any = vars(parameter)["UninitializedTensorMixin"]
+    lazy = mixin._allowed_methods
+    mixin._allowed_methods = [*lazy, Tensor.to, Tensor.cuda]
     try:
         yield
     finally:
-        UninitializedTensorMixin._allowed_methods = lazy
+        mixin._allowed_methods = lazy
         for owner, name, original in originals:
             if (owner, name) in inherited:
                 delattr(owner, name)

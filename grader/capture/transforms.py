@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from grader.capture.load import MODULE_NAME
 from grader.errors import SubmissionError
 from grader.program import Augmentation
 from grader.training.augment.transform import CONTAINERS, DEEPEST_NESTING, MOST_OPERATIONS, find
@@ -21,6 +20,9 @@ from grader.training.choices import TRANSFORMS
 
 READABLE = {*CONTAINERS, "Sequential"}
 """Containers that a file may use: nn.Sequential is torchvision's Compose by another name."""
+
+_OTHERS = {"albumentations", "imgaug", "kornia", "monai", "torchio"}
+"""Packages of transforms that have classes of the same names."""
 
 PIL_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
@@ -119,7 +121,7 @@ def _name(transform: Any) -> str:
         )
     shown = getattr(transform, "__name__", name)
     package = module.partition(".")[0]
-    if package not in ("torchvision", "torch", "builtins", MODULE_NAME):
+    if package in _OTHERS:
         shown = f"{package}'s {shown}"
     raise SubmissionError(
         f"train_transform uses {shown}, which the grader cannot train with. Augmentations run as "

@@ -78,15 +78,75 @@ _USED_INSTEAD = {
     "STOP_AT_ACCURACY": "training does not stop early",
 }
 _TRAINING_WORDS = frozenset(
-    "lr learning momentum decay gamma warmup accum accumulate accumulation ema amp fp16 bf16 "
-    "autocast precision swa mixup cutmix cutout smoothing lookahead grad grads gradient gradients "
-    "clip clipping patience scheduler schedule optimizer optimiser optim regularization l1 l2 "
-    "augment augmentation distill distillation teacher iterations stopping freeze unfreeze "
-    "epochs epoch batch loss criterion sam rho betas nesterov milestones annealing averaging "
-    "sampler curriculum tta".split()
+    [
+        "lr",
+        "learning",
+        "momentum",
+        "decay",
+        "gamma",
+        "warmup",
+        "accum",
+        "accumulate",
+        "accumulation",
+        "ema",
+        "amp",
+        "fp16",
+        "bf16",
+        "autocast",
+        "precision",
+        "swa",
+        "mixup",
+        "cutmix",
+        "cutout",
+        "smoothing",
+        "lookahead",
+        "grad",
+        "grads",
+        "gradient",
+        "gradients",
+        "clip",
+        "clipping",
+        "patience",
+        "scheduler",
+        "schedule",
+        "optimizer",
+        "optimiser",
+        "optim",
+        "regularization",
+        "l1",
+        "l2",
+        "augment",
+        "augmentation",
+        "distill",
+        "distillation",
+        "teacher",
+        "iterations",
+        "stopping",
+        "freeze",
+        "unfreeze",
+        "epochs",
+        "epoch",
+        "batch",
+        "loss",
+        "criterion",
+        "sam",
+        "rho",
+        "betas",
+        "nesterov",
+        "milestones",
+        "annealing",
+        "averaging",
+        "sampler",
+        "curriculum",
+        "tta",
+    ]
 )
-_NOT_TRAINING = frozenset("test val valid validation eval log print save plot show path".split())
-_OWN_RATE = frozenset("lr momentum decay gamma betas nesterov milestones warmup annealing".split())
+_NOT_TRAINING = frozenset(
+    ["test", "val", "valid", "validation", "eval", "log", "print", "save", "plot", "show", "path"]
+)
+_OWN_RATE = frozenset(
+    ["lr", "momentum", "decay", "gamma", "betas", "nesterov", "milestones", "warmup", "annealing"]
+)
 
 _OPTIMIZERS = frozenset(
     name for name, kind in vars(torch.optim).items() if isinstance(kind, type) and name[0].isupper()
@@ -159,10 +219,10 @@ def _assigned(target: ast.expr, value: ast.expr | None, hidden: str) -> Iterator
     if isinstance(target, ast.Name):
         yield _Bound(target.id, target.id, target.lineno, value, hidden)
         if isinstance(value, ast.Dict):
-            for key, item in zip(value.keys, value.values, strict=True):
+            for key, entry in zip(value.keys, value.values, strict=True):
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     shown = f'{target.id}["{key.value[:40]}"]'
-                    yield _Bound(key.value, shown, key.lineno, item, hidden)
+                    yield _Bound(key.value, shown, key.lineno, entry, hidden)
     elif isinstance(target, ast.Tuple | ast.List):
         values: list[ast.expr | None] = [None] * len(target.elts)
         if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
@@ -174,7 +234,7 @@ def _assigned(target: ast.expr, value: ast.expr | None, hidden: str) -> Iterator
 def _near(bound: list[_Bound], settings: Iterable[str]) -> Iterator[tuple[_Bound, str]]:
     """Names that nearly are a setting that the file does not have, and which."""
     for item in bound:
-        plain = re.sub("[^a-z0-9]", "", item.name.lower())
+        plain = _plain(item.name)
         meant = _MEANT.get(plain) or next(
             (_MEANT[close] for close in _close(plain) if len(plain) > 5), None
         )
@@ -182,6 +242,10 @@ def _near(bound: list[_Bound], settings: Iterable[str]) -> Iterator[tuple[_Bound
             continue
         if item.name != meant or item.hidden or item.shown != item.name:
             yield item, meant
+
+
+def _plain(name: str) -> str:
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def _close(plain: str) -> list[str]:
@@ -229,7 +293,7 @@ def _unknown(bound: list[_Bound], read: set[str]) -> list[str]:
         words = _words(item.name)
         if (
             item.is_function
-            or item.name in SETTINGS
+            or _plain(item.name) in _MEANT
             or item.name in read
             or item.shown.partition("[")[0].partition(".")[0] in read
             or not _is_literal(item.value)
@@ -285,7 +349,7 @@ def _own_optimizer(definitions: Definitions, settings: Iterable[str]) -> list[st
     if not made:
         return []
     lines = _and([f"{name} (line {line})" for name, line in sorted(made, key=lambda item: item[1])])
-    taken = [name for name in ("EPOCHS", "BATCH_SIZE", "train_transform", "criterion")]
+    taken = list(("EPOCHS", "BATCH_SIZE", "train_transform", "criterion"))
     yours = _and([name for name in taken if name in settings] or [""])
     beside = f", beside your {yours}" if yours else ""
     return [
@@ -297,11 +361,11 @@ def _own_optimizer(definitions: Definitions, settings: Iterable[str]) -> list[st
 
 def _made(nodes: list[ast.stmt]) -> list[tuple[str, int]]:
     known = _OPTIMIZERS | _SCHEDULERS
-    imported = {
-        alias.asname or alias.name: alias.name
-        for node in nodes
-        for alias in _imported_from_optim(node)
-    }
+    imported: dict[str, str] = {}
+    for node in nodes:
+        for alias in _imported_from_optim(node):
+            names = known if alias.name == "*" else {alias.name}
+            imported |= {alias.asname or name: name for name in names}
     found: dict[str, int] = {}
     for node in nodes:
         for call in ast.walk(node):
@@ -323,7 +387,7 @@ def _imported_from_optim(node: ast.stmt) -> list[ast.alias]:
 
 
 def other_arguments(definitions: Definitions, name: str) -> list[str]:
-    """A note where the file itself builds the network `name` with arguments that the grader has not.
+    """A note where the file itself builds the network `name` with arguments of its own.
 
     The grader builds it as `name()`.
     """
