@@ -349,7 +349,7 @@ def _own_optimizer(definitions: Definitions, settings: Iterable[str]) -> list[st
     if not made:
         return []
     lines = _and([f"{name} (line {line})" for name, line in sorted(made, key=lambda item: item[1])])
-    taken = list(("EPOCHS", "BATCH_SIZE", "train_transform", "criterion"))
+    taken = ["EPOCHS", "BATCH_SIZE", "train_transform", "criterion"]
     yours = _and([name for name in taken if name in settings] or [""])
     beside = f", beside your {yours}" if yours else ""
     return [
