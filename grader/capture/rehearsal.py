@@ -63,16 +63,17 @@ def _transforms(program: Program) -> tuple[Pipeline, Pipeline]:
     except SubmissionError as error:
         raise SubmissionError(error.message, line=line) from error
     if found.output_shape != program.input_shape:
-        given, taken = (
-            " x ".join(str(size) for size in sizes)
-            for sizes in (found.output_shape, program.input_shape)
-        )
+        given, taken = _sides(found.output_shape), _sides(program.input_shape)
         raise SubmissionError(
             f"train_transform gives images of {given}, but the network takes {taken}. "
             f"{_back(found.output_shape, program.input_shape)}",
             line=line,
         )
     return found, tests
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(size) for size in shape)
 
 
 def _back(given: tuple[int, ...], taken: tuple[int, ...]) -> str:
