@@ -95,6 +95,7 @@ def capture(
         train_images=train_images,
         validation_images=assignment.validation_images(train_images),
         most_steps=assignment.limits.steps,
+        most_epochs=assignment.limits.epochs,
         default_recipe=assignment.recipe.model_dump(mode="json"),
     )
     place = sandbox or Fresh()
@@ -136,7 +137,7 @@ def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) 
 
 def _text(source: bytes) -> str:
     try:
-        return source.decode("utf-8")
+        return source.decode("utf-8-sig")  # Python, too, reads over a byte order mark
     except UnicodeDecodeError as error:
         raise SubmissionError(
             f"The file is not UTF-8 text: {error.reason} at byte {error.start}."

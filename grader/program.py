@@ -234,7 +234,7 @@ class Schedule(Data):
 class Plateau(Data):
     """torch.optim.lr_scheduler.ReduceLROnPlateau: the one scheduler that asks how training goes."""
 
-    monitor: Literal["loss", "accuracy"]
+    monitor: Literal["loss", "accuracy", "train_loss"]
     mode: Literal["min", "max"]
     factor: float = Field(gt=0, lt=1)
     patience: int = Field(ge=0, le=10_000)
@@ -269,8 +269,8 @@ class Augmentation(Data):
 class Recipe(Data):
     """How the student wants the network trained.
 
-    `defaults` names what came from the assignment because the file does not say. `stop_at_accuracy`
-    is 0 to 1.
+    `defaults` names what came from the assignment because the file does not say; `lines` has the
+    line of each setting that the file says. `stop_at_accuracy` is 0 to 1.
     """
 
     epochs: int = Field(ge=1, le=100_000)
@@ -285,6 +285,7 @@ class Recipe(Data):
     clip_value: float | None = Field(default=None, gt=0)
     stop_at_accuracy: float | None = Field(default=None, gt=0, le=1)
     defaults: tuple[str, ...] = ()
+    lines: dict[Name, int] = {}
 
     @property
     def steps(self) -> int:
@@ -293,8 +294,12 @@ class Recipe(Data):
 
     @property
     def follows_metric(self) -> bool:
-        """Whether it asks how the network does: a plateau rule, or a stop at an accuracy."""
-        return self.plateau is not None or self.stop_at_accuracy is not None
+        """Whether it asks how the network does on images that it does not train on.
+
+        That is a plateau rule, unless it watches the training loss, or a stop at an accuracy.
+        """
+        asks = self.plateau is not None and self.plateau.monitor != "train_loss"
+        return asks or self.stop_at_accuracy is not None
 
 
 class Request(Data):
@@ -302,6 +307,7 @@ class Request(Data):
 
     All that crosses the other way. `default_recipe` is the `[recipe]` table of the assignment;
     `validation_images` of the `train_images` are held back from a recipe that follows a metric.
+    `most_epochs` is the assignment's limit, for messages: a check judges it.
     """
 
     source: str
@@ -312,6 +318,7 @@ class Request(Data):
     train_images: int
     validation_images: int = 0
     most_steps: int
+    most_epochs: int | None = None
     default_recipe: dict[str, Any]
 
 

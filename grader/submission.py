@@ -211,6 +211,11 @@ def _refuse_no_text(name: str, source: bytes) -> None:
             f"{name} is not a .py file. Hand in a Python file; a notebook can be exported as one "
             "(in Jupyter: File, Save and Export Notebook As, Executable Script)."
         )
+    if re.match(rb'\s*\{\s*"(cells|metadata|nbformat)"', source.removeprefix(codecs.BOM_UTF8)):
+        raise SubmissionError(
+            f"{name} is a notebook that was renamed to .py: it holds JSON, not Python. Export it "
+            "as one (in Jupyter: File, Save and Export Notebook As, Executable Script)."
+        )
     if len(source) > MOST_BYTES:
         raise SubmissionError(
             f"{name} is larger than {MOST_BYTES // 1024} KiB. Hand in the code alone: the grader "
@@ -229,12 +234,6 @@ def _refuse_no_text(name: str, source: bytes) -> None:
             "as UTF-8.",
             line=line,
         ) from error
-    if source.startswith(codecs.BOM_UTF8):
-        raise SubmissionError(
-            f"{name} begins with a byte order mark, which Python code does not need. Save it as "
-            "UTF-8 without one.",
-            line=1,
-        )
     _refuse_other_encodings(name, source)
     if b"\0" in source:
         line = source.count(b"\n", 0, source.index(b"\0")) + 1
@@ -245,7 +244,7 @@ def _refuse_no_text(name: str, source: bytes) -> None:
 
 def _refuse_other_encodings(name: str, source: bytes) -> None:
     """Refuse a file that Python decodes unlike the grader: `# coding: utf-7` (PEP 263)."""
-    for number, line in enumerate(source.split(b"\n", 2)[:2], start=1):
+    for number, line in enumerate(_first_lines(source), start=1):
         declared = _CODING.match(line)
         encoding = declared[1].decode().lower() if declared else "utf-8"
         if encoding in _LIKE_UTF_8 or (encoding in _LIKE_ASCII and source.isascii()):
@@ -255,6 +254,10 @@ def _refuse_other_encodings(name: str, source: bytes) -> None:
             "and remove that line.",
             line=number,
         )
+
+
+def _first_lines(source: bytes) -> list[bytes]:
+    return source.removeprefix(codecs.BOM_UTF8).split(b"\n", 2)[:2]
 
 
 _CODING = re.compile(rb"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")

@@ -339,10 +339,16 @@ def test_names_are_plain_and_unique_whatever_the_files_are_called(stems):
     assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name) for name in names)
 
 
-def test_a_byte_order_mark_is_refused_with_what_to_do(root):
-    file = hand_in(root, "anna.py", b"\xef\xbb\xbfimport torch\n")
-    assert "byte order mark" in problem_with(root, file)
-    assert "UTF-8 without" in problem_with(root, file)
+def test_a_byte_order_mark_is_read_over_as_python_does(root):
+    hand_in(root, "anna.py", b"\xef\xbb\xbfimport torch\n")
+    (found,) = discover([], ["mnist_8k"], root=root)
+    assert found.problem is None
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_a_notebook_under_another_name_is_called_what_it_is(root, start):
+    file = hand_in(root, "anna.py", start + b'{\n "cells": [{"source": []}], "nbformat": 4}\n')
+    assert "is a notebook that was renamed to .py" in problem_with(root, file)
 
 
 @pytest.mark.parametrize(

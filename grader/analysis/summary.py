@@ -22,7 +22,7 @@ from grader.analysis.parameters import Parameters, count_parameters
 from grader.analysis.receptive_field.field import Coverage, ReceptiveField, find_field
 from grader.analysis.structure import Found, Structure, find_structure
 from grader.assignment import Assignment
-from grader.program import Program, Recipe, Schedule
+from grader.program import Program
 from grader.report import LayerRow
 
 if TYPE_CHECKING:  # it measures with torch
@@ -82,34 +82,7 @@ class Analysis:
                 "the network returns probabilities, and cross entropy takes a softmax of its "
                 "own: it learns better from logits, or from log_softmax"
             )
-        if _still_up(self.program.recipe.schedule):
-            found.append(
-                "OneCycleLR has not come down when training ends: it is planned for more steps "
-                'than it takes; "interval": "step" takes one after every batch'
-            )
-        elif _hardly_moves(self.program.recipe):
-            found.append(
-                f"{self.program.recipe.schedule.scheduler} hardly moves the learning rate: if it "
-                'is planned for steps, "interval": "step" takes one after every batch'
-            )
         return tuple(found)
-
-
-def _still_up(schedule: Schedule) -> bool:
-    """OneCycleLR ends far below where it began, if it is let end."""
-    curves = schedule.learning_rate if schedule.scheduler == "OneCycleLR" else ()
-    return any(curve[-1].value > curve[0].value for curve in curves)
-
-
-def _hardly_moves(recipe: Recipe) -> bool:
-    """A scheduler is there for changing something: by 5 % at least."""
-    if recipe.schedule.scheduler is None or recipe.plateau is not None:
-        return False
-    for curve in (*recipe.schedule.learning_rate, *recipe.schedule.momentum):
-        values = [run.value for run in curve]
-        if max(values) * 0.95 >= min(values):
-            return False
-    return True
 
 
 def _named(names: tuple[str, ...]) -> str:

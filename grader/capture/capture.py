@@ -10,7 +10,19 @@ import torch
 from torch import nn
 
 from grader.analysis.output import output_kind
-from grader.capture import explain, find, gradients, graph, load, modules, recipe
+from grader.capture import (
+    explain,
+    find,
+    gradients,
+    graph,
+    load,
+    modules,
+    placement,
+    recipe,
+    rehearsal,
+    steady,
+    unread,
+)
 from grader.errors import SubmissionError
 from grader.program import Graph, Program, Request
 
@@ -21,17 +33,23 @@ def answer(request: Request) -> list[bytes]:
     Raises SubmissionError.
     """
     torch.set_num_threads(1)
+    notes: list[str] = []
     # What torch.compile makes faster is the same network without it; compiling starts programs,
     # which nobody may here.
-    with torch.compiler.set_stance("force_eager"), gradients.own_ones_refused():
-        return _capture(request)
+    with (
+        torch.compiler.set_stance("force_eager"),
+        gradients.own_ones_refused(request.filename),
+        placement.left_to_the_grader(request.filename, notes),
+    ):
+        return _capture(request, notes)
 
 
-def _capture(request: Request) -> list[bytes]:
+def _capture(request: Request, notes: list[str]) -> list[bytes]:
     filename, seeds, classes = request.filename, request.seeds, request.classes
     example = torch.rand((2, *request.input_shape), generator=torch.Generator().manual_seed(0))
     definitions = load.read_definitions(request.source, filename)
     builder = find.find_builder(definitions, example=example, classes=classes, filename=filename)
+    steady.check(builder.build(seeds[0]), example, definitions.names, filename)
     with modules.recorded(filename) as lines:
         model = _built(builder, seeds[0], example, classes, filename)
     constants = graph.Constants(hidden=modules.hidden(model))
@@ -39,6 +57,17 @@ def _capture(request: Request) -> list[bytes]:
     weights, values = graph.declared_weights(model, constants)
     is_log = output_kind(evaluation) == "log_probabilities"
     natural_loss = "nll" if is_log else "cross_entropy"
+    found = recipe.read(
+        definitions,
+        model,
+        default=request.default_recipe,
+        train_images=request.train_images,
+        validation_images=request.validation_images,
+        most_steps=request.most_steps,
+        most_epochs=request.most_epochs,
+        natural_loss=natural_loss,
+    )
+    remarks = [*notes, *definitions.notes, *unread.other_arguments(definitions, builder.name)]
     program = Program(
         model=builder.name,
         line=builder.line,
@@ -49,19 +78,12 @@ def _capture(request: Request) -> list[bytes]:
         eval=evaluation,
         weights=weights,
         modules=modules.declared(model, lines),
-        recipe=recipe.read(
-            definitions,
-            model,
-            default=request.default_recipe,
-            train_images=request.train_images,
-            validation_images=request.validation_images,
-            most_steps=request.most_steps,
-            natural_loss=natural_loss,
-        ),
+        recipe=found,
         left_out=definitions.left_out,
-        notes=tuple(definitions.notes),
+        notes=tuple(remark[:2000] for remark in remarks[:20]),
     )
     blobs = [_blob(values)]
+    rehearsal.rehearse(program, blobs[0])
     for seed in seeds[1:]:
         other = _built(builder, seed, example, classes, filename)
         redrawn = _redrawn(constants, other, example, filename)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from difflib import get_close_matches
 
 from pydantic import ValidationError
 
@@ -21,8 +22,16 @@ DATA_DEPENDENT = (
     "decide by shapes."
 )
 ONE_BATCH_SIZE = (
-    "The network works for one batch size only: a number of images is written into it. Use "
-    "x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a fixed number."
+    "The network works for one batch size only: a number of images is written into it, or the "
+    "number of images is divided. Use x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a "
+    "fixed number, and leave the images apart (a ghost batch norm does not)."
+)
+
+
+MIXED_IMAGES = (
+    "The network folds images of a batch into one another: it divides the number of images, as a "
+    "ghost batch norm by reshape does. Each image must be classified by itself, in a batch of any "
+    "size: use nn.BatchNorm2d."
 )
 
 
@@ -46,6 +55,8 @@ def _message(error: BaseException) -> str:
             f"{text}. The grader runs definitions only, so a name that is made by a loop or a "
             "call at the top level does not exist: define it where the class can see it."
         )
+    if isinstance(error, AttributeError) and (suggestion := _did_you_mean(error)):
+        return f"{text}.{suggestion}"
     if isinstance(error, SystemExit):
         return (
             "The file ends the program (exit() or sys.exit()). Move that under "
@@ -70,17 +81,16 @@ def _torch_message(error: BaseException, text: str) -> str | None:
                 "(the default)."
             )
         return DATA_DEPENDENT
-    if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
-        return ONE_BATCH_SIZE
-    if "is invalid for input of size" in text:
+    if about_batch := _batch_message(error, text):
+        return about_batch
+    if "fake tensor in the exported program" in text:
         return (
-            f"A view or reshape does not fit: {text}. Where its first number stands for the "
-            "images, write x.size(0), or use x.flatten(1): the grader runs any number of images, "
-            "here two."
+            "The forward pass takes .data of a tensor, which cannot be followed: write .detach() "
+            "instead."
         )
     if isinstance(error, MemoryError) or "alloc" in text:
         return _memory_message(text)
-    if "NVIDIA" in text or "not compiled with CUDA" in text:
+    if "NVIDIA" in text or "not compiled with CUDA" in text or "initialize CUDA" in text:
         return (
             "The network asks for a GPU, but the grader reads it where there is none. Leave out "
             ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "
@@ -98,6 +108,36 @@ def _torch_message(error: BaseException, text: str) -> str | None:
         )
     if "expected input" in text and "channels" in text:
         return f"Two layers do not fit together: {text}. Check in_channels and out_channels."
+    return None
+
+
+def _divides_the_batch(error: BaseException) -> bool:
+    """Torch's guards then hold a division of the number of images, rounded down."""
+    return "//" in _whole(error)
+
+
+def _did_you_mean(error: AttributeError) -> str:
+    """The attribute of the network, or of a layer, that is much like the one that is missing."""
+    holder, name = error.obj, error.name
+    if holder is None or name is None:
+        return ""
+    names = [*dir(holder), *getattr(holder, "_modules", ()), *getattr(holder, "_buffers", ())]
+    close = get_close_matches(name, [item for item in names if not item.startswith("__")], n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _batch_message(error: BaseException, text: str) -> str | None:
+    """What is wrong with a network that does not take any number of images."""
+    if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
+        return MIXED_IMAGES if _divides_the_batch(error) else ONE_BATCH_SIZE
+    if "is invalid for input of size" in text and re.search(r"shape '\[0[,\]]", text):
+        return MIXED_IMAGES
+    if "is invalid for input of size" in text:
+        return (
+            f"A view or reshape does not fit: {text}. Where its first number stands for the "
+            "images, write x.size(0), or use x.flatten(1): the grader runs any number of images, "
+            "here two."
+        )
     return None
 
 

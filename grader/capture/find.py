@@ -6,6 +6,7 @@ In: the file's definitions. Out: a `Builder`. Runs in the child.
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import random
 from collections.abc import Callable
@@ -255,18 +256,49 @@ def _choose(tried: list[_Tried]) -> Builder:
     if len(fitting) == 1:
         return fitting[0].builder
     if fitting:
-        names = ", ".join(item.builder.name for item in fitting)
+        names = _names(fitting)
         raise SubmissionError(
-            f"The file holds {len(fitting)} networks that fit: {names}. Say which one to grade "
+            f"The file holds {len(fitting)} networks that fit: {names} Say which one to grade "
             f"with a line such as MODEL = {fitting[-1].builder.name}.",
             line=fitting[0].builder.line,
         )
     if len(whole) == 1 and whole[0].problem:
         raise whole[0].problem
-    reasons = " ".join(f"{item.builder.name}: {item.problem}" for item in whole)
     raise SubmissionError(
-        f"None of the networks in the file can be graded. {reasons}", line=whole[0].builder.line
+        f"None of the networks in the file can be graded. {_reasons(whole)}",
+        line=whole[0].builder.line,
     )
+
+
+def _names(tried: list[_Tried]) -> str:
+    """The names, with their lines where two might look alike."""
+    names = [item.builder.name for item in tried]
+    if all(name.isascii() for name in names):
+        return f"{', '.join(names)}."
+    placed = [f"{item.builder.name} (line {item.builder.line})" for item in tried]
+    return f"{', '.join(placed)}. Some have letters that look like others: rename one, first."
+
+
+def _reasons(tried: list[_Tried]) -> str:
+    """Why none can be graded: in one sentence for those that need arguments."""
+    needy = [item for item in tried if _required(item.builder.call)]
+    others = [item for item in tried if item not in needy]
+    reasons = [f"{item.builder.name}: {item.problem}" for item in others[:5]]
+    if len(others) > 5:
+        reasons.append(f"{len(others) - 5} more cannot either.")
+    if len(needy) == 1:
+        reasons.append(f"{needy[0].builder.name}: {needy[0].problem}")
+    elif needy:
+        listed = ", ".join(
+            f"{item.builder.name} ({', '.join(_required(item.builder.call)[:3])})"
+            for item in needy[:20]
+        )
+        reasons.append(
+            "The grader builds a network by calling it without arguments, and these need some: "
+            f"{listed}. Give each argument of your network a default, or add a function "
+            "build_model() that returns the network."
+        )
+    return " ".join(reasons)
 
 
 def _instance(definitions: Definitions, name: str) -> Builder:
@@ -279,11 +311,29 @@ def _nothing(definitions: Definitions) -> Builder:
     for value in definitions.names.values():
         if isinstance(value, Missing):
             raise SubmissionError(value.why, line=value.line)
-    raise SubmissionError(
+    text = (
         "The file defines no nn.Module that can be built without arguments. The grader builds "
         "your network by calling it: write a class that inherits from nn.Module, or add a "
         "function build_model() that returns the network."
     )
+    for node in definitions.nodes:
+        if isinstance(node, ast.ImportFrom) and (names := _not_here(node)):
+            file = "/".join((node.module or "").split(".")) + ".py"
+            raise SubmissionError(
+                f"{text} It imports {', '.join(names)} from {file}, which is not here: copy what "
+                "you use into the submission, which is one file.",
+                line=node.lineno,
+            )
+    raise SubmissionError(text)
+
+
+def _not_here(node: ast.ImportFrom) -> list[str]:
+    """What is imported from a module that cannot be found."""
+    try:
+        found = not node.level and importlib.util.find_spec((node.module or "").partition(".")[0])
+    except (ImportError, ValueError):
+        found = False
+    return [] if found else [alias.name for alias in node.names]
 
 
 def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str) -> None:
@@ -297,6 +347,11 @@ def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str)
     finally:
         torch.set_rng_state(state)
     line = _forward_line(model, filename)
+    if output is None:
+        raise SubmissionError(
+            "forward() returns nothing. End it with a return of the scores, such as return x.",
+            line=line,
+        )
     if not isinstance(output, Tensor):
         raise SubmissionError(
             f"forward() returns a {type(output).__name__}, not one tensor. Return the scores of "

@@ -10,6 +10,7 @@ Source: https://pytorch.org/docs/stable/export.html
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ from grader.capture import explain
 from grader.errors import SubmissionError
 from grader.program import BATCH, Argument, DTypeArgument, Graph, Node, Ref, Weight
 
+_REST = inspect.Parameter.VAR_POSITIONAL
 _PLACEMENT = (torch.device, torch.layout, torch.memory_format)
 _LARGEST_DIMENSION = 2**20
 
@@ -73,10 +75,14 @@ def export(
     `grader.capture.explain`).
     """
     model.train(training)
-    batch = Dim("batch", min=2, max=2**16)
-    exported = torch.export.export(
-        model, (example.clone(),), dynamic_shapes=({0: batch},), strict=False
-    )
+    batch = {0: Dim("batch", min=2, max=2**16)}
+    shapes: tuple[Any, ...] = (batch,)
+    if next(iter(inspect.signature(model.forward).parameters.values())).kind is _REST:
+        shapes = ((batch,),)  # def forward(self, *inputs)
+    with torch.set_grad_enabled(training):
+        exported = torch.export.export(
+            model, (example.clone(),), dynamic_shapes=shapes, strict=False
+        )
     return _Reader(exported, constants or Constants(), filename).graph()
 
 

@@ -16,9 +16,10 @@ import ast
 import builtins
 import linecache
 import re
+import symtable
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from grader.capture.statements import (
@@ -111,6 +112,16 @@ class Definitions:
                 self._run(statement)
 
     @property
+    def nodes(self) -> list[ast.stmt]:
+        """The file's top-level statements."""
+        return [item.node for item in self._statements]
+
+    @property
+    def read(self) -> set[str]:
+        """Every name that what has run so far reads."""
+        return read_by(self._ran)
+
+    @property
     def own_classes(self) -> set[str]:
         """Names of the classes that the file writes."""
         return bound_by(item for item in self._statements if isinstance(item.node, ast.ClassDef))
@@ -194,9 +205,21 @@ class Definitions:
                 self.names.setdefault(name, Missing(why, statement.node.lineno))
 
     def _unbound(self) -> set[str]:
-        """What the file reads and nowhere binds: it must come from `from utils import *`."""
+        """What the file reads and nowhere binds: it must come from `from utils import *`.
+
+        The arguments and local names of functions do not count.
+        """
         bound = bound_by(self._statements) | vars(builtins).keys()
-        return read_by(self._statements) - bound
+        table = symtable.symtable(self._source, self._filename, "exec")
+        return set(_globals_read(table)) - bound
+
+
+def _globals_read(table: symtable.SymbolTable) -> Iterator[str]:
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _globals_read(inner)
 
 
 def read_definitions(source: str, filename: str) -> Definitions:

@@ -6,18 +6,22 @@ at most one scheduler, and how often that is stepped. Runs in the child.
 
 from __future__ import annotations
 
+import functools
 import inspect
+import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from grader.capture.load import MissingError
-from grader.capture.settings import Asker, short
+from grader.capture.settings import Asker, did_you_mean, short
 from grader.errors import SubmissionError
 from grader.training.choices import OPTIMIZERS, SCHEDULERS
 
@@ -26,22 +30,36 @@ WITHOUT_DATA = (
     "there when a file is read, take it as an argument: "
     "configure_optimizers(model, steps_per_epoch, epochs)."
 )
+Monitor = Literal["loss", "accuracy", "train_loss"]
+OPTIONS = ("interval", "frequency", "monitor")
+WITHOUT_EFFECT = ("strict", "name", "reduce_on_plateau")
+"""What Lightning understands besides, and what changes nothing here."""
+
 _PER_STEP = (lr_scheduler.OneCycleLR, lr_scheduler.CyclicLR)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What configure_optimizers returned, in one form. `interval` is "step" or "epoch"."""
+    """What configure_optimizers returned, in one form.
+
+    The scheduler steps after every `frequency` steps or epochs, as `interval` says.
+    """
 
     optimizer: torch.optim.Optimizer
     scheduler: Any = None
     interval: str = "epoch"
-    monitor: Literal["loss", "accuracy"] = "loss"
+    frequency: int = 1
+    monitor: Monitor = "loss"
 
     @property
     def has_plateau_rule(self) -> bool:
         """Whether the learning rate depends on how training goes."""
         return isinstance(self.scheduler, lr_scheduler.ReduceLROnPlateau)
+
+    @property
+    def follows_metric(self) -> bool:
+        """Whether it does so on images that the network is not trained on."""
+        return self.has_plateau_rule and self.monitor != "train_loss"
 
 
 def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
@@ -64,7 +82,7 @@ def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
             "configure_optimizers(model, steps_per_epoch, epochs) that returns the optimizer.",
             line=line,
         )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_verbose(ask.definitions.notes):
         warnings.simplefilter("ignore")
         try:
             answer = _call(configure, model, steps, epochs, line)
@@ -77,7 +95,50 @@ def make_plan(ask: Asker, model: nn.Module, *, steps: int, epochs: int) -> Plan:
             f"grader trains with torch.optim's {', '.join(OPTIMIZERS)}: use one of these.",
             line=line,
         )
+    _refuse_hooks(found.optimizer, line)
     return found
+
+
+@contextmanager
+def _without_verbose(notes: list[str]) -> Iterator[None]:
+    """Inside, schedulers accept `verbose`, as they did until PyTorch 2.7: it only printed."""
+    kinds = [kind for kind in vars(lr_scheduler).values() if isinstance(kind, type)]
+    kinds = [kind for kind in kinds if issubclass(kind, lr_scheduler.LRScheduler)]
+    originals = {kind: vars(kind)["__init__"] for kind in kinds if "__init__" in vars(kind)}
+    for kind, original in originals.items():
+        if "verbose" not in inspect.signature(original).parameters:
+            kind.__init__ = _quiet(original, notes)  # type: ignore[misc] # put back below
+    try:
+        yield
+    finally:
+        for kind, original in originals.items():
+            kind.__init__ = original  # type: ignore[misc] # as above
+
+
+def _quiet(original: Callable[..., None], notes: list[str]) -> Callable[..., None]:
+    @functools.wraps(original)
+    def quiet(self: Any, *arguments: Any, **keywords: Any) -> None:
+        if "verbose" in keywords:
+            del keywords["verbose"]
+            note = f"verbose=True of {type(self).__name__} is left out: PyTorch has removed it"
+            if note not in notes:
+                notes.append(note)
+        original(self, *arguments, **keywords)
+
+    return quiet
+
+
+def _refuse_hooks(optimizer: torch.optim.Optimizer, line: int | None) -> None:
+    """Functions that run at every step of the optimizer are code, which does not cross."""
+    own = (optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks)
+    everywhere = (_global_optimizer_pre_hooks, _global_optimizer_post_hooks)
+    if any(own) or any(everywhere):
+        raise SubmissionError(
+            "configure_optimizers gives its optimizer a hook that runs at every step. The grader "
+            "takes over the optimizer's numbers and steps it itself, so the hook would be lost: "
+            "leave it out.",
+            line=line,
+        )
 
 
 def _call(
@@ -124,8 +185,10 @@ def _meaning(name: str) -> str | None:
 
 def _understood(answer: Any, steps: int, epochs: int, line: int | None) -> Plan:
     """Lightning's forms: an optimizer; (optimizer, scheduler); lists of one each; a dictionary."""
+    outer: dict[str, Any] = {}
     if isinstance(answer, dict):
-        optimizer, scheduler = answer.get("optimizer"), answer.get("lr_scheduler")
+        outer = _checked_keys(answer, ("optimizer", "lr_scheduler", *OPTIONS), line)
+        optimizer, scheduler = outer.get("optimizer"), _single(outer.get("lr_scheduler"))
     elif isinstance(answer, (tuple, list)) and 1 <= len(answer) <= 2:
         optimizer, scheduler = (_single(item) for item in (*answer, None)[:2])
     else:
@@ -137,7 +200,11 @@ def _understood(answer: Any, steps: int, epochs: int, line: int | None) -> Plan:
             '{"optimizer": ..., "lr_scheduler": {"scheduler": ..., "interval": "step"}}.',
             line=line,
         )
-    return _scheduled(optimizer, scheduler, steps, epochs, line)
+    inner = {"scheduler": scheduler}
+    if isinstance(scheduler, dict):
+        inner = _checked_keys(scheduler, ("scheduler", *OPTIONS), line)
+    options = _merged(outer, inner, line)
+    return _scheduled(optimizer, options, steps, epochs, line)
 
 
 def _single(item: Any) -> Any:
@@ -147,12 +214,50 @@ def _single(item: Any) -> Any:
     return item
 
 
+def _checked_keys(
+    given: Mapping[Any, Any], known: tuple[str, ...], line: int | None
+) -> dict[str, Any]:
+    """The dictionary under the names that we know: "scheduler" and "lr_scheduler" are the same."""
+    same = {"scheduler": "lr_scheduler", "lr_scheduler": "scheduler"}
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        name = key if key in known else same.get(str(key), key)
+        if name in found:
+            raise SubmissionError(
+                f"configure_optimizers returns both {same[name]} and {name}: write one.", line=line
+            )
+        if name in known:
+            found[name] = value
+        elif key not in WITHOUT_EFFECT:
+            raise SubmissionError(
+                f"configure_optimizers returns the key {short(key)}, which is not known and would "
+                f"be lost; known: {', '.join(known)}.{did_you_mean(str(key), known)}",
+                line=line,
+            )
+    return found
+
+
+def _merged(
+    outer: Mapping[str, Any], inner: Mapping[str, Any], line: int | None
+) -> Mapping[str, Any]:
+    """What the scheduler's own dictionary says, and the one around it."""
+    for name in OPTIONS:
+        if name in outer and name in inner and outer[name] != inner[name]:
+            raise SubmissionError(
+                f"configure_optimizers gives {name} twice, as {short(outer[name])} and as "
+                f"{short(inner[name])}: write it once, beside the scheduler.",
+                line=line,
+            )
+    return {**{name: outer[name] for name in OPTIONS if name in outer}, **inner}
+
+
 def _scheduled(
-    optimizer: torch.optim.Optimizer, scheduler: Any, steps: int, epochs: int, line: int | None
+    optimizer: torch.optim.Optimizer,
+    options: Mapping[str, Any],
+    steps: int,
+    epochs: int,
+    line: int | None,
 ) -> Plan:
-    options: Mapping[str, Any] = (
-        scheduler if isinstance(scheduler, dict) else {"scheduler": scheduler}
-    )
     inner = options.get("scheduler")
     if inner is not None and not isinstance(inner, lr_scheduler.LRScheduler):
         raise SubmissionError(
@@ -173,42 +278,62 @@ def _scheduled(
             '"step" or "epoch".',
             line=line,
         )
-    if options.get("frequency", 1) != 1:
+    frequency = options.get("frequency")
+    frequency = 1 if frequency is None else frequency
+    if isinstance(frequency, bool) or not isinstance(frequency, int) or frequency < 1:
         raise SubmissionError(
-            "configure_optimizers gives the scheduler the frequency "
-            f"{short(options['frequency'])}; the grader steps it after every step or every epoch. "
-            "Leave the frequency out.",
+            f"configure_optimizers gives the scheduler the frequency {short(frequency)}; it must "
+            f"be a whole number of {interval}s, at least 1.",
             line=line,
         )
     if isinstance(inner, lr_scheduler.ReduceLROnPlateau):
-        return Plan(
-            optimizer, inner, "epoch", _monitored(inner, interval, options.get("monitor"), line)
-        )
-    return Plan(optimizer, inner, interval)
+        monitor = _monitored(inner, interval, frequency, options.get("monitor"), line)
+        return Plan(optimizer, inner, "epoch", monitor=monitor)
+    return Plan(optimizer, inner, interval, frequency)
 
 
 def _monitored(
-    scheduler: lr_scheduler.ReduceLROnPlateau, interval: str, monitor: Any, line: int | None
-) -> Literal["loss", "accuracy"]:
+    scheduler: lr_scheduler.ReduceLROnPlateau,
+    interval: str,
+    frequency: int,
+    monitor: Any,
+    line: int | None,
+) -> Monitor:
     """What the plateau rule looks at.
 
     Where the file does not say, a rule that waits for a maximum looks at accuracy.
     """
-    if interval != "epoch":
+    if type(scheduler) is not lr_scheduler.ReduceLROnPlateau:
         raise SubmissionError(
-            'ReduceLROnPlateau is stepped after every epoch here: write "interval": "epoch", or '
-            "leave it out.",
+            f"{type(scheduler).__name__} changes ReduceLROnPlateau, and the grader can follow "
+            "PyTorch's own rule alone: use that.",
             line=line,
         )
-    natural: Literal["loss", "accuracy"] = "accuracy" if scheduler.mode == "max" else "loss"
-    found = natural if monitor is None else "accuracy" if "acc" in str(monitor) else "loss"
-    if found != natural:
+    if interval != "epoch" or frequency != 1:
+        raise SubmissionError(
+            'ReduceLROnPlateau is stepped after every epoch here: write "interval": "epoch", '
+            "without a frequency, or leave both out.",
+            line=line,
+        )
+    natural: Monitor = "accuracy" if scheduler.mode == "max" else "loss"
+    if monitor is None:
+        return natural
+    words = re.split("[^a-z]+", str(monitor).lower())
+    text = "".join(words)
+    in_training = "train" in text and "val" not in text
+    if not ("acc" in text or "loss" in text) or (in_training and "loss" not in text):
+        raise SubmissionError(
+            f"ReduceLROnPlateau watches {short(monitor)}, which the grader does not have. It can "
+            'watch "val_loss", "val_accuracy" or "train_loss".',
+            line=line,
+        )
+    if natural != ("accuracy" if "acc" in text else "loss"):
         raise SubmissionError(
             f"ReduceLROnPlateau waits for the {scheduler.mode}imum of {short(monitor)}: write "
             "mode='max' for an accuracy and mode='min' for a loss.",
             line=line,
         )
-    return natural
+    return "train_loss" if in_training else natural
 
 
 def _natural_interval(scheduler: Any, steps: int, epochs: int) -> str:
@@ -229,7 +354,7 @@ def _length(scheduler: Any) -> float:
     """
     milestones = getattr(scheduler, "milestones", getattr(scheduler, "_milestones", ()))
     inner = getattr(scheduler, "_schedulers", ())
-    own = [getattr(scheduler, name, 0) for name in ("T_max", "total_iters")]
+    own = [getattr(scheduler, name, 0) for name in ("T_max", "total_iters", "T_0", "step_size")]
     return float(max([*own, *milestones, *map(_length, inner)]))
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from torch import nn
 from torch.nn import functional
 
+from grader.capture import horizon, unread
 from grader.capture.graph import plain_name
 from grader.capture.load import Definitions
 from grader.capture.plan import Plan, make_plan
@@ -35,6 +36,7 @@ def read(
     train_images: int,
     validation_images: int = 0,
     most_steps: int,
+    most_epochs: int | None = None,
     natural_loss: str,
 ) -> Recipe:
     """The Recipe for training `model` on `train_images` images, or fewer if it follows a metric.
@@ -42,10 +44,13 @@ def read(
     `validation_images` of them are then held back: a plateau rule, and a stop at an accuracy, are
     told about these. `default` is the assignment's `[recipe]` table; `natural_loss`
     ("cross_entropy" or "nll") fits the model's output and is used where the file names no
-    criterion. Raises SubmissionError naming the setting that cannot be used.
+    criterion. What is not read, and what does not fit, becomes a note of the definitions. Raises
+    SubmissionError naming the setting that cannot be used.
     """
-    ask = Asker(definitions, default, [])
-    epochs = whole_number(ask, "EPOCHS", "epochs", most=most_steps)
+    methods = _methods(model)
+    ask = Asker(definitions, default, [], methods=methods)
+    definitions.notes += unread.notes(definitions, method=bool(methods))
+    epochs = whole_number(ask, "EPOCHS", "epochs", most=most_steps, shown=most_epochs)
     batch_size = whole_number(ask, "BATCH_SIZE", "batch_size", most=train_images)
     steps = math.ceil(train_images / batch_size)
     if epochs * steps > most_steps:
@@ -64,6 +69,8 @@ def read(
     curves, plateau = record_schedule(
         plan, epochs=epochs, steps=steps, line=ask.line("configure_optimizers")
     )
+    if about_length := horizon.note(plan, curves, epochs=epochs, steps=steps):
+        definitions.notes.append(about_length)
     loss = _loss(ask, natural_loss)
     augmentations = _augmentations(ask)
     return Recipe(
@@ -81,7 +88,15 @@ def read(
         clip_value=positive(ask, "GRADIENT_CLIP_VALUE", "clip_value"),
         stop_at_accuracy=stop_at_accuracy,
         defaults=tuple(key for key in ask.missing if default.get(key) is not None),
+        lines=ask.found,
     )
+
+
+def _methods(model: nn.Module) -> dict[str, tuple[Any, int]]:
+    """The network's own configure_optimizers, as in Lightning, and its line."""
+    name = "configure_optimizers"
+    code = getattr(getattr(type(model), name, None), "__code__", None)
+    return {name: (getattr(model, name), code.co_firstlineno)} if code else {}
 
 
 def _plan(
@@ -94,7 +109,7 @@ def _plan(
     """
     if not stops:
         plan = make_plan(ask, model, steps=steps, epochs=epochs)
-        if steps == fewer or not plan.has_plateau_rule:
+        if steps == fewer or not plan.follows_metric:
             return plan, steps
     return make_plan(ask, model, steps=fewer, epochs=epochs), fewer
 
@@ -184,8 +199,27 @@ def _options(criterion: Any) -> dict[str, Any]:
     return options | {"weight": None if criterion.weight is None else criterion.weight.tolist()}
 
 
+def _of_training(ask: Asker, transforms: Mapping[Any, Any]) -> Any:
+    """The transform of training images, out of a dictionary of several."""
+    for key in transforms:
+        if "train" in str(key).lower():
+            others = ", ".join(short(other) for other in transforms if other != key)
+            ask.definitions.notes.append(
+                f"train_transform (line {ask.line('train_transform')}) is a dictionary: its "
+                f"{short(key)} is used, and {others or 'nothing'} is left out"
+            )
+            return transforms[key]
+    raise SubmissionError(
+        f"train_transform is a dictionary with the keys {', '.join(map(short, transforms))}, and "
+        'none of them is "train". Assign the transform of training images itself.',
+        line=ask.line("train_transform"),
+    )
+
+
 def _augmentations(ask: Asker) -> tuple[Augmentation, ...]:
     transform = ask("train_transform", "train_transform")
+    if isinstance(transform, dict) and transform:
+        transform = _of_training(ask, transform)
     if not transform:
         return ()
     # torchvision takes seconds to import, and not every file has a transform

@@ -12,12 +12,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from grader.capture import explain
 from grader.capture.plan import Plan
+from grader.capture.settings import short
 from grader.errors import SubmissionError
 from grader.program import Plateau, Run, Schedule
 
@@ -32,26 +34,21 @@ def record_schedule(
     Raises SubmissionError with `line`.
     """
     if plan.has_plateau_rule:
-        rates, momenta = _record(plan.optimizer, None, "epoch", epochs, steps, line)
+        rates, momenta = _record(replace(plan, scheduler=None), epochs, steps, line)
         return Schedule(
             scheduler="ReduceLROnPlateau", learning_rate=rates, momentum=momenta
         ), _plateau(plan)
     name = type(plan.scheduler).__name__ if plan.scheduler is not None else None
-    rates, momenta = _record(plan.optimizer, plan.scheduler, plan.interval, epochs, steps, line)
+    rates, momenta = _record(plan, epochs, steps, line)
     return Schedule(scheduler=name, learning_rate=rates, momentum=momenta), None
 
 
-def _record(
-    optimizer: torch.optim.Optimizer,
-    scheduler: Any,
-    interval: str,
-    epochs: int,
-    steps: int,
-    line: int | None,
-) -> tuple[Curves, Curves]:
+def _record(plan: Plan, epochs: int, steps: int, line: int | None) -> tuple[Curves, Curves]:
     """Step the scheduler through all of training and write down what each step would use."""
+    optimizer = plan.optimizer
     rates: list[list[float]] = [[] for _ in optimizer.param_groups]
     momenta: list[list[float]] = [[] for _ in optimizer.param_groups]
+    others = _others(optimizer)
     with warnings.catch_warnings():
         # No step of the optimizer is taken here, which schedulers warn about.
         warnings.simplefilter("ignore")
@@ -63,13 +60,65 @@ def _record(
                     rate.append(float(group["lr"]))
                     momentum.append(_momentum(group))
                 last = epoch == epochs - 1 and step == steps - 1
-                if scheduler is not None and not last and (interval == "step" or step == steps - 1):
-                    _advance(scheduler, epoch * steps + step + 1, line)
+                if plan.scheduler is not None and not last and _is_due(plan, epoch, step, steps):
+                    _advance(plan.scheduler, epoch * steps + step + 1, line)
+                    _refuse_movement(others, _others(optimizer), epoch * steps + step + 1, line)
     _check_curves("learning rate", rates, line)
     has_momentum = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
     if has_momentum:
         _check_curves("momentum (or beta1)", momenta, line)
     return _runs(rates), _runs(momenta) if has_momentum else ()
+
+
+def _is_due(plan: Plan, epoch: int, step: int, steps: int) -> bool:
+    """As Lightning counts: steps within their epoch."""
+    if plan.interval == "step":
+        return (step + 1) % plan.frequency == 0
+    return step == steps - 1 and (epoch + 1) % plan.frequency == 0
+
+
+def _others(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """What each parameter group holds besides the learning rate, momentum and beta1."""
+    found = []
+    for group in optimizer.param_groups:
+        settings = {key: group[key] for key in group if key not in _RECORDED}
+        if "betas" in group:
+            settings["the second of betas"] = group["betas"][1]
+        settings["parameters"] = [(id(item), item.requires_grad) for item in group["params"]]
+        found.append(settings)
+    return found
+
+
+_RECORDED = {
+    *("params", "lr", "momentum", "betas"),
+    *("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr"),
+}
+"""What a schedule holds, and the schedulers' own notes."""
+
+
+def _refuse_movement(
+    before: list[dict[str, Any]], now: list[dict[str, Any]], step: int, line: int | None
+) -> None:
+    if before == now:
+        return
+    if len(before) != len(now):
+        raise SubmissionError(
+            f"The scheduler adds a parameter group after step {step}; the grader trains with the "
+            "groups that configure_optimizers returns. Give the group its place from the start.",
+            line=line,
+        )
+    for old, new in zip(before, now, strict=True):
+        for key in old | new:
+            if old.get(key) == new.get(key):
+                continue
+            values = f" from {short(old.get(key))} to {short(new.get(key))}"
+            what = "which parameters are trained" if key == "parameters" else key + values
+            raise SubmissionError(
+                f"The scheduler changes {what} after step {step}. The grader records how the "
+                "learning rate, momentum and beta1 move, and nothing else: its first value would "
+                "stay. Leave that out.",
+                line=line,
+            )
 
 
 def _check_curves(what: str, curves: list[list[float]], line: int | None) -> None:

@@ -7,8 +7,9 @@ child.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from grader.capture.load import Definitions, Missing
@@ -17,33 +18,54 @@ from grader.errors import SubmissionError
 
 @dataclass(frozen=True)
 class Asker:
-    """Looks a setting up in the file, else in the assignment, and remembers which were missing."""
+    """Looks a setting up in the file, else in the assignment, and remembers which were missing.
+
+    `found` has the line of each that the file sets. `methods` are settings that the network itself
+    has, with their lines.
+    """
 
     definitions: Definitions
     default: Mapping[str, Any]
     missing: list[str]
+    found: dict[str, int] = field(default_factory=dict)
+    methods: Mapping[str, tuple[Any, int]] = field(default_factory=dict)
 
     def __call__(self, name: str, key: str) -> Any:
         """The file's `name`, else the default's `key`."""
         value = self.definitions.names.get(name)
         if isinstance(value, Missing):
-            raise SubmissionError(value.why, line=value.line)
+            raise SubmissionError(_named(value.why, name), line=value.line)
+        if value is None and name in self.methods:
+            value = self.methods[name][0]
         if value is None:
-            self.missing.append(key)
+            if key not in self.missing:
+                self.missing.append(key)
             return self.default.get(key)
+        self.found[key] = self.line(name) or 1
         return value
 
     def line(self, name: str) -> int | None:
         """Where the file defines `name`."""
-        return self.definitions.lines.get(name)
+        line = self.definitions.lines.get(name)
+        return self.methods[name][1] if line is None and name in self.methods else line
 
 
-def whole_number(ask: Asker, name: str, key: str, *, most: int) -> int:
-    """The setting as a number from 1 to `most`. Raises SubmissionError."""
+def _named(why: str, name: str) -> str:
+    """What is missing for a setting is not the network's."""
+    if name == "train_transform":
+        why = why.replace("write that part with torch alone", "use torchvision.transforms instead")
+    return why.replace("The network uses", f"{name} uses", 1)
+
+
+def whole_number(ask: Asker, name: str, key: str, *, most: int, shown: int | None = None) -> int:
+    """The setting as a number from 1 to `most`, or the limit to be `shown`.
+
+    Raises SubmissionError.
+    """
     value = ask(name, key)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise SubmissionError(
-            f"{name} is {short(value)}; it must be a whole number from 1 to {most:,}.",
+            f"{name} is {short(value)}; it must be a whole number from 1 to {shown or most:,}.",
             line=ask.line(name),
         )
     return value
@@ -76,6 +98,12 @@ def fraction(ask: Asker, name: str, key: str) -> float | None:
             line=ask.line(name),
         )
     return value
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """` Did you mean "best"?` where one of the choices is much like the word, else nothing."""
+    close = get_close_matches(word, choices, n=1)
+    return f' Did you mean "{close[0]}"?' if close else ""
 
 
 def short(value: Any) -> str:

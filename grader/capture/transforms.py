@@ -21,6 +21,9 @@ from grader.training.choices import TRANSFORMS
 READABLE = {*CONTAINERS, "Sequential"}
 """Containers that a file may use: nn.Sequential is torchvision's Compose by another name."""
 
+_OTHERS = {"albumentations", "imgaug", "kornia", "monai", "torchio"}
+"""Packages of transforms that have classes of the same names."""
+
 PIL_FILTERS = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
@@ -111,7 +114,15 @@ def _name(transform: Any) -> str:
         return name
     if module.startswith("torch.nn.") and name == "Sequential":
         return name
+    if isinstance(transform, type):
+        raise SubmissionError(
+            f"train_transform holds the class {transform.__name__}, not a transform made of it: "
+            f"write {transform.__name__}(), with parentheses."
+        )
     shown = getattr(transform, "__name__", name)
+    package = module.partition(".")[0]
+    if package in _OTHERS:
+        shown = f"{package}'s {shown}"
     raise SubmissionError(
         f"train_transform uses {shown}, which the grader cannot train with. Augmentations run as "
         "data inside the grader, not as your code, so only torchvision's own transforms of this "

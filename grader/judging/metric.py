@@ -91,6 +91,7 @@ def _on_validation_images(recipe: Recipe, assignment: Assignment, data: Training
 
 
 def _told(recipe: Recipe) -> str:
-    readers = [f"the plateau rule read the {recipe.plateau.monitor}"] if recipe.plateau else []
+    monitor = recipe.plateau.monitor.replace("train_", "training ") if recipe.plateau else ""
+    readers = [f"the plateau rule read the {monitor}"] if monitor else []
     readers += ["the early stop read the accuracy"] if recipe.stop_at_accuracy is not None else []
     return f"After each epoch {' and '.join(readers)}"

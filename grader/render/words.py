@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from grader.printable import printable
 from grader.report import Report
@@ -74,6 +76,32 @@ def pair(axes: tuple[int, int] | tuple[str, str] | None) -> str:
         return ""
     rows, columns = axes
     return str(rows) if rows == columns else f"{rows}×{columns}"
+
+
+RECIPE_PARTS = {
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "optimizer": "optimizer and schedule",
+    "criterion": "loss",
+    "train_transform": "transform",
+}
+CLIPPING = ("clip_norm", "clip_value")
+
+
+def recipe_origin(recipe: Mapping[str, Any]) -> str:
+    """Whose recipe was trained, in a line; `recipe` is `analysis["recipe"]` of a report.
+
+    "Yours: epochs (line 5), loss (line 7). The assignment's: batch size, optimizer and schedule,
+    transform. No clipping."
+    """
+    lines: Mapping[str, int] = recipe.get("lines", {})
+    clipped = {key: "clipping" for key in CLIPPING if recipe.get(key) is not None}
+    parts = RECIPE_PARTS | clipped
+    yours = [f"{words} (line {lines[key]})" for key, words in parts.items() if key in lines]
+    others = [words for key, words in parts.items() if key not in lines]
+    texts = [f"Yours: {', '.join(yours)}."] if yours else []
+    texts += [f"The assignment's: {', '.join(others)}."] if others else []
+    return " ".join([*texts, *([] if clipped else ["No clipping."])])
 
 
 def file_name(report: Report) -> str:

@@ -83,7 +83,7 @@ def test_functions_of_others_go_on_working():
         def backward(context, gradient):
             return 3 * gradient
 
-    with gradients.own_ones_refused():
+    with gradients.own_ones_refused("anna.py"):
         x = torch.ones(1, requires_grad=True)
         Double.apply(x).backward()
     assert x.grad == 3

@@ -322,7 +322,7 @@ def test_several_networks_that_do_not_fit_are_told_apart():
     ("forward", "message"),
     [
         ("return self.fc(x.flatten(1)), x", "forward() returns a tuple, not one tensor."),
-        ("self.fc(x.flatten(1))", "forward() returns a NoneType, not one tensor."),
+        ("self.fc(x.flatten(1))", "forward() returns nothing. End it with a return of the scores"),
         ("return {'logits': x}", "forward() returns a dict, not one tensor."),
         (
             "return self.fc(x.flatten(1)).argmax(1)",

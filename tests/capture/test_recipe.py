@@ -419,7 +419,7 @@ def test_a_setting_that_cannot_be_used_is_named_with_its_line(line, message):
 REFUSED_PLANS = [
     ("return None", "configure_optimizers returns None. Return one optimizer"),
     ("return model", "configure_optimizers returns Sequential("),
-    ("return {'lr': 0.1}", "Return one optimizer"),
+    ("return {'optimizer': 0.1}", "Return one optimizer"),
     (f"{SGD}\nreturn [optimizer, optimizer], []", "Return one optimizer"),
     (f"{SGD}\nreturn optimizer, [{SCHEDULER[12:]}] * 2", "as its scheduler"),
     (
@@ -471,8 +471,8 @@ REFUSED_PLANS = [
         "the interval 'batch'; write",
     ),
     (
-        f"{SGD}\n{SCHEDULER}\n{scheduled(frequency='2')}",
-        "the frequency 2",
+        f"{SGD}\n{SCHEDULER}\n{scheduled(frequency='0')}",
+        "the frequency 0",
     ),
     (
         f"{SGD}\nother = torch.optim.SGD(model.parameters(), lr=1)\nreturn other, {SCHEDULER[12:]}",

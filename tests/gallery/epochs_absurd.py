@@ -1,6 +1,6 @@
 """A number of epochs that would never end: a slip, or a joke.
 
-✗ submission: line 8: EPOCHS is 1000000000; it must be a whole number from 1 to 300,000.
+✗ submission: line 8: EPOCHS is 1000000000; it must be a whole number from 1 to 20.
 """
 
 import torch.nn as nn

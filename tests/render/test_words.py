@@ -118,3 +118,13 @@ def test_a_file_name_cannot_move_the_cursor():
 )
 def test_memory_has_three_digits_and_a_unit(size, text):
     assert words.memory(size) == text
+
+
+def test_whose_recipe_was_trained_is_one_line():
+    recipe = {"lines": {"epochs": 5, "optimizer": 41}, "clip_norm": None, "clip_value": None}
+    assert words.recipe_origin(recipe) == (
+        "Yours: epochs (line 5), optimizer and schedule (line 41). "
+        "The assignment's: batch size, loss, transform. No clipping."
+    )
+    clipped = {"lines": {"clip_norm": 7}, "clip_norm": 1.0}
+    assert words.recipe_origin(clipped).startswith("Yours: clipping (line 7). The assignment's:")

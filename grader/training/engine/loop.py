@@ -90,11 +90,14 @@ def ending(
         return Ending(
             False, f"training diverged: the loss of epoch {epoch.epoch} is {epoch.train_loss}"
         )
+    watches_training = recipe.plateau is not None and recipe.plateau.monitor == "train_loss"
+    if watches_training:
+        tell(epoch.train_loss)
     if not recipe.follows_metric:
         return None
     if feedback is None:
         raise GraderError("The recipe follows a metric, but its value was not handed to training.")
-    if recipe.plateau is not None:
+    if recipe.plateau is not None and not watches_training:
         metric = feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy
         tell(metric)
     if recipe.stop_at_accuracy is not None and feedback.accuracy >= recipe.stop_at_accuracy:

@@ -1,0 +1,95 @@
+"""Where a student's file moves its network: nowhere. The grader chooses the device.
+
+Runs in the child, where a GPU cannot be used: it is a fork, and locked. So `.cuda()` and
+`.to("cuda")` give back what they are called on, and no GPU is said to be there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import parameter
+
+from grader.capture.load import Missing
+
+NOTE = (
+    "{what} (line {line}) is left out: the grader moves the network and the images to the device "
+    "that it trains on"
+)
+
+
+@contextmanager
+def left_to_the_grader(filename: str, notes: list[str]) -> Iterator[None]:
+    """Inside, nothing moves to a GPU; the first move that the file asks for becomes a note."""
+    places: list[tuple[Any, str, Callable[..., Any]]] = [
+        (nn.Module, "cuda", _stay),
+        (Tensor, "cuda", _stay),
+        (nn.Module, "to", _moved(nn.Module.to)),
+        (Tensor, "to", _moved(Tensor.to)),
+    ]
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
+    originals.append((torch.cuda, "is_available", torch.cuda.is_available))
+    inherited = [(owner, name) for owner, name, _ in places if name not in vars(owner)]
+    for owner, name, instead in places:
+        setattr(owner, name, _noted(instead, name, filename, notes))
+    torch.cuda.is_available = lambda: False
+    mixin: Any = vars(parameter)["UninitializedTensorMixin"]
+    lazy = mixin._allowed_methods
+    mixin._allowed_methods = [*lazy, Tensor.to, Tensor.cuda]
+    try:
+        yield
+    finally:
+        mixin._allowed_methods = lazy
+        for owner, name, original in originals:
+            if (owner, name) in inherited:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+
+def _stay(thing: Any, *_: Any, **__: Any) -> Any:
+    return thing
+
+
+def _moved(original: Callable[..., Any]) -> Callable[..., Any]:
+    def to(thing: Any, *arguments: Any, **keywords: Any) -> Any:
+        """The same without the device; a dtype is kept."""
+        kept = [item for item in arguments if not _elsewhere(item)]
+        named = {name: item for name, item in keywords.items() if not _elsewhere(item)}
+        if not kept and not (named.keys() - {"non_blocking", "copy"}):
+            return thing
+        return original(thing, *kept, **named)
+
+    return to
+
+
+def _elsewhere(place: Any) -> bool:
+    """Whether it is a GPU, or a device that comes from what could not be defined."""
+    if isinstance(place, Missing):
+        return True
+    if isinstance(place, str | torch.device):
+        return str(place).partition(":")[0] in ("cuda", "mps", "xpu", "hip")
+    return False
+
+
+def _noted(
+    instead: Callable[..., Any], name: str, filename: str, notes: list[str]
+) -> Callable[..., Any]:
+    def move(thing: Any, *arguments: Any, **keywords: Any) -> Any:
+        moves = name == "cuda" or any(map(_elsewhere, (*arguments, *keywords.values())))
+        caller = sys._getframe(1)
+        if moves and caller.f_code.co_filename == filename and not _is_known(notes):
+            what = ".cuda()" if name == "cuda" else ".to(...) with a device"
+            notes.append(NOTE.format(what=what, line=caller.f_lineno))
+        return instead(thing, *arguments, **keywords)
+
+    return move
+
+
+def _is_known(notes: list[str]) -> bool:
+    return any(note.endswith(NOTE[-40:]) for note in notes)
