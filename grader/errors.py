@@ -1,4 +1,4 @@
-"""The two ways grading can end without a verdict: theirs to fix, or ours."""
+"""The ways grading can end without a verdict: the student's to fix, the instructor's, or ours."""
 
 from __future__ import annotations
 
@@ -18,3 +18,7 @@ class SubmissionError(Exception):
 
 class GraderError(Exception):
     """The grader cannot work here (no data, a missing tool); never the student's fault."""
+
+
+class AssignmentError(GraderError):
+    """An assignment is not as it can be graded: the instructor's to fix; it stops no other one."""

@@ -21,7 +21,7 @@ from grader.analysis.untrained import behaviour
 from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment
 from grader.checks import plugin
-from grader.errors import GraderError, SubmissionError
+from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.judging import trial
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
@@ -164,13 +164,14 @@ def report(
     """The report of a submission whose checks have run."""
     program, options = captured.program, workshop.options
     cut_short = trial.cut_short(program.recipe, options.epochs)
+    interrupted = trained is not None and trained.interrupted
     return Report(
         submission=submission.name,
         path=submission.display,
         sha256=submission.sha256,
         assignment=assignment.name,
         assignment_title=assignment.title,
-        verdict=plugin.overall(checks),
+        verdict=plugin.overall(checks, interrupted=interrupted),
         points=sum(item.points for item in checks),
         max_points=sum(item.max_points for item in checks),
         checks=tuple(checks),
@@ -183,10 +184,12 @@ def report(
         flags=analysis.flags,
         notes=(*program.notes, *analysis.notes),
         quick_look=options.quick_look if options.static else cut_short,
-        interrupted=trained.interrupted if trained else False,
+        interrupted=interrupted,
         environment=_environment(trained.device if trained else "none", workshop.sandbox.isolation),
         seconds=clock.seconds,
         started=clock.started.isoformat(timespec="seconds"),
+        display_name=submission.shown,
+        dataset_choice=options.dataset,
     )
 
 
@@ -212,6 +215,8 @@ def report_failure(
         quick_look=workshop.options.quick_look,
         environment=_environment("none", workshop.sandbox.isolation),
         started=Clock().started.isoformat(timespec="seconds"),
+        display_name=submission.shown,
+        dataset_choice=workshop.options.dataset,
     )
 
 
@@ -224,6 +229,8 @@ def _environment(device: str, isolation: Isolation) -> Environment:
 def _problem(error: Exception) -> Problem:
     if isinstance(error, SubmissionError):
         return Problem(fault="submission", message=error.message, line=error.line)
+    if isinstance(error, AssignmentError):
+        return Problem(fault="assignment", message=str(error))
     if isinstance(error, GraderError):
         return Problem(fault="grader", message=str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]

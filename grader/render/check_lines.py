@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import words
+from grader.render import notices, words
 from grader.render.marks import MARKS, bullets, section
 from grader.report import CheckResult, Hint, Report, Verdict
 
@@ -123,5 +123,5 @@ def _count(checks: Sequence[CheckResult]) -> Text:
         if number := counted[verdict, required]:
             if line.spans:
                 line.append(", ", style="dim")
-            line.append(f"{number} {verdict}{remark}", style=MARKS[verdict].style)
+            line.append(f"{number} {notices.verdict(verdict)}{remark}", style=MARKS[verdict].style)
     return line

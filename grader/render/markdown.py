@@ -59,9 +59,8 @@ def code(text: str, limit: int = 300) -> str:
 
 def _header(report: Report) -> list[str]:
     mark = MARKS[report.verdict]
-    verdict = f"{mark.words}{notices.so_far(report)}"
     parts = [
-        f"## {mark.symbol} {prose(report.submission, 80)}: {verdict}, {notices.total(report)}",
+        f"## {mark.symbol} {prose(notices.name(report), 80)}: {mark.words}, {notices.total(report)}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
     for title, text in notices.banners(report):
@@ -193,7 +192,7 @@ def _class_table(reports: Sequence[Report]) -> str:
 
 
 def _summary_cells(report: Report) -> list[str]:
-    names = [prose(report.submission, 40), prose(report.assignment, 40)]
+    names = [prose(notices.name(report), 80), prose(report.assignment, 40)]
     return [notices.label(report), *names, notices.total(report), figures.score(report.training)]
 
 

@@ -51,21 +51,36 @@ def _practice(training: Training) -> Notice:
     return f"PRACTICE: not graded on {title}", said
 
 
+def name(report: Report) -> str:
+    """The person's name, or the file's: whose report it is, to people."""
+    return printable(report.display_name or report.submission, 80)
+
+
 def headline(report: Report) -> str:
     """Symbol and verdict in words: "✗ failed", "✓ passed so far"."""
     mark = MARKS[report.verdict]
-    return f"{mark.symbol} {mark.words}{so_far(report)}"
+    return f"{mark.symbol} {mark.words}"
 
 
 def label(report: Report) -> str:
     """Symbol and the verdict's own name, for a table: "≈ borderline", "✓ passed so far"."""
-    return f"{MARKS[report.verdict].symbol} {report.verdict}{so_far(report)}"
+    return f"{MARKS[report.verdict].symbol} {verdict(report.verdict)}"
 
 
-def so_far(report: Report) -> str:
-    """What is added to a verdict as long as a required check is still to come."""
-    to_come = any(check.required and check.verdict is Verdict.SKIPPED for check in report.checks)
-    return " so far" if report.verdict is Verdict.PASSED and to_come else ""
+def verdict(found: Verdict) -> str:
+    """A verdict's own name, as words."""
+    return found.replace("_", " ")
+
+
+def last_trained(report: Report) -> str:
+    """What the newest trained grading came to: "94.96 %, failed, 3 edits ago (2026-11-28)"."""
+    earlier = report.last_trained
+    if earlier is None:
+        return ""
+    edits = f"{words.several(len(earlier.later), 'edit')} ago" if earlier.later else "this version"
+    score = words.percent(earlier.score, threshold=earlier.threshold)
+    facts = (score, MARKS[earlier.verdict].words, edits)
+    return f"{', '.join(facts)} ({printable(earlier.started[:10], 10)})"
 
 
 def problem(found: Problem) -> Notice:

@@ -62,7 +62,7 @@ def _header(report: Report) -> RenderableType:
     grid.add_column(ratio=1, overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
     verdict = Text(notices.headline(report), style=f"bold {MARKS[report.verdict].style}")
-    grid.add_row(Text(printable(report.submission, 80), style="bold"), verdict)
+    grid.add_row(Text(notices.name(report), style="bold"), verdict)
     grid.add_row(
         Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold")
     )
@@ -157,10 +157,10 @@ def _look_at(report: Report) -> str:
 
 def _tally(reports: Sequence[Report]) -> Text:
     """How many submissions came out how: "12 submissions: 9 passed, 2 failed, 1 unknown"."""
-    counted = Counter((report.verdict, notices.so_far(report)) for report in reports)
+    counted = Counter(report.verdict for report in reports)
     parts = []
-    for verdict, so_far in sorted(counted, key=lambda found: list(Verdict).index(found[0])):
-        text = f"{counted[verdict, so_far]} {verdict}{so_far}"
+    for verdict in sorted(counted, key=list(Verdict).index):
+        text = f"{counted[verdict]} {notices.verdict(verdict)}"
         parts.append(Text(text, style=MARKS[verdict].style))
     head = f"{words.several(len(reports), 'submission')}: "
     return Text(head, style="bold").append(Text(", ").join(parts))
