@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from grader import submission
 from grader.assignment import Assignment, load_all
 from grader.errors import GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable
-from grader.render import terminal
+from grader.render import terminal, words
+from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import isolation
@@ -98,7 +100,7 @@ def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
     """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    messages.print(Plain(Text(text, style=style)), soft_wrap=True)
 
 
 def _begin() -> Zygote | None:
@@ -162,6 +164,7 @@ class _Desk:
         quiet = self.options.quiet
         with TrainingProgress(item.name, console=self.messages, quiet=quiet) as progress:
             report = pipeline.grade(item, assignment, workshop, progress)
+        report = reports.told(report, self.options.output, secret=self.secret)
         report = seal.sealed(report, address, self.secret)
         try:
             self._keep(report)
@@ -230,7 +233,7 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
     found = submission.discover([path], known, root=root, assignment=assignment)
     if len(found) != 1:
         raise submission.UsageError(
-            f"{path} holds {len(found)} submissions; analyse takes one file."
+            f"{path} holds {words.several(len(found), 'submission')}; analyse takes one file."
         )
     begun = _begin()
     from grader import pipeline

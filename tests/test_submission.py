@@ -486,5 +486,5 @@ def test_a_folder_without_rules_is_left_out_and_the_others_are_graded(root):
     (zoe,) = found.left_out
     assert zoe.display == "assignments/holiday/submissions/zoe.py"
     assert "there is no assignment.toml in" in zoe.reason
-    with pytest.raises(UsageError, match="there is no assignment.toml in"):
+    with pytest.raises(UsageError, match=r"there is no assignment\.toml in"):
         find(root, other / "zoe.py")

@@ -59,10 +59,13 @@ def code(text: str, limit: int = 300) -> str:
 
 def _header(report: Report) -> list[str]:
     mark = MARKS[report.verdict]
+    result = f"{mark.words}, {notices.total(report)}"
     parts = [
-        f"## {mark.symbol} {prose(notices.name(report), 80)}: {mark.words}, {notices.total(report)}",
+        f"## {mark.symbol} {prose(notices.name(report), 80)}: {result}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
+    if earlier := notices.last_trained(report):
+        parts.append(f"last trained: {prose(earlier)}")
     for title, text in notices.banners(report):
         parts.append(f"> **{prose(title)}**<br>{prose(text)}")
     return parts

@@ -17,6 +17,10 @@ PRACTICE = (
     "Accuracy is neither passed nor failed. "
     "Grade again where {title} can be downloaded, or name its folder with --data."
 )
+ASKED = (
+    "This run learned from 1,797 small practice digits, as it was asked to (--dataset practice). "
+    "Accuracy is neither passed nor failed. Grade again without --dataset."
+)
 OTHER = (
     "This run learned from {dataset} in place of {title}. Accuracy is neither passed nor failed. "
     "Grade again without --dataset."
@@ -24,6 +28,10 @@ OTHER = (
 OURS = (
     "This is the grader's own fault: it costs no points. Please show this report to your "
     "instructor."
+)
+INSTRUCTORS = (
+    "This is not the student's fault: it costs no points. The instructor corrects the assignment's "
+    "file; then grade again."
 )
 THEIRS = "Nothing was trained. Change the file and grade it again."
 
@@ -36,7 +44,7 @@ def banners(report: Report) -> list[Notice]:
     """Why the result is not what it may look like."""
     found = []
     if report.training is not None and report.training.practice:
-        found.append(_practice(report.training))
+        found.append(_practice(report.training, report.dataset_choice))
     if report.interrupted:
         found.append((PARTIAL, "Training was ended with Ctrl-C; no accuracy is final."))
     if report.quick_look:
@@ -44,9 +52,11 @@ def banners(report: Report) -> list[Notice]:
     return found
 
 
-def _practice(training: Training) -> Notice:
+def _practice(training: Training, choice: str) -> Notice:
     title = printable(training.graded_on, 40)
-    text = PRACTICE if training.dataset.startswith("practice") else OTHER
+    text = OTHER
+    if training.dataset.startswith("practice"):
+        text = ASKED if choice == "practice" else PRACTICE
     said = text.format(title=title, dataset=printable(training.dataset, 40))
     return f"PRACTICE: not graded on {title}", said
 
@@ -87,6 +97,8 @@ def problem(found: Problem) -> Notice:
     """Whose fault it is that nothing could be graded, and what to do."""
     if found.fault == "grader":
         return "The grader could not grade this submission", OURS
+    if found.fault == "assignment":
+        return "The assignment cannot be graded as it is", INSTRUCTORS
     return "This submission cannot be graded yet", THEIRS
 
 
@@ -102,8 +114,9 @@ def colophon(report: Report) -> list[Notice]:
         f"{printable(stage, 20)} {words.duration(seconds)}"
         for stage, seconds in report.seconds.items()
     ]
+    device = "" if where.device == "none" else where.device
     machine = [
-        where.device,
+        device,
         f"{where.processor}, {where.cores} cores",
         where.platform,
         _isolation(where),
@@ -121,7 +134,7 @@ def colophon(report: Report) -> list[Notice]:
 
 
 def _joined(facts: Iterable[str]) -> str:
-    return " · ".join(printable(fact, 100) for fact in facts)
+    return " · ".join(printable(fact, 100) for fact in facts if fact)
 
 
 def _isolation(where: Environment) -> str:
