@@ -196,27 +196,47 @@ def report(
 def report_failure(
     submission: Submission, assignment: Assignment, error: Exception, workshop: Workshop
 ) -> Report:
-    """The report of a submission that could not be graded.
+    """The report of a submission that could not be graded."""
+    return not_graded(
+        submission,
+        error,
+        workshop.options,
+        workshop.sandbox.isolation,
+        title=assignment.title,
+        points=assignment.points,
+    )
 
-    No points when the submission is at fault; "broken" when the grader is.
+
+def not_graded(
+    submission: Submission,
+    error: Exception,
+    options: Options,
+    isolation: Isolation,
+    *,
+    title: str,
+    points: float,
+) -> Report:
+    """The report of a submission that an error ended, by the title and points of its assignment.
+
+    No points when the submission is at fault; "broken" when the assignment or the grader is.
     """
     problem = _problem(error)
     return Report(
         submission=submission.name,
         path=submission.display,
         sha256=submission.sha256,
-        assignment=assignment.name,
-        assignment_title=assignment.title,
+        assignment=submission.assignment,
+        assignment_title=title,
         verdict=Verdict.FAILED if problem.fault == "submission" else Verdict.BROKEN,
         points=0,
-        max_points=assignment.points,
+        max_points=points,
         checks=(),
         problem=problem,
-        quick_look=workshop.options.quick_look,
-        environment=_environment("none", workshop.sandbox.isolation),
+        quick_look=options.quick_look,
+        environment=_environment("none", isolation),
         started=Clock().started.isoformat(timespec="seconds"),
         display_name=submission.shown,
-        dataset_choice=workshop.options.dataset,
+        dataset_choice=options.dataset,
     )
 
 

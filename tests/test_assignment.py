@@ -215,7 +215,7 @@ def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path, old, new, sai
         (
             "epochs = 15\nreceptive",
             'epochs = "15"\nreceptive',
-            'limits.epochs = "15"; Input should be a valid integer',
+            'limits.epochs = "15"; it must be a whole number.',
         ),
         ("points = 40", "points = -1", "checks.accuracy.points = -1;"),
         (

@@ -79,6 +79,7 @@ def rules(dataset: Dataset) -> str:
         "input_shape = [1, 28, 28]": f"input_shape = {list(dataset.input_shape)}",
         "classes = 10": f"classes = {dataset.classes}",
         "accuracy = 0.994": "accuracy = 0.0001",
+        "receptive_field = 28": "receptive_field = 20",
     }.items():
         assert old in text
         text = text.replace(old, new)

@@ -23,6 +23,7 @@ from grader.capture.schedule import record_schedule
 from grader.capture.settings import Asker, fraction, positive, short, whole_number
 from grader.errors import SubmissionError
 from grader.program import Augmentation, Loss, Optimizer, OptimizerGroup, Recipe
+from grader.refusal import in_words
 
 _NOT_SETTINGS = {"params", "lr", "foreach", "fused", "capturable", "differentiable"}
 
@@ -164,7 +165,7 @@ def _loss(ask: Asker, natural: str) -> Loss:
         first = error.errors()[0]
         raise SubmissionError(
             f"criterion is {short(criterion)}, whose {first['loc'][0]} cannot be used: "
-            f"{first['msg']}.",
+            f"{in_words(first)}.",
             line=ask.line("criterion"),
         ) from error
 

@@ -144,8 +144,8 @@ class _ClassTable:
         least = max(min(longest, room - LEAST_REASON), 10)
         table.add_column("submission", overflow="fold", min_width=least)
         table.add_column("verdict", no_wrap=True)
-        for name in ("points", "parameters", "accuracy"):
-            table.add_column(name, justify="right", no_wrap=True)
+        for heading in ("points", "parameters", "accuracy"):
+            table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("look at", overflow="fold")
         longest_reason = max(40, 2 * (room - least))
         for name, report in zip(names, self._group, strict=True):

@@ -17,14 +17,13 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from grader.sandbox import ending, lock, removal, reply, same_code, strict_json
+from grader.sandbox import ending, lock, reply, same_code, strict_json, temporary
 from grader.sandbox.ending import Ending, Limits
 
 PROGRAM = Path(__file__).resolve().parents[1] / "capture" / "__main__.py"
@@ -81,12 +80,10 @@ def run(
         "cpu_seconds": int(limits.seconds) + 1,
         "request": dict(request),
     }
-    folder = Path(tempfile.mkdtemp(prefix="grader-"))
-    try:
-        with lock.hidden():
-            found = _converse(json.dumps(order).encode(), kind, folder, limits)
-    finally:
-        removal.remove(folder)
+    with temporary.folder() as folder, lock.hidden():
+        inside = folder / "child"
+        inside.mkdir()
+        found = _converse(json.dumps(order).encode(), kind, inside, limits)
     return ending.parts(_after_its_code(found), nonce, limits)
 
 

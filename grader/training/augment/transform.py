@@ -18,6 +18,7 @@ from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
 from grader.program import Augmentation, Data
+from grader.refusal import in_words
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
 from grader.training.augment.conversion import as_floats
 from grader.training.augment.operation import Frame, Operation, Probability, joined
@@ -209,7 +210,8 @@ def _checked(kind: type[Settings], item: Augmentation) -> Settings:
     try:
         return kind.model_validate(item.settings)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         setting = ".".join(str(part) for part in (item.name, *first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise SubmissionError(f"train_transform: {setting} cannot be used: {message}.") from error
+        raise SubmissionError(
+            f"train_transform: {setting} cannot be used: {in_words(first)}."
+        ) from error
