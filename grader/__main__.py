@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -242,10 +243,10 @@ def main() -> None:
         app(prog_name="python -m grader")
     except SystemExit as end:
         # The help is printed outside of any command.
-        code = guarded(lambda: _code(end))
+        code = guarded(partial(_code, end))
         raise SystemExit(code) from end
     except OSError as error:
-        raise SystemExit(guarded(lambda: _fail(error))) from error
+        raise SystemExit(guarded(partial(_fail, error))) from error
 
 
 def _code(end: SystemExit) -> int:

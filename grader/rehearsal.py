@@ -35,6 +35,7 @@ def try_recipe(assignment: Assignment, *, cache: Path | None = None) -> None:
     Raises AssignmentError.
     """
     optimizer = _optimizer(assignment)
+    _used(assignment, "recipe.optimizer", assignment.recipe.optimizer.name, optimizer.step)
     if assignment.recipe.scheduler is not None:
         _scheduler(assignment, assignment.recipe.scheduler, optimizer)
     folder = cache or platformdirs.user_cache_path("grader", appauthor=False)
@@ -54,7 +55,6 @@ def _optimizer(assignment: Assignment) -> torch.optim.Optimizer:
     make = partial(kind, layer.parameters(), **choice.settings)
     made: torch.optim.Optimizer = _made(assignment, key, kind, choice.settings, make)
     layer(torch.ones(1, 2)).sum().backward()
-    _used(assignment, key, choice.name, made.step)
     return made
 
 
@@ -73,6 +73,7 @@ def _scheduler(
     kind = getattr(torch.optim.lr_scheduler, choice.name)
     key = "recipe.scheduler"
     made = _made(assignment, key, kind, settings, partial(kind, optimizer, **settings))
+    optimizer.step()  # torch looks whether the scheduler comes after it
     _used(assignment, key, choice.name, made.step)
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import accuracy, check_lines, figures, layer_table, notices, words
+from grader.render import accuracy, check_lines, figures, layer_table, notices, source, words
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
@@ -96,7 +96,10 @@ def _problem(report: Report, problem: Problem) -> RenderableType:
     title, advice = notices.problem(problem)
     parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
     if problem.line is not None:
-        parts.append(Text.assemble(("at ", "dim"), (words.place(report, problem.line), "cyan")))
+        place = words.path_place(report, problem.line)
+        parts.append(Text.assemble(("at ", "dim"), (place, "cyan")))
+        if line := source.quoted(report, problem.line):
+            parts.append(Text(f"{problem.line} │ {line}", style="dim"))
     parts += [Text(), Text(advice, style="dim")]
     style = "magenta" if problem.fault == "grader" else "red"
     return Panel(
@@ -109,7 +112,7 @@ def _notes(report: Report) -> list[RenderableType]:
     if report.left_out:
         body = Group(
             Text("Definitions are loaded, a script is not run:", style="dim"),
-            check_lines.hint_lines(report, report.left_out),
+            check_lines.hint_lines(report, report.left_out, quote=False),
         )
         notes.append(Group(section("Not executed"), Padding(body, (0, 0, 0, 1))))
     if report.flags:

@@ -108,8 +108,8 @@ def resolve(
     `choice` is "auto", "own" or a name in `DATASETS`. "auto" is `own`, or the practice digits where
     `own` can be neither found nor downloaded and they can take its place; `note` says so. "own" and
     a name are that data set and no other. `fetch`: whether it may be downloaded; with "auto" and
-    without, practice digits of its shape are looked at in its place. Raises GraderError where the data set cannot be had, is damaged, or
-    differs from `own` in its classes or its images' shape.
+    without, practice digits of its shape are looked at in its place. Raises GraderError where the
+    data set cannot be had, is damaged, or differs from `own` in its classes or its images' shape.
     """
     chosen = own if choice in ("auto", "own") else DATASETS[choice]
     if not chosen.can_replace(own):
