@@ -105,10 +105,8 @@ def test_a_passed_check_is_one_line_with_measured_value_limit_and_points():
 def test_a_failed_check_is_followed_by_its_reason_and_by_hints_with_file_and_line():
     text = words(shown(scorecard(examples.failed())))
     assert "26,202 trainable parameters; the limit is 20,000." in text
-    assert (
-        "→ assignments/mnist_20k/submissions/model_a.py:21 conv4 alone has 9,248: try 24 channels in place of 32."
-        in text
-    )
+    place = "→ assignments/mnist_20k/submissions/model_a.py:21"
+    assert f"{place} conv4 alone has 9,248: try 24 channels in place of 32." in text
     assert "→ A 1×1 convolution between them" in text
 
 
@@ -392,10 +390,10 @@ def test_the_line_that_a_hint_is_about_is_quoted_where_the_file_is_at_hand(tmp_p
     digest = hashlib.sha256(content).hexdigest()
     one = examples.report(path="net.py", checks=(check,), sha256=digest)
     text = words(shown(scorecard(one)))
-    assert r"→ net.py:3 Never used. 3 │ x = self.drop(x) # \u202e" in text
+    assert r"→ net.py:3 Never used. 3 x = self.drop(x) # \u202e" in text
     (tmp_path / "net.py").write_text("something else\n\n\n\n")
     other = one.model_copy(update={"sha256": "0" * 64})
-    assert "│ x" not in shown(scorecard(other))
+    assert "x = self" not in shown(scorecard(other))
 
 
 @pytest.mark.parametrize("line", [0, 4, 10**6])
@@ -407,11 +405,11 @@ def test_a_line_that_the_file_does_not_have_is_not_quoted(tmp_path, monkeypatch,
 
 
 def test_a_wide_terminal_cuts_neither_names_nor_reasons():
-    message = "The network takes 2,000,000,000 multiply-adds for one image, more than are allowed."
+    message = "The network takes 2,000,000,000 multiply-adds for one image."
     problem = Problem(fault="submission", message=message)
     name = "Maria Fernanda de la Cruz Gutiérrez"
     report = examples.report(display_name=name, problem=problem, checks=())
     lines = shown(summary([report, examples.passed()]), 200).splitlines()
     assert any(name in line and message in line for line in lines)
-    narrow = shown(summary([report, examples.passed()]), 100)
+    narrow = shown(summary([report, examples.passed()]), 120)
     assert name in narrow
