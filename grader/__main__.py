@@ -6,10 +6,12 @@ usage, 3 when the grader itself could not grade, 130 when it was interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +55,8 @@ def _seeds(value: str) -> int | None:
 
 
 def _dataset(value: str) -> str:
-    if value != "auto" and value not in DATASETS:
-        raise typer.BadParameter(f"{value!r}: write auto, or one of {', '.join(DATASETS)}.")
+    if value not in ("auto", "own", *DATASETS):
+        raise typer.BadParameter(f"{value!r}: write auto, own, or one of {', '.join(DATASETS)}.")
     return value
 
 
@@ -84,8 +86,8 @@ def grade(
         str,
         typer.Option(
             metavar="NAME",
-            help="auto: the assignment's own, or practice digits where it cannot be had. "
-            f"Else one of: {', '.join(DATASETS)}.",
+            help="auto: the assignment's own, or practice digits where it cannot be had; "
+            f"own: the assignment's own, or an error. Else one of: {', '.join(DATASETS)}.",
         ),
     ] = "auto",
     data: Annotated[
@@ -206,10 +208,11 @@ def guarded(work: Work) -> int:
 
     try:
         code = work()
-        sys.stdout.flush()  # what it still holds may find the disk full
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what it still holds may find the disk full
         return code
     except UsageError as error:
-        print(f"Usage: {error}", file=sys.stderr)  # noqa: T201 - messages go to standard error
+        print(str(error), file=sys.stderr)  # noqa: T201 - messages go to standard error
         return 2
     except GraderError as error:
         print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
@@ -217,12 +220,42 @@ def guarded(work: Work) -> int:
     except OSError as error:
         if error.errno == errno.EPIPE:
             raise  # whoever read the output has seen enough; typer knows what to do
-        print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
+        why = error.strerror or str(error)
+        print(f"The grader cannot work here: {why}", file=sys.stderr)  # noqa: T201 - as above
+        _let_go_of_output()
         return 3
     except KeyboardInterrupt:
         print("Interrupted. Finished reports are kept.", file=sys.stderr)  # noqa: T201 - as above
         return 130
 
 
+def _let_go_of_output() -> None:
+    """What could not be printed is not tried again: Python would end with 120 for it."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def main() -> None:
+    """Run the command of the command line, and end with its exit code."""
+    try:
+        app(prog_name="python -m grader")
+    except SystemExit as end:
+        # The help is printed outside of any command.
+        code = guarded(partial(_code, end))
+        raise SystemExit(code) from end
+    except OSError as error:
+        raise SystemExit(guarded(partial(_fail, error))) from error
+
+
+def _code(end: SystemExit) -> int:
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
+
+
+def _fail(error: OSError) -> int:
+    raise error
+
+
 if __name__ == "__main__":
-    app(prog_name="python -m grader")
+    main()

@@ -1,7 +1,7 @@
 """What an assignment asks for, read from its `assignment.toml`.
 
 In: a folder that an instructor wrote (trusted, but people mistype). Out: a frozen `Assignment`, or
-a GraderError that names the file, the key, what was found there and what would be accepted. No
+an AssignmentError that names the file, the key, what was found there and what would be accepted. No
 torch here.
 """
 
@@ -30,7 +30,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from grader.checks.names import check_names
-from grader.errors import GraderError
+from grader.errors import AssignmentError, GraderError, in_words
 from grader.judging.protocols import PROTOCOLS
 from grader.training.choices import OPTIMIZERS, SCHEDULERS, TRANSFORMS
 from grader.training.datasets import DATASETS
@@ -155,11 +155,27 @@ class Check(Table):
     points: float = Field(ge=0)
 
 
+_OFTEN_SAID = {"learning_rate": "lr", "eta": "lr", "beta": "betas", "l2": "weight_decay"}
+"""Other people's names for a setting of torch.optim."""
+
+
 class OptimizerChoice(Table):
     """A class of torch.optim, and its arguments but the parameters."""
 
     name: OptimizerName
     settings: dict[str, Setting] = {}
+
+    @model_validator(mode="after")
+    def _known_settings(self) -> Self:
+        known = ["lr", *sorted(OPTIMIZERS[self.name])]
+        for setting in self.settings:
+            if setting not in known:
+                meant = did_you_mean(_OFTEN_SAID.get(setting, setting), known)
+                listed = ", ".join(known)
+                raise ValueError(
+                    f"{setting!r} is not a setting of {self.name}; known: {listed}.{meant}"
+                )
+        return self
 
 
 class SchedulerChoice(Table):
@@ -172,6 +188,9 @@ class SchedulerChoice(Table):
     name: SchedulerName
     settings: dict[str, Setting] = {}
     interval: Literal["step", "epoch"] = "epoch"
+
+
+_MAKE_TENSORS = ("ToTensor", "PILToTensor", "ToImage")
 
 
 class TransformChoice(Table):
@@ -238,11 +257,57 @@ class Assignment(Table):
                 f"recipe.epochs is {recipe.epochs}, "
                 f"more than limits.epochs = {self.limits.epochs} allows"
             )
+        most = max(self.input_shape[1:])
+        if self.limits.receptive_field > most:
+            raise ValueError(
+                f"limits.receptive_field is {self.limits.receptive_field}, but an image of "
+                f"{images.title} has only {most} pixels across: write at most {most}"
+            )
+        if self.limits.weights < self.limits.parameters.number:
+            raise ValueError(
+                f"limits.weights is {self.limits.weights:,}, fewer than limits.parameters allows "
+                f"({self.limits.parameters})"
+            )
+        steps = recipe.epochs * -(-images.train_images // recipe.batch_size)
+        if steps > self.limits.steps:
+            raise ValueError(
+                f"recipe.epochs = {recipe.epochs} with recipe.batch_size = {recipe.batch_size} are "
+                f"{steps:,} steps of training, more than limits.steps = {self.limits.steps:,} allow"
+            )
         if recipe.batch_size > images.train_images:
             raise ValueError(
                 f"recipe.batch_size is {recipe.batch_size:,}, but {images.title} has only "
                 f"{images.train_images:,} training images"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _made_for_the_images(self) -> Self:
+        """The default transform makes one tensor of an image, and normalises its channels."""
+        names = [choice.name for choice in self.recipe.train_transform]
+        tensors = [place for place, name in enumerate(names) if name in _MAKE_TENSORS]
+        if names and not tensors:
+            raise ValueError(
+                "recipe.train_transform makes no tensor of an image: add ToTensor, before Normalize"
+            )
+        if names.count("ToTensor") > 1:
+            raise ValueError("recipe.train_transform has ToTensor twice: once is enough")
+        channels = self.input_shape[0]
+        for place, choice in enumerate(self.recipe.train_transform):
+            if choice.name != "Normalize":
+                continue
+            key = f"recipe.train_transform.{place}"
+            if place < tensors[0]:
+                raise ValueError(f"{key} is Normalize, before ToTensor: write it after")
+            for setting in ("mean", "std"):
+                numbers = choice.settings.get(setting, ())
+                count = len(numbers) if isinstance(numbers, tuple) else 1
+                if count not in (0, 1, channels):
+                    raise ValueError(
+                        f"{key}.settings.{setting} has {count} numbers, but an image has "
+                        f"{channels} channel{'s' if channels > 1 else ''}: write {channels}, or "
+                        "leave the settings out for the data set's own"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -273,16 +338,34 @@ def load_all(root: Path) -> dict[str, Assignment]:
 
     Raises GraderError.
     """
+    known, broken = load_each(root)
+    for error in broken.values():
+        raise error
+    return known
+
+
+def load_each(root: Path) -> tuple[dict[str, Assignment], dict[str, AssignmentError]]:
+    """The assignments of the project folder by name, and why the others cannot be read.
+
+    Raises GraderError where there is none.
+    """
     files = sorted((root / "assignments").glob(f"*/{FILE}"))
     if not files:
         raise GraderError(
             f"{root / 'assignments'} holds no assignment: each is a folder with an {FILE} in it."
         )
-    return {file.parent.name: load(file.parent) for file in files}
+    known: dict[str, Assignment] = {}
+    broken: dict[str, AssignmentError] = {}
+    for file in files:
+        try:
+            known[file.parent.name] = load(file.parent)
+        except AssignmentError as error:
+            broken[file.parent.name] = error
+    return known, broken
 
 
 def load(folder: Path) -> Assignment:
-    """The assignment in `folder`. Raises GraderError, naming every mistake in its file."""
+    """The assignment in `folder`. Raises AssignmentError, naming every mistake in its file."""
     file = folder / FILE
     table = _read(file)
     try:
@@ -292,9 +375,9 @@ def load(folder: Path) -> Assignment:
         lines = [_explain(detail) for detail in error.errors(include_url=False)]
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         listed = "\n".join(f"  {line}" for line in lines)
-        raise GraderError(f"{file} has {count}:\n{listed}") from error
+        raise AssignmentError(f"{file} has {count}:\n{listed}") from error
     if assignment.name != folder.name:
-        raise GraderError(
+        raise AssignmentError(
             f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: "
             "they must be equal."
         )
@@ -312,9 +395,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise GraderError(f"{file} cannot be read: {error}.") from error
+        raise AssignmentError(f"{file} cannot be read: {error}.") from error
     except tomllib.TOMLDecodeError as error:
-        raise GraderError(f"{file} is not valid TOML: {error}.") from error
+        raise AssignmentError(f"{file} is not valid TOML: {error}.") from error
 
 
 def _explain(error: ErrorDetails) -> str:
@@ -329,7 +412,7 @@ def _explain(error: ErrorDetails) -> str:
     choices = details.get("known") or re.findall(r"'([^']*)'", details.get("expected", ""))
     if path != error["loc"] and choices:
         return _explain_unknown(key, str(path[-1]), choices)
-    message = f"{error['msg'].removeprefix('Value error, ')}."
+    message = f"{in_words(error)}."
     if choices:
         message = (
             f"known choices: {', '.join(choices)}.{did_you_mean(str(error['input']), choices)}"

@@ -21,7 +21,7 @@ from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Watched
 from grader.assignment import Assignment
 from grader.checks import plugin
-from grader.errors import GraderError, SubmissionError
+from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.judging import shuffle, trial
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
@@ -189,7 +189,7 @@ def report(
         sha256=submission.sha256,
         assignment=assignment.name,
         assignment_title=assignment.title,
-        verdict=plugin.overall(checks),
+        verdict=plugin.overall(checks, interrupted=interrupted),
         points=sum(item.points for item in checks),
         max_points=sum(item.max_points for item in checks),
         checks=tuple(checks),
@@ -206,15 +206,37 @@ def report(
         environment=_environment(place, workshop.sandbox.isolation),
         seconds=clock.seconds,
         started=clock.started.isoformat(timespec="seconds"),
+        display_name=submission.shown,
+        dataset_choice=options.dataset,
     )
 
 
 def report_failure(
     submission: Submission, assignment: Assignment, error: Exception, workshop: Workshop
 ) -> Report:
-    """The report of a submission that could not be graded.
+    """The report of a submission that could not be graded."""
+    return not_graded(
+        submission,
+        error,
+        workshop.options,
+        workshop.sandbox.isolation,
+        title=assignment.title,
+        points=assignment.points,
+    )
 
-    No points when the submission is at fault; "broken" when the grader is.
+
+def not_graded(
+    submission: Submission,
+    error: Exception,
+    options: Options,
+    isolation: Isolation,
+    *,
+    title: str,
+    points: float,
+) -> Report:
+    """The report of a submission that an error ended, by the title and points of its assignment.
+
+    No points when the submission is at fault; "broken" when the assignment or the grader is.
     """
     problem = _problem(error)
     verdict = Verdict.FAILED if problem.fault == "submission" else Verdict.BROKEN
@@ -222,16 +244,18 @@ def report_failure(
         submission=submission.name,
         path=submission.display,
         sha256=submission.sha256,
-        assignment=assignment.name,
-        assignment_title=assignment.title,
+        assignment=submission.assignment,
+        assignment_title=title,
         verdict=verdict,
         points=0,
-        max_points=assignment.points,
+        max_points=points,
         checks=(),
         problem=problem,
-        quick_look=workshop.options.quick_look,
-        environment=_environment("none", workshop.sandbox.isolation),
+        quick_look=options.quick_look,
+        environment=_environment("none", isolation),
         started=Clock().started.isoformat(timespec="seconds"),
+        display_name=submission.shown,
+        dataset_choice=options.dataset,
     )
 
 
@@ -244,6 +268,8 @@ def _environment(device: str, isolation: Isolation) -> Environment:
 def _problem(error: Exception) -> Problem:
     if isinstance(error, SubmissionError):
         return Problem(fault="submission", message=error.message, line=error.line)
+    if isinstance(error, AssignmentError):
+        return Problem(fault="assignment", message=str(error))
     if isinstance(error, GraderError):
         return Problem(fault="grader", message=str(error))
     frame = traceback.extract_tb(error.__traceback__)[-1]

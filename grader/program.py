@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from grader import ops
-from grader.errors import SubmissionError
+from grader.errors import SubmissionError, in_words
 from grader.training.choices import OPTIMIZERS
 
 BATCH = "N"
@@ -446,8 +446,7 @@ def refusal(error: ValidationError) -> SubmissionError:
     """What to tell a student whose Program is not valid: the first thing wrong, and where."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or error.title.lower()
-    reason = first["msg"].removeprefix("Value error, ")
     return SubmissionError(
         "The network was captured, but the result is not one that the grader accepts: "
-        f"{where}: {reason}."
+        f"{where}: {in_words(first)}."
     )

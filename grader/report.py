@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     """The answer of a check, or of a whole submission."""
 
     PASSED = "passed"
+    PASSED_SO_FAR = "passed_so_far"
+    """Nothing failed, and a required check is still to come: a submission's alone."""
     FAILED = "failed"
     BORDERLINE = "borderline"
     """Too close to the threshold to call."""
@@ -69,9 +71,27 @@ class Hint(Record):
 class Problem(Record):
     """Why the submission could not be graded. `fault` says whose it is."""
 
-    fault: Literal["submission", "grader"]
+    fault: Literal["submission", "assignment", "grader"]
     message: str
     line: int | None = None
+
+
+class LastTrained(Record):
+    """The newest trained grading of a submission, named by a report that is not one itself.
+
+    `score` is by the assignment's protocol then, beside its `threshold`; `sha256` is the file's.
+    `later` are the versions of the file that were seen since, this report's last: the first 12
+    digits of each one's hash. It is empty where the file has not changed.
+    """
+
+    verdict: Verdict
+    score: float | None
+    threshold: float
+    points: float
+    max_points: float
+    sha256: str
+    started: str
+    later: tuple[str, ...] = ()
 
 
 class LayerRow(Record):
@@ -217,6 +237,11 @@ class Environment(Record):
 class Report(Record):
     """Everything about one graded submission.
 
+    `submission` names the folder in grades/, `display_name` the person or the file to people (empty
+    in older reports: then it is `submission`). `dataset_choice` is what the user asked for: "auto",
+    "own", or a name. `last_trained` is there where this report is not of a trained grading, and an
+    earlier one is.
+
     `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where
     capture failed. `seconds` is by stage: capture, analysis, training (all its runs). `quick_look`
     names why this is not a graded run (fewer epochs than the recipe's, say), or is empty.
@@ -246,6 +271,9 @@ class Report(Record):
     environment: Environment
     seconds: dict[str, float] = Field(default_factory=dict)
     started: str
+    display_name: str = ""
+    dataset_choice: str = "auto"
+    last_trained: LastTrained | None = None
     key: str = ""
 
 
@@ -274,7 +302,7 @@ def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
     """A report of version 1 in today's words.
 
     That version had no "unknown": a check was "skipped" and its detail began with `COULD_NOT_TELL`;
-    a submission was "skipped" for this one reason.
+    a submission was "skipped" for this one reason, and "passed" also where it was only so far.
     """
     checks = value.get("checks")
     if isinstance(checks, list):
@@ -282,6 +310,8 @@ def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
     verdict = value.get("verdict")
     if verdict == "skipped":
         verdict = "unknown"
+    if verdict == "passed" and (value.get("interrupted") or _has_open_check(checks)):
+        verdict = "passed_so_far"
     return {**value, "schema_version": REPORT_VERSION, "checks": checks, "verdict": verdict}
 
 
@@ -290,6 +320,13 @@ def _upgraded_check(item: Any) -> Any:
     if not detail.startswith(COULD_NOT_TELL):
         return item
     return {**item, "verdict": "unknown", "detail": detail.removeprefix(COULD_NOT_TELL)}
+
+
+def _has_open_check(checks: Any) -> bool:
+    if not isinstance(checks, list):
+        return False
+    found = [item for item in checks if isinstance(item, dict) and item.get("required")]
+    return any(item.get("verdict") == "skipped" for item in found)
 
 
 def schema() -> dict[str, Any]:

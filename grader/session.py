@@ -9,27 +9,30 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.text import Text
 
 from grader import submission
-from grader.assignment import Assignment, load_all
-from grader.errors import GraderError, SubmissionError
+from grader.assignment import Assignment, load_each
+from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable
-from grader.render import terminal
+from grader.render import notices, terminal, words
+from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import isolation
+from grader.sandbox.isolation import Sandbox
 from grader.sandbox.zygote import Zygote
 from grader.storage import reports, seal
 from grader.storage.atomic import write_whole
-from grader.submission import Submission
+from grader.submission import LeftOut, Submission
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # they load torch: not before `_begin`
@@ -38,23 +41,35 @@ if TYPE_CHECKING:  # they load torch: not before `_begin`
 
 Work = Callable[[], int]
 
+MOST_NAMED = 100
+"""Of what is left out; the rest is counted."""
+
 
 def grade(options: Options) -> int:
     """Grade every submission that was asked for. Raises UsageError and GraderError."""
     _speak_any_encoding()
-    known = load_all(options.root)
-    found = submission.discover(
-        options.paths, known, root=options.root, assignment=options.assignment
-    )
+    known, broken = load_each(options.root)
+    messages = Console(stderr=True)
+    names = sorted([*known, *broken])
+    looked = submission.look(options.paths, names, root=options.root, assignment=options.assignment)
+    found = looked.submissions
+    _say_left_out(messages, looked.left_out)
+    asked = dict.fromkeys(item.assignment for item in found)
+    _refuse_all_broken(asked, broken)
     begun = _begin()
+    broken |= _rehearsed([known[name] for name in asked if name in known])
+    _refuse_all_broken(asked, broken)
+    for name in broken if not options.paths and not options.assignment else asked:
+        if name in broken:
+            _say(messages, f"{name} is left out. {broken[name]}", style="red")
     from grader.pipeline import Workshop
     from grader.training import device
     from grader.training.worker.crew import Crew
 
     place = device.choose(options.device)
     reports.check_writable(options.output)
-    messages = Console(stderr=True)
-    sources = _images([known[item.assignment] for item in found], options, messages)
+    fit = [known[name] for name in asked if name not in broken]
+    sources = _images(fit, options, messages)
     graded = []
     with isolation.choose(options.require_isolation, begun=begun) as sandbox:
         crew = Crew()
@@ -63,9 +78,12 @@ def grade(options: Options) -> int:
             name: Workshop(options, source, sandbox, crew, secret)
             for name, source in sources.items()
         }
-        desk = _Desk(options, workshops, place.type, secret, messages)
+        desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
         for item in found:
-            report = desk.report(item, known[item.assignment])
+            if error := broken.get(item.assignment):
+                report = desk.refuse(item, error, known.get(item.assignment))
+            else:
+                report = desk.report(item, known[item.assignment])
             graded.append(report)
             if report.interrupted:
                 text = f"Interrupted. The reports so far are in {options.output}."
@@ -77,6 +95,7 @@ def grade(options: Options) -> int:
 
 EXIT = {
     Verdict.PASSED: 0,
+    Verdict.PASSED_SO_FAR: 0,
     Verdict.BORDERLINE: 0,
     Verdict.FAILED: 1,
     Verdict.UNKNOWN: 1,
@@ -91,15 +110,43 @@ def exit_code(graded: Sequence[Report], known: Mapping[str, Assignment]) -> int:
 
 
 def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
-    forgiving = known[report.assignment].borderline_earns_points
-    if report.verdict is Verdict.BORDERLINE and not forgiving:
-        return 1
+    if report.verdict is Verdict.BORDERLINE:
+        return 0 if known[report.assignment].borderline_earns_points else 1
     return EXIT[report.verdict]
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
     """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(text, style=style, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    messages.print(Plain(Text(text, style=style)), soft_wrap=True)
+
+
+def _say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
+    """In one line, whatever the command says about being quiet: nobody's work is lost unseen."""
+    if left_out:
+        shown = [str(one) for one in left_out[:MOST_NAMED]]
+        more = len(left_out) - len(shown)
+        shown += [f"and {more} more"] if more else []
+        _say(messages, f"{len(left_out)} left out: {', '.join(shown)}", style="yellow")
+
+
+def _refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError]) -> None:
+    """Where no assignment that is asked for can be graded, that is all there is to say."""
+    if all(name in broken for name in asked):
+        errors = [str(broken[name]) for name in asked]
+        raise AssignmentError("\n".join(errors))
+
+
+def _rehearsed(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
+    """Those whose default recipe does not work, each with the reason."""
+    from grader.judging import default_recipe  # it needs torch: not before `_begin`
+
+    broken = {}
+    for assignment in asked:
+        try:
+            default_recipe.try_recipe(assignment)
+        except AssignmentError as error:
+            broken[assignment.name] = error
+    return broken
 
 
 def _begin() -> Zygote | None:
@@ -124,7 +171,11 @@ def _images(asked: Sequence[Assignment], options: Options, messages: Console) ->
     found: dict[str, Source] = {}
     for name in dict.fromkeys(assignment.dataset for assignment in asked):
         found[name] = data.resolve(
-            DATASETS[name], options.data, choice=options.dataset, say=partial(_say, messages)
+            DATASETS[name],
+            options.data,
+            choice=options.dataset,
+            fetch=not options.static,
+            say=partial(_say, messages),
         )
         if found[name].note:
             _say(messages, found[name].note, style="yellow")
@@ -140,6 +191,7 @@ class _Desk:
 
     options: Options
     workshops: Mapping[str, Workshop]
+    sandbox: Sandbox
     device: str
     secret: bytes
     messages: Console
@@ -161,8 +213,26 @@ class _Desk:
         from grader import pipeline  # it loads torch: not before `_begin`
 
         quiet = self.options.quiet
-        with TrainingProgress(item.name, console=self.messages, quiet=quiet) as progress:
+        with TrainingProgress(item.shown, console=self.messages, quiet=quiet) as progress:
             report = pipeline.grade(item, assignment, workshop, progress)
+        return self._finished(report, address)
+
+    def refuse(
+        self, item: Submission, error: AssignmentError, assignment: Assignment | None
+    ) -> Report:
+        """The report on a submission whose assignment is broken, shown and kept."""
+        from grader import pipeline  # as above
+
+        title, points = item.assignment, 0.0
+        if assignment is not None:
+            title, points = assignment.title, assignment.points
+        report = pipeline.not_graded(
+            item, error, self.options, self.sandbox.isolation, title=title, points=points
+        )
+        return self._finished(report, seal.nowhere())
+
+    def _finished(self, report: Report, address: str) -> Report:
+        report = reports.told(report, self.options.output, secret=self.secret)
         report = seal.sealed(report, address, self.secret)
         try:
             self._keep(report)
@@ -177,7 +247,7 @@ class _Desk:
         file = reports.write(report, self.options.output, secret=self.secret)
         if file.name == reports.UNFINISHED and not self.options.quiet:
             text = (
-                f"{report.submission}: the earlier report on this file says more and stays; "
+                f"{notices.name(report)}: the earlier report on this file says more and stays; "
                 f"this one is {file}"
             )
             _say(self.messages, text)
@@ -190,8 +260,9 @@ class _Desk:
             return None
         if not self.options.quiet:
             text = f"unchanged since {kept.started}: kept (use --fresh to grade again)"
-            _say(self.messages, f"{item.name}: {text}")
-        return kept.model_copy(update={"path": item.display})  # the same file may have moved
+            _say(self.messages, f"{item.shown}: {text}")
+        # The same file may have moved.
+        return kept.model_copy(update={"path": item.display, "display_name": item.shown})
 
 
 def _speak_any_encoding() -> None:
@@ -228,12 +299,13 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
 
     Raises UsageError and GraderError.
     """
-    known = load_all(root)
-    found = submission.discover([path], known, root=root, assignment=assignment)
+    known, broken = load_each(root)
+    found = submission.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
     if len(found) != 1:
         raise submission.UsageError(
-            f"{path} holds {len(found)} submissions; analyse takes one file."
+            f"{path} holds {words.several(len(found), 'submission')}; analyse takes one file."
         )
+    _refuse_all_broken([found[0].assignment], broken)
     begun = _begin()
     from grader import pipeline
 

@@ -9,6 +9,7 @@ from grader.report import (
     Environment,
     EpochRow,
     Hint,
+    LastTrained,
     LayerRow,
     Problem,
     Report,
@@ -378,6 +379,7 @@ def practice() -> Report:
     )
     digits = run((201, 290, 322, 331, 340, 347, 344, 350, 351, 352), total=360)
     return report(
+        verdict=Verdict.PASSED_SO_FAR,
         points=60,
         checks=(*STATIC, skipped),
         layers=LAYERS,
@@ -452,4 +454,46 @@ def unknown() -> Report:
     )
 
 
-ALL = (passed, failed, uncaptured, broken, practice, borderline, unknown)
+def edited() -> Report:
+    """A look at a file that was trained three versions ago; its name is for people to read."""
+    skipped = check(
+        "accuracy",
+        "The model reads enough digits.",
+        Verdict.SKIPPED,
+        limit=">= 99.40 %",
+        max_points=40,
+        detail="static checks only (--static)",
+    )
+    earlier = LastTrained(
+        verdict=Verdict.FAILED,
+        score=0.9496,
+        threshold=0.994,
+        points=60,
+        max_points=100,
+        sha256="1" * 64,
+        started="2025-11-28T10:42:07+00:00",
+        later=("2" * 12, "3" * 12, "0" * 12),
+    )
+    return report(
+        submission="Jose-Mar-a-0123456789ab",
+        display_name="José María",
+        path="assignments/mnist_8k/submissions/José María_98765_assignsubmission_file/model.py",
+        verdict=Verdict.PASSED_SO_FAR,
+        points=60,
+        checks=(*STATIC, skipped),
+        quick_look="static checks only (--static)",
+        last_trained=earlier,
+    )
+
+
+def mistaken() -> Report:
+    """The instructor's mistake."""
+    problem = Problem(
+        fault="assignment",
+        message="assignments/mnist_8k/assignment.toml has a mistake:\n"
+        "  recipe.optimizer.settings.learning_rate is not a known key; known: lr, momentum.",
+    )
+    return report(submission="erin", verdict=Verdict.BROKEN, points=0, checks=(), problem=problem)
+
+
+ALL = (passed, failed, uncaptured, broken, practice, borderline, unknown, edited, mistaken)

@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torchvision import transforms
 
+from grader import errors
 from grader.assignment import (
     Assignment,
     Bound,
     load,
     load_all,
+    load_each,
 )
 from grader.checks.names import check_names
-from grader.errors import GraderError
+from grader.errors import AssignmentError, GraderError
 from grader.training.datasets import DATASETS
 
 ROOT = Path(__file__).parents[1]
@@ -218,7 +220,7 @@ def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path, old, new, sai
         (
             "epochs = 15\nreceptive",
             'epochs = "15"\nreceptive',
-            'limits.epochs = "15"; Input should be a valid integer',
+            'limits.epochs = "15"; it must be a whole number.',
         ),
         ("points = 40", "points = -1", "checks.accuracy.points = -1;"),
         (
@@ -261,7 +263,31 @@ def test_an_unknown_word_is_answered_with_the_known_ones(tmp_path, old, new, sai
         ),
         ("[limits]", "[limits", "is not valid TOML"),
         ('name = "mnist_8k"', 'name = "mnist_9k"', "its folder is 'mnist_8k'"),
-        ('name = "mnist_8k"', 'name = "../x"', 'name = "../x";'),
+        (
+            'name = "mnist_8k"',
+            'name = "../x"',
+            'name = "../x"; it must be 1 to 40 lower-case letters, digits and underscores',
+        ),
+        ("accuracy = 0.994", 'accuracy = "high"', 'limits.accuracy = "high"; it must be a number.'),
+        ("points = 40", "points = -1", "checks.accuracy.points = -1; it must be at least 0."),
+        ("[1, 28, 28]", "[1, 28, 28, 3]", "it must have at most 3 entries, and has 4"),
+        ("[1, 28, 28]", "[28, 28]", "input_shape.2 is missing"),
+        ("[1, 28, 28]", "28", "input_shape = 28; it must be a list in square brackets."),
+        ("required = true, points = 40", "required = 1, points = 40", "it must be true or false."),
+        ("most_seeds = 5", "most_seeds = 500", "most_seeds = 500; it must be at most 100."),
+        ('title = "', 'title = 5 # "', "title = 5; it must be a text in quotation marks."),
+        ("{ lr = 0.05, momentum", "{ learning_rate = 0.05, momentum", 'Did you mean "lr"?'),
+        ("{ lr = 0.05, momentum", "{ lr = 0.05, momentun", 'Did you mean "momentum"?'),
+        ("receptive_field = 28", "receptive_field = 280", "an image of MNIST has only 28 pixels"),
+        ('"ToTensor"', '"RandomInvert"', "makes no tensor of an image: add ToTensor"),
+        ('"RandomRotation"\nsettings = { degrees = 7 }', '"ToTensor"', "has ToTensor twice"),
+        (
+            'name = "Normalize"',
+            'name = "Normalize"\nsettings = { mean = [0.1, 0.1, 0.1], std = [0.3, 0.3, 0.3] }',
+            "recipe.train_transform.2.settings.mean has 3 numbers, but an image has 1 channel",
+        ),
+        ("steps = 225_000", "steps = 100", "more than limits.steps = 100 allow"),
+        ("weights = 50_000_000", "weights = 50", "limits.weights is 50, fewer than"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(tmp_path, old, new, said):
@@ -279,6 +305,7 @@ def test_one_entry_makes_a_data_set_known(tmp_path, monkeypatch):
     stripes = replace(DATASETS["mnist"], name="stripes", classes=4, input_shape=(1, 20, 24))
     text = TEXT.replace('dataset = "mnist"', 'dataset = "stripes"')
     text = text.replace("classes = 10", "classes = 4").replace("[1, 28, 28]", "[1, 20, 24]")
+    text = text.replace("receptive_field = 28", "receptive_field = 20")
     with pytest.raises(GraderError, match="known choices: mnist"):
         load(write(tmp_path, text))
     monkeypatch.setitem(DATASETS, "stripes", stripes)
@@ -434,3 +461,25 @@ def test_the_starters_recipe_is_the_assignments_default_one(shipped, name):
     assert [type(item).__name__ for item in starter["train_transform"].transforms] == [
         choice.name for choice in recipe.train_transform
     ]
+
+
+def test_one_broken_file_leaves_the_others_readable(tmp_path):
+    write(tmp_path / "assignments", TEXT)
+    other = tmp_path / "assignments" / "other"
+    other.mkdir()
+    (other / "assignment.toml").write_text("name = [")
+    known, broken = load_each(tmp_path)
+    assert list(known) == ["mnist_8k"]
+    assert isinstance(broken["other"], AssignmentError)
+    with pytest.raises(AssignmentError, match="other"):
+        load_all(tmp_path)
+
+
+@pytest.mark.parametrize("kind", sorted(errors._WORDS))
+def test_no_refusal_speaks_of_inputs_or_items(kind):
+    limits = ("gt", "ge", "lt", "le", "min_length", "max_length", "expected", "expected_tags")
+    error = {"type": kind, "msg": "Input should be x", "ctx": dict.fromkeys(limits, 5.0)}
+    words = errors.in_words(error)
+    assert words.startswith("it ")
+    assert "nput" not in words
+    assert "5.0" not in words

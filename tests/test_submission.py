@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.printable import printable_path
-from grader.submission import MOST_BYTES, Submission, UsageError, _named, discover
+from grader.submission import MOST_BYTES, Submission, UsageError, _named, discover, look
 
 NAMES = ["mnist_20k", "mnist_8k"]
 SOURCE = b"import torch\n"
@@ -57,6 +57,7 @@ def test_a_submission_carries_its_bytes_hash_and_assignment(root):
         assignment="mnist_8k",
         source=SOURCE,
         sha256=hashlib.sha256(SOURCE).hexdigest(),
+        shown="anna",
     )
 
 
@@ -372,3 +373,124 @@ def test_a_file_that_python_reads_as_the_grader_does_is_taken(root, cookie):
 def test_latin_1_text_that_is_also_utf_8_is_refused(root):
     text = "# coding: latin-1\n# naïve\n".encode()
     assert "written in latin-1" in problem_with(root, hand_in(root, "anna.py", text))
+
+
+def shown(*files: Path, root: Path) -> list[str]:
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(SOURCE)
+    return [one.shown for one in find(root, *files, assignment="mnist_8k")]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["alice/model.py", "bob/model.py"], ["alice", "bob"]),
+        (["a/hw/model.py", "b/hw/model.py"], ["a", "b"]),
+        (["a/x/model.py", "a/y/model.py", "b/x/model.py"], ["a/x", "a/y", "b/x"]),
+        (["model.py", "bob/model.py"], ["model", "bob"]),
+        (["alice.py", "alice/model.py", "bob/model.py"], ["alice", "alice/model", "bob"]),
+        (["模型.py", "Åsa.py", "josé maría.py"], ["模型", "Åsa", "josé maría"]),
+        (["é.py", "e\u0301.py"], ["é", "e\u0301 (2)"]),
+        (["Anna.py", "anna.py"], ["Anna", "anna"]),
+        (["a\u202eb.py"], [r"a\u202eb"]),
+        (["anna-0123456789ab.py"], ["anna-0123456789ab"]),
+        (["Jane Doe_98765_assignsubmission_file/model.py"], ["Jane Doe"]),
+        (["Zoë Çelik_1_assignsubmission_file_/hw1.py"], ["Zoë Çelik"]),
+        (
+            ["Jo_1_assignsubmission_file/net.py", "Jo_2_assignsubmission_file/net.py"],
+            ["Jo_1_assignsubmission_file", "Jo_2_assignsubmission_file"],
+        ),
+    ],
+)
+def test_people_are_called_by_their_names_told_apart_by_what_differs(root, paths, names):
+    if "Anna.py" in paths and (root / "ASSIGNMENTS").exists():
+        pytest.skip("this file system knows no case")
+    found = shown(*(root / "class" / path for path in paths), root=root)
+    assert found == names
+
+
+@given(st.lists(FILE_NAMES, min_size=1, unique=True))
+def test_what_is_shown_of_a_class_never_repeats_and_prints(stems):
+    found = [Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", b"", "") for stem in stems]
+    names = [one.shown for one in _named(found, Path("/p"))]
+    assert all(name.isprintable() for name in names)
+    assert all(names)
+
+
+def left_out(root: Path, *paths: Path) -> dict[str, str]:
+    found = look(paths, NAMES, root=root).left_out
+    return {
+        one.display.removeprefix("assignments/mnist_8k/submissions/"): one.reason for one in found
+    }
+
+
+def test_a_folder_says_what_it_leaves_out_and_why(root):
+    folder = hand_in(root, "anna.py").parent
+    for name in ("notes.ipynb", "_draft.py", "conftest.py", "all.zip", "net.pth", "essay.docx"):
+        hand_in(root, name)
+    hand_in(root, ".DS_Store")
+    (folder / "__pycache__").mkdir()
+    (folder / "bob").mkdir()
+    (folder / "link").symlink_to("nowhere")
+    assert left_out(root, folder) == {
+        "_draft.py": "a helper: its name begins with _",
+        "all.zip": "an archive: unpack it",
+        "bob/": "a folder: name it, to grade what is in it",
+        "conftest.py": "a helper of pytest",
+        "essay.docx": "not a .py file",
+        "link": "a symbolic link",
+        "net.pth": "weights: hand in the code",
+        "notes.ipynb": "a notebook: export it as .py",
+    }
+
+
+def test_the_ending_may_be_in_capitals(root):
+    hand_in(root, "B.PY")
+    hand_in(root, "C.Py")
+    assert [(one.name, one.problem) for one in find(root)] == [("B", None), ("C", None)]
+
+
+def test_the_folder_that_a_learning_platform_made_for_a_person_is_looked_into(root):
+    folder = root / "assignments" / "mnist_8k" / "submissions"
+    for name, files in {
+        "Ada Lovelace_1_assignsubmission_file": ["hw.py", "notes.txt"],
+        "Bo_2_assignsubmission_file_": ["a.py", "b.py"],
+        "Cy_3_assignsubmission_file": ["cy.ipynb"],
+        "Di_4_assignsubmission_file": [],
+    }.items():
+        (folder / name).mkdir()
+        for file in files:
+            (folder / name / file).write_bytes(SOURCE)
+    found = look((), NAMES, root=root)
+    (ada,) = found.submissions
+    assert (ada.shown, ada.assignment) == ("Ada Lovelace", "mnist_8k")
+    assert re.fullmatch("Ada-Lovelace-[0-9a-f]{12}", ada.name)
+    assert left_out(root) == {
+        "Ada Lovelace_1_assignsubmission_file/notes.txt": "not a .py file",
+        "Bo_2_assignsubmission_file_/": "a hand-in of 2 Python files: name the one to grade",
+        "Cy_3_assignsubmission_file/": "a hand-in without a Python file; "
+        "cy.ipynb: a notebook: export it as .py",
+        "Di_4_assignsubmission_file/": "a hand-in without a Python file",
+    }
+
+
+def test_where_everything_is_left_out_the_reasons_are_in_the_error(root):
+    hand_in(root, "anna.ipynb")
+    with pytest.raises(UsageError, match=r"Left out: .*anna\.ipynb \(a notebook: export it as"):
+        find(root)
+
+
+def test_a_folder_without_rules_is_left_out_and_the_others_are_graded(root):
+    other = root / "assignments" / "holiday" / "submissions"
+    other.mkdir(parents=True)
+    (other / "zoe.py").write_bytes(SOURCE)
+    anna = hand_in(root, "anna.py")
+    assert left_out(root) == {"assignments/holiday/": "no assignment.toml in it"}
+    found = look((other / "zoe.py", anna), NAMES, root=root)
+    assert [one.name for one in found.submissions] == ["anna"]
+    (zoe,) = found.left_out
+    assert zoe.display == "assignments/holiday/submissions/zoe.py"
+    assert "there is no assignment.toml in" in zoe.reason
+    with pytest.raises(UsageError, match=r"there is no assignment\.toml in"):
+        find(root, other / "zoe.py")

@@ -22,7 +22,7 @@ from grader.capture.load import Definitions
 from grader.capture.plan import Plan, make_plan
 from grader.capture.schedule import record_schedule
 from grader.capture.settings import Asker, fraction, positive, short, whole_number
-from grader.errors import SubmissionError
+from grader.errors import SubmissionError, in_words
 from grader.program import Augmentation, Loss, Optimizer, OptimizerGroup, Recipe
 
 _NOT_SETTINGS = {"params", "lr", "foreach", "fused", "capturable", "differentiable"}
@@ -181,7 +181,7 @@ def _loss(ask: Asker, natural: str) -> Loss:
         first = error.errors()[0]
         raise SubmissionError(
             f"criterion is {short(criterion)}, whose {first['loc'][0]} cannot be used: "
-            f"{first['msg']}.",
+            f"{in_words(first)}.",
             line=ask.line("criterion"),
         ) from error
 

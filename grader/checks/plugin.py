@@ -289,12 +289,14 @@ def _environment() -> Generator[None, None, None]:
         os.environ.update(kept)
 
 
-def overall(results: Iterable[CheckResult]) -> Verdict:
+def overall(results: Iterable[CheckResult], *, interrupted: bool = False) -> Verdict:
     """The verdict of a submission: the worst of its required checks.
 
-    A check that was not asked for (no training, practice images) does not count; one that could not
-    tell does.
+    One that could not tell counts. With one that was not asked (no training, practice images), or
+    with a training that was `interrupted`, a submission has passed only so far.
     """
     verdicts = {item.verdict for item in results if item.required}
     worst = (Verdict.BROKEN, Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)
-    return next((verdict for verdict in worst if verdict in verdicts), Verdict.PASSED)
+    to_come = interrupted or Verdict.SKIPPED in verdicts
+    best = Verdict.PASSED_SO_FAR if to_come else Verdict.PASSED
+    return next((verdict for verdict in worst if verdict in verdicts), best)

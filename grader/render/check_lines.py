@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import words
+from grader.render import notices, source, words
 from grader.render.marks import MARKS, bullets, section
 from grader.report import CheckResult, Hint, Report, Verdict
 
@@ -31,16 +31,20 @@ def draw(report: Report) -> RenderableType:
     return Group(*parts, _count(report.checks))
 
 
-def hint_lines(report: Report, hints: Sequence[Hint]) -> RenderableType:
-    """An arrow, the place in the student's file, and what to do there."""
-    return bullets("→", (_hint(report, hint) for hint in hints))
+def hint_lines(report: Report, hints: Sequence[Hint], *, quote: bool = True) -> RenderableType:
+    """An arrow, the place in the student's file, what to do there, and (`quote`) its line."""
+    return bullets("→", (_hint(report, hint, quote=quote) for hint in hints))
 
 
-def _hint(report: Report, hint: Hint) -> Text:
+def _hint(report: Report, hint: Hint, *, quote: bool) -> Text:
     text = Text(style="default")
-    if hint.line is not None:
-        text.append(f"{words.place(report, hint.line)}  ", style="cyan")
-    return text.append(printable(hint.text, 600, lines=True))
+    if hint.line is None:
+        return text.append(printable(hint.text, 600, lines=True))
+    text.append(f"{words.path_place(report, hint.line)}  ", style="cyan")
+    text.append(printable(hint.text, 600, lines=True))
+    if quote and (line := source.quoted(report, hint.line)):
+        text.append(f"\n{hint.line} │ {line}", style="dim")
+    return text
 
 
 Cells = tuple[Text, Text, Text, Text]
@@ -123,5 +127,5 @@ def _count(checks: Sequence[CheckResult]) -> Text:
         if number := counted[verdict, required]:
             if line.spans:
                 line.append(", ", style="dim")
-            line.append(f"{number} {verdict}{remark}", style=MARKS[verdict].style)
+            line.append(f"{number} {notices.verdict(verdict)}{remark}", style=MARKS[verdict].style)
     return line

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from grader import report
-from grader.errors import GraderError
+from grader.errors import GraderError, in_words
 from grader.printable import printable
 from grader.render import formats
 from grader.report import Report
@@ -67,7 +67,7 @@ def _first(error: ValidationError) -> str:
     """The first of pydantic's complaints, without the input."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(map(str, first["loc"]))
-    message = f"{place}: {first['msg']}" if place else first["msg"]
+    message = f"{place}: {in_words(first)}" if place else in_words(first)
     return printable(message, 200)
 
 

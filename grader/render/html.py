@@ -33,7 +33,7 @@ QUESTIONS = {
 
 def render(reports: Sequence[Report]) -> str:
     """One page for all `reports`; several begin with a table."""
-    title = f"{reports[0].submission}: report"
+    title = f"{notices.name(reports[0])}: report"
     if len(reports) > 1:
         title = words.several(len(reports), "submission")
     style = _ours("page.css")

@@ -38,14 +38,14 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def _suite(report: Report) -> ET.Element:
-    suite = ET.Element("testsuite", name=_text(f"{report.assignment}/{report.submission}"))
+    suite = ET.Element("testsuite", name=_text(f"{report.assignment}/{notices.name(report)}"))
     suite.set("timestamp", _text(report.started))
     suite.set("time", f"{sum(report.seconds.values()):.3f}")
     properties = ET.SubElement(suite, "properties")
     for name, value in _properties(report).items():
         ET.SubElement(properties, "property", name=name, value=_text(value))
     if report.problem is not None:
-        element = "error" if report.problem.fault == "grader" else "failure"
+        element = "failure" if report.problem.fault == "submission" else "error"
         title, advice = notices.problem(report.problem)
         outcome = Outcome(element, title, f"{report.problem.message}\n{advice}")
         _case(suite, report, "grading", outcome, report.problem.line)
@@ -63,6 +63,8 @@ def _properties(report: Report) -> dict[str, str]:
         "max_points": words.points(report.max_points),
         "title": report.assignment_title,
     }
+    if earlier := notices.last_trained(report):
+        found["last_trained"] = earlier
     for number, (title, _) in enumerate(notices.banners(report), 1):
         found[f"notice {number}"] = title
     for number, flag in enumerate(report.flags, 1):
@@ -74,7 +76,7 @@ def _case(
     suite: ET.Element, report: Report, name: str, outcome: Outcome | None, line: int | None
 ) -> None:
     facts = {
-        "classname": f"{report.assignment}.{report.submission}",
+        "classname": f"{report.assignment}.{notices.name(report)}",
         "name": name,
         "file": report.path,
     }

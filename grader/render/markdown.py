@@ -59,11 +59,13 @@ def code(text: str, limit: int = 300) -> str:
 
 def _header(report: Report) -> list[str]:
     mark = MARKS[report.verdict]
-    verdict = f"{mark.words}{notices.so_far(report)}"
+    result = f"{mark.words}, {notices.total(report)}"
     parts = [
-        f"## {mark.symbol} {prose(report.submission, 80)}: {verdict}, {notices.total(report)}",
+        f"## {mark.symbol} {prose(notices.name(report), 80)}: {result}",
         f"{prose(report.assignment_title, 60)} · {code(report.path, 200)}",
     ]
+    if earlier := notices.last_trained(report):
+        parts.append(f"last trained: {prose(earlier)}")
     for title, text in notices.banners(report):
         parts.append(f"> **{prose(title)}**<br>{prose(text)}")
     return parts
@@ -193,7 +195,7 @@ def _class_table(reports: Sequence[Report]) -> str:
 
 
 def _summary_cells(report: Report) -> list[str]:
-    names = [prose(report.submission, 40), prose(report.assignment, 40)]
+    names = [prose(notices.name(report), 80), prose(report.assignment, 40)]
     return [notices.label(report), *names, notices.total(report), figures.score(report.training)]
 
 

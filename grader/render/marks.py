@@ -23,6 +23,7 @@ class Mark(NamedTuple):
 
 MARKS = {
     Verdict.PASSED: Mark("✓", "passed", "green"),
+    Verdict.PASSED_SO_FAR: Mark("✓", "passed so far", "green"),
     Verdict.FAILED: Mark("✗", "failed", "red"),
     Verdict.BORDERLINE: Mark("≈", "too close to call", "yellow"),
     Verdict.UNKNOWN: Mark("?", "could not tell", "yellow"),

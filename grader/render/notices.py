@@ -17,6 +17,10 @@ PRACTICE = (
     "Accuracy is neither passed nor failed. "
     "Grade again where {title} can be downloaded, or name its folder with --data."
 )
+ASKED = (
+    "This run learned from 1,797 small practice digits, as it was asked to (--dataset practice). "
+    "Accuracy is neither passed nor failed. Grade again without --dataset."
+)
 OTHER = (
     "This run learned from {dataset} in place of {title}. Accuracy is neither passed nor failed. "
     "Grade again without --dataset."
@@ -24,6 +28,10 @@ OTHER = (
 OURS = (
     "This is the grader's own fault: it costs no points. Please show this report to your "
     "instructor."
+)
+INSTRUCTORS = (
+    "This is not the student's fault: it costs no points. The instructor corrects the assignment's "
+    "file; then grade again."
 )
 THEIRS = "Nothing was trained. Change the file and grade it again."
 
@@ -36,7 +44,7 @@ def banners(report: Report) -> list[Notice]:
     """Why the result is not what it may look like."""
     found = []
     if report.training is not None and report.training.practice:
-        found.append(_practice(report.training))
+        found.append(_practice(report.training, report.dataset_choice))
     if report.interrupted:
         found.append((PARTIAL, "Training was ended with Ctrl-C; no accuracy is final."))
     if report.quick_look:
@@ -44,34 +52,53 @@ def banners(report: Report) -> list[Notice]:
     return found
 
 
-def _practice(training: Training) -> Notice:
+def _practice(training: Training, choice: str) -> Notice:
     title = printable(training.graded_on, 40)
-    text = PRACTICE if training.dataset.startswith("practice") else OTHER
+    text = OTHER
+    if training.dataset.startswith("practice"):
+        text = ASKED if choice == "practice" else PRACTICE
     said = text.format(title=title, dataset=printable(training.dataset, 40))
     return f"PRACTICE: not graded on {title}", said
+
+
+def name(report: Report) -> str:
+    """The person's name, or the file's: whose report it is, to people."""
+    return printable(report.display_name or report.submission, 80)
 
 
 def headline(report: Report) -> str:
     """Symbol and verdict in words: "✗ failed", "✓ passed so far"."""
     mark = MARKS[report.verdict]
-    return f"{mark.symbol} {mark.words}{so_far(report)}"
+    return f"{mark.symbol} {mark.words}"
 
 
 def label(report: Report) -> str:
     """Symbol and the verdict's own name, for a table: "≈ borderline", "✓ passed so far"."""
-    return f"{MARKS[report.verdict].symbol} {report.verdict}{so_far(report)}"
+    return f"{MARKS[report.verdict].symbol} {verdict(report.verdict)}"
 
 
-def so_far(report: Report) -> str:
-    """What is added to a verdict as long as a required check is still to come."""
-    to_come = any(check.required and check.verdict is Verdict.SKIPPED for check in report.checks)
-    return " so far" if report.verdict is Verdict.PASSED and to_come else ""
+def verdict(found: Verdict) -> str:
+    """A verdict's own name, as words."""
+    return found.replace("_", " ")
+
+
+def last_trained(report: Report) -> str:
+    """What the newest trained grading came to: "94.96 %, failed, 3 edits ago (2026-11-28)"."""
+    earlier = report.last_trained
+    if earlier is None:
+        return ""
+    edits = f"{words.several(len(earlier.later), 'edit')} ago" if earlier.later else "this version"
+    score = words.percent(earlier.score, threshold=earlier.threshold)
+    facts = (score, MARKS[earlier.verdict].words, edits)
+    return f"{', '.join(facts)} ({printable(earlier.started[:10], 10)})"
 
 
 def problem(found: Problem) -> Notice:
     """Whose fault it is that nothing could be graded, and what to do."""
     if found.fault == "grader":
         return "The grader could not grade this submission", OURS
+    if found.fault == "assignment":
+        return "The assignment cannot be graded as it is", INSTRUCTORS
     return "This submission cannot be graded yet", THEIRS
 
 
@@ -87,8 +114,9 @@ def colophon(report: Report) -> list[Notice]:
         f"{printable(stage, 20)} {words.duration(seconds)}"
         for stage, seconds in report.seconds.items()
     ]
+    device = "" if where.device == "none" else where.device
     machine = [
-        where.device,
+        device,
         f"{where.processor}, {where.cores} cores",
         where.platform,
         _isolation(where),
@@ -106,7 +134,7 @@ def colophon(report: Report) -> list[Notice]:
 
 
 def _joined(facts: Iterable[str]) -> str:
-    return " · ".join(printable(fact, 100) for fact in facts)
+    return " · ".join(printable(fact, 100) for fact in facts if fact)
 
 
 def _isolation(where: Environment) -> str:

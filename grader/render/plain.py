@@ -26,4 +26,9 @@ class Plain:
         """Translate after the layout is done."""
         for segment in console.render(self._renderable, options):
             keep = segment.control or not options.ascii_only
-            yield segment if keep else Segment(segment.text.translate(STAND_INS), segment.style)
+            yield segment if keep else Segment(_ascii(segment.text), segment.style)
+
+
+def _ascii(text: str) -> str:
+    """With an escape for what has no stand-in: a letter of a name is not to be lost."""
+    return text.translate(STAND_INS).encode("ascii", "backslashreplace").decode()

@@ -21,6 +21,7 @@ from rich.text import Text
 from grader.printable import printable
 from grader.render import words
 from grader.render.marks import MARKS
+from grader.render.plain import Plain
 from grader.report import CheckResult
 
 SECONDS_BETWEEN_FRAMES = 0.125
@@ -94,7 +95,7 @@ class TrainingProgress:
         )
         if result.measured:
             line.append(f"  {printable(result.measured, 60)}", style="dim")
-        self._console.print(line, soft_wrap=True)
+        self._console.print(Plain(line), soft_wrap=True)
 
     def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
         """Training begins: `seeds` runs of `epochs` epochs of `steps_per_epoch` batches."""
@@ -164,11 +165,11 @@ class TrainingProgress:
         if self._quiet or self._live is not None:
             return
         name = f"{self._name}: " if self._name else ""
-        self._console.print(Text(name + text), soft_wrap=True)
+        self._console.print(Plain(Text(name + text)), soft_wrap=True)
 
     def _draw(self) -> None:
         if self._live is not None:
-            self._live.update(self._frame(), refresh=True)
+            self._live.update(Plain(self._frame()), refresh=True)
         self._drawn = self._clock()
 
     def _frame(self) -> RenderableType:

@@ -57,7 +57,7 @@ def _row(report: Report) -> dict[str, object]:
     required = [check for check in report.checks if check.required]
     opened = [check.name for check in required if check.verdict is not Verdict.PASSED]
     return {
-        "submission": report.submission,
+        "submission": notices.name(report),
         "assignment": report.assignment,
         "verdict": report.verdict,
         "points": words.points(report.points),
@@ -65,9 +65,11 @@ def _row(report: Report) -> dict[str, object]:
         "parameters": analysis.get("total_parameters"),
         **_training(report.training),
         "not_final": "; ".join(title for title, _ in notices.banners(report)),
+        "last_trained": notices.last_trained(report),
         "open_checks": " ".join(opened),
         "flags": " / ".join(report.flags),
         "problem": report.problem.message if report.problem else "",
+        "folder": report.submission,
         "path": report.path,
         "sha256": report.sha256,
         "started": report.started,
@@ -75,22 +77,33 @@ def _row(report: Report) -> dict[str, object]:
 
 
 def _training(training: Training | None) -> dict[str, object]:
-    """Accuracies from 0 to 1; empty where nothing was trained."""
+    """Accuracies from 0 to 1, to six digits; empty where nothing was trained."""
     if training is None:
         return dict.fromkeys(TRAINING_COLUMNS)
     times = [run.seconds_to_99 for run in training.runs if run.seconds_to_99]
     low, high = training.interval or (None, None)
     values = (
-        training.score,
+        _rounded(training.score),
         training.protocol,
         training.threshold,
-        training.best,
-        training.last,
-        training.last_3,
-        low,
-        high,
+        _rounded(training.best),
+        _rounded(training.last),
+        _rounded(training.last_3),
+        _rounded(low),
+        _rounded(high),
         training.dataset,
-        " ".join(str(run.seed) for run in training.runs),
+        _seeds(training),
         " ".join(f"{seconds:.1f}" for seconds in times),
     )
     return dict(zip(TRAINING_COLUMNS, values, strict=True))
+
+
+def _seeds(training: Training) -> str:
+    """Which seeds, not how many: "seed 0", "seeds 0 1 2"."""
+    numbers = " ".join(str(run.seed) for run in training.runs)
+    return f"{'seed' if len(training.runs) == 1 else 'seeds'} {numbers}" if numbers else ""
+
+
+def _rounded(fraction: float | None) -> float | None:
+    """Six digits tell means of several runs apart, and leave out the noise of binary."""
+    return None if fraction is None else round(fraction, 6)

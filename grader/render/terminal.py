@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.panel import Panel
@@ -18,13 +18,22 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import accuracy, check_lines, figures, layer_table, notices, words
+from grader.render import accuracy, check_lines, figures, layer_table, notices, source, words
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
 
 WIDEST = 100
 """Longer lines are harder to read than they are worth."""
+
+WIDEST_TABLE = 160
+"""A class's lines are read across, not down."""
+
+NUMBERS_WIDTH = 57
+"""Of a class's table: verdict, points, parameters and accuracy."""
+
+LEAST_REASON = 16
+"""Columns that are left for what to look at, whatever the names."""
 
 NARROWEST = 60
 """In fewer columns, names would be lost."""
@@ -53,8 +62,8 @@ def summary(reports: Sequence[Report]) -> RenderableType:
     parts: list[RenderableType] = []
     for assignment in dict.fromkeys(report.assignment for report in reports):
         group = [report for report in reports if report.assignment == assignment]
-        parts += [section(printable(group[0].assignment_title, 60)), _class_table(group), Text()]
-    return Plain(Constrain(Group(*parts, _tally(reports)), WIDEST))
+        parts += [section(printable(group[0].assignment_title, 60)), _ClassTable(group), Text()]
+    return Plain(Constrain(Group(*parts, _tally(reports)), WIDEST_TABLE))
 
 
 def _header(report: Report) -> RenderableType:
@@ -62,10 +71,12 @@ def _header(report: Report) -> RenderableType:
     grid.add_column(ratio=1, overflow="fold")
     grid.add_column(justify="right", no_wrap=True)
     verdict = Text(notices.headline(report), style=f"bold {MARKS[report.verdict].style}")
-    grid.add_row(Text(printable(report.submission, 80), style="bold"), verdict)
+    grid.add_row(Text(notices.name(report), style="bold"), verdict)
     grid.add_row(
         Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold")
     )
+    if earlier := notices.last_trained(report):
+        grid.add_row(Text(f"last trained: {earlier}"))
     title = Text(printable(report.assignment_title, 60), style="bold")
     return Panel(
         grid,
@@ -85,7 +96,10 @@ def _problem(report: Report, problem: Problem) -> RenderableType:
     title, advice = notices.problem(problem)
     parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
     if problem.line is not None:
-        parts.append(Text.assemble(("at ", "dim"), (words.place(report, problem.line), "cyan")))
+        place = words.path_place(report, problem.line)
+        parts.append(Text.assemble(("at ", "dim"), (place, "cyan")))
+        if line := source.quoted(report, problem.line):
+            parts.append(Text(f"{problem.line} │ {line}", style="dim"))
     parts += [Text(), Text(advice, style="dim")]
     style = "magenta" if problem.fault == "grader" else "red"
     return Panel(
@@ -98,7 +112,7 @@ def _notes(report: Report) -> list[RenderableType]:
     if report.left_out:
         body = Group(
             Text("Definitions are loaded, a script is not run:", style="dim"),
-            check_lines.hint_lines(report, report.left_out),
+            check_lines.hint_lines(report, report.left_out, quote=False),
         )
         notes.append(Group(section("Not executed"), Padding(body, (0, 0, 0, 1))))
     if report.flags:
@@ -118,37 +132,48 @@ def _colophon(report: Report) -> RenderableType:
     return grid
 
 
-def _class_table(group: Sequence[Report]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("submission", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    for name in ("points", "parameters", "accuracy"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("look at", overflow="fold")
-    for report in group:
-        table.add_row(*_summary_cells(report))
-    return table
+class _ClassTable:
+    """A line for each submission. Where the terminal is wide, neither names nor reasons are cut."""
+
+    def __init__(self, group: Sequence[Report]) -> None:
+        self._group = group
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Names come first: they get what the numbers leave, but for the least of a reason."""
+        room = options.max_width - NUMBERS_WIDTH
+        names = [Text(notices.name(report)) for report in self._group]
+        longest = max(name.cell_len for name in names)
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+        least = max(min(longest, room - LEAST_REASON), 10)
+        table.add_column("submission", overflow="fold", min_width=least)
+        table.add_column("verdict", no_wrap=True)
+        for heading in ("points", "parameters", "accuracy"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("look at", overflow="fold")
+        longest_reason = max(40, 2 * (room - least))
+        for name, report in zip(names, self._group, strict=True):
+            table.add_row(name, *_summary_cells(report, longest_reason))
+        yield table
 
 
-def _summary_cells(report: Report) -> tuple[Text, ...]:
+def _summary_cells(report: Report, longest_reason: int) -> tuple[Text, ...]:
     parameters = (report.analysis or {}).get("total_parameters")
     counted = f"{parameters:,}" if isinstance(parameters, int) else "–"
     practice = report.training is not None and report.training.practice
     doubt = "yellow" if practice else ""
     return (
-        Text(printable(report.submission, 40)),
         Text(notices.label(report), style=MARKS[report.verdict].style),
         Text(f"{words.points(report.points)} / {words.points(report.max_points)}"),
         Text(counted),
         Text(figures.score(report.training), style=doubt),
-        Text(_look_at(report), style="dim"),
+        Text(_look_at(report, longest_reason), style="dim"),
     )
 
 
-def _look_at(report: Report) -> str:
+def _look_at(report: Report, longest: int) -> str:
     """The problem's first line, else the names of the required checks that did not pass."""
     if report.problem is not None:
-        return printable(report.problem.message.split("\n", 1)[0], 40)
+        return printable(report.problem.message.split("\n", 1)[0], longest)
     open_checks = [
         check for check in report.checks if check.required and check.verdict is not Verdict.PASSED
     ]
@@ -157,10 +182,10 @@ def _look_at(report: Report) -> str:
 
 def _tally(reports: Sequence[Report]) -> Text:
     """How many submissions came out how: "12 submissions: 9 passed, 2 failed, 1 unknown"."""
-    counted = Counter((report.verdict, notices.so_far(report)) for report in reports)
+    counted = Counter(report.verdict for report in reports)
     parts = []
-    for verdict, so_far in sorted(counted, key=lambda found: list(Verdict).index(found[0])):
-        text = f"{counted[verdict, so_far]} {verdict}{so_far}"
+    for verdict in sorted(counted, key=list(Verdict).index):
+        text = f"{counted[verdict]} {notices.verdict(verdict)}"
         parts.append(Text(text, style=MARKS[verdict].style))
     head = f"{words.several(len(reports), 'submission')}: "
     return Text(head, style="bold").append(Text(", ").join(parts))

@@ -109,6 +109,12 @@ def file_name(report: Report) -> str:
     return printable(re.split(r"[\\/]", report.path)[-1] or report.submission, 60)
 
 
+def path_place(report: Report, line: int | None) -> str:
+    """`path:line` from the current folder, which a terminal can open."""
+    path = printable(report.path, 200) or file_name(report)
+    return path if line is None else f"{path}:{line}"
+
+
 def place(report: Report, line: int | None) -> str:
-    """`file:line` as an editor's terminal links it; nothing where no line is known."""
+    """`file:line`, short; nothing where no line is known."""
     return "" if line is None else f"{file_name(report)}:{line}"

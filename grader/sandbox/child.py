@@ -18,14 +18,13 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from grader.sandbox import ending, frames, lock, removal, reply, same_code, strict_json
+from grader.sandbox import ending, frames, lock, reply, same_code, strict_json, temporary
 from grader.sandbox.ending import Ending, Limits
 
 PROGRAM = Path(__file__).resolve().parents[1] / "capture" / "__main__.py"
@@ -86,14 +85,12 @@ def run(
         "cpu_seconds": int(limits.seconds) + 1,
         "request": dict(request),
     }
-    folder = Path(tempfile.mkdtemp(prefix="grader-"))
-    try:
-        with lock.hidden():
-            whole = io.BytesIO()
-            frames.write(whole, [json.dumps(order).encode(), *blobs])
-            found = _converse(whole.getbuffer(), kind, folder, limits)
-    finally:
-        removal.remove(folder)
+    with temporary.folder() as folder, lock.hidden():
+        inside = folder / "child"
+        inside.mkdir()
+        whole = io.BytesIO()
+        frames.write(whole, [json.dumps(order).encode(), *blobs])
+        found = _converse(whole.getbuffer(), kind, inside, limits)
     return ending.parts(_after_its_code(found), nonce, limits)
 
 

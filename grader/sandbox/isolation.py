@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from grader.errors import GraderError, SubmissionError
-from grader.sandbox import box, child, lock, nursery, probes
+from grader.sandbox import box, child, lock, nursery, probes, temporary
 from grader.sandbox.attacks.attempt import Target
 from grader.sandbox.ending import Limits
 from grader.sandbox.level import NAMES, Isolation, broken
@@ -119,8 +118,9 @@ def choose(
 def begin(most: int = 3) -> Zygote | None:
     """Start the strongest sandbox that may work, and return at once.
 
-    It gets ready while the grader loads torch.
+    It gets ready while the grader loads torch. What killed runs have left is removed first.
     """
+    temporary.sweep()
     for level in range(most, 1, -1):
         if not _missing(level):
             zygote = Zygote(boxed=level == 3)
@@ -191,10 +191,10 @@ def tried(sandbox: Fresh | Zygote, *, without: Iterable[str] = ()) -> tuple[Prob
 
     `without` leaves guards of a zygote's lock out, to see what opens.
     """
-    with tempfile.TemporaryDirectory(prefix="grader-") as folder:
-        host_file = Path(folder, nursery.PLANTED)
+    with temporary.folder() as folder:
+        host_file = folder / nursery.PLANTED
         host_file.write_text(nursery.PLANTED_TEXT)
-        hidden = os.environ.keys() - child.environment(Path(folder)).keys()
+        hidden = os.environ.keys() - child.environment(folder).keys()
         planted = host_file if isinstance(sandbox, Fresh) else sandbox.planted
         target = Target(
             planted=planted,

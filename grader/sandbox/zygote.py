@@ -15,7 +15,6 @@ import select
 import socket
 import subprocess
 import sys
-import tempfile
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,17 @@ from typing import Any, Self
 
 from grader.errors import GraderError
 from grader.printable import last_line
-from grader.sandbox import box, child, ending, frames, listening, nursery, removal, reply, same_code
+from grader.sandbox import (
+    box,
+    child,
+    ending,
+    frames,
+    listening,
+    nursery,
+    reply,
+    same_code,
+    temporary,
+)
 from grader.sandbox.ending import Ending, Limits
 
 START_SECONDS = 180.0
@@ -70,7 +79,7 @@ class Zygote:
     def start(self) -> None:
         """Start the zygote, and return while it still imports torch."""
         self.close()
-        self.folder = Path(tempfile.mkdtemp(prefix="grader-"))
+        self.folder = temporary.make()
         inside = self.folder / "zygote"
         inside.mkdir()
         environment = child.environment(inside)
@@ -79,7 +88,7 @@ class Zygote:
             command = box.command(command, environment)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, contextlib.ExitStack() as undo, (self.folder / "errors").open("wb") as errors:
-            undo.callback(removal.remove, self.folder)
+            undo.callback(temporary.remove, self.folder)
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
                 command,
                 stdin=theirs.fileno(),
@@ -210,4 +219,4 @@ def _clean(control: socket.socket, process: subprocess.Popen[bytes], folder: Pat
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    removal.remove(folder)
+    temporary.remove(folder)

@@ -73,7 +73,8 @@ class Data:
 class Source:
     """Which data set it will be: known before any image is read.
 
-    `practice`: it stands in for the assignment's own. `folder` holds its files. `note` says why it
+    `practice`: images stand in for the assignment's own. `folder` holds its files; without one,
+    `read` gives the practice digits. `note` says why it
     is not the one that was hoped for.
     """
 
@@ -107,6 +108,7 @@ def resolve(
     folder: Path | None = None,
     *,
     choice: str = "auto",
+    fetch: bool = True,
     say: Callable[[str], None] = lambda message: None,
 ) -> Source:
     """Which images there are for an assignment whose `own` data set that is.
@@ -115,12 +117,13 @@ def resolve(
     of MNIST/raw and its like, as torchvision lays them out (default: `default_folder()`). `say` is
     called with a message before a download.
 
-    `choice` is "auto" or a name in `DATASETS`. "auto" is `own`, or the practice digits where `own`
-    can be neither found nor downloaded and they can take its place; `note` says so. A name is that
-    data set and no other. Raises GraderError where the data set cannot be had, is damaged, or
-    differs from `own` in its classes or its images' shape.
+    `choice` is "auto", "own" or a name in `DATASETS`. "auto" is `own`, or the practice digits where
+    `own` can be neither found nor downloaded and they can take its place; `note` says so. "own" and
+    a name are that data set and no other. `fetch`: whether it may be downloaded; with "auto" and
+    without, practice digits of its shape are looked at in its place. Raises GraderError where the
+    data set cannot be had, is damaged, or differs from `own` in its classes or its images' shape.
     """
-    chosen = own if choice == "auto" else DATASETS[choice]
+    chosen = own if choice in ("auto", "own") else DATASETS[choice]
     if not chosen.can_replace(own):
         raise GraderError(
             f"--dataset {choice} cannot take the place of {own.title}, which the assignment asks "
@@ -132,6 +135,14 @@ def resolve(
         return Source(chosen, practice)
     root = folder or default_folder()
     raw = _find(chosen, root)
+    if raw is None and not fetch and choice == "auto" and _look_alike(chosen):
+        # As many images as its own, so that the recipe is planned for those.
+        return Source(
+            chosen,
+            practice=True,
+            note=f"{chosen.title} is not in {root}, and is not downloaded for static checks: "
+            "they watch the network on practice digits.",
+        )
     if raw is None:
         megabytes = chosen.download.megabytes
         say(f"{chosen.title} is not in {root}: downloading it ({megabytes} MB).")
@@ -142,6 +153,12 @@ def resolve(
     for file in chosen.files:
         _check_size(chosen, file, raw / file.name)
     return Source(chosen, practice, raw)
+
+
+def _look_alike(dataset: Dataset) -> bool:
+    """Whether a network for that data set can look at the practice digits."""
+    practice = DATASETS[PRACTICE]
+    return practice.input_shape == dataset.input_shape and practice.classes <= dataset.classes
 
 
 def validation(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:

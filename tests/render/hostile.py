@@ -2,7 +2,16 @@
 
 from hypothesis import strategies as st
 
-from grader.report import CheckResult, Environment, Hint, LayerRow, Problem, Report, Verdict
+from grader.report import (
+    CheckResult,
+    Environment,
+    Hint,
+    LastTrained,
+    LayerRow,
+    Problem,
+    Report,
+    Verdict,
+)
 from tests import report_examples as examples
 
 STRINGS = (
@@ -184,6 +193,18 @@ def report_with(texts) -> Report:
         environment=where,
         seconds={texts() + "1": 1.0},
         started=texts(),
+        display_name=texts(),
+        dataset_choice=texts(),
+        last_trained=LastTrained(
+            verdict=Verdict.FAILED,
+            score=0.9,
+            threshold=0.994,
+            points=1,
+            max_points=2,
+            sha256=texts(),
+            started=texts(),
+            later=(texts(),),
+        ),
     )
 
 

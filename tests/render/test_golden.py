@@ -81,4 +81,4 @@ def test_the_golden_reports_have_every_verdict_that_a_report_can_have():
     verdicts = {report.verdict for report in reports()}
     assert verdicts == set(Verdict) - {Verdict.SKIPPED}  # which is a check's alone
     checks = chain.from_iterable(report.checks for report in reports())
-    assert {check.verdict for check in checks} == set(Verdict)
+    assert {check.verdict for check in checks} == set(Verdict) - {Verdict.PASSED_SO_FAR}

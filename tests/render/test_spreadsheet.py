@@ -66,7 +66,7 @@ def test_a_trained_submission_has_its_figures():
         "protocol": "mean_last_3",
         "threshold": "0.994",
         "best_on_test_set": "0.9944",
-        "seeds": "1",
+        "seeds": "seed 1",
         "seconds_to_99": "81.0",
         "dataset": "MNIST",
         "open_checks": "",

@@ -1,5 +1,6 @@
 """The scorecard: everything is said, in 80 columns, with colours and without."""
 
+import hashlib
 import subprocess
 import sys
 import unicodedata
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from grader.render import source
 from grader.render.terminal import scorecard, summary
 from grader.report import Hint, LayerRow, Problem, Verdict
 from tests import report_examples as examples
@@ -103,7 +105,8 @@ def test_a_passed_check_is_one_line_with_measured_value_limit_and_points():
 def test_a_failed_check_is_followed_by_its_reason_and_by_hints_with_file_and_line():
     text = words(shown(scorecard(examples.failed())))
     assert "26,202 trainable parameters; the limit is 20,000." in text
-    assert "→ model_a.py:21 conv4 alone has 9,248: try 24 channels in place of 32." in text
+    place = "→ assignments/mnist_20k/submissions/model_a.py:21"
+    assert f"{place} conv4 alone has 9,248: try 24 channels in place of 32." in text
     assert "→ A 1×1 convolution between them" in text
 
 
@@ -115,7 +118,7 @@ def test_a_check_that_could_not_tell_says_why_and_what_to_do():
     text = words(shown(scorecard(examples.unknown())))
     assert "? The last feature map sees the whole image 28 >= 28 0 / 10" in text
     assert "torch.sort moves pixels by their values: what one unit sees is not fixed." in text
-    assert "→ dora.py:33 Leave the sort out" in text
+    assert "→ assignments/mnist_8k/submissions/dora.py:33 Leave the sort out" in text
     assert "5 passed, 1 unknown, 1 unknown (advisory)" in text
 
 
@@ -198,12 +201,14 @@ def test_each_of_several_seeds_has_its_line():
 def test_a_verdict_with_a_required_check_still_to_come_is_one_so_far():
     skipped = examples.check("accuracy", "It is accurate.", Verdict.SKIPPED, max_points=40)
     static = examples.report(
-        checks=(*examples.passed().checks[:2], skipped), quick_look="static checks only"
+        checks=(*examples.passed().checks[:2], skipped),
+        quick_look="static checks only",
+        verdict=Verdict.PASSED_SO_FAR,
     )
     assert "✓ passed so far" in shown(scorecard(static))
     class_table = words(shown(summary([static, static, examples.passed()])))
     assert "✓ passed so far" in class_table
-    assert "3 submissions: 2 passed so far, 1 passed" in class_table
+    assert "3 submissions: 1 passed, 2 passed so far" in class_table
 
 
 def test_practice_digits_are_announced_and_have_no_threshold():
@@ -227,7 +232,7 @@ def test_a_submission_that_cannot_be_captured_says_what_why_what_to_do_and_where
     assert "This submission cannot be graded yet" in text
     assert "model.py defines Encoder and Decoder" in text
     assert "Write MODEL = Encoder (or Decoder) at the top level of the file." in text
-    assert "at bob.py:40" in text
+    assert "at assignments/mnist_8k/submissions/bob.py:40" in text
 
 
 def test_the_graders_own_fault_is_called_so():
@@ -237,7 +242,8 @@ def test_the_graders_own_fault_is_called_so():
 
 
 def test_what_was_not_executed_and_what_was_flagged_is_listed():
-    assert "→ alice.py:61 for epoch in range(EPOCHS)" in words(shown(scorecard(examples.passed())))
+    place = "→ assignments/mnist_8k/submissions/alice.py:61"
+    assert f"{place} for epoch in range(EPOCHS)" in words(shown(scorecard(examples.passed())))
     assert "⚑ The weights before training are not random" in shown(scorecard(examples.failed()))
 
 
@@ -351,7 +357,7 @@ def test_a_class_is_one_table_per_assignment_with_a_count_below():
         "model_a ✗ failed 30 / 100 26,202 –",
         "practice",
         "≈ borderline",
-        "7 submissions: 1 passed, 1 passed so far, 2 failed, 1 borderline, 1 unknown, 1 broken",
+        "9 submissions: 1 passed, 2 passed so far, 2 failed, 1 borderline, 1 unknown, 2 broken",
         "dora ? unknown 90 / 100 6,260 99.42 % receptive field",
     ):
         assert part in text
@@ -360,7 +366,7 @@ def test_a_class_is_one_table_per_assignment_with_a_count_below():
 def test_the_summary_names_what_to_look_at_first():
     text = words(shown(summary([examples.failed(), examples.uncaptured()]), 100))
     assert "parameter limit, dropout, same network, accuracy" in text
-    assert "model.py defines Encoder and Decoder, a…" in text
+    assert "model.py defines Encoder and Decoder, and both could be the netwo…" in text
 
 
 @pytest.mark.parametrize("module", ["terminal", "progress", "formats"])
@@ -373,3 +379,37 @@ def test_the_layer_table_says_how_the_receptive_field_was_proven():
     analysis = {"receptive_field": {"measurement": "proven by measurement at 22 operators"}}
     text = shown(scorecard(examples.passed().model_copy(update={"analysis": analysis})))
     assert "receptive field proven by measurement at 22 operators" in text
+
+
+def test_the_line_that_a_hint_is_about_is_quoted_where_the_file_is_at_hand(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = b"import torch\n\n    x = self.drop(x)  # \xe2\x80\xae\n"
+    (tmp_path / "net.py").write_bytes(content)
+    hint = Hint(text="Never used.", line=3)
+    check = examples.check("dropout", "Dropout is active.", Verdict.FAILED, hints=(hint,))
+    digest = hashlib.sha256(content).hexdigest()
+    one = examples.report(path="net.py", checks=(check,), sha256=digest)
+    text = words(shown(scorecard(one)))
+    assert r"→ net.py:3 Never used. 3 x = self.drop(x) # \u202e" in text
+    (tmp_path / "net.py").write_text("something else\n\n\n\n")
+    other = one.model_copy(update={"sha256": "0" * 64})
+    assert "x = self" not in shown(scorecard(other))
+
+
+@pytest.mark.parametrize("line", [0, 4, 10**6])
+def test_a_line_that_the_file_does_not_have_is_not_quoted(tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_bytes(b"a\nb\nc")
+    one = examples.report(path="net.py", sha256=hashlib.sha256(b"a\nb\nc").hexdigest())
+    assert source.quoted(one, line) == ""
+
+
+def test_a_wide_terminal_cuts_neither_names_nor_reasons():
+    message = "The network takes 2,000,000,000 multiply-adds for one image."
+    problem = Problem(fault="submission", message=message)
+    name = "Maria Fernanda de la Cruz Gutiérrez"
+    report = examples.report(display_name=name, problem=problem, checks=())
+    lines = shown(summary([report, examples.passed()]), 200).splitlines()
+    assert any(name in line and message in line for line in lines)
+    narrow = shown(summary([report, examples.passed()]), 120)
+    assert name in narrow

@@ -188,7 +188,10 @@ def test_a_changed_submission_replaces_the_report_of_the_older_one(tmp_path):
     write(examples.passed(), tmp_path)
     file = write(examples.report(sha256="1" * 64, interrupted=True), tmp_path, "b" * 64)
     assert file.name == "report.json"
-    assert names(file.parent) == ["report.json"]  # the older one's analysis is gone
+    assert names(file.parent) == [
+        "history",
+        "report.json",
+    ]  # the older one's analysis is gone
 
 
 def test_the_report_is_written_last(tmp_path, monkeypatch):
@@ -196,3 +199,99 @@ def test_the_report_is_written_last(tmp_path, monkeypatch):
     monkeypatch.setattr(reports, "write_whole", lambda file, content: written.append(file.name))
     write(examples.passed(), tmp_path)
     assert written == ["model_analysis_results.json", "report.json"]
+
+
+def at(version: str, day: int, **more):
+    """A report on that version of alice's file, of that day."""
+    return examples.report(sha256=version * 64, started=f"2026-01-{day:02}T10:00:00+00:00", **more)
+
+
+def graded(one, output, address=ADDRESS):
+    """As a session does: tell of the last training, seal, write."""
+    one = reports.told(one, output, secret=SECRET)
+    return one, write(one, output, address)
+
+
+TRAINED = {"training": examples.passed().training}
+STATIC = {"quick_look": "static checks only (--static)"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *LESS.values(),
+        {"training": None, "verdict": Verdict.FAILED},
+        {"training": None, "verdict": Verdict.BROKEN},
+        {"problem": examples.uncaptured().problem, "verdict": Verdict.FAILED},
+        {"problem": examples.broken().problem, "verdict": Verdict.BROKEN},
+    ],
+)
+def test_a_training_is_not_lost_where_a_later_version_is_graded_otherwise(tmp_path, more):
+    trained, _ = graded(at("1", 1, **TRAINED), tmp_path)
+    later, file = graded(at("2", 2, **more), tmp_path, "b" * 64)
+    assert file.name == "report.json"
+    assert later.last_trained.score == trained.training.score
+    assert later.last_trained.later == ("2" * 12,)
+    assert kept(tmp_path) == sealed(trained)  # the first version again: nothing to train
+    assert report.read((file.parent / "report.json").read_bytes()).sha256 == "1" * 64
+
+
+def test_the_edits_since_the_last_training_are_the_different_versions(tmp_path):
+    graded(at("1", 1, **TRAINED), tmp_path)
+    counts = []
+    for day, version in enumerate("23243", 2):
+        later, _ = graded(at(version, day, **STATIC), tmp_path, "b" * 64)
+        counts.append(len(later.last_trained.later))
+    assert counts == [1, 2, 2, 3, 3]
+
+
+def test_a_quick_look_at_a_version_that_was_trained_names_that_training(tmp_path):
+    graded(at("1", 1, **TRAINED), tmp_path)
+    graded(at("2", 2, **TRAINED), tmp_path, "b" * 64)
+    again, file = graded(at("1", 3, **STATIC), tmp_path, "c" * 64)
+    assert (again.last_trained.sha256, again.last_trained.later) == ("1" * 64, ())
+    assert file.name == "report.unfinished.json"
+    assert kept(tmp_path) == sealed(at("1", 1, **TRAINED))
+    third, _ = graded(at("3", 4, **STATIC), tmp_path, "d" * 64)
+    assert third.last_trained.sha256 == "2" * 64
+
+
+def test_a_trained_report_tells_of_no_other(tmp_path):
+    graded(at("1", 1, **TRAINED), tmp_path)
+    later, _ = graded(at("2", 2, **TRAINED), tmp_path, "b" * 64)
+    assert later.last_trained is None
+
+
+def test_another_persons_training_under_the_same_name_is_kept_and_not_told(tmp_path):
+    graded(at("1", 1, path="ada/model.py", **TRAINED), tmp_path)
+    bob, file = graded(at("2", 2, path="bob/model.py", **STATIC), tmp_path, "b" * 64)
+    assert bob.last_trained is None
+    assert names(file.parent / "history") == [f"{'1' * 64}.json"]
+
+
+def test_a_training_that_another_machine_sealed_is_kept_and_not_told(tmp_path):
+    other = seal.sealed(at("1", 1, **TRAINED), ADDRESS, b"t" * 32)
+    file = reports.write(other, tmp_path, secret=b"t" * 32)
+    later, _ = graded(at("2", 2, **STATIC), tmp_path, "b" * 64)
+    assert later.last_trained is None
+    assert report.read((file.parent / "history" / f"{'1' * 64}.json").read_bytes()) == other
+
+
+def test_a_history_is_bounded_and_forgets_the_oldest(tmp_path):
+    for number in range(25):
+        one = examples.report(
+            sha256=f"{number:064x}", started=f"2026-01-{number + 1:02}T00:00:00+00:00", **TRAINED
+        )
+        _, file = graded(one, tmp_path, f"{number:064x}")
+    (file.parent / "history" / "notes.txt").write_text("mine")
+    kept_files = names(file.parent / "history")
+    assert kept_files == [*(f"{number:064x}.json" for number in range(4, 24)), "notes.txt"]
+
+
+def test_a_full_disk_loses_no_training(tmp_path, monkeypatch):
+    graded(at("1", 1, **TRAINED), tmp_path)
+    monkeypatch.setattr(os, "fsync", disk_full)
+    with pytest.raises(GraderError):
+        graded(at("2", 2, **STATIC), tmp_path, "b" * 64)
+    monkeypatch.undo()
+    assert kept(tmp_path) == sealed(at("1", 1, **TRAINED))

@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, ValidationError
 from torch import Tensor
 
-from grader.errors import GraderError, SubmissionError
+from grader.errors import GraderError, SubmissionError, in_words
 from grader.program import Augmentation, Data
 from grader.training.augment import colour, conversion, crops, geometry, resampling
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
@@ -222,7 +222,8 @@ def _checked(kind: type[Settings], item: Augmentation) -> Settings:
     try:
         return kind.model_validate(item.settings)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         setting = ".".join(str(part) for part in (item.name, *first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise SubmissionError(f"train_transform: {setting} cannot be used: {message}.") from error
+        raise SubmissionError(
+            f"train_transform: {setting} cannot be used: {in_words(first)}."
+        ) from error

@@ -1,0 +1,71 @@
+"""An instructor's mistake in the default recipe is found before any student pays for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader import assignment
+from grader.errors import AssignmentError
+from grader.judging import default_recipe
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "assignments" / "mnist_8k" / "assignment.toml").read_text(encoding="utf-8")
+
+
+def tried(folder: Path, *changes: tuple[str, str]) -> None:
+    text = TEXT
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "mnist_8k").mkdir()
+    (folder / "mnist_8k" / "assignment.toml").write_text(text, encoding="utf-8")
+    default_recipe.try_recipe(assignment.load(folder / "mnist_8k"), cache=folder / "cache")
+
+
+@pytest.mark.parametrize("name", ["mnist_8k", "mnist_20k"])
+def test_the_shipped_recipes_work(tmp_path, name):
+    default_recipe.try_recipe(assignment.load(ROOT / "assignments" / name), cache=tmp_path)
+
+
+def test_what_worked_is_remembered_and_another_recipe_is_tried(tmp_path, monkeypatch):
+    shipped = assignment.load(ROOT / "assignments" / "mnist_8k")
+    default_recipe.try_recipe(shipped, cache=tmp_path)
+    calls = []
+    monkeypatch.setattr(rehearsal, "_transform", calls.append)
+    default_recipe.try_recipe(shipped, cache=tmp_path)
+    assert calls == []
+    default_recipe.try_recipe(shipped.model_copy(update={"title": "another"}), cache=tmp_path)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{ degrees = 7 }", "{ degree = 7 }", "settings.degree is not a setting of RandomRotation"),
+        ("{ degrees = 7 }", "{ degree = 7 }", 'Did you mean "degrees"?'),
+        ("settings = { degrees = 7 }", "", "settings.degrees is missing: RandomRotation needs it"),
+        ("{ degrees = 7 }", "{ degrees = -7 }", "recipe.train_transform.0 (RandomRotation) cannot"),
+        ("{ degrees = 7 }", '{ degrees = "a" }', "recipe.train_transform.0 (RandomRotation)"),
+        ("max_lr = 0.05", "maximum = 0.05", "recipe.scheduler.settings.maximum is not a setting"),
+        ("max_lr = 0.05, ", "", "recipe.scheduler.settings.max_lr is missing"),
+        ("pct_start = 0.2", "pct_start = 2", "recipe.scheduler (OneCycleLR) cannot be used"),
+        ("pct_start = 0.2", "total_steps = 0", "recipe.scheduler (OneCycleLR) cannot be used"),
+        ("lr = 0.05, momentum", "lr = -0.05, momentum", "recipe.optimizer (SGD) cannot be used"),
+        ("momentum = 0.9", "nesterov = true", "recipe.optimizer (SGD) cannot be used"),
+        (
+            '"RandomRotation"\nsettings = { degrees = 7 }',
+            '"Resize"\nsettings = { size = 32 }',
+            "makes torch.float32 of shape [1, 32, 32] of an image; it must make a float tensor of "
+            "shape [1, 28, 28]",
+        ),
+        ('"ToTensor"', '"PILToTensor"', "recipe.train_transform"),
+    ],
+)
+def test_a_recipe_that_torch_refuses_is_named_by_its_key(tmp_path, old, new, said):
+    with pytest.raises(AssignmentError) as caught:
+        tried(tmp_path, (old, new))
+    assert str(caught.value).startswith("assignments/mnist_8k/assignment.toml: recipe.")
+    assert said in str(caught.value)
+    assert not (tmp_path / "cache").exists()
