@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, assume, given, settings
@@ -79,8 +80,8 @@ def test_every_analysis_has_an_answer_for_any_reshape(shape, operator):
     except proof.SubmissionError:
         raise
     except Exception as error:  # torch itself does not accept many of these
-        raised_here = "grader/analysis" in _deepest(error)
-        assert not raised_here, error
+        if "grader/analysis" in _deepest(error):
+            pytest.fail(f"an analysis raised {error!r}")
     assume(found is not None)
     assert found.receptive_field.rows >= 1
     assert found.structure.head_text

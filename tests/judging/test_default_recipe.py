@@ -33,7 +33,7 @@ def test_what_worked_is_remembered_and_another_recipe_is_tried(tmp_path, monkeyp
     shipped = assignment.load(ROOT / "assignments" / "mnist_8k")
     default_recipe.try_recipe(shipped, cache=tmp_path)
     calls = []
-    monkeypatch.setattr(rehearsal, "_transform", calls.append)
+    monkeypatch.setattr(default_recipe, "_transform", calls.append)
     default_recipe.try_recipe(shipped, cache=tmp_path)
     assert calls == []
     default_recipe.try_recipe(shipped.model_copy(update={"title": "another"}), cache=tmp_path)
