@@ -24,7 +24,8 @@ from grader.analysis import gradients
 from grader.analysis.arguments import kind, operator
 from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.idle import LEAST_DROPPED, Idle, dropped
-from grader.network import build_graph
+from grader.errors import SubmissionError
+from grader.network import Runner, build_graph
 from grader.ops import Kind
 from grader.program import Graph, Node, Program, Ref
 
@@ -95,7 +96,7 @@ def _doubled(tensor: Tensor) -> Tensor:
     )
 
 
-class _Changing(fx.Interpreter):
+class _Changing(Runner):
     """Runs a graph in double precision and changes what some of its nodes hand on."""
 
     def __init__(self, module: fx.GraphModule, graph: Graph, changes: Mapping[str, Change]) -> None:
@@ -137,7 +138,7 @@ def measure(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> Idle:
     weights = _Weights(program, seeds)
     try:
         return Idle(_idle_in_training(program, weights), _idle_in_evaluation(program, weights))
-    except (RuntimeError, IndexError, TypeError, ValueError):
+    except SubmissionError:
         return Idle()
 
 
