@@ -14,7 +14,9 @@ def norm_of(normalise):
         x = convolve(x)
         return end(normalise(x, x.size(0)).relu().mean((2, 3)))
 
-    build = lambda: Net(run, nn.Conv2d(1, 16, 5, stride=2), nn.Linear(16, 10))
+    def build():
+        return Net(run, nn.Conv2d(1, 16, 5, stride=2), nn.Linear(16, 10))
+
     return find_structure(program_of(build)).batch_norm
 
 
