@@ -2,16 +2,14 @@
 
 import os
 
-import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from grader.analysis.receptive_field import proof
 from grader.analysis.summary import analyse
-from tests.analysis.graphs import analysed
+from tests.analysis.graphs import analysed, graph_of
 from tests.analysis.networks import Net
 
 CHANNELS, SIZE = 4, 6
@@ -72,25 +70,18 @@ def test_every_analysis_has_an_answer_for_any_reshape(shape, operator):
     def build():
         return Net(run, nn.Conv2d(1, CHANNELS, 3), nn.Linear(CHANNELS, 10))
 
-    found = None
-    try:
-        with torch.no_grad():
-            build()(torch.rand(3, 1, 8, 8))
-        found = analysed(build, (1, 8, 8))
-    except proof.SubmissionError:
-        raise
-    except Exception as error:  # torch itself does not accept many of these
-        if "grader/analysis" in _deepest(error):
-            pytest.fail(f"an analysis raised {error!r}")
-    assume(found is not None)
+    assume(_runs(build))
+    found = analysed(build, (1, 8, 8))
     assert found.receptive_field.rows >= 1
     assert found.structure.head_text
     assert analyse(found.program).layers
 
 
-def _deepest(error: BaseException) -> str:
-    frame, place = error.__traceback__, ""
-    while frame is not None:
-        place = frame.tb_frame.f_code.co_filename
-        frame = frame.tb_next
-    return place
+def _runs(build):
+    """Whether torch itself accepts and exports it: it refuses many of these."""
+    try:
+        build()(torch.rand(3, 1, 8, 8))
+        graph_of(build(), (1, 8, 8))
+    except Exception:
+        return False
+    return True

@@ -5,7 +5,7 @@
 ✓ receptive_field: 32 × 32 pixels
 ✗ gap: FC
     the network ends in fully connected (full-kernel Conv2d): the last map is not averaged as a whole
-    → line 22: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
+    → line 20: Average each channel of the last map, made here, as a whole: nn.AdaptiveAvgPool2d(1) does it.
 """
 
 import torch.nn as nn

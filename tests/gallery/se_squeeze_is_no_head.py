@@ -5,7 +5,7 @@
 ✓ receptive_field: 32 × 32 pixels
 ✗ gap: FC
     the network ends in fully connected (full-kernel Conv2d): the last map is not averaged as a whole
-    → line 25: This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.
+    → line 23: This global pooling feeds a gate inside the network (squeeze-and-excitation), not the scores.
 · receptive field: a gate (such as squeeze-and-excitation) adds a view of the whole image; not counted
 """
 

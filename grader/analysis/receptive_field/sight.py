@@ -185,7 +185,10 @@ def read(sight: Sight, dim: int, reads: Reads, *, pools: bool = False) -> Sight:
         # A flipped dimension has a negative jump: there low and high change places.
         ends = (part.along(axis) * reads.low, part.along(axis) * reads.high)
         moved = field.bits(lambda bits: gather(bits, at, reads)).widen(min(ends), max(ends))
-        return replace(moved, slack=field.slack + abs(part.along(axis)) * reads.slack)
+        if reads.high == reads.low or not part.along(axis):
+            return moved
+        # A window after uneven steps may lie where they are widest: only the last ones are known.
+        return replace(moved, slack=abs(part.along(axis)) * reads.slack)
 
     return sight.change(sight.dims_with(dim, (made,)), change)
 
