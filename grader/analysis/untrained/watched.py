@@ -86,5 +86,7 @@ def _found(told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
         # Of what is handed in, so that nobody who writes numbers into a file knows them before.
         draw = int.from_bytes(hashlib.sha256(b"".join((told, *values))).digest()[:7])
         images = tensors["images"].float() / 255
-        seen = behaviour.observe(known, captured.values, images, tensors["labels"], draw=draw)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw)  # dropout, when it is watched in training
+            seen = behaviour.observe(known, captured.values, images, tensors["labels"], draw=draw)
     return Answer(watched=Watched(measured, seen)).model_dump_json().encode()
