@@ -81,9 +81,17 @@ def test_a_mistake_of_ours_is_ours(monkeypatch):
 
 @pytest.mark.usefixtures("linux")
 def test_a_network_that_takes_too_long_is_stopped(monkeypatch, zygote):
-    monkeypatch.setattr(intake, "WATCHING", replace(intake.WATCHING, seconds=0.02))
+    def endless(graph) -> None:
+        large = {"dtype": "float32", "shape": [2**25]}
+        made = {"name": "v0", "op": "aten.zeros.default", "arguments": [[2**25]]}
+        graph["nodes"].append({**made, **large})
+        for at in range(200):
+            more = {"name": f"v{at + 1}", "op": "aten.sin.default"}
+            graph["nodes"].append({**more, "arguments": [{"node": f"v{at}"}], **large})
+
+    monkeypatch.setattr(intake, "WATCHING", replace(intake.WATCHING, seconds=3))
     with pytest.raises(SubmissionError, match=r"The network was still busy .* use fewer layers"):
-        intake.watch(captured(), zygote, PICTURES, LABELS)
+        intake.watch(captured(endless), zygote, PICTURES, LABELS)
 
 
 @pytest.mark.usefixtures("linux")
