@@ -141,7 +141,8 @@ def _in_any_order(forms: Tensor, marked: Callable[[Tensor], Tensor]) -> Tensor |
 def _lengths(lines: Tensor) -> Tensor:
     """Beside that of the whole; turning all lines by one rotation leaves it as it is."""
     whole = torch.linalg.vector_norm(lines.flatten(1), dim=1, keepdim=True)
-    return torch.linalg.vector_norm(lines, dim=2) / whole.clamp_min(1e-300)
+    lengths: Tensor = torch.linalg.vector_norm(lines, dim=2) / whole.clamp_min(1e-300)
+    return lengths
 
 
 def _fourth_powers(lines: Tensor) -> Tensor:
