@@ -233,9 +233,14 @@ class Runner(fx.Interpreter):
 def reason(error: Exception) -> str:
     """The first line of what torch said, or what it means."""
     first = (str(error).splitlines() or [type(error).__name__])[0][:300]
-    if "can't allocate memory" in first or isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "it takes more memory than the grader gives. Make the layer smaller."
     return first
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Python or torch could not have the memory it asked for."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 class _Recorder(Runner):

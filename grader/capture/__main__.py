@@ -106,9 +106,15 @@ def _warm_up() -> None:
     """Import and run everything that the children need, once, on a network of our own."""
     import gc
 
+    import torch
+
     from grader.analysis.untrained import watched
     from grader.capture import capture, warm
 
+    # The first backward pass decides how many threads autograd has. Now there is only a CPU, so it
+    # takes none; after an export, which pretends that there is a GPU, it would start one: nothing
+    # could fork after that, and no locked child may.
+    torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call] # torch's
     found, *values = capture.answer(warm.REQUEST)
     watched.answer(found, watched.shown(*watched.NOTHING), *values)
     gc.collect()

@@ -23,7 +23,9 @@ import pytest
 import torch
 
 from grader import assignment, ops
+from grader.analysis.untrained import watched
 from grader.errors import SubmissionError
+from grader.program import Captured
 from grader.sandbox import lock, reply
 from tests.networks import habits, program_of
 
@@ -320,6 +322,30 @@ GUARDS = (
         "count > most",
         lambda module: module.check_work(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
     ),
+    Guard(
+        "intake.py",
+        "answer.watched is None or (answer.watched.behaviour is None) != (len(images) == 0)",
+        lambda module: module.watch(CAPTURED, _Silent(), *watched.NOTHING),
+    ),
+    Guard(
+        "analysis/untrained/batch_axis.py",
+        "isinstance(item, Ref) and item.node in self.walk.count and name not in allowed",
+        lambda module: _refused(module.meetings(_evaluated(lambda net, x: x * x.size(0)))),
+    ),
+    Guard(
+        "analysis/untrained/batch_axis.py",
+        "place and place.dim in call.dims(name, len(call.shape(value)))",
+        lambda module: _refused(module.meetings(_evaluated(lambda net, x: x.softmax(0)))),
+    ),
+    Guard(
+        "analysis/untrained/state.py",
+        "base(write.node) not in _SETTLED and not self._masks(write.node, values)",
+        lambda module: _refused(
+            module.kept(
+                _evaluated(lambda net, x: x * net.count.add_(1)), [{"count": torch.ones(())}]
+            )
+        ),
+    ),
     Guard("submission.py", 'not name.endswith(".py")', handed_in(written("a.txt", b"x"))),
     Guard("submission.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))),
     Guard("submission.py", "not source.strip()", handed_in(written("a.py", b" "))),
@@ -331,6 +357,36 @@ GUARDS = (
     ),
 )
 """Every condition here refuses something; a new one belongs in this list."""
+
+
+CAPTURED = Captured(PROGRAM, {0: VALUES})
+
+
+class _Silent:
+    """A sandbox that answers nothing."""
+
+    def run(self, *_: Any, **__: Any) -> tuple[bytes, ...]:
+        return (b"{}",)
+
+
+def _evaluated(run: Callable[[Any, torch.Tensor], torch.Tensor]) -> Any:
+    """The eval graph of a small network behind `run`."""
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(()))
+            self.fc = torch.nn.Linear(144, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(run(self, x).flatten(1))
+
+    return program_of(Net())[0].eval
+
+
+def _refused(found: Any) -> None:
+    if list(found):
+        raise ValueError(found)
 
 
 class _Huge:

@@ -191,3 +191,22 @@ def test_an_unknown_processor_is_named(monkeypatch):
 def test_other_systems_say_that_they_have_no_locks(monkeypatch, platform, name):
     monkeypatch.setattr(sys, "platform", platform)
     assert lock.missing() == f"{name} has neither Landlock nor seccomp"
+
+
+@pytest.mark.parametrize("kind", ["AS", "CPU", "CORE", "FSIZE", "NOFILE", "NPROC"])
+def test_every_limit_is_hard(tmp_path, kind):
+    code = f"import resource\nprint(resource.getrlimit(resource.RLIMIT_{kind}))"
+    most = {"AS": 2**33, "CPU": 60, "CORE": 0, "FSIZE": 2**26, "NOFILE": 256, "NPROC": 0}[kind]
+    assert locked(code, "limits", folder=tmp_path) == f"({most}, {most})"
+
+
+def test_processor_time_that_is_over_ends_the_process(tmp_path):
+    code = """
+import os, signal
+lock.limit(2**33, 1)
+child = os.fork()
+if not child:
+    while True: pass
+print(signal.Signals(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) * -1).name)
+"""
+    assert locked(code, folder=tmp_path) in ("SIGXCPU", "SIGKILL")

@@ -140,9 +140,8 @@ def _in_any_order(forms: Tensor, marked: Callable[[Tensor], Tensor]) -> Tensor |
 
 def _lengths(lines: Tensor) -> Tensor:
     """Beside that of the whole; turning all lines by one rotation leaves it as it is."""
-    lengths: Tensor = lines.norm(dim=2) / lines.flatten(1).norm(dim=1, keepdim=True).clamp_min(
-        1e-300
-    )
+    whole = torch.linalg.vector_norm(lines.flatten(1), dim=1, keepdim=True)
+    lengths: Tensor = torch.linalg.vector_norm(lines, dim=2) / whole.clamp_min(1e-300)
     return lengths
 
 

@@ -69,16 +69,21 @@ def answer(told: bytes, pictures: bytes, *values: bytes) -> bytes:
     """
     try:
         return _found(told, pictures, values)
-    except (SubmissionError, MemoryError, RecursionError) as error:
-        message = getattr(error, "message", "") or f"The network is too large: {error!r:.300}"
-        line = getattr(error, "line", None)
-        problem = Problem(fault="submission", message=message, line=line)
+    except SubmissionError as error:
+        problem = Problem(fault="submission", message=error.message, line=error.line)
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
-        text = f"{type(error).__name__} at {place}: {error!s:.1000}"
-        problem = Problem(fault="grader", message=text)
+        problem = _explained(error)
     return Answer(problem=problem).model_dump_json().encode()
+
+
+def _explained(error: Exception) -> Problem:
+    """Memory and depth are used up by the network; anything else is a mistake of ours."""
+    if network.is_out_of_memory(error) or isinstance(error, RecursionError):
+        text = "The network takes more memory than the grader gives. Make its layers smaller."
+        return Problem(fault="submission", message=text)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+    return Problem(fault="grader", message=f"{type(error).__name__} at {place}: {error!s:.1000}")
 
 
 def _found(told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
@@ -96,5 +101,7 @@ def _found(told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
         # Of what is handed in, so that nobody who writes numbers into a file knows them before.
         draw = int.from_bytes(hashlib.sha256(b"".join((told, *values))).digest()[:7])
         images = tensors["images"].float() / 255
-        seen = behaviour.observe(known, captured.values, images, tensors["labels"], draw=draw)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(draw)  # dropout, when it is watched in training
+            seen = behaviour.observe(known, captured.values, images, tensors["labels"], draw=draw)
     return Answer(watched=Watched(measured, idle, seen)).model_dump_json().encode()

@@ -1,0 +1,134 @@
+"""A network that is watched takes no more time and memory than it may, wherever it is watched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from grader import intake
+from grader.analysis.untrained import watched
+from grader.errors import GraderError, SubmissionError
+from grader.program import Captured
+from grader.sandbox.isolation import Fresh
+from tests.networks import habits, images, program_of
+
+
+def captured(change=None) -> Captured:
+    """A network under two seeds, its evaluation graph changed."""
+    torch.manual_seed(0)
+    program, values = program_of(habits())
+    document = json.loads(program.to_json())
+    document["seeds"] = [0, 1]
+    if change:
+        change(document["eval"])
+    found = type(program).model_validate_json(json.dumps(document))
+    return Captured(found, {0: values, 1: values})
+
+
+def look_up(graph) -> None:
+    """A table of ten entries, asked for the one hundredth."""
+    last = graph["output"]
+    index = {"node": "made"}
+    node = {"module": "", "dtype": "int64", "shape": [1], "line": 7}
+    made = {**node, "name": "made", "op": "aten.full.default", "arguments": [[1], 100]}
+    made["keywords"] = {"dtype": {"dtype": "int64"}}
+    taken = {"name": "taken", "op": "aten.index_select.default", "line": 7, "dtype": "float32"}
+    graph["nodes"] += [made, {**taken, "arguments": [{"node": last}, 1, index], "shape": ["N", 1]}]
+    wide = {"name": "wide", "op": "aten.expand.default", "dtype": "float32", "shape": ["N", 10]}
+    graph["nodes"].append({**wide, "arguments": [{"node": "taken"}, [-1, 10]]})
+    graph["output"] = "wide"
+
+
+PICTURES = (images(12) * 255).byte()
+LABELS = torch.arange(12) % 10
+
+
+class Here(Fresh):
+    """A sandbox without a process."""
+
+    def run(self, request, limits=None, *, kind="capture", blobs=(), **_):
+        assert kind == "watch"
+        return (watched.answer(*blobs),)
+
+
+def test_it_answers_with_a_proof_and_a_behaviour():
+    seen = intake.watch(captured(), Here(), PICTURES, LABELS)
+    assert seen.proof.nodes
+    assert seen.behaviour.finite
+    assert intake.watch(captured(), Here(), *watched.NOTHING).behaviour is None
+
+
+@pytest.mark.usefixtures("linux")
+def test_every_sandbox_sees_the_same(zygote):
+    one = intake.watch(captured(), zygote, PICTURES, LABELS)
+    assert one == intake.watch(captured(), Here(), PICTURES, LABELS)
+
+
+def test_what_an_operator_raises_is_the_submissions_with_its_line():
+    with pytest.raises(SubmissionError, match=r"does not run by itself: index: .*out of") as caught:
+        intake.watch(captured(look_up), Here(), PICTURES, LABELS)
+    assert caught.value.line == 7
+
+
+def test_a_mistake_of_ours_is_ours(monkeypatch):
+    monkeypatch.setattr(watched.summary, "analyse", lambda *_: {}["ours"])
+    with pytest.raises(GraderError, match=r"KeyError .* mistake in the grader"):
+        intake.watch(captured(), Here(), PICTURES, LABELS)
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_network_that_takes_too_long_is_stopped(monkeypatch, zygote):
+    def endless(graph) -> None:
+        large = {"dtype": "float32", "shape": [2**25]}
+        made = {"name": "v0", "op": "aten.zeros.default", "arguments": [[2**25]]}
+        graph["nodes"].append({**made, **large})
+        for at in range(200):
+            more = {"name": f"v{at + 1}", "op": "aten.sin.default"}
+            graph["nodes"].append({**more, "arguments": [{"node": f"v{at}"}], **large})
+
+    monkeypatch.setattr(intake, "WATCHING", replace(intake.WATCHING, seconds=3))
+    with pytest.raises(SubmissionError, match=r"The network was still busy .* use fewer layers"):
+        intake.watch(captured(endless), zygote, PICTURES, LABELS)
+
+
+@pytest.mark.usefixtures("linux")
+def test_a_network_that_takes_all_memory_is_refused(monkeypatch, zygote):
+    def large(graph) -> None:
+        last = graph["output"]
+        sizes = [2**26, 10]
+        made = {"name": "made", "op": "aten.zeros.default", "line": 9, "dtype": "float32"}
+        graph["nodes"].append({**made, "arguments": [sizes], "shape": sizes})
+        used = {"name": "used", "op": "aten.select.int", "dtype": "float32", "shape": [10]}
+        graph["nodes"].append({**used, "arguments": [{"node": "made"}, 0, 0]})
+        added = {"name": "added", "op": "aten.add.Tensor", "dtype": "float32", "shape": ["N", 10]}
+        graph["nodes"].append({**added, "arguments": [{"node": last}, {"node": "used"}]})
+        graph["output"] = "added"
+
+    limits = replace(intake.WATCHING, memory_bytes=6 * 2**30)
+    monkeypatch.setattr(intake, "WATCHING", limits)
+    with pytest.raises(SubmissionError, match="memory") as caught:
+        intake.watch(captured(large), zygote, PICTURES, LABELS)
+    assert caught.value.line in (9, None)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"{}",
+        b'{"watched": null, "problem": null}',
+        b'{"watched": {"proof": {"nodes": "many"}, "behaviour": null}, "problem": null}',
+        b'{"watched": {"proof": {"nodes": 1, "stranger": 2}, "behaviour": null}}',
+        b'{"problem": {"fault": "nobody", "message": "", "line": null}}',
+        b"no JSON",
+    ],
+)
+def test_an_answer_that_is_none_is_refused(forged):
+    class Forged(Fresh):
+        def run(self, *_, **__):
+            return (forged,)
+
+    with pytest.raises(SubmissionError, match="was watched, but"):
+        intake.watch(captured(), Forged(), PICTURES, LABELS)
