@@ -16,6 +16,7 @@ from tests.hostile.cases import (
     operators,
     process,
     resources,
+    without_learning,
 )
 
 GROUPS = {
@@ -28,6 +29,7 @@ GROUPS = {
     "forged output": forged_output,
     "operators": operators,
     "model level": model_level,
+    "without learning": without_learning,
     "honest": honest,
 }
 BOTH = (2, 3)
