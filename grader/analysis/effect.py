@@ -11,6 +11,7 @@ can move has been drawn anew. A weight whose gradient is zero, or that no optimi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -212,7 +213,7 @@ def _idle_in_training(program: Program, weights: _Weights) -> frozenset[str]:
 
 
 def _names(groups: Iterable[list[Node]]) -> frozenset[str]:
-    return frozenset(node.name for group in groups for node in group)
+    return frozenset(node.name for node in itertools.chain.from_iterable(groups))
 
 
 def _drops_nothing(node: Node) -> bool:

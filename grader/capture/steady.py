@@ -60,12 +60,12 @@ def _seems_to_change(
 
 def _tensors(model: nn.Module) -> list[tuple[nn.Module, str, str, Tensor, Tensor]]:
     """Each tensor that a module keeps, but parameters: module, its path, name, value, a copy."""
-    return [
-        (module, path, name, value, value.detach().clone())
-        for path, module in model.named_modules()
-        for name, value in (*vars(module).items(), *module._buffers.items())
-        if isinstance(value, Tensor) and not is_lazy(value)
-    ]
+    found = []
+    for path, module in model.named_modules():
+        for name, value in (*vars(module).items(), *module._buffers.items()):
+            if isinstance(value, Tensor) and not is_lazy(value):
+                found.append((module, path, name, value, value.detach().clone()))
+    return found
 
 
 def _refuse_replaced(
@@ -101,12 +101,11 @@ Number = tuple[dict[str, Any], str, int | float]
 def _numbers(model: nn.Module, names: dict[str, Any]) -> list[Number]:
     """Each number that the modules, or the file, keep: its place, name and value."""
     places = [names, *(vars(module) for module in model.modules())]
-    return [
-        (place, name, value)
-        for place in places
-        for name, value in place.items()
-        if type(value) in (int, float)
-    ]
+    found = []
+    for place in places:
+        numbers = {name: value for name, value in place.items() if type(value) in (int, float)}
+        found += [(place, name, value) for name, value in numbers.items()]
+    return found
 
 
 def _count(before: list[Number]) -> bool:

@@ -64,9 +64,9 @@ ALIASES = {
 }
 """Spellings of each setting in students' files, small and without `_`."""
 
-_MEANT = {alias: name for name, aliases in ALIASES.items() for alias in aliases.split()} | {
-    re.sub("_", "", name.lower()): name for name in ALIASES
-}
+_MEANT = {re.sub("_", "", name.lower()): name for name in ALIASES}
+for _name, _aliases in ALIASES.items():
+    _MEANT |= dict.fromkeys(_aliases.split(), _name)
 _USED_INSTEAD = {
     "EPOCHS": "the assignment's number of epochs is used",
     "BATCH_SIZE": "the assignment's batch size is used",

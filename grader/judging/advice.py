@@ -126,7 +126,8 @@ def hints(known: Known) -> tuple[Hint, ...]:
 
 
 def _all(rules: Sequence[Rule], known: Known) -> list[Hint]:
-    return [hint for hint in (rule(known) for rule in rules) if hint is not None]
+    hints = [rule(known) for rule in rules]
+    return [hint for hint in hints if hint is not None]
 
 
 # Nothing was learned: the first that fits.

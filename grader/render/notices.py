@@ -125,12 +125,20 @@ def colophon(report: Report) -> list[Notice]:
         f"{name} {getattr(where, name)}" for name in ("grader", "torch", "torchvision", "python")
     ]
     found = {
+        "recipe": _recipe(report),
         "time": _joined(stages),
         "machine": _joined(machine),
         "versions": _joined(versions),
         "started": _joined([report.started]),
     }
     return [(name, line) for name, line in found.items() if line]
+
+
+def _recipe(report: Report) -> str:
+    known = (report.analysis or {}).get("recipe")
+    if not isinstance(known, dict) or "lines" not in known:  # a report from before it was kept
+        return ""
+    return printable(words.recipe_origin(known), 400)
 
 
 def _joined(facts: Iterable[str]) -> str:

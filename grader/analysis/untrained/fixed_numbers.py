@@ -63,11 +63,12 @@ def fixed(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> Fixed:
     if len(seeds) < 2:
         return Fixed()
     owner = {weight.name: weight.storage for weight in program.weights}
-    names = sorted(
-        {owner[name] for graph in (program.train, program.eval) for name in _read(graph)}
-    )
-    shared = {name: common([weights[name] for weights in seeds]) for name in names}
-    found = {name: part for name, part in shared.items() if part is not None}
+    read = {*_read(program.train), *_read(program.eval)}
+    found: dict[str, Tensor] = {}
+    for name in sorted({owner[name] for name in read}):
+        part = common([weights[name] for weights in seeds])
+        if part is not None:
+            found[name] = part
     hidden = same_function.disguised(program.train, seeds, program.input_shape)
     for name in sorted({owner[name] for name in hidden} - found.keys()):
         found[name] = seeds[0][name].detach().double()
@@ -107,7 +108,10 @@ def _with_combinations(
         groups = [group for group in groups if not group[0] & names]
         joined = names.union(*(group[0] for group in touched))
         groups.append((joined, made + sum(group[1] for group in touched)))
-    return sum(max(made, sum(sizes.get(name, 0) for name in names)) for names, made in groups)
+    total = 0
+    for names, made in groups:
+        total += max(made, sum(sizes.get(name, 0) for name in names))
+    return total
 
 
 def _combined(

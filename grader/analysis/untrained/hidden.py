@@ -97,9 +97,13 @@ def _gates(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> list[str]
         and weight.storage == weight.name
         and weight.name not in usual
         and weight.size
-        and all(torch.equal(first[weight.name], other[weight.name]) for other in others)
+        and _are_equal(weight.name, seeds)
         and (others or bool((first[weight.name] == first[weight.name].flatten()[0]).all()))
     ]
+
+
+def _are_equal(name: str, seeds: Sequence[Mapping[str, Tensor]]) -> bool:
+    return all(torch.equal(seeds[0][name], weights[name]) for weights in seeds[1:])
 
 
 def _usual(graph: Graph, weights: Mapping[str, Tensor]) -> Iterator[str]:

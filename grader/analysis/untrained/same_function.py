@@ -57,7 +57,7 @@ def disguised(graph: Graph, seeds: Sequence[Weights], input_shape: Sequence[int]
     """
     images = _images(input_shape)
     opened = [_opened(weights) for weights in seeds]
-    different = {name for name in opened[0] if not _are_equal([one[name] for one in opened])}
+    different = {name for name in opened[0] if not _are_equal(name, opened)}
     flow = trace(graph)
     graph = _without_dropout(graph)
     maps = _maps(graph, [*opened, *_dealt(opened, different)], images, flow.live)
@@ -94,14 +94,14 @@ def _opened(weights: Weights) -> dict[str, Tensor]:
     }
 
 
-def _are_equal(tensors: Sequence[Tensor]) -> bool:
-    return all(torch.equal(tensors[0], other) for other in tensors[1:])
+def _are_equal(name: str, seeds: Sequence[Weights]) -> bool:
+    return all(torch.equal(seeds[0][name], weights[name]) for weights in seeds[1:])
 
 
 def _dealt(seeds: Sequence[Weights], different: set[str]) -> list[dict[str, Tensor]]:
     """As many networks, each number from the same place of some row of some seed."""
     generator = torch.Generator().manual_seed(1)
-    result = [{name: tensor.clone() for name, tensor in weights.items()} for weights in seeds]
+    result = [dict(weights) for weights in seeds]
     for name in sorted(different):
         rows = torch.stack([weights[name] for weights in seeds])
         if not rows.is_floating_point():

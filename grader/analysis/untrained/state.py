@@ -10,6 +10,7 @@ on what else is written, and nothing may have read the weight before.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ _OWN_STATISTICS = {Kind.BATCH_NORM: "training", Kind.NORM: "use_input_stats"}
 def kept(graph: Graph, seeds: Sequence[Mapping[str, Tensor]]) -> tuple[Hint, ...]:
     """The operators by which one batch could change the scores of the next."""
     flow = trace(graph)
-    writes = [write for node in graph.nodes for write in _writes(graph, flow, node)]
+    writes = [*itertools.chain.from_iterable(_writes(graph, flow, node) for node in graph.nodes)]
     if not writes:
         return ()
     seen = _Seen(graph, flow, seeds, frozenset(write.memory for write in writes))
@@ -108,12 +109,13 @@ class _Seen:
         return drawn or self.graph.input.name in known or bool(known & self.written)
 
     def _read(self, memory: str, *, but: Node) -> bool:
-        return any(
-            self.flow.memory[name] == memory
+        others = [
+            node
             for node in self.graph.nodes
             if node.name in self.flow.live and node.name != but.name
-            for name in node.references()
-        )
+        ]
+        read = itertools.chain.from_iterable(node.references() for node in others)
+        return any(self.flow.memory[name] == memory for name in read)
 
     def _read_before(self, write: _Write) -> bool:
         """Whether something that counts reads the weight before this write."""
