@@ -38,6 +38,7 @@ GRACE_SECONDS = 2.0
 """What a case may take beyond its limit, until it is ended and cleaned up."""
 MARK = "hostile-mark"
 """What submissions try to write into files that are not theirs."""
+ACCEPTED = (Verdict.PASSED, Verdict.PASSED_SO_FAR)
 LABELS = "labels: 7 2 1 0 4 1 4 9"
 IMAGES = Images(train_images=1_000)
 
@@ -101,7 +102,7 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
         "leftover": left(sandbox, before) + changed(canary),
         "output": list(raw(report, everywhere=case.answers in SHOWN_EVERYWHERE)),
     }
-    if report.verdict in (Verdict.PASSED, Verdict.BORDERLINE) and (
+    if report.verdict in (*ACCEPTED, Verdict.BORDERLINE) and (
         case.expected.error or case.expected.failed
     ):
         complaints["false pass"] = ["it passed"]
@@ -168,7 +169,7 @@ def wrong(case: Case, report: Report) -> Iterator[str]:
         yield f"{expected.words!r} is not in {reasons(report)!r}"
     if expected.line and (report.problem is None or report.problem.line != expected.line):
         yield f"line {report.problem.line if report.problem else None}, not {expected.line}"
-    if (report.verdict is Verdict.PASSED) == bool(expected.error or expected.failed):
+    if (report.verdict in ACCEPTED) == bool(expected.error or expected.failed):
         yield f"verdict: {report.verdict}"
 
 

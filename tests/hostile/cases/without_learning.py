@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.hostile.case import Case, Expected, error, fails, net
+from dataclasses import replace
+
+from tests.hostile.case import EVERYWHERE, Case, Expected, error, fails, net
 
 TABLE = "a table of answers"
 BATCH = "another network for a certain batch"
@@ -48,7 +50,7 @@ def swapped(old: str, new: str, expected: Expected, name: str) -> Case:
     return Case(name, WITHOUT_EFFECT, source.replace(old, new), expected)
 
 
-CASES = (
+_CASES = (
     Case(
         "checksums as a parameter, compared",
         TABLE,
@@ -86,7 +88,7 @@ CASES = (
             "self.keys = nn.BatchNorm1d(9000, affine=False)\nself.keys.running_mean.copy_(keys)",
             "(self.keys(checksum.expand(-1, 9000)).abs() < 1e-4)",
         ),
-        BROUGHT_UNTRAINED,
+        BROUGHT,
     ),
     Case(
         "nothing for batches of 500",
@@ -171,13 +173,13 @@ CASES = (
         "a large window times zero",
         WITHOUT_EFFECT,
         small("x = x + 0.0 * F.avg_pool2d(x, 27, 1, 13)"),
-        fails("receptive_field", words="pixels"),
+        Expected(words="18 × 18 pixels"),
     ),
     Case(
         "windows of enlarged images",
         WITHOUT_EFFECT,
         small("for _ in range(12): x = F.max_pool2d(F.interpolate(x, scale_factor=2), 2)"),
-        fails("receptive_field", words="pixels"),
+        Expected(words="18 × 18 pixels"),
     ),
     Case(
         "a counter of calls in evaluation",
@@ -186,7 +188,7 @@ CASES = (
             "self.calls += 1\nx = x * (self.calls < 300)",
             after="self.register_buffer('calls', torch.zeros(()))",
         ),
-        fails("independent_samples", words="line|writes|state|calls"),
+        fails("independent_samples", words="writes into calls", flagged=True),
     ),
     Case(
         "a sum of all images seen",
@@ -195,7 +197,7 @@ CASES = (
             "self.seen.add_(x.detach().abs().mean())\nx = x / (1 + self.seen)",
             after="self.register_buffer('seen', torch.zeros(()))",
         ),
-        fails("independent_samples", words="line|writes|state|seen"),
+        fails("independent_samples", words="writes into seen", flagged=True),
     ),
     Case(
         "the last image is kept for the next",
@@ -204,7 +206,7 @@ CASES = (
             "self.last_seen.copy_(x.detach()[0])\nx = x + 1e-3 * self.last_seen",
             after="self.register_buffer('last_seen', torch.zeros(10))",
         ),
-        fails("independent_samples", words="line|writes|state|last_seen"),
+        fails("independent_samples", words="writes into last_seen", flagged=True),
     ),
     Case(
         "a hook on every parameter",
@@ -229,3 +231,14 @@ CASES = (
         error("hook"),
     ),
 )
+
+
+def _first_everywhere(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The first case of each entry at all levels, the others at one of the two that lock."""
+    first = {case.answers: case for case in reversed(cases)}
+    return tuple(
+        replace(case, levels=EVERYWHERE) if case is first[case.answers] else case for case in cases
+    )
+
+
+CASES = _first_everywhere(_CASES)
