@@ -41,10 +41,7 @@ def difference(program: Program) -> Difference | None:
     train, evaluation = (list(_steps(graph)) for graph in (program.train, program.eval))
     for one, other in zip(train, evaluation, strict=False):
         if one.content != other.content:
-            return Difference(
-                f"training runs {_name(one.node)} where evaluation runs {_name(other.node)}",
-                one.node.line or other.node.line,
-            )
+            return Difference(_parting(one.node, other.node), one.node.line or other.node.line)
     if len(train) != len(evaluation):
         mode, longer = (
             ("training", train) if len(train) > len(evaluation) else ("evaluation", evaluation)
@@ -52,6 +49,15 @@ def difference(program: Program) -> Difference | None:
         extra = longer[min(len(train), len(evaluation))].node
         return Difference(f"only {mode} runs {_name(extra)}", extra.line)
     return None
+
+
+def _parting(one: Node, other: Node) -> str:
+    """How two operators differ, the first of training, the other of evaluation."""
+    if _name(one) != _name(other):
+        return f"training runs {_name(one)} where evaluation runs {_name(other)}"
+    if one.shape != other.shape:
+        return f"{_name(one)} gives {one.shape} in training and {other.shape} in evaluation"
+    return f"{_name(one)} is given something else in training than in evaluation"
 
 
 def _name(node: Node) -> str:
