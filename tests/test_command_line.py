@@ -154,7 +154,7 @@ def test_a_submission_that_cannot_be_captured_fails_with_its_line_and_ends_with_
         result.stdout.replace("│", " ").split()
     )  # without the panel's frame and line breaks
     assert "32 scores for 10 classes" in shown
-    assert "outputs.py:" in shown
+    assert "outputs.py:" in shown.replace(" ", "")  # a long path is broken
 
 
 def test_a_file_outside_an_assignment_needs_its_name_and_ends_with_2(tmp_path):

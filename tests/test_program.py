@@ -138,7 +138,7 @@ def test_arguments_of_every_kind_come_back_as_the_same_kind(arguments):
     ("path", "value", "reason"),
     [
         ("schema_version", 2, "schema_version"),
-        ("surprise", 1, "surprise: Extra inputs"),
+        ("surprise", 1, "surprise: it is not a known key"),
         ("seeds", [], "seeds"),
         ("train.nodes.0.shape", ["N", 3, 2, 2], "the input has shape"),
         ("train.nodes.0.shape", ["N", -1, 2, 2], "-1 is not a dimension"),

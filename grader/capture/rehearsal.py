@@ -10,7 +10,6 @@ a batch of two images (of one, where the recipe's batches have one).
 
 from __future__ import annotations
 
-import math
 import re
 
 import torch
@@ -23,7 +22,7 @@ from grader.network import Network
 from grader.program import Node, Program
 from grader.training import augment
 from grader.training.augment import Pipeline
-from grader.training.engine import in_place, loop
+from grader.training.engine import in_place, loop, one_image
 from grader.training.engine.optimizer import Driver
 
 IN_PLACE = "modified by an inplace operation"
@@ -40,7 +39,7 @@ def rehearse(program: Program, values: bytes) -> None:
         )
     count = min(2, program.recipe.batch_size)
     if count == 1:
-        _refuse_single_values(program)
+        one_image.refuse(program, program.recipe.steps_per_epoch)
     generator = torch.Generator().manual_seed(0)
     shape = (count, *program.input_shape)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
@@ -152,24 +151,3 @@ def _is_blamed(program: Program, node: Node, text: str) -> bool:
 
 def _letters(name: str) -> str:
     return re.sub("[^a-z]", "", name.split(".")[1 if "." in name else 0].lower())
-
-
-def _refuse_single_values(program: Program) -> None:
-    """With one image in a batch, BatchNorm may be left with one value a channel."""
-    for node in program.train.nodes:
-        if node.op in ("input", "weight") or ops.find(node.op).kind is not ops.Kind.BATCH_NORM:
-            continue
-        if node.shape is None or len(node.shape) < 2 or not _in_training(node):
-            continue
-        shape = network.concrete(node.shape, 1)
-        if math.prod(shape) == shape[1]:
-            raise SubmissionError(
-                f"{node.module_type or 'BatchNorm'} has one value per channel where BATCH_SIZE = "
-                "1, so that there is no spread to divide by: PyTorch refuses that, and the scores "
-                "would be NaN. Choose BATCH_SIZE = 2 or more.",
-                line=program.recipe.lines.get("batch_size") or node.line,
-            )
-
-
-def _in_training(node: Node) -> bool:
-    return ops.find(node.op).bind(node.arguments, node.keywords).get("training") is True

@@ -295,7 +295,7 @@ def test_a_counter_without_effect_is_untouched(forward):
             file(
                 "self.b = nn.BatchNorm1d(10)", "return self.b(x.mean((2, 3)))", "BATCH_SIZE = 1\n"
             ),
-            "one value per channel",
+            "a single value for each channel",
             16,
         ),
         (file(after="EPOCHS = 0\n"), "from 1 to 20", 16),

@@ -398,7 +398,7 @@ REFUSED = [
     ("criterion = lambda output, label: output.sum()", "criterion is <function <lambda>"),
     (
         "criterion = nn.CrossEntropyLoss(reduction='none')",
-        "whose reduction cannot be used: Input should be 'mean' or 'sum'",
+        "whose reduction cannot be used: it must be 'mean' or 'sum'",
     ),
     ("criterion = nn.CrossEntropyLoss(ignore_index=3)", "ignore_index"),
     ("criterion = 'mse'", "criterion is 'mse'. The grader trains with"),

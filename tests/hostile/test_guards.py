@@ -346,14 +346,15 @@ GUARDS = (
             )
         ),
     ),
-    Guard("submission.py", 'not name.endswith(".py")', handed_in(written("a.txt", b"x"))),
+    Guard("submission.py", 'not name.lower().endswith(".py")', handed_in(written("a.txt", b"x"))),
     Guard("submission.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))),
     Guard("submission.py", "not source.strip()", handed_in(written("a.py", b" "))),
     Guard("submission.py", 'b"\\0" in source', handed_in(written("a.py", b"x\0"))),
     Guard(
         "submission.py",
-        "source.startswith(codecs.BOM_UTF8)",
-        handed_in(written("a.py", b"\xef\xbb\xbfx")),
+        "re.match(rb'\\s*\\{\\s*\"(cells|metadata|nbformat)\"', "
+        "source.removeprefix(codecs.BOM_UTF8))",
+        handed_in(written("a.py", b'{"cells": []}')),
     ),
 )
 """Every condition here refuses something; a new one belongs in this list."""

@@ -239,7 +239,8 @@ def test_the_judge_of_the_test_images_sees_the_logits_of_these_alone(asked):
 
 def test_a_recipe_that_follows_no_metric_trains_on_all_images_and_is_told_nothing(crew):
     done = tried(crew)
-    assert crew.data is IMAGES
+    assert crew.data.train_images is IMAGES.train_images
+    assert crew.data.test_images.shape == IMAGES.test_images.shape
     assert crew.told == [None] * EPOCHS
     assert (done.training.train_images, done.training.feedback) == (40, "")
 
@@ -295,7 +296,8 @@ def test_the_test_labels_have_no_part_in_it(crew):
 
 def test_on_the_test_images_the_judge_answers_as_the_assignment_asks(crew):
     done = tried(crew, ON_TEST, plateau=PLATEAU)
-    assert crew.data is IMAGES
+    assert crew.data.train_images is IMAGES.train_images
+    assert crew.data.test_images.shape == IMAGES.test_images.shape
     judge = Judge(TEST_LABELS)
     for told, epoch in zip(crew.told, done.runs[0].epochs, strict=True):
         assert told == Feedback(judge.correct(epoch.logits) / 12, judge.loss(epoch.logits))

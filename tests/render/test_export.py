@@ -96,7 +96,7 @@ def test_a_report_of_a_later_version_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "report.json").write_text(json.dumps(document))
     done = export(tmp_path)
     assert done.returncode == 2
-    assert b"schema_version: Input should be 2" in done.stderr
+    assert b"schema_version: it must be 2" in done.stderr
     assert b"or grade the submission again." in done.stderr
 
 

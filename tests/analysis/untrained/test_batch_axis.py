@@ -68,12 +68,6 @@ def by_channels(net, x):
     return y.view(x.size(0), 4, SIZE, SIZE)
 
 
-def mirrored(net, x):
-    both = net.conv(torch.cat([x[:, :1], x[:, :1].flip(3)], 0))
-    one, other = both.split(x.size(0))
-    return one + other
-
-
 def mirrored_by_slices(net, x):
     n = x.size(0)
     both = net.mix(torch.cat([x, x.flip(2)]).movedim(1, -1)).movedim(-1, 1)
@@ -97,7 +91,6 @@ HONEST = {
     "attention": attended,
     "CondConv": conditional,
     "by channels": by_channels,
-    "mirrored, split": mirrored,
     "mirrored, slices": mirrored_by_slices,
     "two views, stacked": stacked,
     "instance norm": lambda net, x: F.batch_norm(
@@ -174,9 +167,6 @@ MIXING = {
         .transpose(0, 1)
         .softmax(0)
     ),
-    "reordered": lambda net, x: (
-        x.transpose(0, 1).reshape(x.size(0), 2, 2 * SIZE, SIZE)[:, :, :SIZE].repeat(1, 2, 1, 1)
-    ),
     "by a list": lambda net, x: x + x[[0]],
     "linear over images": lambda net, x: (
         F.linear(x.movedim(0, 3), torch.ones(1, 1).expand(1, x.size(0))).movedim(3, 0) + x
@@ -202,8 +192,7 @@ def test_what_brings_images_together_is_named(name):
         ("by place", "arange calculates with the number of images in the batch."),
         ("counted by a size", "mul calculates with the number of images in the batch."),
         ("one image", "select picks images by their place in the batch."),
-        ("gram", "matmul brings the images of the batch together."),
-        ("reordered", "reshape folds the images of the batch into a dimension that mixes them."),
+        ("gram", "matmul brings the images of a batch together."),
     ],
 )
 def test_it_says_what_is_done(name, words):
@@ -222,7 +211,7 @@ def test_what_is_proven_apart_is_seen_apart(name):
     assert behaviour.apart
 
 
-@pytest.mark.parametrize("name", ["mean", "roll", "gram", "by place", "reordered", "maximum"])
+@pytest.mark.parametrize("name", ["mean", "roll", "gram", "by place", "maximum"])
 def test_what_meets_is_seen_to_meet(name):
     assert not measured(MIXING[name]).independent
 

@@ -279,7 +279,7 @@ def test_a_forged_setting_is_refused_by_name(setting, value):
 @pytest.mark.parametrize("missing", sorted(ROTATION))
 def test_a_missing_setting_is_refused_by_name(missing):
     rest = {name: value for name, value in ROTATION.items() if name != missing}
-    with pytest.raises(SubmissionError, match=rf"RandomRotation\.{missing}.*required"):
+    with pytest.raises(SubmissionError, match=rf"RandomRotation\.{missing}.*it is missing"):
         build((named("RandomRotation", **rest),))
 
 
