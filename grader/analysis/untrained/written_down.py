@@ -61,6 +61,9 @@ def _codings(values: Tensor) -> Iterator[int]:
             lines = values.movedim(axis, 0).reshape(length, -1)
             yield from _curves(lines)
             yield from _products(lines)
+    if values.dim() > 2 and values.shape[-1] * values.shape[-2] >= 4 * _LONG:
+        # A map, read as text is: positions that were counted through all of it.
+        yield from _curves(values.flatten(-2).movedim(-1, 0).flatten(1))
 
 
 def _curves(lines: Tensor) -> Iterator[int]:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from grader import network
+from grader.analysis.untrained import written_down
 from grader.analysis.untrained.fixed_numbers import MOST_BYTES, Fixed, fixed
 from tests.analysis.networks import block
 from tests.networks import program_of
@@ -586,3 +587,10 @@ def test_numbers_in_forward_are_weighed():
 
 def test_one_seed_alone_proves_nothing():
     assert brought(body, seeds=(0,)) == Fixed()
+
+
+def test_waves_along_all_places_of_a_map_are_short():
+    places = torch.arange(196.0).view(1, -1)
+    waves = torch.exp(torch.arange(4.0) * -2).view(-1, 1)
+    table = torch.cat([torch.sin(places * waves), torch.cos(places * waves)]).view(1, 8, 14, 14)
+    assert written_down.size(table) < 400
