@@ -25,6 +25,7 @@ from grader.program import Captured, Graph, Node, Program, Recipe, Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
 from grader.submission import Submission
+from grader.training.engine import one_image
 
 LARGEST_TENSOR = 2**28
 """Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
@@ -68,6 +69,8 @@ def read(
     check_size(captured.program, assignment.limits)
     check_shapes(captured.program)
     check_work(captured.program, assignment.limits)
+    recipe = captured.program.recipe
+    one_image.refuse(captured.program, _learned_from(recipe, assignment, train_images))
     return captured
 
 
@@ -180,13 +183,18 @@ def _refused(error: ValueError) -> SubmissionError:
 
 def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:
     """The child has counted them too, but nothing that it says is believed."""
-    held_back = assignment.validation_images(train_images) if recipe.follows_metric else 0
-    steps = math.ceil((train_images - held_back) / recipe.batch_size)
+    steps = math.ceil(_learned_from(recipe, assignment, train_images) / recipe.batch_size)
     if recipe.steps_per_epoch != steps or recipe.steps > assignment.limits.steps:
         raise SubmissionError(
             "The captured network does not belong to this assignment: "
             f"{recipe.steps:,} steps of training."
         )
+
+
+def _learned_from(recipe: Recipe, assignment: Assignment, train_images: int) -> int:
+    """Training images that are left when those for the recipe's metric are held back."""
+    held_back = assignment.validation_images(train_images) if recipe.follows_metric else 0
+    return train_images - held_back
 
 
 def check_size(program: Program, limits: Limits) -> None:

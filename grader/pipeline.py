@@ -35,7 +35,6 @@ from grader.submission import Submission
 from grader.training import device, lab_note
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
-from grader.training.engine import one_image
 from grader.training.lab_note import Clock
 from grader.training.task import Trainer
 
@@ -90,19 +89,13 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
     options = workshop.options
     # Two networks show which weights are random.
     most = max(2, options.seeds or assignment.most_seeds)
-    captured = intake.read(
+    return intake.read(
         submission,
         assignment,
         workshop.sandbox,
         train_images=workshop.images.train_images,
         seeds=range(options.first_seed, options.first_seed + most),
     )
-    images = workshop.images.train_images
-    held_back = (
-        assignment.validation_images(images) if captured.program.recipe.follows_metric else 0
-    )
-    one_image.refuse(captured.program, images - held_back)
-    return captured
 
 
 def watch(captured: Captured, data: Data, sandbox: Sandbox) -> Watched:
