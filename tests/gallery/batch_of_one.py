@@ -2,7 +2,7 @@
 
 torch.nn refuses that: one value has no spread.
 
-✗ submission: line 23: BATCH_SIZE = 1 gives BatchNorm1d a single value for each channel to normalise, of shape [1, 16]. Its spread is zero, so PyTorch refuses it ("Expected more than 1 value per channel when training"). Choose another BATCH_SIZE, such as 64.
+✗ submission: line 11: BATCH_SIZE = 1 gives BatchNorm1d a single value for each channel to normalise, of shape [1, 16]. Its spread is zero, so PyTorch refuses it ("Expected more than 1 value per channel when training"). Choose another BATCH_SIZE, such as 64.
 """
 
 import torch.nn as nn

@@ -28,7 +28,9 @@ def refuse(program: Program, images: int) -> None:
     for node in program.train.nodes:
         shape = _of_one_value(program, node)
         if shape:
-            raise SubmissionError(_words(node, shape, size, images), line=node.line)
+            # What is to be changed is the size, where the file names one.
+            line = program.recipe.lines.get("batch_size") or node.line
+            raise SubmissionError(_words(node, shape, size, images), line=line)
 
 
 def _of_one_value(program: Program, node: Node) -> tuple[int, ...]:
