@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
 import time
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ def _ending(
     for stream in (replied, said):
         while not stream.over and stream.read():
             pass
-    if report["locked"] is not True:
+    if report["locked"] is not True and report["status"] != -signal.SIGKILL:
+        # SIGKILL came from outside (too little memory, say): the zygote is as good as before
         raise ConnectionError(f"it could not lock its child: {last_line(bytes(said.kept))}")
     stopped = ending.too_much(replied=replied.over, printed=said.over) or str(report["stopped"])
     status = report["status"]

@@ -78,6 +78,17 @@ def test_a_child_killed_at_20_moments_is_this_submissions_error_and_nobody_elses
     assert len(locked.run(request(network()))) == 2
 
 
+def test_a_child_killed_before_it_is_locked_is_not_the_zygotes_fault(locked):
+    locked.run(request(network()))
+    zygote, killed = locked._process.pid, 0
+    for _ in range(5):
+        killer = killed_after(locked, 0)
+        killed += outlived(locked) == 0
+        killer.join()
+    assert killed == 5
+    assert locked._process.pid == zygote
+
+
 def test_a_zygote_killed_in_the_middle_and_a_vanished_folder_are_errors_of_ours():
     needs(2)
     from grader.sandbox.zygote import Zygote
