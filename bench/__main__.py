@@ -27,7 +27,8 @@ from grader.analysis.cost import measure_cost
 from grader.analysis.receptive_field import proof
 from grader.analysis.receptive_field.field import find_field
 from grader.capture import graph
-from grader.program import Captured, Graph
+from grader.program.graph import Graph
+from grader.program.program import Captured
 from grader.sandbox import isolation
 from grader.storage.atomic import write_whole
 from grader.training import data, lab_note

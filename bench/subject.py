@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from grader import assignment, intake, submission
-from grader.program import Captured
+from grader.program.program import Captured
 from grader.sandbox import isolation
 from grader.training import data
 from grader.training.data import TrainingData

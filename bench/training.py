@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from bench import subject
-from grader.program import Captured
+from grader.program.program import Captured
 from grader.training.data import TrainingData
 from grader.training.task import Task
 from grader.training.worker.crew import Crew

@@ -204,7 +204,7 @@ def explain(
 
 def guarded(work: Work) -> int:
     """Run a command; what can go wrong becomes a message on standard error and an exit code."""
-    from grader.submission import UsageError
+    from grader.submission.find import UsageError
 
     try:
         code = work()

@@ -17,7 +17,9 @@ from torch import Tensor, fx, nn
 
 from grader import ops
 from grader.errors import SubmissionError
-from grader.program import BATCH, DTypeArgument, Graph, Node, Program, Ref, Shape
+from grader.program.graph import Graph, Node
+from grader.program.program import Program
+from grader.program.values import BATCH, DTypeArgument, Ref, Shape
 
 MOST_PIECES = 2**16
 """Tensors that one operator may cut another into."""

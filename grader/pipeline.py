@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from grader import intake
 from grader.analysis import summary
 from grader.analysis.summary import Analysis
 from grader.analysis.untrained import watched
@@ -22,16 +21,17 @@ from grader.analysis.untrained.watched import Watched
 from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
+from grader.intake import intake
 from grader.judging import shuffle, trial
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
-from grader.program import Captured
+from grader.program.program import Captured
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Environment, Hint, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
-from grader.submission import Submission
+from grader.submission.find import Submission
 from grader.training import device, lab_note
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS

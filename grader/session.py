@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from grader import submission
 from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
@@ -32,7 +31,8 @@ from grader.sandbox.isolation import Sandbox
 from grader.sandbox.zygote import Zygote
 from grader.storage import reports, seal
 from grader.storage.atomic import write_whole
-from grader.submission import LeftOut, Submission
+from grader.submission import find
+from grader.submission.find import LeftOut, Submission
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # they load torch: not before `_begin`
@@ -51,13 +51,13 @@ def grade(options: Options) -> int:
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
     names = sorted([*known, *broken])
-    looked = submission.look(options.paths, names, root=options.root, assignment=options.assignment)
+    looked = find.look(options.paths, names, root=options.root, assignment=options.assignment)
     found = looked.submissions
     _say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     _refuse_all_broken(asked, broken)
     begun = _begin()
-    broken |= _rehearsed([known[name] for name in asked if name in known])
+    broken |= _tried_out([known[name] for name in asked if name in known])
     _refuse_all_broken(asked, broken)
     for name in broken if not options.paths and not options.assignment else asked:
         if name in broken:
@@ -136,7 +136,7 @@ def _refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentErro
         raise AssignmentError("\n".join(errors))
 
 
-def _rehearsed(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
+def _tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
     """Those whose default recipe does not work, each with the reason."""
     from grader.judging import default_recipe  # it needs torch: not before `_begin`
 
@@ -300,9 +300,9 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
     Raises UsageError and GraderError.
     """
     known, broken = load_each(root)
-    found = submission.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
+    found = find.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
     if len(found) != 1:
-        raise submission.UsageError(
+        raise find.UsageError(
             f"{path} holds {words.several(len(found), 'submission')}; analyse takes one file."
         )
     _refuse_all_broken([found[0].assignment], broken)

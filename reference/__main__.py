@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grader import assignment, pipeline, submission
+from grader import assignment, pipeline
 from grader.__main__ import guarded
 from grader.errors import GraderError
 from grader.options import Options
@@ -25,6 +25,7 @@ from grader.render.progress import TrainingProgress
 from grader.sandbox import isolation
 from grader.sandbox.level import Isolation
 from grader.storage.atomic import write_whole
+from grader.submission import find
 from grader.training import device as devices
 from grader.training import lab_note
 from grader.training.data import resolve
@@ -66,7 +67,7 @@ def measure(names: list[str], *, seeds: int, device: str, data: Path | None, rem
             continue
         images = resolve(DATASETS["mnist"], data, choice="mnist", say=messages.print)
         options = Options(device=device, seeds=seeds - done, first_seed=done, train_anyway=True)
-        (found,) = submission.discover([file], known, root=ROOT)
+        (found,) = find.discover([file], known, root=ROOT)
         with (
             isolation.choose() as sandbox,
             TrainingProgress(found.name, console=messages) as progress,

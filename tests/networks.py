@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from grader.capture import graph, modules
-from grader.program import Loss, Optimizer, OptimizerGroup, Program, Recipe, Run, Schedule
+from grader.program.program import Program
+from grader.program.recipe import Loss, Optimizer, OptimizerGroup, Recipe, Run, Schedule
 
 SHAPE = (1, 12, 12)
 CLASSES = 10

@@ -29,12 +29,12 @@ from grader.capture import capture as in_child
 from grader.capture import explain
 from grader.options import Options
 from grader.pipeline import Workshop
-from grader.program import Request
+from grader.program.request import Request
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report
 from grader.sandbox.ending import Limits
 from grader.sandbox.isolation import Fresh
-from grader.submission import Submission
+from grader.submission.find import Submission
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
 from grader.training.worker.crew import Crew

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from grader import intake, network
+from grader import network
 from grader.assignment import Bound, Limits
 from grader.errors import SubmissionError
+from grader.intake import intake
 from grader.ops import OPERATORS
-from grader.program import read
+from grader.program.program import read
 from tests.networks import CLASSES, habits, images, networks, program_of
 
 STEPS = 20

@@ -8,7 +8,7 @@ import torch
 from grader import ops
 from grader.analysis.dataflow import may_alias
 from grader.ops import OPERATORS, Kind, Operator
-from grader.program import Node
+from grader.program.graph import Node
 
 ATEN = [name for name in OPERATORS if name.startswith("aten.")]
 PLACES = {"layout", "device", "pin_memory", "memory_format"}

@@ -9,7 +9,8 @@ import re
 from typing import Any
 
 from grader.ops import OPERATORS, Kind, Operator
-from grader.program import Node, Ref
+from grader.program.graph import Node
+from grader.program.values import Ref
 
 
 def operator(node: Node) -> Operator | None:

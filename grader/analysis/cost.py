@@ -15,7 +15,8 @@ from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import may_alias, trace
 from grader.analysis.receptive_field.reshape import sizes
 from grader.ops import Kind
-from grader.program import Graph, Node, Ref, Shape
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref, Shape
 
 _BYTES = {
     "float64": 8,

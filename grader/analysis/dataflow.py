@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from grader.analysis.arguments import base, bound, first, operator
 from grader.ops import Kind
-from grader.program import Graph, Node
+from grader.program.graph import Graph, Node
 
 _MAY_RETURN_ITS_INPUT = {"detach", "alias", "contiguous", "to", "type_as", "lift_fresh", "positive"}
 

@@ -28,7 +28,9 @@ from grader.analysis.idle import LEAST_DROPPED, Idle, dropped
 from grader.errors import SubmissionError
 from grader.network import Runner, build_graph
 from grader.ops import Kind
-from grader.program import Graph, Node, Program, Ref
+from grader.program.graph import Graph, Node
+from grader.program.program import Program
+from grader.program.values import Ref
 
 SMALLEST = 1e-3
 """The part of the scores' own spread over images that an operator must move to count."""

@@ -17,7 +17,8 @@ from typing import Any
 from grader.analysis.arguments import base, bound, first, kind
 from grader.analysis.dataflow import trace
 from grader.ops import Kind
-from grader.program import DTypeArgument, Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import DTypeArgument, Ref
 
 _NO_EFFECT = {"contiguous", "clone", "alias", "detach"}
 _COMMUTE = {"add", "mul", "maximum", "minimum"}

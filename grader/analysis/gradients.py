@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from grader.analysis.arguments import base, first, operator
 from grader.analysis.dataflow import Dataflow, trace
-from grader.program import Graph, Node, Program
+from grader.program.graph import Graph, Node
+from grader.program.program import Program
 
 _STOPS = {"detach", "detach_", "argmax", "argmin"}
 

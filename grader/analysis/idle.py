@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from grader.analysis.arguments import bound, kind
 from grader.ops import Kind
-from grader.program import Node, Ref
+from grader.program.graph import Node
+from grader.program.values import Ref
 
 LEAST_DROPPED = 1e-3
 """A dropout that drops fewer than one value in a thousand drops none worth the name."""

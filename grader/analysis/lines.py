@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from grader.analysis.arguments import base
-from grader.program import Graph, Node, Program
+from grader.program.graph import Graph, Node
+from grader.program.program import Program
 
 
 def at_layers(program: Program) -> Graph:

@@ -10,7 +10,8 @@ from typing import Literal
 
 from grader.analysis.arguments import base, bound, first, kind
 from grader.ops import Kind
-from grader.program import Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref
 
 OutputKind = Literal["logits", "log_probabilities", "probabilities"]
 

@@ -22,7 +22,7 @@ from grader.analysis.parameters import Parameters, count_parameters
 from grader.analysis.receptive_field.field import Coverage, ReceptiveField, find_field
 from grader.analysis.structure import Found, Structure, find_structure
 from grader.assignment import Assignment
-from grader.program import Program
+from grader.program.program import Program
 from grader.report import LayerRow
 
 if TYPE_CHECKING:  # it measures with torch

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from grader.sandbox import frames, lock, reply, same_code
 
 if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
-    from grader.program import Request
+    from grader.program.request import Request
 
 
 def main(way: str = "") -> None:
@@ -147,7 +147,7 @@ def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> 
         from grader.analysis.untrained import watched
 
         return [b'{"captured": true}', watched.answer(*blobs)]
-    from grader.program import Request
+    from grader.program.request import Request
 
     return _captured(Request.model_validate(request))
 

@@ -13,18 +13,20 @@ from grader.analysis.output import output_kind
 from grader.capture import (
     explain,
     find,
+    first_step,
     gradients,
     graph,
     load,
     modules,
     placement,
     recipe,
-    rehearsal,
     steady,
     unread,
 )
 from grader.errors import SubmissionError
-from grader.program import Graph, Program, Request
+from grader.program.graph import Graph
+from grader.program.program import Program
+from grader.program.request import Request
 
 
 def answer(request: Request) -> list[bytes]:
@@ -83,7 +85,7 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
         notes=tuple(remark[:2000] for remark in remarks[:20]),
     )
     blobs = [_blob(values)]
-    rehearsal.rehearse(program, blobs[0])
+    first_step.take(program, blobs[0])
     for seed in seeds[1:]:
         other = _built(builder, seed, example, classes, filename)
         redrawn = _redrawn(constants, other, example, filename)

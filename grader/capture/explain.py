@@ -11,9 +11,9 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-from grader import program
 from grader.capture.load import Missing, missing_module
 from grader.errors import SubmissionError
+from grader.program import program
 
 LONGEST = 400
 DATA_DEPENDENT = (

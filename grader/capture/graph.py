@@ -25,7 +25,8 @@ from torch.export.graph_signature import InputKind
 from grader import ops
 from grader.capture import explain
 from grader.errors import SubmissionError
-from grader.program import BATCH, Argument, DTypeArgument, Graph, Node, Ref, Weight
+from grader.program.graph import Graph, Node, Weight
+from grader.program.values import BATCH, Argument, DTypeArgument, Ref
 
 _REST = inspect.Parameter.VAR_POSITIONAL
 _PLACEMENT = (torch.device, torch.layout, torch.memory_format)

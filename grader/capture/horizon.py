@@ -15,7 +15,7 @@ from typing import Any
 from torch.optim import lr_scheduler
 
 from grader.capture.plan import Plan
-from grader.program import Schedule
+from grader.program.recipe import Schedule
 
 PER_STEP = '"interval": "step" takes one after every batch'
 HORIZONS = {

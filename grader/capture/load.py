@@ -31,7 +31,7 @@ from grader.capture.statements import (
     read_by,
 )
 from grader.errors import SubmissionError
-from grader.program import LeftOut
+from grader.program.program import LeftOut
 
 FACTORIES = ("build_model", "create_model", "get_model")
 INSTANCES = ("model", "net", "network")

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from grader.program import Module
+from grader.program.graph import Module
 
 SHOWN = (
     *("p", "inplace", "num_features", "in_features", "out_features", "in_channels", "out_channels"),

@@ -23,7 +23,7 @@ from grader.capture.plan import Plan, make_plan
 from grader.capture.schedule import record_schedule
 from grader.capture.settings import Asker, fraction, positive, short, whole_number
 from grader.errors import SubmissionError, in_words
-from grader.program import Augmentation, Loss, Optimizer, OptimizerGroup, Recipe
+from grader.program.recipe import Augmentation, Loss, Optimizer, OptimizerGroup, Recipe
 
 _NOT_SETTINGS = {"params", "lr", "foreach", "fused", "capturable", "differentiable"}
 

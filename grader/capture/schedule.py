@@ -21,7 +21,7 @@ from grader.capture import explain
 from grader.capture.plan import Plan
 from grader.capture.settings import short
 from grader.errors import SubmissionError
-from grader.program import Plateau, Run, Schedule
+from grader.program.recipe import Plateau, Run, Schedule
 
 Curves = tuple[tuple[Run, ...], ...]
 

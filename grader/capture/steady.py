@@ -19,7 +19,8 @@ from torch.overrides import TorchFunctionMode
 
 from grader.capture import graph
 from grader.errors import SubmissionError
-from grader.program import Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref
 
 LATER = 100_003
 """Calls further on: what a counter decides may come late."""

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from grader.errors import SubmissionError
-from grader.program import Augmentation
+from grader.program.recipe import Augmentation
 from grader.training.augment.transform import CONTAINERS, DEEPEST_NESTING, MOST_OPERATIONS, find
 from grader.training.choices import TRANSFORMS
 

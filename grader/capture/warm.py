@@ -5,7 +5,7 @@ It uses what most submissions use; being ours, it may run in the zygote itself.
 
 from __future__ import annotations
 
-from grader.program import Request
+from grader.program.request import Request
 
 SOURCE = """
 import torch

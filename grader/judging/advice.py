@@ -11,7 +11,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from grader.program import Program, Recipe
+from grader.program.program import Program
+from grader.program.recipe import Recipe
 from grader.report import EpochRow, Hint, RunRow, Training
 
 

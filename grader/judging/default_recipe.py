@@ -39,7 +39,7 @@ def try_recipe(assignment: Assignment, *, cache: Path | None = None) -> None:
     if assignment.recipe.scheduler is not None:
         _scheduler(assignment, assignment.recipe.scheduler, optimizer)
     folder = cache or platformdirs.user_cache_path("grader", appauthor=False)
-    remembered = folder / "rehearsed" / _address(assignment)
+    remembered = folder / "tried" / _address(assignment)
     if remembered.exists():
         return
     _transform(assignment)

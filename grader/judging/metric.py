@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from grader.assignment import Assignment
-    from grader.program import Recipe
+    from grader.program.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
 from grader.judging.second_look import SecondLook, Steadiness
 from grader.judging.shuffle import Shuffle
-from grader.program import Captured, Recipe, Run
+from grader.program.program import Captured
+from grader.program.recipe import Recipe, Run
 from grader.report import Verdict
 from grader.training.data import TrainingData
 from grader.training.datasets import DATASETS

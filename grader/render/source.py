@@ -13,7 +13,7 @@ from pathlib import Path
 from grader.errors import SubmissionError
 from grader.printable import printable
 from grader.report import Report
-from grader.submission import read_source
+from grader.submission.find import read_source
 
 LONGEST = 100
 

@@ -25,7 +25,7 @@ from grader.errors import GraderError
 from grader.report import Report
 from grader.sandbox.same_code import own_source
 from grader.storage.atomic import write_whole
-from grader.submission import Submission
+from grader.submission.find import Submission
 
 SECRET_BYTES = 32
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from grader import network
 from grader.errors import SubmissionError
 from grader.network import Network
-from grader.program import Program
+from grader.program.program import Program
 from grader.training import augment
 from grader.training.device import describe, peak_memory_bytes, reset_peak_memory
 from grader.training.engine import in_place, one_image

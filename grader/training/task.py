@@ -14,7 +14,7 @@ from typing import Protocol, Self
 
 import torch
 
-from grader.program import Program
+from grader.program.program import Program
 from grader.training.data import TrainingData
 from grader.training.records import Epoch, Feedback, Step, TrainingRun
 

@@ -14,7 +14,9 @@ from grader.analysis.receptive_field import proof
 from grader.analysis.summary import Analysis
 from grader.capture import modules
 from grader.capture.graph import Constants, declared_weights, export
-from grader.program import Graph, Loss, Optimizer, OptimizerGroup, Program, Recipe, Run, Schedule
+from grader.program.graph import Graph
+from grader.program.program import Program
+from grader.program.recipe import Loss, Optimizer, OptimizerGroup, Recipe, Run, Schedule
 
 MNIST = (1, 28, 28)
 

@@ -1,7 +1,7 @@
 from torch import nn
 
 from grader.analysis.dataflow import trace
-from grader.program import Graph
+from grader.program.graph import Graph
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import Net, model_a
 

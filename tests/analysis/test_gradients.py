@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from grader.analysis.gradients import left_out, unreached
-from grader.program import Program
+from grader.program.program import Program
 from tests.analysis.graphs import program_of
 from tests.analysis.networks import Net
 

@@ -3,7 +3,7 @@
 from torch import nn
 
 from grader.analysis.lines import at_layers, line
-from grader.program import Node
+from grader.program.graph import Node
 from tests.analysis.graphs import program_of
 
 

@@ -8,11 +8,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from grader import intake, network
+from grader import network
 from grader.analysis.parameters import count_parameters
 from grader.analysis.receptive_field import proof
 from grader.analysis.receptive_field.field import find_field
-from grader.program import read
+from grader.intake import intake
+from grader.program.program import read
 from tests.analysis.graphs import measurable
 from tests.analysis.networks import Net
 from tests.analysis.receptive_field.measured_networks import tail

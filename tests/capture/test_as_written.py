@@ -10,7 +10,7 @@ import pytest
 
 from grader.capture import capture, explain
 from grader.errors import SubmissionError
-from grader.program import Request
+from grader.program.request import Request
 from tests.capture.sources import FILE, IMPORTS
 
 DEFAULT: dict[str, Any] = {

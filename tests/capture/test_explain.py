@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from grader.capture.explain import LONGEST, explained
 from grader.errors import SubmissionError
-from grader.program import Weight
+from grader.program.graph import Weight
 from tests.capture.sources import FILE
 
 

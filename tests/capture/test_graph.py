@@ -12,7 +12,7 @@ from grader.capture.explain import explained
 from grader.capture.graph import Constants, declared_weights, export, plain_name
 from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
-from grader.program import Graph, Node
+from grader.program.graph import Graph, Node
 from tests.capture.sources import FILE, net, text
 
 EXAMPLE = torch.zeros(2, 1, 28, 28)

@@ -10,7 +10,7 @@ from torch import nn
 
 from grader.capture.load import read_definitions
 from grader.capture.modules import declared, hidden, recorded
-from grader.program import Module
+from grader.program.graph import Module
 from tests.capture.sources import FILE, net, text
 
 

@@ -18,7 +18,7 @@ from torch.optim import lr_scheduler
 from grader.capture import recipe
 from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
-from grader.program import Recipe, Run
+from grader.program.recipe import Recipe, Run
 from tests.capture.sources import FILE, net, text
 
 EPOCHS, STEPS = 4, 5

@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from grader.capture.transforms import describe
 from grader.errors import SubmissionError
-from grader.program import Augmentation
+from grader.program.recipe import Augmentation
 from grader.training.augment import build
 
 BOTH = pytest.mark.parametrize("version", [v1, v2], ids=["v1", "v2"])

@@ -20,7 +20,7 @@ from unittest import mock
 
 from rich.console import Console
 
-from grader import pipeline, submission
+from grader import pipeline
 from grader.options import Options
 from grader.render import formats, terminal
 from grader.render.markdown import ZERO_WIDTH_SPACE
@@ -29,6 +29,7 @@ from grader.report import Report, Verdict
 from grader.sandbox import folders
 from grader.sandbox.ending import Limits
 from grader.sandbox.level import Isolation
+from grader.submission import find
 from grader.training.worker.crew import Crew
 from tests.hostile.case import CANARY, Case
 from tests.hostile.cases import files, forged_output, process
@@ -86,7 +87,7 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
         {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()},
     ):
         assignment = every_check()
-        found = submission.discover(
+        found = find.discover(
             [file], {assignment.name: assignment}, root=folder, assignment=assignment.name
         )
         if case.swapped:

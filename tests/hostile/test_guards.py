@@ -25,7 +25,7 @@ import torch
 from grader import assignment, ops
 from grader.analysis.untrained import watched
 from grader.errors import SubmissionError
-from grader.program import Captured
+from grader.program.program import Captured
 from grader.sandbox import lock, reply
 from tests.networks import habits, program_of
 
@@ -103,6 +103,13 @@ def changed(change: Callable[[dict[str, Any]], None]) -> Callable[[ModuleType], 
     document = json.loads(PROGRAM.to_json())
     change(document)
     return lambda module: module.read(json.dumps(document))
+
+
+def changed_graph(change: Callable[[dict[str, Any]], None]) -> Callable[[ModuleType], Any]:
+    """The graph of training out of a Program whose JSON was changed."""
+    document = json.loads(PROGRAM.to_json())
+    change(document)
+    return lambda module: module.Graph.model_validate_json(json.dumps(document["train"]))
 
 
 def _swap_nodes(document: dict[str, Any]) -> None:
@@ -249,47 +256,51 @@ GUARDS = (
         ),
     ),
     Guard(
-        "intake.py",
+        "intake/intake.py",
         "found.seeds != seeds",
         lambda module: module.checked((PROGRAM.to_json().encode(), VALUES), (7,)),
     ),
     Guard(
-        "intake.py",
+        "intake/intake.py",
         "len(parts) != 1 + len(seeds)",
         lambda module: module.checked((PROGRAM.to_json().encode(), VALUES, VALUES), (0,)),
     ),
     Guard(
-        "intake.py",
+        "intake/intake.py",
         "recipe.steps_per_epoch != steps or recipe.steps > assignment.limits.steps",
         lambda module: module._check_steps(PROGRAM.recipe, ASSIGNMENT, 10),
     ),
     Guard(
-        "program.py",
+        "program/graph.py",
         "node.name in seen",
-        changed(lambda d: d["train"]["nodes"].append(d["train"]["nodes"][0])),
+        changed_graph(lambda d: d["train"]["nodes"].append(d["train"]["nodes"][0])),
     ),
-    Guard("program.py", "name not in seen", changed(_swap_nodes)),
-    Guard("program.py", "node.shape != (BATCH, *input_shape)", changed(_another_input)),
+    Guard("program/graph.py", "name not in seen", changed_graph(_swap_nodes)),
+    Guard("program/program.py", "node.shape != (BATCH, *input_shape)", changed(_another_input)),
     Guard(
-        "program.py",
+        "program/program.py",
         "node.shape != weights[str(node.arguments[0])].shape",
         changed(_another_weight_shape),
     ),
-    Guard("program.py", "output != (BATCH, classes)", changed(lambda d: d.update(classes=9))),
     Guard(
-        "program.py", 'name not in weights or weights[name].kind != "parameter"', changed(_stranger)
+        "program/program.py", "output != (BATCH, classes)", changed(lambda d: d.update(classes=9))
     ),
     Guard(
-        "program.py",
+        "program/program.py",
+        'name not in weights or weights[name].kind != "parameter"',
+        changed(_stranger),
+    ),
+    Guard(
+        "program/program.py",
         "sum(run.steps for run in curve) != recipe.steps",
         changed(lambda d: d["recipe"].update(epochs=7)),
     ),
     Guard(
-        "program.py",
+        "program/program.py",
         "len(weights) != len(self.weights)",
         changed(lambda d: d["weights"].append(d["weights"][0])),
     ),
-    Guard("intake.py", "found > most", lambda module: _sized(module, nodes=1)),
+    Guard("intake/intake.py", "found > most", lambda module: _sized(module, nodes=1)),
     Guard(
         "network.py",
         "pieces > MOST_PIECES",
@@ -302,7 +313,7 @@ GUARDS = (
     ),
     Guard("network.py", "abs(result) >= 2**63", lambda module: module._on_sizes(pow)(2, 64)),
     Guard(
-        "intake.py",
+        "intake/intake.py",
         "result.numel() > LARGEST_TENSOR",
         lambda module: module._compare(_Huge, torch.empty(1).expand(2**29), 2),
     ),
@@ -318,12 +329,12 @@ GUARDS = (
         lambda module: module.find("aten.zeros.default").bind([[1]], {"device": "cuda"}),
     ),
     Guard(
-        "intake.py",
+        "intake/intake.py",
         "count > most",
         lambda module: module.check_work(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
     ),
     Guard(
-        "intake.py",
+        "intake/intake.py",
         "answer.watched is None or (answer.watched.behaviour is None) != (len(images) == 0)",
         lambda module: module.watch(CAPTURED, _Silent(), *watched.NOTHING),
     ),
@@ -346,12 +357,16 @@ GUARDS = (
             )
         ),
     ),
-    Guard("submission.py", 'not name.lower().endswith(".py")', handed_in(written("a.txt", b"x"))),
-    Guard("submission.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))),
-    Guard("submission.py", "not source.strip()", handed_in(written("a.py", b" "))),
-    Guard("submission.py", 'b"\\0" in source', handed_in(written("a.py", b"x\0"))),
     Guard(
-        "submission.py",
+        "submission/find.py", 'not name.lower().endswith(".py")', handed_in(written("a.txt", b"x"))
+    ),
+    Guard(
+        "submission/find.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))
+    ),
+    Guard("submission/find.py", "not source.strip()", handed_in(written("a.py", b" "))),
+    Guard("submission/find.py", 'b"\\0" in source', handed_in(written("a.py", b"x\0"))),
+    Guard(
+        "submission/find.py",
         "re.match(rb'\\s*\\{\\s*\"(cells|metadata|nbformat)\"', "
         "source.removeprefix(codecs.BOM_UTF8))",
         handed_in(written("a.py", b'{"cells": []}')),

@@ -22,10 +22,11 @@ from grader.capture import capture as child
 from grader.capture import recipe as recipes
 from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
-from grader.intake import capture
+from grader.intake.intake import capture
 from grader.judging import metric, trial
 from grader.judging.judge import Judge
-from grader.program import Captured, Request
+from grader.program.program import Captured
+from grader.program.request import Request
 from grader.training.data import validation
 from grader.training.engine import loop
 from grader.training.records import INTERRUPTED, Feedback, TrainingRun

@@ -16,7 +16,7 @@ from torch import nn
 from grader.judging import second_look, shuffle, trial
 from grader.judging.judge import Judge
 from grader.judging.second_look import Steadiness, may_lose
-from grader.program import Captured
+from grader.program.program import Captured
 from grader.report import EpochRow, RunRow
 from grader.training.data import Source
 from grader.training.datasets import DATASETS

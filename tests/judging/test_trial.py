@@ -16,10 +16,10 @@ from grader.errors import SubmissionError
 from grader.judging import judge, trial
 from grader.judging.judge import Judge
 from grader.options import STATIC, Options
-from grader.program import Captured
+from grader.program.program import Captured
 from grader.report import Curve, EpochRow, Verdict
 from grader.sandbox import isolation
-from grader.submission import Submission
+from grader.submission.find import Submission
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
 from grader.training.lab_note import Clock

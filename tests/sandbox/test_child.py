@@ -15,8 +15,8 @@ import torch
 from grader import network
 from grader.assignment import load
 from grader.errors import SubmissionError
-from grader.intake import capture
-from grader.program import Captured
+from grader.intake.intake import capture
+from grader.program.program import Captured
 from grader.sandbox.child import environment
 from grader.sandbox.ending import Limits
 from tests.capture.sources import FILE, net, text

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from grader import intake, network
+from grader import network
 from grader.errors import SubmissionError
-from grader.program import Request
+from grader.intake import intake
+from grader.program.request import Request
 from grader.sandbox import ending, reply
 from grader.sandbox.ending import Ending, Limits
 from tests.sandbox.hostile import network as source

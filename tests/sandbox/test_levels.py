@@ -10,7 +10,7 @@ import pytest
 
 from grader.assignment import load
 from grader.errors import GraderError, SubmissionError
-from grader.intake import capture
+from grader.intake.intake import capture
 from grader.sandbox import box, isolation, landlock, lock, probes
 from grader.sandbox.level import Isolation, broken
 from tests.sandbox.hostile import network

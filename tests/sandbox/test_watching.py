@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from grader import intake
 from grader.analysis.untrained import watched
 from grader.errors import GraderError, SubmissionError
-from grader.program import Captured
+from grader.intake import intake
+from grader.program.program import Captured
 from grader.sandbox.isolation import Fresh
 from tests.networks import habits, images, program_of
 

@@ -10,7 +10,7 @@ import pytest
 
 from grader import assignment
 from grader.storage import seal
-from grader.submission import Submission
+from grader.submission.find import Submission
 
 ASSIGNMENT = assignment.load(Path(__file__).parents[2] / "assignments" / "mnist_8k")
 SUBMISSION = Submission(

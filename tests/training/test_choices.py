@@ -15,10 +15,11 @@ import torch
 from torchvision import transforms
 from torchvision.transforms import functional, v2
 
-from grader import intake, program
 from grader.assignment import Assignment, load
 from grader.errors import GraderError
-from grader.program import Captured
+from grader.intake import intake
+from grader.program import program
+from grader.program.program import Captured
 from grader.training import run
 from grader.training.augment import build, colour
 from grader.training.augment.operation import Drawn, Frame, Number, Operation, Sometimes

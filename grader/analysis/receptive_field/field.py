@@ -23,7 +23,7 @@ from grader.analysis.receptive_field.bits import Bits, any_of
 from grader.analysis.receptive_field.final_map import final_maps
 from grader.analysis.receptive_field.propagation import Answer, Unknown, propagate
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, spread
-from grader.program import Graph
+from grader.program.graph import Graph
 from grader.report import Hint
 
 

@@ -19,7 +19,8 @@ from grader.analysis.dataflow import Dataflow
 from grader.analysis.receptive_field.propagation import Answer
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, length
 from grader.ops import Kind
-from grader.program import BATCH, Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import BATCH, Ref
 
 _STRAIGHT = {
     "add",

@@ -51,7 +51,7 @@ from grader.analysis.receptive_field.sight import (
     forget,
     isolate,
 )
-from grader.program import Shape
+from grader.program.values import Shape
 
 
 def meet(

@@ -20,7 +20,7 @@ from grader.analysis.cost import images_at_once
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
 from grader.errors import SubmissionError
 from grader.network import Runner, build_graph
-from grader.program import Graph, Node
+from grader.program.graph import Graph, Node
 
 AT_ONCE = 64
 """Images in one forward pass, where they fit into memory."""

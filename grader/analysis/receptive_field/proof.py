@@ -24,7 +24,7 @@ from grader.analysis.receptive_field.probe import Masks, Probe, Refused
 from grader.analysis.receptive_field.propagation import propagate
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight
 from grader.errors import SubmissionError
-from grader.program import Graph, Node
+from grader.program.graph import Graph, Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from grader.analysis.receptive_field.rules.call import Result
 from grader.analysis.receptive_field.sight import Sight, image, read
 from grader.analysis.receptive_field.windows import piece
 from grader.ops import Kind
-from grader.program import Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 
 from grader.analysis.receptive_field.bits import Bits, NotProven
 from grader.analysis.receptive_field.sight import Part, Sight, count_of, joined
-from grader.program import BATCH, Shape
+from grader.program.values import BATCH, Shape
 
 
 @dataclass(frozen=True, slots=True)

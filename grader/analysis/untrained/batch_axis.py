@@ -19,7 +19,8 @@ from typing import Any
 from grader.analysis.arguments import base, bound, dimension, kind, spatial
 from grader.analysis.dataflow import trace
 from grader.ops import Kind
-from grader.program import BATCH, Graph, Node, Ref, Shape
+from grader.program.graph import Graph, Node
+from grader.program.values import BATCH, Ref, Shape
 
 
 @dataclass(frozen=True, slots=True)

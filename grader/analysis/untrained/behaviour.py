@@ -16,7 +16,8 @@ from grader.analysis.cost import images_at_once
 from grader.analysis.untrained import dependence, fixed_numbers, hidden, modes, state
 from grader.analysis.untrained.fixed_numbers import Fixed
 from grader.network import Runner, build_graph, read_values
-from grader.program import Graph, Program
+from grader.program.graph import Graph
+from grader.program.program import Program
 from grader.report import Hint
 
 SAME = 1e-3

@@ -12,7 +12,7 @@ from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import trace
 from grader.analysis.untrained import batch_axis
 from grader.ops import Kind
-from grader.program import Graph, Node
+from grader.program.graph import Graph, Node
 from grader.report import Hint
 
 _DRAWN = {"rand", "randn", "rand_like", "randn_like"}

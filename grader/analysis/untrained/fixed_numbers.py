@@ -29,7 +29,9 @@ from grader.analysis.dataflow import trace
 from grader.analysis.untrained import same_function, written_down
 from grader.analysis.untrained.common_part import common
 from grader.ops import Kind
-from grader.program import BATCH, Graph, Node, Program
+from grader.program.graph import Graph, Node
+from grader.program.program import Program
+from grader.program.values import BATCH
 
 MOST_BYTES = 1_400
 """An encoding of 196 positions in 64 channels takes 949 bytes, the mean of 28 x 28 pixels 988, the

@@ -18,7 +18,9 @@ from torch import Tensor
 from grader.analysis.arguments import bound, kind
 from grader.network import Runner, build_graph
 from grader.ops import Kind
-from grader.program import Graph, Program, Ref
+from grader.program.graph import Graph
+from grader.program.program import Program
+from grader.program.values import Ref
 
 _WITH_BIAS = {
     Kind.BATCH_NORM,

@@ -15,7 +15,9 @@ from typing import Any
 
 from grader.analysis import arguments, dataflow
 from grader.ops import Kind
-from grader.program import Graph, Node, Program, Ref
+from grader.program.graph import Graph, Node
+from grader.program.program import Program
+from grader.program.values import Ref
 
 _MODE_FLAGS = {"training", "train", "use_input_stats", "dropout_p"}
 

@@ -26,7 +26,7 @@ from grader import network
 from grader.analysis.arguments import kind
 from grader.analysis.dataflow import trace
 from grader.ops import Kind
-from grader.program import Graph, Node
+from grader.program.graph import Graph, Node
 
 NEARER = 16
 """Maps are the same when they are so many times nearer than one in ten of the dealt networks'."""

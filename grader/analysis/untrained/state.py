@@ -19,7 +19,8 @@ from torch import Tensor
 from grader.analysis.arguments import base, bound, first, operator
 from grader.analysis.dataflow import Dataflow, may_alias, trace
 from grader.ops import Kind
-from grader.program import Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref
 from grader.report import Hint
 
 _SETTLED = {"clamp", "clamp_min", "clamp_max", "relu", "fill", "zero", "copy"}

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import safetensors.torch
 import torch
 
-from grader import network, program
+from grader import network
 from grader.analysis import effect, summary
 from grader.analysis.idle import Idle
 from grader.analysis.receptive_field import proof
@@ -24,7 +24,9 @@ from grader.analysis.receptive_field.proof import Proof
 from grader.analysis.untrained import behaviour
 from grader.analysis.untrained.behaviour import Behaviour
 from grader.errors import SubmissionError
-from grader.program import Captured, Data
+from grader.program import program
+from grader.program.program import Captured
+from grader.program.values import Data
 from grader.report import Problem
 
 NOTHING = (torch.empty(0, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
-from grader.program import Data
+from grader.program.values import Data
 
 LARGEST_SIDE = 512
 """Pixels. No image may become higher or wider than this, not even between two operations."""

@@ -17,7 +17,8 @@ from pydantic import Field, ValidationError
 from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError, in_words
-from grader.program import Augmentation, Data
+from grader.program.recipe import Augmentation
+from grader.program.values import Data
 from grader.training.augment import colour, conversion, crops, geometry, resampling
 from grader.training.augment.chain import AnyOrder, Chain, Either, Plan, bind
 from grader.training.augment.conversion import as_floats

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from grader.network import Network
-from grader.program import Program
+from grader.program.program import Program
 from grader.training.data import TrainingData
 from grader.training.engine import layout, loop
 from grader.training.engine.engine import Began, Training

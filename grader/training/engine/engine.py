@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 
 from grader.network import Network
-from grader.program import Program
+from grader.program.program import Program
 from grader.training.data import TrainingData
 from grader.training.records import Ending, Epoch, Feedback, Step
 

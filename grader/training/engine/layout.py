@@ -17,7 +17,8 @@ from grader import ops
 from grader.analysis import dataflow
 from grader.network import Network
 from grader.ops import Kind
-from grader.program import Graph, Program
+from grader.program.graph import Graph
+from grader.program.program import Program
 
 _LAYS_OUT = {"aten.contiguous.default"}
 """Gives its input back where that lies side by side already, else a copy."""

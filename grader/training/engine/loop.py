@@ -21,7 +21,7 @@ from torch import Tensor
 
 from grader.errors import GraderError, SubmissionError
 from grader.network import Network
-from grader.program import Loss, Recipe
+from grader.program.recipe import Loss, Recipe
 from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.device import repeatable, synchronize

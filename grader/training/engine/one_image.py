@@ -12,7 +12,8 @@ import math
 from grader import ops
 from grader.errors import SubmissionError
 from grader.network import concrete
-from grader.program import Node, Program
+from grader.program.graph import Node
+from grader.program.program import Program
 
 
 def refuse(program: Program, images: int) -> None:

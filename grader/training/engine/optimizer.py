@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from grader.errors import SubmissionError
-from grader.program import OptimizerGroup, Plateau, Recipe, Run
+from grader.program.recipe import OptimizerGroup, Plateau, Recipe, Run
 from grader.training.choices import OPTIMIZERS
 
 WITHOUT_EFFECT = {

@@ -31,7 +31,8 @@ import torch
 from torch import Tensor
 
 from grader.network import Network
-from grader.program import Program, Recipe
+from grader.program.program import Program
+from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize

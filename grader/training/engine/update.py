@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.program import Recipe
+from grader.program.recipe import Recipe
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.optimizer import build, expand, reduce_on_plateau
 

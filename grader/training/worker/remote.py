@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from grader.errors import SubmissionError
-from grader.program import Program
+from grader.program.program import Program
 from grader.training.data import TrainingData
 from grader.training.records import INTERRUPTED, Ending, Epoch, Step, TrainingRun
 from grader.training.task import Task, Values

@@ -26,7 +26,7 @@ from grader.training.worker.wire import Inbox, Message, send
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from grader.program import Program
+    from grader.program.program import Program
     from grader.training.data import TrainingData
     from grader.training.records import Epoch, Feedback, Step
 
@@ -94,7 +94,7 @@ class _Worker:
         import numpy as np
         import torch
 
-        from grader import program
+        from grader.program import program
         from grader.training.data import Look, TrainingData
 
         facts = message.facts

@@ -16,7 +16,7 @@ from grader.analysis.receptive_field.sight import AXES, Sight
 from grader.analysis.receptive_field.windows import convolution
 from grader.errors import SubmissionError
 from grader.ops import Kind
-from grader.program import Node
+from grader.program.graph import Node
 from tests.analysis.graphs import measurable
 from tests.analysis.networks import Net
 from tests.analysis.receptive_field.measured_networks import NETWORKS, tail

@@ -8,7 +8,7 @@ from torch import nn
 
 from grader.analysis.untrained.modes import Difference, difference
 from grader.capture.load import read_definitions
-from grader.program import Program
+from grader.program.program import Program
 from tests.capture.sources import FILE, net, text
 from tests.networks import habits, program_of
 

@@ -34,7 +34,7 @@ reply.pack.__code__ = pack.__code__
 """
 WRITES = """
 import json
-from grader.program import Program
+from grader.program.program import Program
 if not hasattr(Program, "kept"):
     Program.kept = Program.to_json
 def to_json(self):

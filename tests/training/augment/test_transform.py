@@ -8,7 +8,7 @@ from torchvision import transforms as v1
 
 from grader.capture.transforms import describe
 from grader.errors import GraderError, SubmissionError
-from grader.program import Augmentation
+from grader.program.recipe import Augmentation
 from grader.training.augment import build, evaluation
 
 images = torch.randint(

@@ -19,7 +19,9 @@ from torchvision import transforms as v1
 from grader import network
 from grader.capture.transforms import describe
 from grader.network import Network
-from grader.program import Graph, Program, Ref
+from grader.program.graph import Graph
+from grader.program.program import Program
+from grader.program.values import Ref
 from grader.training.data import TrainingData
 from grader.training.engine import layout, loop
 from grader.training.records import Epoch

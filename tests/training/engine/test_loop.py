@@ -19,7 +19,7 @@ from torch.optim import lr_scheduler
 
 from grader import network
 from grader.errors import GraderError, SubmissionError
-from grader.program import Program, read
+from grader.program.program import Program, read
 from grader.training.choices import OPTIMIZERS
 from grader.training.data import Look, TrainingData
 from grader.training.device import choose, describe

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from grader.errors import SubmissionError
-from grader.program import Program
+from grader.program.program import Program
 from grader.training.engine import one_image
 from grader.training.run import train_seeds
 from grader.training.task import Task

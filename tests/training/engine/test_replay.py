@@ -21,7 +21,7 @@ from grader import network
 from grader.capture.transforms import describe
 from grader.errors import GraderError, SubmissionError
 from grader.network import Network
-from grader.program import Program
+from grader.program.program import Program
 from grader.training import run
 from grader.training.augment.transform import CONTAINERS
 from grader.training.choices import TRANSFORMS

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from grader.errors import SubmissionError
-from grader.program import Loss, Optimizer, OptimizerGroup, Plateau, Recipe, Run, Schedule
+from grader.program.recipe import Loss, Optimizer, OptimizerGroup, Plateau, Recipe, Run, Schedule
 from grader.training.choices import OPTIMIZERS
 from grader.training.engine.optimizer import Driver
 from grader.training.engine.update import RULES, NotRecordableError, Update

@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from grader.errors import GraderError, SubmissionError
-from grader.program import Program, read
+from grader.program.program import Program, read
 from grader.sandbox import same_code
 from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
 from grader.training.run import train_seeds

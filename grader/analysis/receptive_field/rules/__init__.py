@@ -15,7 +15,8 @@ from grader.analysis.receptive_field.rules import mixing, moving, windowed
 from grader.analysis.receptive_field.rules.call import Call, Result
 from grader.analysis.receptive_field.sight import inserted
 from grader.ops import Kind
-from grader.program import Graph, Node, Ref
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref
 
 
 def apply(node: Node, graph: Graph, sights: Mapping[str, Result]) -> Result:

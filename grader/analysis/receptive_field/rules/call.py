@@ -12,7 +12,8 @@ from typing import Any
 from grader.analysis.arguments import several
 from grader.analysis.receptive_field.bits import NotProven
 from grader.analysis.receptive_field.sight import Sight
-from grader.program import Graph, Node, Ref, Shape
+from grader.program.graph import Graph, Node
+from grader.program.values import Ref, Shape
 
 Seen = Sight | None
 """None: the tensor does not depend on the image."""

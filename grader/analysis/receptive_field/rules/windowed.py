@@ -13,7 +13,7 @@ from grader.analysis.receptive_field.merge import meet
 from grader.analysis.receptive_field.reshape import Size, follow, sizes
 from grader.analysis.receptive_field.rules.call import Call, Result
 from grader.analysis.receptive_field.sight import Sight, forget, length, mix, read, sized
-from grader.program import BATCH
+from grader.program.values import BATCH
 
 
 def convolution(call: Call) -> Result:

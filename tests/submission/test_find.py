@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.printable import printable_path
-from grader.submission import MOST_BYTES, Submission, UsageError, _named, discover, look
+from grader.submission.find import MOST_BYTES, Submission, UsageError, _named, discover, look
 
 NAMES = ["mnist_20k", "mnist_8k"]
 SOURCE = b"import torch\n"

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grader.errors import SubmissionError
-from grader.program import Graph, Node, Program, Ref, read
+from grader.program.graph import Graph, Node
+from grader.program.program import Program, read
+from grader.program.values import Ref
 
 X = {"name": "x", "op": "input", "shape": ["N", 1, 2, 2], "dtype": "float32"}
 WEIGHT = {

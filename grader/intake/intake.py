@@ -14,17 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader import network, program
+from grader import network
 from grader.analysis.cost import measure_cost
 from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
 from grader.errors import GraderError, SubmissionError
 from grader.printable import visible
-from grader.program import Captured, Graph, Node, Program, Recipe, Request
+from grader.program import program
+from grader.program.graph import Graph, Node
+from grader.program.program import Captured, Program
+from grader.program.recipe import Recipe
+from grader.program.request import Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
-from grader.submission import Submission
+from grader.submission.find import Submission
 from grader.training.engine import one_image
 
 LARGEST_TENSOR = 2**28

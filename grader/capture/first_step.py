@@ -19,7 +19,8 @@ from grader import network, ops
 from grader.capture.explain import first_line
 from grader.errors import SubmissionError
 from grader.network import Network
-from grader.program import Node, Program
+from grader.program.graph import Node
+from grader.program.program import Program
 from grader.training import augment
 from grader.training.augment import Pipeline
 from grader.training.engine import in_place, loop, one_image
@@ -28,7 +29,7 @@ from grader.training.engine.optimizer import Driver
 IN_PLACE = "modified by an inplace operation"
 
 
-def rehearse(program: Program, values: bytes) -> None:
+def take(program: Program, values: bytes) -> None:
     """One step of training and one look at test images. Raises SubmissionError."""
     torch.set_num_threads(1)  # the file may have asked for more, and a locked child gets none
     transform, tests = _transforms(program)

@@ -1,0 +1,1 @@
+"""Take a submission in: what is handed in becomes data, in locked children, or is refused."""

@@ -1,0 +1,1 @@
+"""What is handed in: found, read once, never executed."""
