@@ -117,7 +117,12 @@ def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
                 )
     if recipe.plateau and len(recipe.plateau.min_lr) != len(recipe.optimizer.groups):
         raise ValueError("min_lr has another number of parameter groups than the optimizer")
-    for curves in (recipe.schedule.learning_rate, recipe.schedule.momentum):
+    for penalty in recipe.penalties:
+        for name in penalty.parameters:
+            if name not in weights or weights[name].kind != "parameter":
+                raise ValueError(f"a penalty names {name}, which is not a parameter of the model")
+    schedule = recipe.schedule
+    for curves in (schedule.learning_rate, schedule.momentum, schedule.weight_decay):
         if curves and len(curves) != len(recipe.optimizer.groups):
             raise ValueError(
                 "the schedule has another number of parameter groups than the optimizer"

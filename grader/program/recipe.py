@@ -44,13 +44,15 @@ class Schedule(Data):
     """What the student's own scheduler really set: a list of runs for each parameter group.
 
     `learning_rate[g]` and `momentum[g]` (SGD's momentum or Adam's beta1; empty where the optimizer
-    has neither) are run-length coded and add up to epochs x steps per epoch. `scheduler` is the
-    class name, for people.
+    has neither) are run-length coded and add up to epochs x steps per epoch; so is
+    `weight_decay[g]`, which is empty where it never changes (the group's own setting holds then).
+    `scheduler` is the class name, for people.
     """
 
     scheduler: str | None = Field(default=None, max_length=200)
     learning_rate: tuple[tuple[Run, ...], ...]
     momentum: tuple[tuple[Run, ...], ...] = ()
+    weight_decay: tuple[tuple[Run, ...], ...] = ()
 
 
 class Plateau(Data):
@@ -76,6 +78,37 @@ class Loss(Data):
     weight: tuple[float, ...] | None = None
 
 
+class Penalty(Data):
+    """A term on weights that is added to the loss: `factor` times the sum over `parameters`.
+
+    "l1" sums absolute values, "l2" squares, and "norm" the Euclidean norm of each weight.
+    """
+
+    kind: Literal["l1", "l2", "norm"]
+    factor: float = Field(gt=0)
+    parameters: tuple[Name, ...] = Field(min_length=1)
+
+
+class Patience(Data):
+    """Training that ends when `monitor` has not improved for `epochs` epochs in a row.
+
+    "loss" and "accuracy" (0 to 1) are those of held-back images, the others of training images as
+    the network saw them while it learned. An epoch improves when it is better than the best by more
+    than `threshold`.
+    """
+
+    monitor: Literal["loss", "accuracy", "train_loss", "train_accuracy"]
+    epochs: int = Field(ge=1, le=10_000)
+    threshold: float = Field(default=0.0, ge=0)
+
+
+class Remark(Data):
+    """Something to say of the student's training, with the line in the listing."""
+
+    text: Annotated[str, Field(max_length=2_000)]
+    line: int | None = Field(default=None, ge=1)
+
+
 class Augmentation(Data):
     """One named torchvision operation with its settings, in torchvision's own words.
 
@@ -91,8 +124,16 @@ class Augmentation(Data):
 class Recipe(Data):
     """How the student wants the network trained.
 
+    `origin` says where it was read: in the training that the student handed in, which was rehearsed
+    (`rehearsed`), in the names of the convention (`convention`), or, wholly, in the assignment.
     `defaults` names what came from the assignment because the file does not say; `lines` has the
-    line of each setting that the file says. `stop_at_accuracy` is 0 to 1.
+    line of each setting that the file says; `remarks` say where the grader trains otherwise than
+    the student did.
+
+    `images` are the first so many of the training images, in an order drawn under the seed, where
+    the student kept some back; None: all. An epoch is `steps_per_epoch` batches: the last, smaller
+    one is left out with `drop_last`. `stop_at_accuracy` is 0 to 1, and stops after that many epochs
+    in a row (`stop_after`) that reach it; `stop_monitor` says on which images.
     """
 
     epochs: int = Field(ge=1, le=100_000)
@@ -103,9 +144,17 @@ class Recipe(Data):
     plateau: Plateau | None = None
     loss: Loss
     augmentations: tuple[Augmentation, ...] = ()
+    images: int | None = Field(default=None, ge=1)
+    drop_last: bool = False
+    penalties: tuple[Penalty, ...] = Field(default=(), max_length=100)
+    patience: Patience | None = None
     clip_norm: float | None = Field(default=None, gt=0)
     clip_value: float | None = Field(default=None, gt=0)
     stop_at_accuracy: float | None = Field(default=None, gt=0, le=1)
+    stop_after: int = Field(default=1, ge=1, le=10_000)
+    stop_monitor: Literal["accuracy", "train_accuracy"] = "accuracy"
+    origin: Literal["rehearsed", "convention", "assignment"] = "convention"
+    remarks: tuple[Remark, ...] = Field(default=(), max_length=50)
     defaults: tuple[str, ...] = ()
     lines: dict[Name, int] = Field(default_factory=dict)
 
@@ -118,7 +167,10 @@ class Recipe(Data):
     def follows_metric(self) -> bool:
         """Whether it asks how the network does on images that it does not train on.
 
-        That is a plateau rule, unless it watches the training loss, or a stop at an accuracy.
+        That is a plateau rule, patience, or a stop at an accuracy, unless it watches the images that
+        are trained on.
         """
-        asks = self.plateau is not None and self.plateau.monitor != "train_loss"
-        return asks or self.stop_at_accuracy is not None
+        plateau = self.plateau is not None and self.plateau.monitor != "train_loss"
+        patience = self.patience is not None and not self.patience.monitor.startswith("train")
+        stop = self.stop_at_accuracy is not None and self.stop_monitor == "accuracy"
+        return plateau or patience or stop

@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import Field
 
+from grader.program.listing import Part
+from grader.program.recipe import Recipe
+from grader.program.rehearsed import TrainedNetwork
 from grader.program.values import Data
 
 
@@ -14,11 +17,17 @@ class Request(Data):
 
     All that crosses the other way. `default_recipe` is the `[recipe]` table of the assignment;
     `validation_images` of the `train_images` are held back from a recipe that follows a metric.
+    `siblings` are the other files of the submission, which it may import; their lines go on where
+    those of `source` end. Where the training was rehearsed, `trained` is the network that was
+    trained, and `recipe` how: nothing of the recipe is then read from `source`.
     `most_epochs` is the assignment's limit, for messages: a check judges it.
     """
 
     source: str
     filename: str
+    siblings: tuple[Part, ...] = ()
+    trained: TrainedNetwork | None = None
+    recipe: Recipe | None = None
     input_shape: tuple[int, ...]
     classes: int
     seeds: tuple[int, ...] = Field(min_length=1, max_length=100)

@@ -1,0 +1,103 @@
+"""What a rehearsal of the student's training saw: data that the child hands over, validated.
+
+A rehearsal runs the whole training against stand-ins that cost nothing. A forged one is only
+another recipe: the grader trains with what it is shown, so a forgery gains nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from grader.program.listing import Listing
+from grader.program.recipe import Recipe, Remark
+from grader.program.values import Data
+
+Plain = bool | int | float | Annotated[str, Field(max_length=1_000)] | None
+PlainArgument = Plain | tuple[Plain, ...]
+
+
+class RehearsalRequest(Data):
+    """What a child is asked: rehearse the training of `listing.main`.
+
+    `role` is how well the network pretends to do: "improving" (a little in each epoch, never good),
+    "flat", "perfect", or two shares such as "0.9 0.994" (of training and of test images, always).
+    `cuda` is what `torch.cuda.is_available()` says. `seconds` of processor time may be used. The
+    data set that stands in has `train_images` and `test_images`.
+    """
+
+    listing: Listing
+    role: str = "improving"
+    cuda: bool = True
+    seconds: float = Field(gt=0)
+    dataset: str
+    train_images: int = Field(ge=1)
+    test_images: int = Field(ge=1)
+    input_shape: tuple[int, ...]
+    classes: int
+    most_steps: int
+
+
+class TrainedNetwork(Data):
+    """The class whose network was trained, in which file, and the arguments that it was built with.
+
+    `whole` is False where an argument was more than plain data, and `arguments` do not hold it.
+    `line` is where it was built.
+    """
+
+    file: str = Field(max_length=500)
+    name: str = Field(max_length=200)
+    arguments: tuple[PlainArgument, ...] = ()
+    keywords: dict[str, PlainArgument] = Field(default_factory=dict)
+    whole: bool = True
+    line: int | None = None
+
+
+class Fact(Data):
+    """A line of the recipe for people: `name` ("optimizer"), what it is, and where it is said."""
+
+    name: str = Field(max_length=50)
+    text: str = Field(max_length=1_000)
+    line: int | None = None
+
+
+class Training(Data):
+    """One training: optimizers in a row on one network, all of whose steps were seen.
+
+    `recipe` is None where `obstacles` say why the grader cannot train so; `facts` are what was
+    understood either way. `depends_on` names what of the results moved the learning rate.
+    """
+
+    network: TrainedNetwork | None = None
+    recipe: Recipe | None = None
+    epochs: int | None = None
+    steps: int = 0
+    line: int | None = None
+    facts: tuple[Fact, ...] = Field(default=(), max_length=50)
+    obstacles: tuple[Remark, ...] = Field(default=(), max_length=50)
+    notes: tuple[Remark, ...] = Field(default=(), max_length=50)
+
+
+class Rehearsal(Data):
+    """All trainings of a file, in order, and what was seen beside them.
+
+    `guesses` are values that a stand-in made up and the file then used; `troubles` what failed;
+    `stand_ins` the packages that were stood in for; `printed` the end of what was printed.
+    `out_of_time`: the training was not seen to its end. `seeds` that the file sets.
+    """
+
+    trainings: tuple[Training, ...] = Field(default=(), max_length=200)
+    notes: tuple[Remark, ...] = Field(default=(), max_length=100)
+    guesses: tuple[Remark, ...] = Field(default=(), max_length=100)
+    troubles: tuple[Remark, ...] = Field(default=(), max_length=100)
+    stand_ins: tuple[str, ...] = Field(default=(), max_length=200)
+    printed: str = Field(default="", max_length=2_000)
+    out_of_time: bool = False
+    optimizers_without_steps: int = 0
+
+    @property
+    def counting(self) -> Training | None:
+        """The training that counts: the last one; an earlier, complete one never stands in for it."""
+        stepped = [training for training in self.trainings if training.steps > 1]
+        return stepped[-1] if stepped else None
