@@ -37,7 +37,7 @@ class Part(Data):
 
 
 class Place(Data):
-    """Where a line is, for people: in `file` ("" where there is only one), in `cell` of a notebook."""
+    """Where a line is, for people: in `file` ("" in the main one), in `cell` of a notebook."""
 
     line: int
     cell: int | None = None

@@ -6,6 +6,7 @@ Pure data: no torch here, and no student code. A forged Program is only a differ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -108,19 +109,20 @@ def _check_graph(
         raise ValueError(f"the output has shape {output}, not {(BATCH, classes)}")
 
 
-def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
+def _named_by(recipe: Recipe) -> Iterator[tuple[str, tuple[str, ...]]]:
     for group in recipe.optimizer.groups:
-        for name in group.parameters:
+        yield "the optimizer", group.parameters
+    for penalty in recipe.penalties:
+        yield "a penalty", penalty.parameters
+
+
+def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
+    for what, names in _named_by(recipe):
+        for name in names:
             if name not in weights or weights[name].kind != "parameter":
-                raise ValueError(
-                    f"the optimizer names {name}, which is not a parameter of the model"
-                )
+                raise ValueError(f"{what} names {name}, which is not a parameter of the model")
     if recipe.plateau and len(recipe.plateau.min_lr) != len(recipe.optimizer.groups):
         raise ValueError("min_lr has another number of parameter groups than the optimizer")
-    for penalty in recipe.penalties:
-        for name in penalty.parameters:
-            if name not in weights or weights[name].kind != "parameter":
-                raise ValueError(f"a penalty names {name}, which is not a parameter of the model")
     schedule = recipe.schedule
     for curves in (schedule.learning_rate, schedule.momentum, schedule.weight_decay):
         if curves and len(curves) != len(recipe.optimizer.groups):

@@ -167,8 +167,8 @@ class Recipe(Data):
     def follows_metric(self) -> bool:
         """Whether it asks how the network does on images that it does not train on.
 
-        That is a plateau rule, patience, or a stop at an accuracy, unless it watches the images that
-        are trained on.
+        That is a plateau rule, patience, or a stop at an accuracy, unless it watches the images
+        that are trained on.
         """
         plateau = self.plateau is not None and self.plateau.monitor != "train_loss"
         patience = self.patience is not None and not self.patience.monitor.startswith("train")

@@ -98,6 +98,6 @@ class Rehearsal(Data):
 
     @property
     def counting(self) -> Training | None:
-        """The training that counts: the last one; an earlier, complete one never stands in for it."""
+        """The training that counts: the last. An earlier, complete one never stands in for it."""
         stepped = [training for training in self.trainings if training.steps > 1]
         return stepped[-1] if stepped else None
