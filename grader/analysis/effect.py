@@ -26,7 +26,7 @@ from grader.analysis.arguments import kind, operator
 from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.idle import LEAST_DROPPED, Idle, dropped
 from grader.errors import SubmissionError
-from grader.network import Runner, build_graph
+from grader.network import Runner, Steps, build_graph, build_steps
 from grader.ops import Kind
 from grader.program import Graph, Node, Program, Ref
 
@@ -72,12 +72,12 @@ class _Bench:
 
     graph: Graph
     weights: Mapping[str, Tensor]
-    module: fx.GraphModule = field(init=False)
+    module: Steps = field(init=False)
 
     def __post_init__(self) -> None:
         self.weights = {name: _doubled(tensor) for name, tensor in self.weights.items()}
         cpu = torch.device("cpu")
-        self.module = build_graph(self.graph, self.weights, cpu, gradient_blocks=False)
+        self.module = build_steps(self.graph, self.weights, cpu, gradient_blocks=False)
 
     def run(
         self, values: Mapping[str, Tensor], images: Tensor, changes: Mapping[str, Change]
@@ -100,7 +100,7 @@ def _doubled(tensor: Tensor) -> Tensor:
 class _Changing(Runner):
     """Runs a graph in double precision and changes what some of its nodes hand on."""
 
-    def __init__(self, module: fx.GraphModule, graph: Graph, changes: Mapping[str, Change]) -> None:
+    def __init__(self, module: Steps, graph: Graph, changes: Mapping[str, Change]) -> None:
         super().__init__(module)
         self.nodes = iter(graph.nodes)
         self.changes = changes
