@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +47,13 @@ class Builder:
                 "network itself.",
                 line=self.line,
             )
-        return model.to("cpu")
+        return model if _is_on_cpu(model) else model.to("cpu")
+
+
+def _is_on_cpu(model: nn.Module) -> bool:
+    """Nearly always: a move would look at every tensor, of every network that is built."""
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    return all(tensor.device.type == "cpu" for tensor in tensors)
 
 
 def _unwrapped(model: Any) -> Any:

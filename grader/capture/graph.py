@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._dynamo import config
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind
 
@@ -80,7 +81,9 @@ def export(
     shapes: tuple[Any, ...] = (batch,)
     if next(iter(inspect.signature(model.forward).parameters.values())).kind is _REST:
         shapes = ((batch,),)  # def forward(self, *inputs)
-    with torch.set_grad_enabled(training):
+    # Under sizes that are symbols hardly any result is found again: its cache costs a tenth of all.
+    uncached = config.patch(fake_tensor_cache_enabled=False)
+    with torch.set_grad_enabled(training), uncached:
         exported = torch.export.export(
             model, (example.clone(),), dynamic_shapes=shapes, strict=False
         )

@@ -181,14 +181,20 @@ def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
         raise _refused(error) from error
     for values in parts[1:]:
         checked_weights(values)
-    shown = visible(said)
-    text = parts[0] if shown == said else json.dumps(shown)
-    found = program.read(text)
+    found = program.read(_shown(parts[0], said))
     if found.seeds != seeds:
         raise SubmissionError(
             "The captured network does not belong to this run: it names other seeds."
         )
     return found
+
+
+def _shown(text: bytes, said: Any) -> str | bytes:
+    """The JSON `text`, which says `said`, without characters that do not print."""
+    if b"\\" not in text and text.decode().isprintable():
+        return text  # at once, for a long training has thousands of steps
+    shown = visible(said)
+    return text if shown == said else json.dumps(shown)
 
 
 def checked_weights(values: bytes) -> None:
@@ -248,18 +254,19 @@ def check_shapes(program: Program) -> None:
         weight.name: torch.empty(weight.shape, dtype=getattr(torch, weight.dtype), device=meta)
         for weight in program.weights
     }
+    batches = [torch.empty((count, *program.input_shape), device=meta) for count in (2, 3)]
     for graph in (program.train, program.eval):
-        for batch in (2, 3):
-            images = torch.empty((batch, *program.input_shape), device=meta)
-            try:
-                for node, result in network.trace(graph, weights, images):
-                    _compare(node, result, batch)
-            except SubmissionError:
-                raise
-            except Exception as error:  # a forged graph can make torch raise anything
-                raise SubmissionError(
-                    f"The captured network does not run by itself: {network.reason(error)}"
-                ) from error
+        try:
+            runs = network.trace(graph, weights, *batches)
+            for images, results in zip(batches, runs, strict=True):
+                for node, result in results:
+                    _compare(node, result, len(images))
+        except SubmissionError:
+            raise
+        except Exception as error:  # a forged graph can make torch raise anything
+            raise SubmissionError(
+                f"The captured network does not run by itself: {network.reason(error)}"
+            ) from error
 
 
 def _compare(node: Node, result: Any, batch: int) -> None:

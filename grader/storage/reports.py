@@ -13,6 +13,7 @@ import re
 from enum import IntEnum
 from pathlib import Path
 
+import pydantic_core
 from pydantic import ValidationError
 
 from grader import report
@@ -234,7 +235,13 @@ def _write_analysis(result: Report, file: Path) -> None:
     if result.analysis is None:
         _remove(file)  # an older file's would look like this one's
     else:
-        write_whole(file, json.dumps(result.analysis, indent=2, ensure_ascii=True) + "\n")
+        write_whole(file, _ascii_json(result.analysis) + "\n")
+
+
+def _ascii_json(value: object) -> str:
+    """As `json.dumps(value, indent=2)`, which takes six times as long: it indents in Python."""
+    text = pydantic_core.to_json(value, indent=2).decode()
+    return re.sub(r"[^\x00-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _remove(file: Path) -> None:
