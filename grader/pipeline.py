@@ -22,7 +22,7 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import shuffle, trial
+from grader.judging import shuffle, trial, whose_recipe
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
@@ -188,6 +188,7 @@ def report(
         checks=tuple(checks),
         layers=analysis.layers,
         analysis=summary.to_json(analysis, assignment),
+        recipe=whose_recipe.describe(program.recipe, captured.rehearsed),
         training=training,
         left_out=tuple(
             Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
