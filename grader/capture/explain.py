@@ -35,6 +35,10 @@ MIXED_IMAGES = (
 )
 
 
+ABOUT_BATCH = (ONE_BATCH_SIZE, MIXED_IMAGES)
+"""Messages on the number of images, for which torch.export knows no line."""
+
+
 def explained(error: BaseException, filename: str) -> SubmissionError:
     """`error` as a SubmissionError: what was found, why it matters, what to do, and where."""
     if isinstance(error, SubmissionError):
@@ -130,7 +134,8 @@ def _batch_message(error: BaseException, text: str) -> str | None:
     """What is wrong with a network that does not take any number of images."""
     if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
         return MIXED_IMAGES if _divides_the_batch(error) else ONE_BATCH_SIZE
-    if "is invalid for input of size" in text and re.search(r"shape '\[0[,\]]", text):
+    folded = r"shape '\[0[,\]]|for input of size .*[a-z]"  # the latter: a multiple of their number
+    if "is invalid for input of size" in text and re.search(folded, text):
         return MIXED_IMAGES
     if "is invalid for input of size" in text:
         return (

@@ -9,13 +9,15 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from grader.sandbox import temporary
 from grader.training.datasets import DATASETS, Dataset, Download
+
+PREFIX = ".download-"
 
 MOST_SECONDS = 300
 """For a small data set: enough for MNIST on a slow connection."""
@@ -45,13 +47,14 @@ def fetch(dataset: Dataset, root: Path, *, most_seconds: float | None = None) ->
     most_seconds = most_seconds or max(MOST_SECONDS, SECONDS_PER_MEGABYTE * source.megabytes)
     try:
         root.mkdir(parents=True, exist_ok=True)
+        temporary.sweep(root, prefix=PREFIX)
         # Unpacked beside its final place, then moved: an interruption leaves no half of a file.
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder:
-            failure = _run(source, Path(folder), most_seconds)
+        with temporary.folder(root, prefix=PREFIX) as folder:
+            failure = _run(source, folder, most_seconds)
             if not failure:
                 place = root / source.folder / "raw"
                 place.mkdir(parents=True, exist_ok=True)
-                arrived = list((Path(folder) / source.folder / "raw").iterdir())
+                arrived = list((folder / source.folder / "raw").iterdir())
                 names = _names(dataset, source)
                 for file in arrived:
                     if file.name in names:
