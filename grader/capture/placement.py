@@ -133,13 +133,13 @@ def _elsewhere(place: Any) -> bool:
 def _noted(
     instead: Callable[..., Any], name: str, filename: str, notes: list[str]
 ) -> Callable[..., Any]:
-    def move(thing: Any, *arguments: Any, **keywords: Any) -> Any:
+    def move(*arguments: Any, **keywords: Any) -> Any:
         moves = name not in ("to", "load") or any(map(_elsewhere, (*arguments, *keywords.values())))
         caller = sys._getframe(1)
         if moves and caller.f_code.co_filename == filename and not _is_known(notes):
             what = _WORDS.get(name, f"torch.cuda.{name}()")
             notes.append(NOTE.format(what=what, line=caller.f_lineno))
-        return instead(thing, *arguments, **keywords)
+        return instead(*arguments, **keywords)
 
     return move
 

@@ -47,7 +47,6 @@ def fetch(dataset: Dataset, root: Path, *, most_seconds: float | None = None) ->
     most_seconds = most_seconds or max(MOST_SECONDS, SECONDS_PER_MEGABYTE * source.megabytes)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        temporary.sweep(root, prefix=PREFIX)
         # Unpacked beside its final place, then moved: an interruption leaves no half of a file.
         with temporary.folder(root, prefix=PREFIX) as folder:
             failure = _run(source, folder, most_seconds)
@@ -62,6 +61,11 @@ def fetch(dataset: Dataset, root: Path, *, most_seconds: float | None = None) ->
         return failure
     except OSError as error:
         return f"{root} cannot be written ({error.strerror or error})"
+
+
+def sweep(root: Path) -> None:
+    """Remove what downloads that were killed have left in the folder."""
+    temporary.sweep(root, prefix=PREFIX)
 
 
 def _names(dataset: Dataset, source: Download) -> set[str]:

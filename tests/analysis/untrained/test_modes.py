@@ -148,5 +148,5 @@ def test_a_batch_norm_that_is_frozen_by_hand_differs_by_its_flag_alone():
 
 
 def test_the_same_operator_with_other_numbers_is_not_said_to_run_in_its_own_place():
-    answer = found("x = x.flatten(1)\nx = x * (2.0 if self.training else 1.0)\nreturn self.fc(x)")
+    answer = found("x = x.flatten(1)\nx = x * (2.0 if self.training else 3.0)\nreturn self.fc(x)")
     assert answer.text == "mul is given something else in training than in evaluation"
