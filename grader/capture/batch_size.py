@@ -1,5 +1,4 @@
-"""Where forward() decides by the number of images: torch.export says that it does, not in which
-line.
+"""Where forward() decides by the number of images: the line, which torch.export does not know.
 
 In: an export that fails for this reason. Out: the line of the student's file. Runs in the child.
 

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 
 from grader import program
+from grader.capture import misfits
 from grader.capture.load import Missing, missing_module
 from grader.errors import SubmissionError
 
@@ -100,18 +101,13 @@ def _torch_message(error: BaseException, text: str) -> str | None:
             ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "
             "device."
         )
-    if "shapes cannot be multiplied" in text or "size mismatch" in text:
-        return (
-            f"Two layers do not fit together: {text}. Check the number of features that this layer "
-            "expects."
-        )
+    if misfit := misfits.message(error, text):
+        return misfit
     if "before Module.__init__() call" in text:
         return (
             "nn.Module cannot hold layers before it is set up: begin __init__ with "
             "super().__init__()."
         )
-    if "expected input" in text and "channels" in text:
-        return f"Two layers do not fit together: {text}. Check in_channels and out_channels."
     return None
 
 

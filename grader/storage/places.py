@@ -1,8 +1,8 @@
 """Which folder of `grades/` is a file's own, also where another command graded another `model.py`.
 
-In: a Submission and the folder of the reports. Out: the same, with the name of its folder. The plain
-name belongs to the file that came first, for as long as that is there; later ones have a hash of
-their place in theirs, by which each finds its own again.
+In: a Submission and the folder of the reports. Out: the same, with the name of its folder. The
+plain name belongs to the file that came first, for as long as that is there; later ones have a hash
+of their place in theirs, by which each finds its own again.
 """
 
 from __future__ import annotations

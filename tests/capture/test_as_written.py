@@ -373,3 +373,34 @@ def test_many_classes_that_need_arguments_are_one_sentence():
 def test_networks_that_look_alike_have_their_lines():
     both = file() + file().removeprefix(HEAD).replace("Net", "N\u0435t")
     assert "Net (line 7), N\u0435t (line 17)" in refusal(both).message
+
+
+@pytest.mark.parametrize("squeeze", ["x.squeeze()", "torch.squeeze(x)"])
+def test_squeeze_without_a_dimension_is_named(squeeze):
+    assert "squeeze() (line 14) without a dimension" in notes(file(forward=f"x = x + {squeeze}"))
+
+
+@pytest.mark.parametrize("squeeze", ["x[..., None].squeeze(-1)", "torch.squeeze(x[..., None], 4)"])
+def test_squeeze_of_a_dimension_is_not(squeeze):
+    assert "squeeze()" not in notes(file(forward=f"x = {squeeze}"))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_verbose_is_quoted_as_it_stands(given):
+    scheduler = each_epoch(f"StepLR(opt, 5, verbose={given})")
+    assert f"verbose={given} of StepLR is left out" in notes(configured(scheduler))
+
+
+@pytest.mark.parametrize("arguments", ["self, x, y", "self, *, x", "self"])
+def test_a_forward_that_does_not_take_the_images_alone_is_named(arguments):
+    source = file().replace("def forward(self, x)", f"def forward({arguments})")
+    problem = refusal(source)
+    assert "def forward(self, x)" in problem.message
+    assert problem.line == 13
+
+
+@pytest.mark.parametrize("module", ["networks", "networks.models"])
+def test_a_module_of_ones_own_that_only_main_uses_is_named(module):
+    problem = refusal(f"{HEAD}import {module}\ndef main():\n    {module}.LeNet()\n")
+    assert "networks.py, which is not here" in problem.message
+    assert problem.line == 6

@@ -14,7 +14,7 @@ NOTE = "moves the network and the images to the device"
     [
         file("self.register_buffer('z', torch.zeros(1, device='cuda'))", "x = x + self.z"),
         file("self.conv = nn.Conv2d(1, 10, 3, device='cuda')"),
-        file("self.s = nn.Parameter(torch.ones(1, device=torch.device('cuda:0')))", "x = x * self.s"),
+        file("self.s = nn.Parameter(torch.ones(1, device=torch.device('cuda:0')))", "x *= self.s"),
         file(forward="x = x + torch.zeros(1, device='cuda')"),
         file(forward="x = x + torch.arange(6, device=torch.device('cuda'))"),
         file(forward="x = x + x.new_zeros(1, device='cuda') + torch.zeros_like(x, device='cuda')"),

@@ -61,7 +61,8 @@ def test_a_killed_runs_folder_goes_and_a_living_ones_stays(place):
 
 
 def test_what_a_killed_download_leaves_goes_when_the_images_are_looked_for_again(tmp_path):
-    script = MAKE.replace("make()", "make(__import__('pathlib').Path(sys.argv[1]), prefix='.download-')")
+    arguments = "__import__('pathlib').Path(sys.argv[1]), prefix='.download-'"
+    script = MAKE.replace("make()", f"make({arguments})")
     command = [sys.executable, "-c", script, str(tmp_path)]
     dead = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     left = Path(dead.stdout.readline().strip())

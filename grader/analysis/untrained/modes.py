@@ -29,8 +29,11 @@ _STATISTICS = {"mean", "var", "std", "var_mean", "std_mean", "sum"}
 _ZERO = ("zero",)
 """The position of what is zero whatever the image; no operator of a graph has it."""
 _KEEPS_ZERO = frozenset(
-    "sum mean neg abs relu view reshape flatten unsqueeze squeeze expand transpose permute clone "
-    "detach alias contiguous amax amin max min div mul".split()
+    (
+        *("sum", "mean", "amax", "amin", "neg", "abs", "relu", "div", "mul"),
+        *("view", "reshape", "flatten", "unsqueeze", "squeeze", "expand", "transpose", "permute"),
+        *("clone", "detach", "alias", "contiguous"),
+    )
 )
 _MODE_FLAGS = {"training", "train", "use_input_stats", "dropout_p"}
 
@@ -113,11 +116,13 @@ def _steps(graph: Graph) -> Iterator[_Step]:
 def _unchanged(graph: Graph) -> tuple[dict[str, str], frozenset[str]]:
     """The nodes that only repeat another one, with its name, and those that are zero."""
     nodes = {node.name: node for node in graph.nodes}
+    memory = dataflow.trace(graph).memory
+    written = {memory[name] for name in map(_written, graph.nodes) if name}
     same: dict[str, str] = {}
     zeros: set[str] = set()
     for node in graph.nodes:
         operator = arguments.operator(node)
-        if operator is None or operator.writes or not node.arguments:
+        if operator is None or not node.arguments or memory[node.name] in written:
             continue
         values = [
             0 if isinstance(value, Ref) and value.node in zeros else value
@@ -126,8 +131,16 @@ def _unchanged(graph: Graph) -> tuple[dict[str, str], frozenset[str]]:
         if _is_zero(arguments.base(node), values):
             zeros.add(node.name)
         elif (kept := _repeated(arguments.base(node), values)) and _alike(nodes[kept], node):
+            if memory[kept] in written:
+                continue
             same[node.name] = kept
     return same, frozenset(zeros)
+
+
+def _written(node: Node) -> str | None:
+    """The node that an operator in place writes into: what it was before is not what it is."""
+    operator = arguments.operator(node)
+    return arguments.first(node) if operator is not None and operator.writes else None
 
 
 def _is_zero(base: str, values: list[Any]) -> bool:
