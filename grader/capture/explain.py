@@ -55,6 +55,11 @@ def _message(error: BaseException) -> str:
         return missing_module(error.name)
     if isinstance(error, NotImplementedError):
         return f"{text or 'forward() is not written yet'}."
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return (
+            f"There is no file {str(error.filename)[:100]!r} here: a submission is one file, and "
+            "its network starts untrained. Leave out what reads files, such as torch.load()."
+        )
     if isinstance(error, NameError):
         return (
             f"{text}. The grader runs definitions only, so a name that is made by a loop or a "
@@ -95,7 +100,12 @@ def _torch_message(error: BaseException, text: str) -> str | None:
         )
     if isinstance(error, MemoryError) or "alloc" in text:
         return _memory_message(text)
-    if "NVIDIA" in text or "not compiled with CUDA" in text or "initialize CUDA" in text:
+    if (
+        "NVIDIA" in text
+        or "not compiled with CUDA" in text
+        or "initialize CUDA" in text
+        or "CUDA error" in text
+    ):
         return (
             "The network asks for a GPU, but the grader reads it where there is none. Leave out "
             ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "

@@ -89,3 +89,15 @@ def test_a_refusal_of_the_number_of_images_has_its_line(forward, said):
     problem = refusal(file(forward=forward))
     assert said in problem.message
     assert problem.line == 14
+
+
+def test_a_weight_that_is_changed_after_its_layer_is_named_with_the_line():
+    problem = refusal(file(forward="self.conv.weight.data.clamp_(-0.5, 0.5)"))
+    assert "after a layer has used it" in problem.message
+    assert problem.line == 14
+
+
+def test_weights_that_are_read_from_a_file_are_named():
+    problem = refusal(file("self.load_state_dict(torch.load('w.pt', map_location='cuda'))"))
+    assert "There is no file 'w.pt' here" in problem.message
+    assert problem.line == 12
