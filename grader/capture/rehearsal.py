@@ -134,7 +134,7 @@ def _explained(program: Program, error: Exception) -> SubmissionError:
 def _changed_too_late(program: Program, text: str) -> Node | None:
     """The last write into a tensor of that shape, where no operator has made what is blamed."""
     shape = _blamed_shape(text)
-    if " of " in text.partition("version")[0] or shape is None:
+    if "output " in text or shape is None:
         return None
     nodes = [node for node in program.train.nodes if node.op not in ("input", "weight")]
     late = [node for node in nodes if ops.find(node.op).writes and _sizes(node) == shape]
