@@ -32,7 +32,7 @@ def line(export: Callable[[], Any], filename: str) -> int | None:
             if not found and any(map(_fails_for_some, (one.expr for one in shapes.guards[known:]))):
                 found.extend(_lines(filename))
 
-    ShapeEnv.evaluate_expr = evaluate  # type: ignore[method-assign]  # for this one export
+    ShapeEnv.evaluate_expr = evaluate  # type: ignore[method-assign,assignment] # for this export
     try:
         export()
     except Exception:  # the one that is explained

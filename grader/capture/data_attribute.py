@@ -36,7 +36,7 @@ def recorded(filename: str) -> Iterator[None]:
             original.__set__(tensor, value)
 
     attribute: Any = property(read, write)
-    Tensor.data = attribute  # type: ignore[method-assign,assignment]  # it hides the one of C
+    Tensor.data = attribute  # it hides the one of C
     try:
         yield
     finally:

@@ -40,6 +40,9 @@ ABOUT_BATCH = (ONE_BATCH_SIZE, MIXED_IMAGES)
 """Messages on the number of images, for which torch.export knows no line."""
 
 
+_NO_GPU = ("NVIDIA", "not compiled with CUDA", "initialize CUDA", "CUDA error")
+
+
 def explained(error: BaseException, filename: str) -> SubmissionError:
     """`error` as a SubmissionError: what was found, why it matters, what to do, and where."""
     if isinstance(error, SubmissionError):
@@ -100,12 +103,7 @@ def _torch_message(error: BaseException, text: str) -> str | None:
         )
     if isinstance(error, MemoryError) or "alloc" in text:
         return _memory_message(text)
-    if (
-        "NVIDIA" in text
-        or "not compiled with CUDA" in text
-        or "initialize CUDA" in text
-        or "CUDA error" in text
-    ):
+    if any(words in text for words in _NO_GPU):
         return (
             "The network asks for a GPU, but the grader reads it where there is none. Leave out "
             ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "
