@@ -16,6 +16,7 @@ from grader.capture import (
     first_step,
     gradients,
     graph,
+    habits,
     load,
     modules,
     placement,
@@ -69,7 +70,8 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
         most_epochs=request.most_epochs,
         natural_loss=natural_loss,
     )
-    remarks = [*notes, *definitions.notes, *unread.other_arguments(definitions, builder.name)]
+    remarks = [*notes, *definitions.notes, *habits.notes(definitions.nodes)]
+    remarks += unread.other_arguments(definitions, builder.name)
     program = Program(
         model=builder.name,
         line=builder.line,
