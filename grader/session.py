@@ -29,7 +29,7 @@ from grader.report import Report, Verdict
 from grader.sandbox import isolation
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.zygote import Zygote
-from grader.storage import reports, seal
+from grader.storage import places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
 from grader.submission.find import LeftOut, Submission
@@ -79,7 +79,8 @@ def grade(options: Options) -> int:
             for name, source in sources.items()
         }
         desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
-        for item in found:
+        for one in found:
+            item = places.own(one, options.output, root=options.root, secret=secret)
             if error := broken.get(item.assignment):
                 report = desk.refuse(item, error, known.get(item.assignment))
             else:

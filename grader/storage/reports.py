@@ -103,6 +103,15 @@ def told(result: Report, output: Path, *, secret: bytes) -> Report:
     return result.model_copy(update={"last_trained": _named(newest, latest, result)})
 
 
+def path_of(folder: Path, secret: bytes) -> str | None:
+    """The path of the file that the reports in that folder are on; None where there are none."""
+    for name in (REPORT, UNFINISHED):
+        found = _read(folder / name, secret)
+        if found is not None:
+            return found.path
+    return None
+
+
 def is_trained(result: Report) -> bool:
     """Whether it says how well the submission does, by training to the end on its own images."""
     training = result.training

@@ -495,8 +495,12 @@ def _is_plain(name: str) -> bool:
 _SUFFIX = re.compile(r"-[0-9a-f]{12}\Z")
 
 
+def place(file: Path, root: Path) -> str:
+    """Twelve hexadecimal digits that stand for where the file is (within the project, if it is)."""
+    return hashlib.sha256(os.fsencode(_within(root, file))).hexdigest()[:12]
+
+
 def _with_suffix(submission: Submission, shown: str, root: Path) -> str:
     """The plain part of the name, and a hash of the file's place (within the project, if it is)."""
-    place = os.fsencode(_within(root, submission.path))
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", shown[:200]).strip("-")[:40] or "submission"
-    return f"{plain}-{hashlib.sha256(place).hexdigest()[:12]}"
+    return f"{plain}-{place(submission.path, root)}"

@@ -143,6 +143,7 @@ def resolve(
     if chosen.download is None:
         return Source(chosen, practice)
     root = folder or default_folder()
+    download.sweep(root)
     raw = _find(chosen, root)
     if raw is None and not fetch and choice == "auto" and _look_alike(chosen):
         # As many images as its own, so that the recipe is planned for those.

@@ -127,11 +127,7 @@ class Behaviour:
         """Where they part."""
         if self.difference is None:
             return ()
-        text = (
-            "Only Dropout and BatchNorm may depend on self.training; do everything else in both "
-            "modes."
-        )
-        return (Hint(text=text, line=self.difference.line),)
+        return (Hint(text=self.difference.advice, line=self.difference.line),)
 
     @property
     def brings_little(self) -> bool:
