@@ -69,18 +69,18 @@ class Runner:
 
     def __init__(self, pieces: Pieces, finder: siblings.Finder) -> None:
         self._pieces, self._finder = pieces, finder
-        self._names: dict[str, Any] = {}
+        self.names: dict[str, Any] = {}
         self.troubles: list[Remark] = []
         self.out_of_time = False
 
     def run(self) -> None:
         """Run it from the first line to the last."""
         listing = self._pieces.listing
-        self._names = self._main_module(listing.main, is_notebook=self._is_notebook).__dict__
+        self.names = self._main_module(listing.main, is_notebook=self._is_notebook).__dict__
         for part in listing.parts:
             if part.file != listing.main:
                 self._write(part)
-            elif not self._run(part, self._names):
+            elif not self._run(part, self.names):
                 break
 
     @property

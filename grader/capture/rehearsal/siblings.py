@@ -18,7 +18,7 @@ from grader.capture.rehearsal.pieces import Pieces
 from grader.program.listing import Part
 
 TOP = "handed_in"
-"""The package that the submission's own folder is: the main file may say `from .model import Net`."""
+"""The package that the submission's own folder is, for `from .model import Net` in the main file."""
 _BETWEEN = ("<frozen importlib", importlib.__file__, str(Path(__file__).parents[2]))
 """Files whose frames stand between an import and the code that asks for it."""
 
@@ -49,8 +49,11 @@ class Files:
         return self._anywhere(below)
 
     def _at(self, below: PurePosixPath) -> tuple[PurePosixPath, bool] | None:
+        names = [below / "__init__.py"]
+        if below.name:
+            names.append(below.with_name(f"{below.name}.py"))
         for exact in (True, False):
-            for path in (below / "__init__.py", below.with_name(f"{below.name or 'x'}.py")):
+            for path in names:
                 if found := self._like(path, exact=exact):
                     return found, False
         folders = {folder for path in self.paths for folder in path.parents}
