@@ -210,7 +210,7 @@ def test_a_notebook_starts_a_file_as_a_program():
         )
     )
     assert found.troubles[0] == (4, "It stops with an error: ZeroDivisionError: division by zero")
-    assert found.troubles[1][0] == 8
+    assert found.troubles[1][0] == 7
     assert "/content/other.py is started here" in found.troubles[1][1]
     assert found.names["after"] == 1
 
