@@ -6,6 +6,7 @@ In: the file's definitions. Out: a `Builder`. Runs in the child.
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
 import random
@@ -22,6 +23,7 @@ from grader.capture import explain
 from grader.capture.load import FACTORIES, INSTANCES, Definitions, Missing
 from grader.capture.statements import read_by
 from grader.errors import SubmissionError
+from grader.program.rehearsed import TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,38 @@ def find_builder(
     if factories and all(_required(item.builder.call) for item in tried):
         return _factory(definitions, factories[0], definitions.names[factories[0]])
     return _choose(tried) if tried else _nothing(definitions)
+
+
+def trained_builder(
+    definitions: Definitions, trained: TrainedNetwork, filename: str
+) -> Builder | None:
+    """The class that a rehearsal saw trained, with the arguments that it was built with.
+
+    None where these were not plain data, or the class is torch's own: the file then has to say how
+    its network is built.
+    """
+    if not trained.whole:
+        return None
+    found = _class(definitions, trained, filename)
+    if not isinstance(found, type) or not issubclass(found, nn.Module):
+        return None
+    code = getattr(found.__init__, "__code__", None)
+    line = definitions.lines.get(trained.name) or (code and code.co_firstlineno)
+    return Builder(trained.name, line, partial(found, *trained.arguments, **trained.keywords))
+
+
+def _class(definitions: Definitions, trained: TrainedNetwork, filename: str) -> Any:
+    """What `trained.name` ("Net", "Outer.Net") is in the file, or in another of the submission."""
+    first, *inner = trained.name.split(".")
+    if trained.file in ("", filename):
+        definitions.define([first])
+        found = definitions.names.get(first)
+    else:
+        module = importlib.import_module(trained.file.removesuffix(".py").replace("/", "."))
+        found = getattr(module, first, None)
+    for name in inner:
+        found = getattr(found, name, None)
+    return found
 
 
 def _factory(definitions: Definitions, name: str, factory: Callable[..., Any]) -> Builder:

@@ -20,11 +20,14 @@ from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
 from grader.errors import GraderError, SubmissionError
+from grader.intake import rehearsing
 from grader.printable import visible
 from grader.program import program
 from grader.program.graph import Graph, Node
+from grader.program.listing import Listing
 from grader.program.program import Captured, Program
 from grader.program.recipe import Recipe
+from grader.program.rehearsed import Rehearsed
 from grader.program.request import Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
@@ -60,15 +63,19 @@ def read(
     """
     if submission.problem:
         raise submission.problem
-    ascii_only = submission.path.name.isascii()
-    name = submission.path.name if ascii_only else f"{submission.name}.py"
+    listing = submission.listing
+    rehearsed = None
+    if rehearsing.is_rehearsed(listing):
+        rehearsed = rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
     captured = capture(
-        submission.source,
-        name,
+        listing.source(listing.main).encode(),
+        submission.filename,
         assignment,
         train_images=train_images,
         seeds=seeds,
         sandbox=sandbox,
+        listing=listing,
+        rehearsed=rehearsed,
     )
     check_size(captured.program, assignment.limits)
     check_shapes(captured.program)
@@ -87,13 +94,23 @@ def capture(
     seeds: Sequence[int],
     limits: ending.Limits | None = None,
     sandbox: Sandbox | None = None,
+    listing: Listing | None = None,
+    rehearsed: Rehearsed | None = None,
 ) -> Captured:
-    """Capture `source`, shown to the student as `filename`.
+    """Capture `source`, shown to the student as `filename`: the main file of `listing`, if given.
 
+    What was `rehearsed` decides the recipe, and which network is captured.
     `sandbox` is where it runs: one for all submissions, or a fresh process for this one alone.
     Raises SubmissionError when it cannot be captured, GraderError when the sandbox fails.
     """
+    parts = listing.parts if listing else ()
+    main = listing.main if listing else ""
     request = Request(
+        cells=tuple(part for part in parts if part.cell and part.file == main),
+        siblings=tuple(part for part in parts if part.file != main),
+        trained=rehearsed.trained if rehearsed else None,
+        recipe=rehearsed.recipe if rehearsed else None,
+        default_only=rehearsed is not None and rehearsed.recipe is None,
         source=_text(source),
         filename=filename,
         input_shape=assignment.input_shape,
@@ -106,15 +123,16 @@ def capture(
         default_recipe=assignment.recipe.model_dump(mode="json"),
     )
     place = sandbox or Fresh()
-    packages = [name for name in PREPARED if name in request.source]
-    parts = place.run(request.model_dump(mode="json"), limits, prepare=packages)
-    found = checked(parts, tuple(seeds))
+    texts = [request.source, *(part.text for part in request.siblings)]
+    packages = [name for name in PREPARED if any(name in text for text in texts)]
+    answer = place.run(request.model_dump(mode="json"), limits, prepare=packages)
+    found = checked(answer, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError(
             "The captured network does not belong to this assignment: it has other shapes."
         )
     _check_steps(found.recipe, assignment, train_images)
-    return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
+    return Captured(found, dict(zip(seeds, answer[1:], strict=True)), rehearsed)
 
 
 def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) -> Watched:

@@ -75,7 +75,7 @@ def _problem(report: Report) -> list[str]:
     if report.problem is None:
         return []
     title, advice = notices.problem(report.problem)
-    place = words.place(report, report.problem.line)
+    place = words.place(report, report.problem)
     where = f"<br>at {code(place)}" if place else ""
     return [f"**{title}**", f"> {prose(report.problem.message, 4000)}{where}", advice]
 
@@ -122,7 +122,7 @@ def _hint(report: Report, hint: Hint) -> str:
     text = prose(hint.text)
     if hint.line is None:
         return text
-    return f"{code(words.place(report, hint.line))} {text}"
+    return f"{code(words.place(report, hint))} {text}"
 
 
 def _training(training: Training) -> list[str]:

@@ -96,9 +96,9 @@ def _problem(report: Report, problem: Problem) -> RenderableType:
     title, advice = notices.problem(problem)
     parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
     if problem.line is not None:
-        place = words.path_place(report, problem.line)
+        place = words.path_place(report, problem)
         parts.append(Text.assemble(("at ", "dim"), (place, "cyan")))
-        if line := source.quoted(report, problem.line):
+        if line := source.quoted(report, problem):
             parts.append(Text(f"{problem.line} │ {line}", style="dim"))
     parts += [Text(), Text(advice, style="dim")]
     style = "magenta" if problem.fault == "grader" else "red"

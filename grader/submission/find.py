@@ -23,6 +23,7 @@ from pathlib import Path
 from grader.assignment import FILE, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
+from grader.program.listing import Listing
 
 MOST_BYTES = 256 * 1024
 """The largest file that is read. A network and its recipe take 4 to 20 KiB."""
@@ -51,6 +52,16 @@ class Submission:
     sha256: str
     problem: SubmissionError | None = None
     shown: str = ""
+
+    @property
+    def listing(self) -> Listing:
+        """Its parts."""
+        return Listing.of_file(self.filename, self.source.decode("utf-8-sig", "replace"))
+
+    @property
+    def filename(self) -> str:
+        """The name that the child is told."""
+        return self.path.name if self.path.name.isascii() else f"{self.name}.py"
 
 
 @dataclass(frozen=True, slots=True)
