@@ -14,7 +14,9 @@ from pathlib import PurePosixPath
 from types import FrameType
 from typing import Any
 
-from grader.capture.rehearsal import packages, programs, running, siblings, stand_ins, summary
+from grader.capture import siblings
+from grader.capture.rehearsal import packages, programs, running, stand_ins, summary
+from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import LEFT, PROGRAM, Pieces
 from grader.capture.rehearsal.trace import Trace
 from grader.program.rehearsed import Rehearsal, RehearsalRequest
@@ -30,7 +32,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     listing = request.listing
     pieces = Pieces(listing)
     trace = Trace(request)
-    finder = siblings.Finder(pieces, trace.note)
+    finder = Others(pieces, trace.note)
     runner = running.Runner(pieces, finder)
     _lay_out(request)
     used = packages.install(

@@ -17,7 +17,8 @@ from collections.abc import Coroutine
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from grader.capture.rehearsal import siblings
+from grader.capture import siblings
+from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import Pieces
 from grader.program.listing import Part
 from grader.program.recipe import Remark
@@ -67,7 +68,7 @@ class Tail(io.TextIOBase):
 class Runner:
     """Runs the parts of `pieces`; `troubles` are what failed, `out_of_time` how it ended."""
 
-    def __init__(self, pieces: Pieces, finder: siblings.Finder) -> None:
+    def __init__(self, pieces: Pieces, finder: Others) -> None:
         self._pieces, self._finder = pieces, finder
         self.names: dict[str, Any] = {}
         self.troubles: list[Remark] = []

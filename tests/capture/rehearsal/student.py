@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import Any
 
-from grader.capture.rehearsal import siblings
+from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import LEFT, PROGRAM, Pieces
 from grader.capture.rehearsal.running import Runner
 from grader.program.listing import Listing, Part
@@ -39,7 +39,7 @@ class Student:
         self.notes: list[str] = []
         self.left: list[tuple[int, int]] = []
         pieces = Pieces(listing)
-        finder = siblings.Finder(pieces, self.notes.append)
+        finder = Others(pieces, self.notes.append)
         self.runner = Runner(pieces, finder)
         sys.meta_path.insert(0, finder)
         vars(builtins)[LEFT] = lambda *lines: self.left.append(lines)

@@ -1,8 +1,8 @@
-"""Import the other files of a submission, every line at its number in the listing.
+"""Which of a submission's files a module is, for a finder in `sys.meta_path`.
 
-In: the pieces of a listing. Out: a finder for `sys.meta_path`. A file is found from the folder of
-the main one upwards, as when it is started there or further up; else wherever the submission has
-exactly one that fits.
+In: the names of the files. Out: a module's file. It is looked for from the folder of the main file
+upwards, as when that is started there or further up; else wherever the submission has exactly one
+file that fits. Runs in the child.
 """
 
 from __future__ import annotations
@@ -11,16 +11,13 @@ import importlib.abc
 import importlib.machinery
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
-
-from grader.capture.rehearsal.pieces import Pieces
-from grader.program.listing import Part
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
 
 TOP = "handed_in"
-"""The package that the submission's own folder is, for `from .model import Net` in the main file."""
-_BETWEEN = ("<frozen importlib", importlib.__file__, str(Path(__file__).parents[2]))
-"""Files whose frames stand between an import and the code that asks for it."""
+"""The package that the submission's own folder is: its main file may import `.model`."""
+_IMPORTLIB = ("<frozen importlib", importlib.__file__)
 
 
 class Files:
@@ -82,33 +79,19 @@ class Files:
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds a sibling where the student's own code asks for it: no library does so by accident."""
+    """Finds a sibling where the student's own code asks for it: no library does so by accident.
 
-    def __init__(self, pieces: Pieces, note: Callable[[str], object]) -> None:
-        listing = pieces.listing
-        self._pieces = pieces
-        self._parts: dict[str, list[Part]] = {}
-        self.written_later: dict[str, list[Part]] = {}
-        for part in listing.parts:
-            if part.file != listing.main:
-                later = part.cell is not None
-                place = self.written_later if later else self._parts
-                place.setdefault(part.file, []).append(part)
-        self.files = Files(list(self._parts), listing.main, note)
+    `filename` is what all of the student's code was compiled with.
+    """
 
-    def write(self, part: Part) -> None:
-        """A cell writes a file: from now on, it can be imported."""
-        goes_on = part.text.lstrip().startswith("%%writefile -a")
-        self._parts[part.file] = [*(self._parts.get(part.file, []) if goes_on else []), part]
-        self.files.add(part.file)
+    def __init__(self, files: Files, filename: str) -> None:
+        self.files, self._filename = files, filename
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: object = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Where the submission has the module."""
-        if asking()[0] != self._pieces.name:
-            return None
-        found = self.files.find(name)
+        found = self.files.find(name) if asking()[0] == self._filename else None
         if found is None:
             return None
         file, is_folder = found
@@ -119,45 +102,23 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         spec.loader_state = None if is_folder else str(file)
         return spec
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
-        """An ordinary module."""
-        return None
-
     def exec_module(self, module: types.ModuleType) -> None:
-        """Run the file."""
-        spec = module.__spec__
-        if spec is None or spec.loader_state is None:
-            return
-        module.__file__ = spec.loader_state
-        self.run(spec.loader_state, module.__dict__)
+        """Run the file, if the module has one: a folder without `__init__.py` has none."""
+        file = module.__spec__ and module.__spec__.loader_state
+        if file:
+            module.__file__ = file
+            self.execute(file, module)
 
-    def run(self, file: str, names: dict[str, object]) -> None:
-        """Run a file of the submission in a namespace."""
-        for part in self._parts.get(file, ()):
-            exec(self._pieces.code(part), names)  # noqa: S102 - what this process is for
-
-    def knows(self, file: str) -> bool:
-        """Whether there is such a file, now."""
-        return file in self._parts
-
-    @property
-    def top_names(self) -> frozenset[str]:
-        """Names that an import may begin with: files and folders of the submission."""
-        paths = [*self.files.paths, *map(PurePosixPath, self.written_later)]
-        return frozenset(name for path in paths for name in _names(path))
-
-
-def _names(path: PurePosixPath) -> Iterator[str]:
-    yield path.stem
-    yield from path.parent.parts
+    @abstractmethod
+    def execute(self, file: str, module: types.ModuleType) -> None:
+        """Run a file of the submission as a module."""
 
 
 def asking() -> tuple[str, int]:
     """The file whose code imports something just now, and its line."""
     frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_BETWEEN):
-            return name, frame.f_lineno
+    while frame is not None and not frame.f_code.co_filename.startswith(_IMPORTLIB):
         frame = frame.f_back
-    return "", 0
+    while frame is not None and frame.f_code.co_filename.startswith(_IMPORTLIB):
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
