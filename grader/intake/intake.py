@@ -63,11 +63,40 @@ def read(
     """
     if submission.problem:
         raise submission.problem
+    rehearsed = rehearse(submission, assignment, sandbox, train_images)
+    captured = capture_rehearsed(
+        submission, assignment, sandbox, rehearsed, train_images=train_images, seeds=seeds
+    )
+    check_size(captured.program, assignment.limits)
+    check_shapes(captured.program)
+    check_work(captured.program, assignment.limits)
+    recipe = captured.program.recipe
+    one_image.refuse(captured.program, _learned_from(recipe, assignment, train_images))
+    return captured
+
+
+def rehearse(
+    submission: Submission, assignment: Assignment, sandbox: Sandbox, train_images: int
+) -> Rehearsed | None:
+    """What the submission's own training comes to; None where it uses the convention, or none."""
     listing = submission.listing
-    rehearsed = None
-    if rehearsing.is_rehearsed(listing):
-        rehearsed = rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
-    captured = capture(
+    if not rehearsing.is_rehearsed(listing):
+        return None
+    return rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
+
+
+def capture_rehearsed(
+    submission: Submission,
+    assignment: Assignment,
+    sandbox: Sandbox,
+    rehearsed: Rehearsed | None,
+    *,
+    train_images: int,
+    seeds: Sequence[int],
+) -> Captured:
+    """Capture the network, with the recipe and the class that were `rehearsed`, if any were."""
+    listing = submission.listing
+    return capture(
         listing.source(listing.main).encode(),
         submission.filename,
         assignment,
@@ -77,12 +106,6 @@ def read(
         listing=listing,
         rehearsed=rehearsed,
     )
-    check_size(captured.program, assignment.limits)
-    check_shapes(captured.program)
-    check_work(captured.program, assignment.limits)
-    recipe = captured.program.recipe
-    one_image.refuse(captured.program, _learned_from(recipe, assignment, train_images))
-    return captured
 
 
 def capture(

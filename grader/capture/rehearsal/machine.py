@@ -23,12 +23,12 @@ from grader.program.rehearsed import RehearsalRequest
 _NOTHING = """
 synchronize empty_cache set_device manual_seed manual_seed_all init ipc_collect
 reset_peak_memory_stats reset_max_memory_allocated
-""".split()
+""".split()  # noqa: SIM905 - read as words
 ELSEWHERE = ("cuda", "mps", "xla", "xpu")
 _MADE_ON_A_DEVICE = """
 arange as_tensor empty empty_like eye full full_like linspace ones ones_like rand rand_like
 randint randn randn_like randperm tensor zeros zeros_like
-""".split()
+""".split()  # noqa: SIM905 - read as words
 _MOST_SEEDS = 5
 
 
