@@ -308,7 +308,7 @@ def show_recipe(path: Path, *, assignment: str | None, root: Path, write: bool) 
         try:
             report, trained, scheduler = pipeline.recipe(found, known, sandbox)
         except SubmissionError as error:
-            return _say(found, error)
+            return _cannot(found, error)
     if write:
         sys.stdout.write(convention.written(trained, scheduler))
     else:
@@ -331,7 +331,7 @@ def _only(
     return found[0], known[found[0].assignment]
 
 
-def _say(submission: Submission, error: SubmissionError) -> int:
+def _cannot(submission: Submission, error: SubmissionError) -> int:
     """Print why nothing could be said of a submission; the exit code for that."""
     line = f":{error.line}" if error.line else ""
     text = printable(f"{submission.display}{line}: {error.message}", 4000)
@@ -352,7 +352,7 @@ def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Pa
         with isolation.choose(begun=begun) as sandbox:
             analysis = pipeline.analyse(found, known, sandbox)
     except SubmissionError as error:
-        return _say(found, error)
+        return _cannot(found, error)
     text = json.dumps(analysis, indent=2) + "\n"
     if output:
         write_whole(output, text)
