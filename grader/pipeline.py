@@ -290,13 +290,13 @@ def recipe(
     if submission.problem:
         raise submission.problem
     images = DATASETS[assignment.dataset].train_images
-    rehearsed, captured = intake.rehearse(submission, assignment, sandbox, images), None
-    if rehearsed is None or rehearsed.recipe is None:
+    rehearsed = intake.rehearse(submission, assignment, sandbox, images)
+    found = rehearsed.recipe if rehearsed else None
+    if found is None:
         captured = intake.capture_rehearsed(
             submission, assignment, sandbox, rehearsed, train_images=images, seeds=(0,)
         )
-    found = captured.program.recipe if captured else rehearsed and rehearsed.recipe
-    assert found is not None
+        found = captured.program.recipe
     empty = not_graded(
         submission,
         SubmissionError(""),

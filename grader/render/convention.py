@@ -85,9 +85,8 @@ def _value(value: object) -> str:
 
 def _configure(recipe: Recipe, scheduler: SchedulerUse | None) -> Iterator[str]:
     yield "def configure_optimizers(model, steps_per_epoch, epochs):"
-    yield from _optimizer(
-        recipe.optimizer, [runs[0].value for runs in recipe.schedule.learning_rate]
-    )
+    rates = [runs[0].value for runs in recipe.schedule.learning_rate]
+    yield from _optimizer(recipe.optimizer, rates)
     if recipe.plateau is not None:
         yield from _plateau(recipe)
     elif scheduler is not None:
@@ -145,8 +144,8 @@ def _table(recipe: Recipe) -> Iterator[str]:
     by_epoch = all(run.steps % length == 0 for runs in curves for run in runs)
     unit = length if by_epoch else 1
     if sum(len(runs) for runs in curves) > MOST_RATES:
-        yield "    # the learning rate moves at every step, by a rule of your own: write it here as a"
-        yield "    # scheduler; it is left constant"
+        yield "    # The learning rate moves at every step, by a rule of your own: write that here"
+        yield "    # as a scheduler. Until then it stays as it begins."
         yield "    return optimizer"
         return
     yield "    rates = ["
@@ -154,7 +153,8 @@ def _table(recipe: Recipe) -> Iterator[str]:
         yield f"        {' + '.join(_run(run, unit) for run in runs)},"
     yield "    ]"
     yield "    scheduler = torch.optim.lr_scheduler.LambdaLR("
-    yield "        optimizer, [lambda at, own=own: own[min(at, len(own) - 1)] / own[0] for own in rates]"
+    yield "        optimizer,"
+    yield "        [lambda at, own=own: own[min(at, len(own) - 1)] / own[0] for own in rates],"
     yield "    )"
     yield from _returned("epoch" if by_epoch else "step")
 
