@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from grader import submission
 from grader.storage import reports
+from grader.submission import find
 from grader.submission.find import Submission
 
 
 def own(item: Submission, output: Path, *, root: Path, secret: bytes) -> Submission:
     """The submission, under the name that its reports have had, or under one that is free."""
     folder = output / item.assignment
-    place = submission.place(item.path, root)
+    place = find.place(item.path, root)
     known = sorted(entry.name for entry in folder.glob(f"*-{place}") if entry.is_dir())
     if known:
         return replace(item, name=known[0])
