@@ -28,7 +28,7 @@ from grader.program.recipe import Recipe
 from grader.program.request import Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 from grader.training.engine import one_image
 
 LARGEST_TENSOR = 2**28
@@ -60,10 +60,10 @@ def read(
     """
     if submission.problem:
         raise submission.problem
-    ascii_only = submission.path.name.isascii()
-    name = submission.path.name if ascii_only else f"{submission.name}.py"
+    main = submission.listing.main
+    name = main if main.isascii() else f"{submission.name}.py"
     captured = capture(
-        submission.source,
+        submission.source.encode(),
         name,
         assignment,
         train_images=train_images,

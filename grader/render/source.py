@@ -6,14 +6,12 @@ changed since. It is read as a submission is, and never run.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from grader.errors import SubmissionError
 from grader.printable import printable
 from grader.report import Report
-from grader.submission.find import read_source
+from grader.submission.find import again
 
 LONGEST = 100
 
@@ -30,10 +28,10 @@ def quoted(report: Report, line: int) -> str:
 def _lines(path: str, sha256: str) -> tuple[str, ...]:
     if not sha256:
         return ()
-    try:
-        content = read_source(Path(path))
-    except (SubmissionError, OSError, ValueError):
+    listing = again(Path(path), sha256)
+    if listing is None:
         return ()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        return ()
-    return tuple(content.decode("utf-8", "replace").split("\n"))
+    lines: list[str] = []
+    for part in listing.parts:
+        lines += part.text.split("\n")
+    return tuple(lines)

@@ -13,10 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.printable import printable_path
-from grader.submission.find import MOST_BYTES, Submission, UsageError, _named, discover, look
+from grader.program.listing import Listing
+from grader.submission.find import discover, look
+from grader.submission.people import named
+from grader.submission.source import MOST_BYTES
+from grader.submission.submission import Submission, UsageError
 
 NAMES = ["mnist_20k", "mnist_8k"]
 SOURCE = b"import torch\n"
+NOTHING = Listing.of_file("a.py", "")
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_a_submission_carries_its_bytes_hash_and_assignment(root):
         name="anna",
         display="assignments/mnist_8k/submissions/anna.py",
         assignment="mnist_8k",
-        source=SOURCE,
+        listing=Listing.of_file("anna.py", SOURCE.decode()),
         sha256=hashlib.sha256(SOURCE).hexdigest(),
         shown="anna",
     )
@@ -167,7 +172,7 @@ def test_a_symbolic_link_is_refused_also_when_named(root, tmp_path):
         problem_with(root, link)
         == "anna.py is a symbolic link, not a file. Hand in the Python file itself."
     )
-    assert find(root)[0].source == b""
+    assert find(root)[0].source == ""
 
 
 def test_a_symbolic_link_to_nowhere_is_refused_not_missing(root):
@@ -334,8 +339,10 @@ def test_a_displayed_path_prints_and_can_be_told_back(name):
 
 @given(st.lists(FILE_NAMES, min_size=1, unique=True))
 def test_names_are_plain_and_unique_whatever_the_files_are_called(stems):
-    found = [Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", b"", "") for stem in stems]
-    names = [one.name.casefold() for one in _named(found, Path("/p"))]
+    found = [
+        Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", NOTHING, "") for stem in stems
+    ]
+    names = [one.name.casefold() for one in named(found, Path("/p"))]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name) for name in names)
 
@@ -412,8 +419,10 @@ def test_people_are_called_by_their_names_told_apart_by_what_differs(root, paths
 
 @given(st.lists(FILE_NAMES, min_size=1, unique=True))
 def test_what_is_shown_of_a_class_never_repeats_and_prints(stems):
-    found = [Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", b"", "") for stem in stems]
-    names = [one.shown for one in _named(found, Path("/p"))]
+    found = [
+        Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", NOTHING, "") for stem in stems
+    ]
+    names = [one.shown for one in named(found, Path("/p"))]
     assert all(name.isprintable() for name in names)
     assert all(names)
 
