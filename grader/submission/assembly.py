@@ -251,8 +251,8 @@ def _prose(part: Part) -> Iterator[Text]:
         for number, line in enumerate(found["text"].split("\n"), start=first):
             yield Text(line, f"{place}line {number + 1}", line=part.first + number)
     for number, line in enumerate(part.text.split("\n")):
-        if found := _COMMENT.match(line):
-            yield Text(found["text"], f"{place}line {number + 1}", line=part.first + number)
+        if comment := _COMMENT.match(line):
+            yield Text(comment["text"], f"{place}line {number + 1}", line=part.first + number)
 
 
 def _bounded(texts: list[Text]) -> Iterator[Text]:

@@ -169,9 +169,8 @@ def _is_training(node: ast.AST) -> bool:
 def _does_something(statement: ast.stmt) -> bool:
     """Whether a statement at the top is more than a definition, an import or a text."""
     if isinstance(statement, ast.If):
-        return "__main__" in ast.unparse(statement.test) or any(
-            map(_does_something, statement.body)
-        )
+        guards = "__main__" in ast.unparse(statement.test)
+        return guards or any(map(_does_something, statement.body))
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Call)
     return isinstance(statement, (ast.For, ast.While, ast.With))

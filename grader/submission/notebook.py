@@ -26,32 +26,9 @@ _LOOKS_LIKE = re.compile(rb'\s*\{\s*"(cells|metadata|nbformat|worksheets)"')
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _MAGIC = re.compile(r"\s*(%%?)([A-Za-z]\w*)[ \t]*([^\n]*)")
 _WRITES = ("writefile", "file")
-_OTHER_LANGUAGES = frozenset(
-    [
-        "bash",
-        "sh",
-        "script",
-        "system",
-        "sx",
-        "cmd",
-        "powershell",
-        "html",
-        "javascript",
-        "js",
-        "latex",
-        "markdown",
-        "svg",
-        "sql",
-        "bigquery",
-        "perl",
-        "ruby",
-        "pypy",
-        "python2",
-        "R",
-        "cython",
-        "writetemplate",
-        "ai",
-    ]
+_OTHER_LANGUAGES = re.compile(
+    r"bash|sh|script|system|sx|cmd|powershell|html|javascript|js|latex|markdown|svg|sql|bigquery|"
+    r"perl|ruby|pypy|python2|R|cython|writetemplate|ai"
 )
 """`%%` magics that hand their cell to something else than this Python."""
 _DATABRICKS = frozenset({"md", "scala", "r", "fs", "sh", "sql"})
@@ -196,7 +173,9 @@ def _cell(number: int, text: str, raw: dict[str, Any]) -> Cell:
     marks, name, rest = magic.groups()
     if marks == "%%" and name in _WRITES:
         return _writing(cell, rest)
-    if (marks == "%%" and name in _OTHER_LANGUAGES) or (marks == "%" and name in _DATABRICKS):
+    if (marks == "%%" and _OTHER_LANGUAGES.fullmatch(name)) or (
+        marks == "%" and name in _DATABRICKS
+    ):
         return _blank(cell, keep_rest=marks == "%" and name in ("sh", "sql") and "\n" not in text)
     return cell
 

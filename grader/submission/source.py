@@ -77,7 +77,8 @@ def python_text(name: str, source: bytes) -> str:
         place = error.start + source.index(error.object)
         line = source.count(b"\n", 0, place) + 1
         raise SubmissionError(
-            f"{name} is not UTF-8 text: byte {source[place]:#04x} in line {line}. Save it as UTF-8.",
+            f"{name} is not UTF-8 text: byte {source[place]:#04x} in line {line}. "
+            "Save it as UTF-8.",
             line=line,
         ) from error
     _refuse_other_encodings(name, source)

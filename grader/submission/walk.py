@@ -211,9 +211,10 @@ def _hand_ins(entries: Sequence[Path]) -> set[Path]:
     folders = [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
     found = {entry for entry in folders if PLATFORM.fullmatch(entry.name) or _is_repository(entry)}
     shown = [entry for entry in folders if not _is_furniture(entry)]
-    prefix = os.path.commonprefix([entry.name for entry in shown])
-    # GitHub Classroom calls them assignment-user.
-    if len(shown) > 1 and prefix.rpartition("-")[0] and all(map(_holds_code, shown)):
+    # GitHub Classroom calls them assignment-user, and an assignment may have "-" in its name.
+    repositories = [entry for entry in shown if "-" in entry.name and _holds_code(entry)]
+    first = {entry.name.partition("-")[0] for entry in repositories}
+    if len(repositories) > 1 and len(first) == 1 and repositories == shown:
         found.update(shown)
     return found
 
