@@ -1,4 +1,4 @@
-"""Packages that only show, and those that are missing: everything is taken, no number is made up."""
+"""Packages that only show, or are missing: everything is taken, no number is made up."""
 
 from __future__ import annotations
 
