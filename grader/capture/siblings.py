@@ -42,6 +42,7 @@ class Files:
 
     def __init__(self, names: Sequence[str], main: str, note: Callable[[str], object]) -> None:
         self._note = note
+        self._said: set[str] = set()
         self.folder = PurePosixPath(main).parent
         self.paths = {PurePosixPath(name) for name in names if name.endswith((".py", ".PY"))}
 
@@ -76,11 +77,16 @@ class Files:
         found = [item for item in self.paths if str(item).lower() == str(path).lower()]
         if not found:
             return None
-        self._note(
+        self._say(
             f"The import of {path} finds {found[0]} only where upper and lower case are the same "
             "(Windows, macOS): write the name as the file has it"
         )
         return found[0]
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._note(text)
 
     def _anywhere(self, below: PurePosixPath) -> Found | None:
         endings = {below.with_name(f"{below.name}.py").parts, (*below.parts, "__init__.py")}
