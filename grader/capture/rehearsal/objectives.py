@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from grader.capture.rehearsal.findings import Findings, count, short
 from grader.capture.rehearsal.trace import Clip, LossCall, Objective, StepKind, TrainingRecord

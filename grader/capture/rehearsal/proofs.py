@@ -36,7 +36,7 @@ def seed(number: int) -> None:
     """Start all draws (torch's, Python's and NumPy's) anew."""
     torch.random.default_generator.manual_seed(number)
     random.seed(number)
-    np.random.seed(number)  # noqa: NPY002 - the generator that students' files draw from
+    np.random.seed(number)
 
 
 def samples(size: Sequence[int] = (28, 28)) -> list[Image.Image]:
@@ -277,7 +277,7 @@ def _sources() -> tuple[Callable[[], float], ...]:
     return (
         lambda: float(torch.rand(1)),
         random.random,
-        lambda: float(np.random.rand()),  # noqa: NPY002 - as students' files draw
+        lambda: float(np.random.rand()),
     )
 
 

@@ -25,9 +25,9 @@ def installed(monkeypatch):
     monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(packages, "_guesses", [])
     kept = dict(sys.modules)
-    ready: list[bool] = []
-    used = packages.install(lambda _: None, lambda: bool(ready), frozenset({"timm"}))
-    yield used, ready
+    asked = ["student"]
+    used = packages.install(lambda _: None, lambda: asked[-1], frozenset({"timm"}))
+    yield used, asked
     for name in set(sys.modules) - set(kept):
         del sys.modules[name]
     sys.modules.update(kept)
@@ -128,11 +128,18 @@ def test_a_package_that_is_missing_is_absorbed(installed):
 
 
 def test_a_file_that_is_ready_for_a_missing_package_goes_without(installed):
-    installed[1].append(True)
+    installed[1].append("ready")
     for name in ("no_such_package_anywhere", "google.colab"):
         with pytest.raises(ModuleNotFoundError):
             importlib.import_module(name)
     assert importlib.import_module("tqdm").tqdm is Bar
+
+
+def test_a_library_that_tries_what_may_be_missing_finds_it_missing(installed):
+    """Torch's sympy tries gmpy2, and asks for its version."""
+    installed[1].append("library")
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_package_anywhere")
 
 
 @pytest.mark.parametrize("name", ["torch.no_such_part", "collections.no_such_part"])
