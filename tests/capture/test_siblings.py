@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 import torch
 
-from grader.capture import find
+from grader.capture import find, siblings
 from grader.capture.load import Definitions, read_definitions
 from grader.errors import SubmissionError
 from grader.program.listing import Part
@@ -30,12 +30,14 @@ class Net(nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def _undone(monkeypatch):
-    path, modules = list(sys.meta_path), dict(sys.modules)
+def _undone():
+    path = list(sys.meta_path)
     yield
     sys.meta_path[:] = path
-    for name in set(sys.modules) - set(modules):
-        del sys.modules[name]
+    for name, module in list(sys.modules.items()):
+        spec = getattr(module, "__spec__", None)
+        if isinstance(getattr(spec, "loader", None), siblings.Finder):
+            del sys.modules[name]
 
 
 def read(files: dict[str, str]) -> Definitions:
@@ -183,3 +185,16 @@ def test_a_cell_that_does_not_parse_is_left_out():
         (4, "the cell is not valid Python"),
         (6, "a notebook command, not Python"),
     ]
+
+
+def test_a_network_of_lightning_is_built_without_lightning():
+    source = NET.replace("nn.Module", "pl.LightningModule").replace(
+        "import torch\n", "import torch, torchmetrics\nimport pytorch_lightning as pl\n"
+    )
+    source = source.replace(
+        "self.width = width",
+        "self.save_hyperparameters(); self.width = self.hparams.width\n"
+        "        self.accuracy = torchmetrics.Accuracy(task='multiclass', num_classes=10)",
+    )
+    builder = built(read_definitions(source, "train.py"))
+    assert builder.build(0)(torch.rand(2, 1, 28, 28)).shape == (2, 10)

@@ -191,7 +191,11 @@ def module(name: str) -> AbsorbedModule:
     return found
 
 
+def stand_in(name: str) -> AbsorbedModule:
+    """Lightning, torchmetrics, or a module in one of them."""
+    return metrics.module(name) if name.startswith("torchmetrics") else module(name)
+
+
 def install() -> None:
     """Let `packages` know these stand-ins."""
-    packages.add(TOPS, module)
-    packages.add(("torchmetrics",), metrics.module)
+    packages.add((*TOPS, "torchmetrics"), stand_in)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import sys
 
 import pytest
 
 from grader.capture.rehearsal import packages
 from grader.capture.rehearsal.packages import Absorbed, Bar, UnknownValueError
+from tests.capture.rehearsal.student import undone
 
 
 @pytest.fixture
@@ -22,15 +22,10 @@ def guesses(monkeypatch):
 @pytest.fixture
 def installed(monkeypatch):
     """The stand-ins, for one test: gives the names that were used."""
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(packages, "_guesses", [])
-    kept = dict(sys.modules)
     asked = ["student"]
-    used = packages.install(lambda _: None, lambda: asked[-1], frozenset({"timm"}))
-    yield used, asked
-    for name in set(sys.modules) - set(kept):
-        del sys.modules[name]
-    sys.modules.update(kept)
+    with undone():
+        yield packages.install(lambda _: None, lambda: asked[-1], frozenset({"timm"})), asked
 
 
 def test_unpacking_gets_as_many_as_there_are_names():
