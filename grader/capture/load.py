@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-import importlib.abc
-import importlib.machinery
+import importlib
 import linecache
 import symtable
 import sys
@@ -24,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from grader.capture import siblings
+from grader.capture import libraries, siblings
 from grader.capture.missing import Missing, missing_module
 from grader.capture.statements import (
     Statement,
@@ -224,7 +223,7 @@ def read_definitions(
     module.__file__ = filename
     sys.modules[MODULE_NAME] = module
     definitions = Definitions(source, filename, module, cells)
-    sys.meta_path.insert(0, StandIns(filename))
+    sys.meta_path.insert(0, libraries.StandIns(filename))
     names = {*FACTORIES, *SETTINGS, *definitions.own_classes}
     text = source
     if files:
@@ -237,36 +236,6 @@ def read_definitions(
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     definitions.define(names)
     return definitions
-
-
-class StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds stand-ins for Lightning, whose module may be the network, and for torchmetrics.
-
-    `filename` is what all of the student's code is compiled with.
-    """
-
-    def __init__(self, filename: str) -> None:
-        self._filename = filename
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """A stand-in, if the student's code asks for one of these."""
-        if not name.startswith(_STOOD_IN) or siblings.asking()[0] != self._filename:
-            return None
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        """The stand-in itself."""
-        from grader.capture.rehearsal import lightning  # few files need it
-
-        return lightning.stand_in(spec.name)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """There is nothing to run."""
-
-
-_STOOD_IN = ("lightning", "pytorch_lightning", "torchmetrics")
 
 
 class Siblings(siblings.Finder):
