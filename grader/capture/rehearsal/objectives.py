@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from grader.capture.rehearsal.findings import Findings, count, short
 from grader.capture.rehearsal.trace import Clip, LossCall, Objective, StepKind, TrainingRecord
@@ -252,7 +251,7 @@ def _penalties(
                 objective.line,
             )
         else:
-            found.append(Penalty(kind=term.kind, factor=term.factor, parameters=tuple(known)))  # type: ignore[arg-type] # checked when it is made
+            found.append(Penalty(kind=term.kind, factor=term.factor, parameters=tuple(known)))
             findings.fact(
                 "penalty",
                 f"{short(term.factor)} times {_SUMS[term.kind]} of {count(len(known), 'weight')}",

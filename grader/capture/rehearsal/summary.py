@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from grader.capture.graph import plain_name
 from grader.capture.rehearsal import (
     augmentations,
+    evaluations,
     images,
     lengths,
     objectives,
     settings,
-    tests,
     trained,
     trainings,
 )
@@ -81,7 +81,7 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
                          epochs=length.epochs if length else 0)  # fmt: skip
     aim = objectives.read(group.records, _names(group), findings)
     transform, used = _images(request, group, findings)
-    tests.remark(trace, group, request, findings)
+    evaluations.remark(trace, group, request, findings)
     recipe = None
     if length is not None and not findings.obstacles:
         recipe = _recipe(findings, length, told, aim, transform, used, request)
@@ -215,10 +215,10 @@ def _recipe(
             epochs=length.epochs,
             batch_size=length.batch_size,
             steps_per_epoch=length.steps_per_epoch,
-            optimizer=told.optimizer,  # type: ignore[arg-type] # None has an obstacle
-            schedule=told.schedule,  # type: ignore[arg-type] # as above
+            optimizer=told.optimizer,
+            schedule=told.schedule,
             plateau=told.plateau,
-            loss=aim.loss,  # type: ignore[arg-type] # as above
+            loss=aim.loss,
             augmentations=transform,
             images=used,
             drop_last=length.drop_last,
