@@ -19,14 +19,14 @@ from grader.capture.rehearsal import (
     evaluations,
     images,
     lengths,
-    objectives,
+    aims,
     settings,
     trained,
     trainings,
 )
 from grader.capture.rehearsal.findings import Findings, count
 from grader.capture.rehearsal.lengths import Length
-from grader.capture.rehearsal.objectives import Aim
+from grader.capture.rehearsal.aims import Aim
 from grader.capture.rehearsal.settings import Settings
 from grader.capture.rehearsal.trace import Said, Trace
 from grader.capture.rehearsal.trainings import Group
@@ -79,7 +79,7 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
     length = lengths.read(group.walks, group.line, findings)
     told = settings.read(group.records, group.network, findings,
                          epochs=length.epochs if length else 0)  # fmt: skip
-    aim = objectives.read(group.records, _names(group), findings)
+    aim = aims.read(group.records, _names(group), findings)
     transform, used = _images(request, group, findings)
     evaluations.remark(trace, group, request, findings)
     recipe = None
