@@ -1,0 +1,181 @@
+"""What `backward()` is called on, measured: factors of losses, and terms on the weights.
+
+In: a number with its graph, and the losses that were called. Out: an Objective. A sum of losses and
+terms is not guessed from names: its real gradient with respect to each loss and each weight is
+computed once, and accepted only where factors and terms give that gradient and the number's value.
+
+    loss = cross_entropy(...) + 1e-4 * sum(w.abs().sum() for w in weights)
+
+has gradient 1 for the loss and 1e-4 · sign(w) for each weight: an "l1" with factor 1e-4. A sum of
+squares has 2 · factor · w, a Euclidean norm factor · w / |w|. Of a square and a norm, which both
+point along w, the value tells which it is.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from grader.capture.rehearsal import penalties
+from grader.capture.rehearsal.trace import LossCall, Objective, PenaltyTerm, Trace
+
+MOST_NODES = 20_000
+MOST_MEASURED = 2_000
+CLOSE = 2e-6
+"""How far a value may be from what was measured before, relative to it: float32 rounding."""
+Factors = tuple[tuple[LossCall, float], ...]
+
+
+class Objectives:
+    """Measures objectives; one of the same make as the last is only compared with it."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._measured = 0
+        self._last: tuple[Any, ...] | None = None
+
+    def of(self, root: Tensor, network: Any, gradient: Any) -> Objective:
+        """What `root.backward(gradient)` asks for."""
+        trace, node = self._trace, root.grad_fn
+        if gradient is not None and not _is_one(root, gradient):
+            return Objective(problem="a tensor with a gradient of your own", line=trace.where())
+        found = trace.losses.get(node)
+        if found is not None and root.numel() == 1:
+            return Objective(losses=((found[0], 1.0),), line=trace.where())
+        if again := self._again(root, node):
+            return again
+        self._measured += 1
+        if self._measured > MOST_MEASURED:
+            return Objective(problem="a formula that is another one in every step")
+        with torch.enable_grad():
+            objective, value = self._measure(root, network)
+        if not objective.problem and value is not None:
+            self._last = (type(node), trace.feeding, objective, value)
+        return objective
+
+    def _again(self, root: Tensor, node: Any) -> Objective | None:
+        """The objective that was measured last in this walk, if this one has its value."""
+        if self._last is None or root.numel() != 1:
+            return None
+        kind, walk, objective, penalty = self._last
+        if kind is not type(node) or walk is not self._trace.feeding:
+            return None
+        calls, total = list(self._trace.losses.values()), float(penalty)
+        if len(calls) != len(objective.losses):
+            return None
+        for (call, value), (before, factor) in zip(calls, objective.losses, strict=True):
+            if call != before or not isinstance(value, float):
+                return None
+            total += factor * value
+        value = root.item()
+        return objective if abs(value - total) <= CLOSE * (1 + abs(value)) else None
+
+    def _measure(self, root: Tensor, network: Any) -> tuple[Objective, float | None]:
+        trace, line = self._trace, self._trace.where()
+        nodes = _reached(root.grad_fn, trace)
+        if root.numel() != 1 or nodes.problem or root.grad_fn is None:
+            return Objective(problem=nodes.problem or "many numbers", line=line), None
+        calls = [trace.losses[node] for node in nodes.losses]
+        edges = [GradientEdge(node, 0) for node in nodes.losses]
+        weights = [weight for weight in nodes.leaves if weight.requires_grad]
+        known = {id(weight) for weight in network.parameters()} if network is not None else set()
+        if any(id(weight) not in known for weight in weights):
+            problem = "something that depends on numbers which are not weights of the network"
+            return Objective(problem=problem, line=line), None
+        trace.depth += 1
+        try:
+            found = torch.autograd.grad(
+                root, [*edges, *weights], retain_graph=True, allow_unused=True
+            )
+        finally:
+            trace.depth -= 1
+        factors = _factors(calls, found[: len(edges)])
+        if factors is None:
+            return Objective(tuple((call, 0.0) for call, _ in calls), (), FORMULA, line), None
+        losses, value = factors
+        rest = root.item() - value
+        terms: tuple[PenaltyTerm, ...] | None = ()
+        if weights:
+            terms = penalties.fitted(weights, list(found[len(edges) :]), rest)
+        elif abs(rest) > 10 * CLOSE * (1 + abs(root.item())):
+            terms = None
+        if terms is None:
+            text = "a sum with terms on the weights that are neither L1, L2 nor norms"
+            return Objective(losses, (), text if weights else FORMULA, line), None
+        return Objective(losses, terms, "" if losses else "terms on the weights alone", line), rest
+
+
+FORMULA = "a formula of your own"
+
+
+class _Reached:
+    """What a graph is made of, cut off at the losses."""
+
+    def __init__(self) -> None:
+        self.losses: list[Any] = []
+        self.leaves: list[Tensor] = []
+        self.problem = ""
+
+
+def _reached(root: Any, trace: Trace) -> _Reached:
+    found, seen, todo = _Reached(), set(), [root]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if len(seen) > MOST_NODES:
+            found.problem = "a formula that is too large to look at"
+            break
+        if node in trace.losses:
+            found.losses.append(node)
+        elif node in trace.output_nodes:
+            found.problem = FORMULA + ", made from the network's output"
+        elif (leaf := getattr(node, "variable", None)) is not None:
+            found.leaves.append(leaf)
+        else:
+            todo += [item for item, _ in node.next_functions]
+    order = {node: place for place, node in enumerate(trace.losses)}
+    found.losses.sort(key=order.__getitem__)
+    return found
+
+
+def _factors(
+    calls: list[tuple[LossCall, Any]], gradients: tuple[Any, ...]
+) -> tuple[Factors, float] | None:
+    """The factor of each loss, and their sum's value; None where a loss is not only multiplied."""
+    factors, total = [], 0.0
+    for (call, value), gradient in zip(calls, gradients, strict=True):
+        if gradient is None:
+            continue
+        factor = float(gradient.flatten()[0])
+        if not math.isfinite(factor) or not bool((gradient == gradient.flatten()[0]).all()):
+            return None
+        if isinstance(value, float):
+            factors.append((call, _rounded(factor)))
+            total += factor * value
+        else:
+            factors.append((_reduced(call), _rounded(factor * value.numel())))
+            total += factor * float(value.sum())
+    return tuple(factors), total
+
+
+def _reduced(call: LossCall) -> LossCall:
+    """A loss without reduction, of which the mean is taken by hand."""
+    options = tuple(item for item in call.options if item[0] != "reduction")
+    return LossCall(call.name, options, call.through, call.of_network, call.true_labels, call.line)
+
+
+def _rounded(factor: float) -> float:
+    """Six digits: 0.25, and 0.333333, are what the file says."""
+    return float(f"{factor:.6g}")
+
+
+def _is_one(root: Tensor, gradient: Any) -> bool:
+    if not isinstance(gradient, Tensor):
+        return False
+    return root.numel() == 1 and gradient.numel() == 1 and float(gradient) == 1.0
