@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +47,13 @@ class Builder:
                 "network itself.",
                 line=self.line,
             )
-        return model.to("cpu")
+        return model if _is_on_cpu(model) else model.to("cpu")
+
+
+def _is_on_cpu(model: nn.Module) -> bool:
+    """Nearly always: a move would look at every tensor, of every network that is built."""
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    return all(tensor.device.type == "cpu" for tensor in tensors)
 
 
 def _unwrapped(model: Any) -> Any:
@@ -350,7 +357,18 @@ def _nothing(definitions: Definitions) -> Builder:
         "function build_model() that returns the network."
     )
     for node in definitions.nodes:
+<<<<<<< HEAD
         if isinstance(node, ast.ImportFrom) and (names := _not_here(definitions, node)):
+=======
+        if isinstance(node, ast.Import) and (modules := _modules_not_here(node)):
+            files = ", ".join(f"{module}.py" for module in modules)
+            raise SubmissionError(
+                f"{text} It imports {files}, which is not here: copy what you use into the "
+                "submission, which is one file.",
+                line=node.lineno,
+            )
+        if isinstance(node, ast.ImportFrom) and (names := _not_here(node)):
+>>>>>>> lead
             file = "/".join((node.module or "").split(".")) + ".py"
             raise SubmissionError(
                 f"{text} It imports {', '.join(names)} from {file}, which is not here: copy what "
@@ -360,7 +378,16 @@ def _nothing(definitions: Definitions) -> Builder:
     raise SubmissionError(text)
 
 
+<<<<<<< HEAD
 def _not_here(definitions: Definitions, node: ast.ImportFrom) -> list[str]:
+=======
+def _modules_not_here(node: ast.Import) -> list[str]:
+    names = [alias.name.partition(".")[0] for alias in node.names]
+    return [name for name in names if importlib.util.find_spec(name) is None]
+
+
+def _not_here(node: ast.ImportFrom) -> list[str]:
+>>>>>>> lead
     """What is imported from a module that cannot be found."""
     if definitions.siblings is not None and definitions.siblings.file(node) is not None:
         return []
@@ -373,6 +400,7 @@ def _not_here(definitions: Definitions, node: ast.ImportFrom) -> list[str]:
 
 def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str) -> None:
     """Run the network on two images. Raises SubmissionError unless it gives (2, classes) scores."""
+    _refuse_other_arguments(model, filename)
     state = torch.get_rng_state()
     try:
         with torch.no_grad():
@@ -401,6 +429,20 @@ def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str)
             "log-probabilities, not a class.",
             line=line,
         )
+
+
+def _refuse_other_arguments(model: nn.Module, filename: str) -> None:
+    """Refuse a forward() that cannot be called with the images alone."""
+    line = _forward_line(model, filename)
+    try:
+        inspect.signature(model.forward).bind(None)
+    except TypeError as error:
+        if line is not None:
+            raise SubmissionError(
+                f"forward() cannot be called with the images alone: {error}. Define it as def "
+                "forward(self, x), with a default for whatever else it takes.",
+                line=line,
+            ) from error
 
 
 def _wrong_shape(shape: tuple[int, ...], images: int, classes: int) -> str:
