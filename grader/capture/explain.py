@@ -11,12 +11,8 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
-<<<<<<< HEAD
-from grader.capture.missing import Missing, missing_module
-=======
 from grader.capture import misfits
-from grader.capture.load import Missing, missing_module
->>>>>>> lead
+from grader.capture.missing import Missing, missing_module
 from grader.errors import SubmissionError
 from grader.program import program
 

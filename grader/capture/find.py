@@ -357,18 +357,14 @@ def _nothing(definitions: Definitions) -> Builder:
         "function build_model() that returns the network."
     )
     for node in definitions.nodes:
-<<<<<<< HEAD
-        if isinstance(node, ast.ImportFrom) and (names := _not_here(definitions, node)):
-=======
-        if isinstance(node, ast.Import) and (modules := _modules_not_here(node)):
+        if isinstance(node, ast.Import) and (modules := _modules_not_here(definitions, node)):
             files = ", ".join(f"{module}.py" for module in modules)
             raise SubmissionError(
                 f"{text} It imports {files}, which is not here: copy what you use into the "
                 "submission, which is one file.",
                 line=node.lineno,
             )
-        if isinstance(node, ast.ImportFrom) and (names := _not_here(node)):
->>>>>>> lead
+        if isinstance(node, ast.ImportFrom) and (names := _not_here(definitions, node)):
             file = "/".join((node.module or "").split(".")) + ".py"
             raise SubmissionError(
                 f"{text} It imports {', '.join(names)} from {file}, which is not here: copy what "
@@ -378,16 +374,14 @@ def _nothing(definitions: Definitions) -> Builder:
     raise SubmissionError(text)
 
 
-<<<<<<< HEAD
-def _not_here(definitions: Definitions, node: ast.ImportFrom) -> list[str]:
-=======
-def _modules_not_here(node: ast.Import) -> list[str]:
+def _modules_not_here(definitions: Definitions, node: ast.Import) -> list[str]:
     names = [alias.name.partition(".")[0] for alias in node.names]
+    if definitions.siblings is not None:
+        names = [name for name in names if definitions.siblings.files.find(name) is None]
     return [name for name in names if importlib.util.find_spec(name) is None]
 
 
-def _not_here(node: ast.ImportFrom) -> list[str]:
->>>>>>> lead
+def _not_here(definitions: Definitions, node: ast.ImportFrom) -> list[str]:
     """What is imported from a module that cannot be found."""
     if definitions.siblings is not None and definitions.siblings.file(node) is not None:
         return []
