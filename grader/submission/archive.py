@@ -65,6 +65,7 @@ def _refuse_locked(name: str, contents: Contents) -> None:
 
 
 _LOCKED = "locked with a password"
+_ODD_KINDS = {stat.S_IFLNK: "a symbolic link"}
 
 
 def _take(archive: zipfile.ZipFile, member: zipfile.ZipInfo, contents: Contents) -> None:
@@ -88,10 +89,8 @@ def _why_not(member: zipfile.ZipInfo, path: PurePosixPath) -> str:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "its path leads out of the archive"
-    if kind == stat.S_IFLNK:
-        return "a symbolic link"
     if kind not in (0, stat.S_IFREG):
-        return "a special file"
+        return _ODD_KINDS.get(kind, "a special file")
     if member.flag_bits & 0x1:
         return _LOCKED
     if member.file_size > max(_ALWAYS_FINE, MOST_RATIO * member.compress_size):
