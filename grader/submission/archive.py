@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 
 from grader.errors import SubmissionError
 from grader.submission.contents import MOST_ENTRIES, NOBODYS, Contents, why_not_enter
+from grader.submission.people import PLATFORM
 
 MOST_ARCHIVE_BYTES = 64 * 1024 * 1024
 MOST_RATIO = 200
@@ -46,6 +47,7 @@ def read(name: str, content: bytes) -> Contents:
             f"{name} is not a whole zip archive. Pack the folder again, as .zip, and hand that in."
         ) from error
     _refuse_locked(name, contents)
+    _refuse_class(name, contents)
     return contents.without_outer_folder()
 
 
@@ -54,6 +56,15 @@ def _refuse_many(name: str, members: list[zipfile.ZipInfo]) -> None:
         raise SubmissionError(
             f"{name} holds {len(members):,} files. Hand in the code alone, without data and "
             "environments."
+        )
+
+
+def _refuse_class(name: str, contents: Contents) -> None:
+    tops = {file.partition("/")[0] for file in contents.files}
+    people = [top for top in tops if PLATFORM.fullmatch(top)]
+    if len(people) > 1:
+        raise SubmissionError(
+            f"{name} holds the hand-ins of {len(people)} people: unpack it, and name the folder."
         )
 
 
@@ -73,13 +84,14 @@ def _take(archive: zipfile.ZipFile, member: zipfile.ZipInfo, contents: Contents)
     if member.is_dir() or NOBODYS.intersection(path.parts):
         return
     name = str(path)
+    if reason := _why_not(member, path):
+        contents.skipped[name] = reason
+        return
     for depth, folder in enumerate(path.parts[:-1], start=1):
         if reason := why_not_enter(folder):
             contents.skipped["/".join(path.parts[:depth]) + "/"] = reason
             return
-    if reason := _why_not(member, path):
-        contents.skipped[name] = reason
-    elif name in contents.files:
+    if name in contents.files:
         contents.skipped[f"{name} (again)"] = "a second file of that name"
     else:
         contents.take(name, member.file_size, partial(_read, archive, member))
