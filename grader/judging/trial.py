@@ -381,7 +381,7 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         dataset=runner.told.data.name,
         practice=runner.told.data.practice,
         graded_on=DATASETS[runner.assignment.dataset].title,
-        train_images=len(runner.told.data.train_images),
+        train_images=runner.told.learned_from,
         test_images=runner.test_judge.total,
         protocol=runner.assignment.protocol,
         threshold=float(threshold),

@@ -231,6 +231,23 @@ def test_training_never_sees_the_images_that_are_held_back(crew):
     assert not known & {image.tobytes() for image in IMAGES.train_images[HELD_BACK]}
 
 
+def test_images_of_the_metric_come_from_those_that_the_recipe_leaves_out(crew):
+    fields = {"plateau": PLATEAU, "images": 30, "steps_per_epoch": 2}
+    schedule = {"learning_rate": [[{"value": 0.1, "steps": 2 * EPOCHS}]]}
+    done = tried(crew, **fields, schedule=schedule)
+    assert {epoch.images for epoch in done.runs[0].epochs} == {30}
+    assert np.array_equal(crew.data.train_images, IMAGES.train_images[~HELD_BACK])
+    assert done.training.train_images == 30
+    assert "Training used 30 of the others" in done.training.feedback
+
+
+def test_where_the_recipe_leaves_out_too_few_the_metric_goes_first(crew):
+    done = tried(crew, plateau=PLATEAU, images=38)
+    assert {epoch.images for epoch in done.runs[0].epochs} == {37}
+    assert done.training.train_images == 37
+    assert "Training used the other 37" in done.training.feedback
+
+
 @pytest.mark.parametrize("asked", [ASSIGNMENT, ON_TEST])
 def test_the_judge_of_the_test_images_sees_the_logits_of_these_alone(asked):
     found = metric.choose(program(plateau=PLATEAU).recipe, asked, IMAGES, Judge(TEST_LABELS))

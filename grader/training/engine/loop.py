@@ -132,6 +132,22 @@ def order(images: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
     return batches
 
 
+def epoch_batches(recipe: Recipe, images: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """Indices, among `images` training images, of each batch of an epoch that is numbered from 1.
+
+    Where the recipe trains on some of the images, these are the first of an order that is drawn
+    once a seed, from where the random numbers of an epoch 0 would start.
+    """
+    count = recipe.learned_from(images)
+    found = order(count, recipe.batch_size, seeds(seed, epoch).order)
+    if recipe.drop_last and len(found[-1]) < recipe.batch_size:
+        found = found[:-1]
+    if count == images:
+        return found
+    (shuffled,) = order(images, images, seeds(seed, 0).order)
+    return tuple(shuffled[batch] for batch in found)
+
+
 def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
     """The recipe's loss, of logits or log-probabilities (N, classes) and labels (N,)."""
     weight = None if loss.weight is None else torch.tensor(loss.weight, device=device)
@@ -180,16 +196,16 @@ class _Loop:
     def epoch(self, number: int, last: int) -> Epoch:
         """Train the epoch of that number, then look at the test images."""
         begin = seeds(self._seed, number)
-        batches = order(len(self._images), self._recipe.batch_size, begin.order)
+        chosen = epoch_batches(self._recipe, len(self._images), self._seed, number)
         with repeatable(self._device, begin.dropout):
             synchronize(self._device)
             started = time.perf_counter()
-            losses, correct = self._train(number, last, batches, begin.augmentation)
+            losses, correct = self._train(number, last, chosen, begin.augmentation)
             synchronize(self._device)
             trained = time.perf_counter()
             logits = self._look(self._test_images, self._batch_sizes)
         self._seconds_left -= trained - started
-        images = sum(len(batch) for batch in batches)
+        images = sum(len(batch) for batch in chosen)
         return Epoch(
             epoch=number,
             images=images,
@@ -283,10 +299,10 @@ def must_learn(loss: Tensor) -> None:
 
 def check_steps(recipe: Recipe, images: int) -> None:
     """Raise GraderError where the recipe was made for another number of training images."""
-    steps = math.ceil(images / recipe.batch_size)
+    steps = recipe.batches(images)
     if recipe.steps_per_epoch != steps:
         raise GraderError(
-            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; {images:,} "
-            f"training images in batches of {recipe.batch_size:,} are {steps:,}. Capture the "
-            "submission again for this data set."
+            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; "
+            f"{recipe.learned_from(images):,} training images in batches of {recipe.batch_size:,} "
+            f"are {steps:,}. Capture the submission again for this data set."
         )

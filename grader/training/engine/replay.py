@@ -40,10 +40,10 @@ from grader.training.engine import loop
 from grader.training.engine.engine import Began, Training
 from grader.training.engine.loop import (
     check_steps,
+    epoch_batches,
     in_batches,
     loss_function,
     must_learn,
-    order,
     seeds,
 )
 from grader.training.engine.update import NotRecordableError, Update
@@ -280,7 +280,7 @@ class _Recording:
 
         Images made ahead, a step, a shorter last step, the look at the test images.
         """
-        sizes = [len(batch) for batch in order(images, recipe.batch_size, 0)]
+        sizes = [len(batch) for batch in epoch_batches(recipe, images, 0, 1)]
         ahead = _batches_ahead(recipe.batch_size)
         lots = [tuple(sizes[begin : begin + ahead]) for begin in range(0, len(sizes), ahead)]
         members = list(self.members.values())
@@ -360,8 +360,9 @@ class _Member:
     def begin(self, number: int) -> None:
         """Before that epoch: its order, its random numbers' start, its place in the schedule."""
         begin = seeds(self._seed, number)
-        batches = order(len(self._images.train), self._recipe.batch_size, begin.order)
-        shuffled = torch.cat(batches)
+        shuffled = torch.cat(
+            epoch_batches(self._recipe, len(self._images.train), self._seed, number)
+        )
         self._order[: len(shuffled)].copy_(shuffled)
         self.generator.manual_seed(begin.augmentation)
         self.rewind()

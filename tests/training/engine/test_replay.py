@@ -300,6 +300,17 @@ def test_the_last_batch_is_treated_as_in_the_eager_engine(count, steps, trained)
 
 
 @pytest.mark.parametrize(
+    ("changes", "trained"),
+    [({"images": 25}, 25), ({"drop_last": True}, 32), ({"images": 33, "drop_last": True}, 32)],
+    ids=["some images", "whole batches", "both"],
+)
+def test_images_that_are_left_out_are_the_eager_engines(changes, trained):
+    wanted = program(**recipe("NAdam", epochs=6, steps=2, **changes))
+    found = assert_equal(wanted, [3, 4], images())
+    assert {epoch.images for epoch in found[3][0]} == {trained}
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"loss": {"name": "cross_entropy", "reduction": "sum"}, "clip_norm": 0.5},
@@ -589,7 +600,7 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> None:
         torch, "randn", lambda shape, *, generator, device: randn(shape, device=device)
     )
     monkeypatch.setattr(
-        replay, "order", lambda images, size, seed: torch.split(torch.arange(images), size)
+        loop, "order", lambda images, size, seed: torch.split(torch.arange(images), size)
     )
 
 
