@@ -101,7 +101,16 @@ def _others(recipe: Recipe, available: int) -> str:
 
 
 def _told(recipe: Recipe) -> str:
-    monitor = recipe.plateau.monitor.replace("train_", "training ") if recipe.plateau else ""
-    readers = [f"the plateau rule read the {monitor}"] if monitor else []
-    readers += ["the early stop read the accuracy"] if recipe.stop_at_accuracy is not None else []
+    """Which rules read what of the metric's images; what they read of training images is left out.
+
+    At least one does.
+    """
+    readers = []
+    if recipe.plateau is not None and recipe.plateau.monitor != "train_loss":
+        readers.append(f"the plateau rule read the {recipe.plateau.monitor}")
+    stops: list[str] = [recipe.stop_monitor] if recipe.stop_at_accuracy is not None else []
+    stops += [recipe.patience.monitor] if recipe.patience is not None else []
+    read = dict.fromkeys(monitor for monitor in stops if not monitor.startswith("train"))
+    if read:
+        readers.append(f"the early stop read the {' and the '.join(read)}")
     return f"After each epoch {' and '.join(readers)}"

@@ -329,6 +329,55 @@ def test_training_stops_at_an_accuracy_of_the_images_held_back(crew, monkeypatch
     assert len(tried(crew, stop_at_accuracy=0.7).runs[0].epochs) == 1
 
 
+def test_patience_and_a_stop_read_the_images_held_back(crew, monkeypatch):
+    monkeypatch.setattr(Judge, "correct", lambda self, logits: {3: 3, 12: 0}[self.total])
+    patience = {"monitor": "accuracy", "epochs": 1}
+    assert len(tried(crew, patience=patience).runs[0].epochs) == 2
+    assert len(tried(crew, stop_at_accuracy=0.7, stop_after=2).runs[0].epochs) == 2
+    assert len(crew.data.train_images) == 37
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"patience": {"monitor": "train_loss", "epochs": 1}},
+        {"patience": {"monitor": "train_accuracy", "epochs": 1}},
+        {"stop_at_accuracy": 0.9, "stop_monitor": "train_accuracy"},
+    ],
+)
+def test_rules_that_watch_training_hold_nothing_back(crew, rule):
+    done = tried(crew, **rule)
+    assert len(crew.data.train_images) == 40
+    assert not any(crew.told)
+    assert done.training.feedback == ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"patience": {"monitor": "loss", "epochs": 9}}, "the early stop read the loss on 3"),
+        (
+            {"patience": {"monitor": "loss", "epochs": 9}, "stop_at_accuracy": 0.9},
+            "the early stop read the accuracy and the loss on 3",
+        ),
+        (
+            {"patience": {"monitor": "accuracy", "epochs": 9}, "stop_at_accuracy": 0.9},
+            "After each epoch the early stop read the accuracy on 3",
+        ),
+        (
+            {"patience": {"monitor": "train_loss", "epochs": 9}, "plateau": PLATEAU},
+            "After each epoch the plateau rule read the loss on 3",
+        ),
+        (
+            {"plateau": {**PLATEAU, "monitor": "train_loss"}, "stop_at_accuracy": 0.9},
+            "After each epoch the early stop read the accuracy on 3",
+        ),
+    ],
+)
+def test_the_report_says_which_rules_read_which_of_them(crew, rules, words):
+    assert words in tried(crew, **rules).training.feedback
+
+
 # What the report says
 
 

@@ -26,6 +26,7 @@ from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.device import repeatable, synchronize
 from grader.training.engine.optimizer import Driver
+from grader.training.engine.stopping import Stopping
 from grader.training.records import Ending, Epoch, Feedback, Step
 
 EVALUATION_BATCH = 500
@@ -63,6 +64,7 @@ def train(
     SubmissionError when torch refuses the recipe.
     """
     running = _Loop(network, recipe, data, seed, budget_seconds, on_step, lay_out)
+    stopping = Stopping(recipe, running.tell)
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
         try:
@@ -72,37 +74,9 @@ def train(
                 False, f"its {budget_seconds:,.0f} s were over in epoch {number}", out_of_time=True
             )
         feedback = yield epoch
-        if found := ending(recipe, epoch, feedback, running.tell):
+        if found := stopping.after(epoch, feedback):
             return running.after(found)
     return running.after(Ending(True))
-
-
-def ending(
-    recipe: Recipe, epoch: Epoch, feedback: Feedback | None, tell: Callable[[float], None]
-) -> Ending | None:
-    """How training ends after this epoch, or None when it goes on.
-
-    `tell` hands the plateau rule its metric.
-
-    Raises GraderError where the recipe asks for feedback and there is none.
-    """
-    if not math.isfinite(epoch.train_loss):
-        return Ending(
-            False, f"training diverged: the loss of epoch {epoch.epoch} is {epoch.train_loss}"
-        )
-    watches_training = recipe.plateau is not None and recipe.plateau.monitor == "train_loss"
-    if watches_training:
-        tell(epoch.train_loss)
-    if not recipe.follows_metric:
-        return None
-    if feedback is None:
-        raise GraderError("The recipe follows a metric, but its value was not handed to training.")
-    if recipe.plateau is not None and not watches_training:
-        metric = feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy
-        tell(metric)
-    if recipe.stop_at_accuracy is not None and feedback.accuracy >= recipe.stop_at_accuracy:
-        return Ending(True, f"epoch {epoch.epoch} reached the accuracy at which the recipe stops")
-    return None
 
 
 class _OutOfTimeError(Exception):

@@ -36,7 +36,6 @@ from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize
-from grader.training.engine import loop
 from grader.training.engine.engine import Began, Training
 from grader.training.engine.loop import (
     check_steps,
@@ -46,6 +45,7 @@ from grader.training.engine.loop import (
     must_learn,
     seeds,
 )
+from grader.training.engine.stopping import Stopping
 from grader.training.engine.update import NotRecordableError, Update
 from grader.training.records import Ending, Epoch, Step
 
@@ -180,6 +180,9 @@ class Replay:
         recipe = program.recipe
         recording = _Recording(networks, recipe, data, self._recorder())
         last = min(epochs or recipe.epochs, recipe.epochs)
+        stopping = {
+            seed: Stopping(recipe, member.update.tell) for seed, member in recording.members.items()
+        }
         going_on = list(networks)
         for number in range(1, last + 1):
             epoch_by_seed = recording.epoch(number)
@@ -187,8 +190,7 @@ class Replay:
             answers = (yield done) or {}
             endings: dict[int, Ending] = {}
             for seed, epoch in done.items():
-                tell = recording.members[seed].update.tell
-                ended = loop.ending(recipe, epoch, answers.get(seed), tell)
+                ended = stopping[seed].after(epoch, answers.get(seed))
                 overdue = recording.seconds > budget_seconds * len(networks) and number < last
                 if ended is None and overdue:
                     ended = Ending(

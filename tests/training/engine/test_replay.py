@@ -362,6 +362,40 @@ def test_a_seed_that_reaches_its_accuracy_stops_and_the_others_go_on():
     assert {seed: len(epochs) for seed, (epochs, _, _) in found.items()} == {3: 7, 5: 5, 1: 8}
 
 
+@pytest.mark.parametrize(
+    ("rule", "lengths"),
+    [
+        ({"patience": {"monitor": "loss", "epochs": 2}}, {3: 3, 4: 8}),
+        ({"stop_at_accuracy": 0.45, "stop_after": 3}, {3: 7, 4: 8}),
+    ],
+    ids=["patience", "some in a row"],
+)
+def test_each_seed_has_rules_of_its_own(rule, lengths):
+    def answer(seed: int, epoch: Epoch) -> Feedback:
+        told = falling(seed, epoch)
+        return told if seed == 3 else Feedback(accuracy=0.1, loss=1 / epoch.epoch)
+
+    found = assert_equal(program(**recipe(epochs=8, **rule)), [3, 4], images(), answer)
+    assert {seed: len(epochs) for seed, (epochs, _, _) in found.items()} == lengths
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"patience": {"monitor": "train_loss", "epochs": 1, "threshold": 0.05}},
+        {"patience": {"monitor": "train_accuracy", "epochs": 2}},
+        {"stop_at_accuracy": 0.16, "stop_monitor": "train_accuracy"},
+    ],
+    ids=["loss", "accuracy", "a stop"],
+)
+def test_rules_that_watch_training_need_no_answer(rule):
+    found = assert_equal(program(**recipe(**rule)), [3], images())
+    epochs, ending, _ = found[3]
+    assert 1 < len(epochs) < EPOCHS
+    assert ending.finished
+    assert "training" in ending.stopped_because
+
+
 def test_a_diverged_training_stops_and_says_so():
     wanted = program(**recipe(epochs=3, schedule={"learning_rate": [curve([1e30] * 9)]}))
     found = together(wanted, [3, 4], images())
