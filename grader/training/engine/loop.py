@@ -25,6 +25,7 @@ from grader.program.recipe import Loss, Recipe
 from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.device import repeatable, synchronize
+from grader.training.engine import penalties
 from grader.training.engine.optimizer import Driver
 from grader.training.engine.stopping import Stopping
 from grader.training.records import Ending, Epoch, Feedback, Step
@@ -242,7 +243,8 @@ class _Loop:
         logits = self._network(images)
         loss = self._loss(logits, labels)
         must_learn(loss)
-        loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
+        whole = penalties.add(loss, self._recipe.penalties, self._network.weights)
+        whole.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
         self._driver.step()
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 

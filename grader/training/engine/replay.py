@@ -36,6 +36,7 @@ from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize
+from grader.training.engine import penalties
 from grader.training.engine.engine import Began, Training
 from grader.training.engine.loop import (
     check_steps,
@@ -392,7 +393,8 @@ class _Member:
         """Forward, backward, clip, update; and count."""
         self._network.train()
         loss, right = self._forward(size)
-        self.update.step(torch.autograd.grad(loss, self._learned), self._number)
+        gradients = torch.autograd.grad(self._with_penalties(loss), self._learned)
+        self.update.step(gradients, self._number)
         with torch.no_grad():
             images = size if self._recipe.loss.reduction == "mean" else 1
             self._losses.add_(loss, alpha=images)
@@ -438,6 +440,9 @@ class _Member:
         loss = self._loss(logits, labels)
         return loss, (logits.detach().argmax(1) == labels).sum()
 
+    def _with_penalties(self, loss: Tensor) -> Tensor:
+        return penalties.add(loss, self._recipe.penalties, self._network.weights)
+
     def _which_learn(self) -> list[Tensor]:
         """The trainable parameters that the loss depends on.
 
@@ -448,7 +453,8 @@ class _Member:
         self.augment_ahead([size])
         loss, _ = self._forward(size)
         must_learn(loss)
-        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+        whole = self._with_penalties(loss)
+        gradients = torch.autograd.grad(whole, self._parameters, allow_unused=True)
         return [
             item
             for item, gradient in zip(self._parameters, gradients, strict=True)

@@ -73,6 +73,12 @@ ROTATION = described(
     v1.RandomRotation(10), v1.RandomCrop(28, padding=2), v1.ToTensor(), v1.Normalize((0.1,), (0.3,))
 )
 
+PENALTIES = [
+    {"kind": "l1", "factor": 0.01, "parameters": ["conv.weight", "linear.weight"]},
+    {"kind": "l2", "factor": 0.02, "parameters": ["linear.weight", "linear.bias"]},
+    {"kind": "norm", "factor": 0.05, "parameters": ["conv.weight", "norm.bias"]},
+]
+
 Answer = Callable[[int, Epoch], Feedback | None]
 
 
@@ -322,6 +328,7 @@ def test_images_that_are_left_out_are_the_eager_engines(changes, trained):
             }
         },
         {"clip_value": 0.01},
+        {"penalties": PENALTIES, "clip_norm": 0.5},
         {
             "schedule": {
                 "learning_rate": [curve([0.05] * 51)],
@@ -329,7 +336,7 @@ def test_images_that_are_left_out_are_the_eager_engines(changes, trained):
             }
         },
     ],
-    ids=["sum, clip_norm", "smoothing, weight", "clip_value", "momentum moves"],
+    ids=["sum, clip_norm", "smoothing, weight", "clip_value", "penalties", "momentum moves"],
 )
 def test_losses_clipping_and_momentum_equal_the_eager_engine(changes):
     assert_equal(program(**recipe(**changes)), [3], images())
@@ -666,6 +673,11 @@ def test_a_step_of_every_optimizer_stays_on_the_device(meta, name):
 )
 def test_a_step_of_every_loss_stays_on_the_device(meta, loss):
     assert operations_of_a_step(program(loss=loss, dropout=0.3))
+
+
+def test_a_step_with_penalties_stays_on_the_device(meta):
+    seen = operations_of_a_step(program(penalties=PENALTIES))
+    assert {"abs", "pow", "linalg_vector_norm"} <= seen
 
 
 def test_a_step_of_a_network_of_every_habit_stays_on_the_device(habitual, meta):
