@@ -245,6 +245,7 @@ def test_configure_optimizers_gets_as_much_as_it_takes(arguments):
         ),
         ("RAdam", "eps=0.5", {"eps": 0.5}),
         ("Adagrad", "lr_decay=0.5", {"lr_decay": 0.5}),
+        ("Adadelta", "rho=0.5", {"rho": 0.5, "eps": 1e-6}),
     ],
 )
 def test_every_optimizer_is_read_with_its_settings(kind, settings_given, expected):

@@ -219,6 +219,7 @@ TRIED = {
     "NAdam": {"momentum_decay": 0.01},
     "RAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1},
     "Adagrad": {"initial_accumulator_value": 0.1, "lr_decay": 0.01},
+    "Adadelta": {"rho": 0.8, "weight_decay": 0.01},
 }
 
 
@@ -265,6 +266,46 @@ def test_a_one_cycle_schedule_moves_learning_rate_and_momentum_at_every_step(nam
     assert same_parameters(net, model)
     assert [epoch.learning_rate for epoch in epochs] == rates[STEPS - 1 :: STEPS]
     assert [epoch.momentum for epoch in epochs] == momenta[STEPS - 1 :: STEPS]
+
+
+class Decay(lr_scheduler.LRScheduler):
+    """Moves each group's weight decay, which it also switches off for a while."""
+
+    def get_lr(self):
+        for number, group in enumerate(self.optimizer.param_groups):
+            group["weight_decay"] = 0.0 if self.last_epoch % 3 == 1 else 0.1 * (number + 1)
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adadelta"])
+@pytest.mark.parametrize("per_step", [True, False], ids=["per step", "per epoch"])
+def test_weight_decay_moves_as_the_students_scheduler_moves_it(name, per_step):
+    model = tiny()
+    names = [name for name, _ in model.named_parameters()]
+    groups = [
+        {"params": model.conv.parameters()},
+        {"params": [*model.norm.parameters(), *model.linear.parameters()]},
+    ]
+    optimizer = getattr(torch.optim, name)(groups, lr=0.01)
+    settings = {"betas": (0.9, 0.999)} if "betas" in optimizer.defaults else {}
+    seen: list[list[float]] = []
+    optimizer.register_step_pre_hook(
+        lambda taken, *_: seen.append([group["weight_decay"] for group in taken.param_groups])
+    )
+    student_loop(optimizer, model=model, scheduler=Decay(optimizer), per_step=per_step)
+    decays = [curve([step[number] for step in seen]) for number in range(2)]
+    assert len({run["value"] for run in decays[1]}) == 2
+    wanted = program(
+        optimizer={
+            "name": name,
+            "groups": [
+                {"parameters": names[:2], "settings": settings},
+                {"parameters": names[2:], "settings": settings},
+            ],
+        },
+        schedule={"learning_rate": [curve([0.01] * len(seen))] * 2, "weight_decay": decays},
+    )
+    assert same_parameters(collect(wanted)[1], model)
 
 
 def test_parameter_groups_keep_their_own_settings_and_rates():

@@ -58,6 +58,7 @@ TRIED: dict[str, dict[str, Any]] = {
     "NAdam": {"momentum_decay": 0.01, "eps": 1e-3},
     "RAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1, "eps": 1e-3},
     "Adagrad": {"initial_accumulator_value": 0.1, "lr_decay": 0.01},
+    "Adadelta": {"rho": 0.8, "eps": 1e-3, "weight_decay": 0.01},
 }
 
 
@@ -335,8 +336,17 @@ def test_images_that_are_left_out_are_the_eager_engines(changes, trained):
                 "momentum": [curve([0.95, 0.9, 0.85] * 17)],
             }
         },
+        {
+            "schedule": {
+                "learning_rate": [curve([0.05] * 51)],
+                "weight_decay": [curve([0.1, 0.0, 0.05] * 17)],
+            }
+        },
     ],
-    ids=["sum, clip_norm", "smoothing, weight", "clip_value", "penalties", "momentum moves"],
+    ids=[
+        *("sum, clip_norm", "smoothing, weight", "clip_value", "penalties"),
+        *("momentum moves", "weight decay moves"),
+    ],
 )
 def test_losses_clipping_and_momentum_equal_the_eager_engine(changes):
     assert_equal(program(**recipe(**changes)), [3], images())
@@ -657,8 +667,12 @@ def operations_of_a_step(wanted: Program, blob: bytes | None = None) -> set[str]
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_step_of_every_optimizer_stays_on_the_device(meta, name):
-    momentum = [] if name == "Adagrad" else [curve([0.9, 0.8, 0.7] * 3)]
-    schedule = {"learning_rate": [curve([0.1, 0.2, 0.3] * 3)], "momentum": momentum}
+    momentum = [] if name in ("Adagrad", "Adadelta") else [curve([0.9, 0.8, 0.7] * 3)]
+    schedule = {
+        "learning_rate": [curve([0.1, 0.2, 0.3] * 3)],
+        "momentum": momentum,
+        "weight_decay": [curve([0.1, 0.0, 0.2] * 3)],
+    }
     wanted = program(**recipe(name, epochs=3, schedule=schedule, clip_norm=1.0, clip_value=0.5))
     assert {"take", "index", "clamp"} <= operations_of_a_step(wanted)
 
