@@ -87,6 +87,7 @@ def read(
         clip_norm=positive(ask, "GRADIENT_CLIP_NORM", "clip_norm"),
         clip_value=positive(ask, "GRADIENT_CLIP_VALUE", "clip_value"),
         stop_at_accuracy=stop_at_accuracy,
+        origin="convention" if ask.found else "assignment",
         defaults=tuple(key for key in ask.missing if default.get(key) is not None),
         lines=ask.found,
     )

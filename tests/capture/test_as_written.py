@@ -214,6 +214,20 @@ def test_a_schedulers_own_weight_decay_is_recorded(interval, expected):
     assert notes(source) == ""
 
 
+OWN = "class {}(torch.optim.{}):\n    def step(self, closure=None): return super().step(closure)\n"
+
+
+@pytest.mark.parametrize(("name", "base"), [("Lion", "Optimizer"), ("SGD", "SGD"), ("My", "Adam")])
+def test_an_optimizer_of_the_files_own_is_refused_by_name(name, base):
+    made = (
+        f"{name}(model.parameters(), lr=0.1)"
+        if base != "Optimizer"
+        else (f"{name}(model.parameters(), dict(lr=0.1))")
+    )
+    message = refusal(configured(made) + OWN.format(name, base)).message
+    assert f"uses the optimizer {name}, which is not torch's. The grader trains with" in message
+
+
 def test_weight_decay_that_stays_is_a_setting_and_no_curve():
     source = configured("opt, StepLR(opt, 2)").replace("lr=0.1", "lr=0.1, weight_decay=0.5")
     recipe = program(source)["recipe"]

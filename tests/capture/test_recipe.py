@@ -592,3 +592,19 @@ def test_torch_says_nothing_on_the_way():
                 "from torch.optim.lr_scheduler import *\n",
             )
         )
+
+
+@pytest.mark.parametrize(
+    ("source", "origin"),
+    [
+        ("", "assignment"),
+        ("learning_rate = 0.5\n", "assignment"),
+        ("EPOCHS = 3\n", "convention"),
+        ("GRADIENT_CLIP_NORM = 1.0\n", "convention"),
+        (configured(f"{SGD}\nreturn optimizer"), "convention"),
+    ],
+)
+def test_a_recipe_says_whether_anything_of_it_is_the_files(source, origin):
+    found = read(source)
+    assert found.origin == origin
+    assert (origin == "assignment") == (not found.lines)
