@@ -21,6 +21,7 @@ from grader.assignment import Assignment
 from grader.errors import GraderError, SubmissionError
 from grader.judging import advice, judge, metric, second_look, shuffle
 from grader.judging.judge import Judge, Judgement
+from grader.judging.known import Known
 from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
 from grader.judging.second_look import SecondLook, Steadiness
@@ -333,7 +334,7 @@ def conduct(
         graded_on=DATASETS[assignment.dataset].title,
     )
     training = _record(runner, judgement, threshold)
-    known = advice.Known(
+    known = Known(
         captured.program,
         training,
         assignment.limits.epochs,
