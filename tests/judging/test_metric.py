@@ -22,6 +22,7 @@ from grader.capture import capture as child
 from grader.capture import recipe as recipes
 from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
+from grader.intake import intake
 from grader.intake.intake import capture
 from grader.judging import metric, trial
 from grader.judging.judge import Judge
@@ -217,6 +218,28 @@ def test_the_assignment_decides_how_many_images_are_asked_for():
 def test_a_child_that_counts_other_images_is_refused(source, number):
     with pytest.raises(SubmissionError, match="does not belong to this assignment"):
         asked(NET + source, validation_images=number)
+
+
+COUNTED = [
+    ({"images": 50_000}, 391),
+    ({"images": 50_000, "drop_last": True}, 390),
+    ({"images": 50_000, "plateau": PLATEAU}, 391),  # the 5,000 are others
+    ({"images": 58_000, "plateau": PLATEAU}, 430),  # of which 55,000 are left
+    ({"drop_last": True}, 468),
+    ({"patience": {"monitor": "loss", "epochs": 2}}, 430),
+    ({"patience": {"monitor": "train_loss", "epochs": 2}}, 469),
+    ({"stop_at_accuracy": 0.9, "stop_monitor": "train_accuracy"}, 469),
+]
+
+
+@pytest.mark.parametrize(("fields", "steps"), COUNTED)
+def test_the_steps_of_an_epoch_are_counted_again(fields, steps):
+    for claimed in (steps - 1, steps, steps + 1):
+        schedule = {"learning_rate": [[{"value": 0.1, "steps": claimed}]]}
+        asked = {"epochs": 1, "batch_size": 128, "steps_per_epoch": claimed, **fields}
+        recipe = program(**asked, schedule=schedule).recipe
+        with contextlib.nullcontext() if claimed == steps else pytest.raises(SubmissionError):
+            intake._check_steps(recipe, ASSIGNMENT, 60_000)
 
 
 # What training gets
