@@ -61,7 +61,8 @@ _WANTED = re.compile(
 )
 _NUMBER = r"(?P<number>\d{1,3}(?:\.\d+)?|0?\.\d+)(?![\d.]*\d|,\d)"
 _ACCURACY = re.compile(
-    rf"acc(?:uracy)?\b(?P<between>[^\d\n%]{{0,25}}?)(?:\d+\s*/\s*\d+\s*\(\s*)?{_NUMBER}\s*(?P<percent>%|percent)?",
+    rf"acc(?:uracy)?\b(?P<between>[^\d\n%]{{0,25}}?)"
+    rf"(?:\d+\s*/\s*\d+\s*\(\s*)?{_NUMBER}\s*(?P<percent>%|percent)?",
     re.IGNORECASE,
 )
 _ACCURACY_FIRST = re.compile(

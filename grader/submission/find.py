@@ -102,9 +102,8 @@ def look(
 
 def again(path: Path, sha256: str) -> Listing | None:
     """The listing of the work at `path`, where it still is the work of that hash."""
-    contents = _contents_again(path)
-    wanted: list[str | None] = [None]
     try:
+        contents = _contents_again(path)
         first = _read(path, contents, None)
         if first.sha256 != sha256 and contents is None and path.suffix.lower() == ".zip":
             contents = archive.read(path.name, read_bytes(path, MOST_ARCHIVE_BYTES))

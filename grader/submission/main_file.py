@@ -155,7 +155,9 @@ def _file_of(module: str, importer: str, files: Mapping[str, str]) -> str:
             found = files.get(str(place / f"{inside}{end}").casefold())
             if inside and found:
                 return found
-    return ""
+    # Others put a folder of their own on the path first: sys.path.append("../src").
+    elsewhere = [file for key, file in files.items() if key.endswith(f"/{inside}.py")]
+    return elsewhere[0] if inside and len(elsewhere) == 1 else ""
 
 
 def _is_training(node: ast.AST) -> bool:

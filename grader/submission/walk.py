@@ -220,7 +220,8 @@ def _hand_ins(entries: Sequence[Path]) -> set[Path]:
 
 
 def _is_repository(path: Path) -> bool:
-    return (path / ".git").exists()
+    # Path.exists raises where a folder may not be looked into.
+    return os.path.exists(path / ".git")  # noqa: PTH110 - as said
 
 
 def _holds_code(path: Path) -> bool:
@@ -231,10 +232,10 @@ def _holds_code(path: Path) -> bool:
 
 
 def _is_one_work(contents: Contents) -> bool:
-    """Whether most of the files of a folder hang together by what they import."""
+    """Whether most of the files of a folder hang together by what they import or read."""
     scripts = assembly.scripts(contents)
     if len(scripts) < 2:
-        return False
+        return len(contents.code) == 1 and _reads_others(contents)
     return 2 * main_file.connected(main_file.imports(scripts)) > len(scripts)
 
 

@@ -100,6 +100,12 @@ def test_imports_of_every_form_are_seen(line, file):
     assert file in imports(scripts(files))["train.py"]
 
 
+def test_a_module_in_a_folder_that_is_put_on_the_path_is_found_if_it_is_the_only_one():
+    files = {"notebooks/a.py": "import model\n", "src/model.py": ""}
+    assert imports(scripts(files))["notebooks/a.py"] == {"src/model.py"}
+    assert imports(scripts(files | {"old/model.py": ""}))["notebooks/a.py"] == set()
+
+
 def test_the_largest_group_of_files_is_counted():
     assert connected({"a": {"b"}, "b": set(), "c": {"b"}, "d": {"e"}, "e": set(), "f": set()}) == 3
     assert connected({}) == 0
