@@ -169,6 +169,12 @@ def test_a_clone_is_one_persons_also_where_nothing_imports(tmp_path):
     assert one.listing.main == "a.py"
 
 
+def test_a_class_that_is_kept_in_a_repository_is_many_submissions(tmp_path):
+    files = {f"{name}.py": b"loss.backward()\n" for name in ("anna", "ben", "train")}
+    found = graded(lay(tmp_path / "class", files | {".git/HEAD": b""}))
+    assert [one.name for one in found.submissions] == ["anna", "ben", "train"]
+
+
 def test_the_clones_of_a_classroom_are_one_submission_each(tmp_path):
     place = tmp_path / "class"
     for who in ("hw1-anna", "hw1-ben"):
