@@ -244,7 +244,7 @@ def _text(value: Any) -> str:
         value = "".join(part for part in value if isinstance(part, str))
     if not isinstance(value, str):
         return ""
-    whole = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return with_newlines(whole)
 
 
