@@ -15,18 +15,18 @@ from pydantic import ValidationError
 
 from grader.capture.graph import plain_name
 from grader.capture.rehearsal import (
+    aims,
     augmentations,
     evaluations,
     images,
     lengths,
-    aims,
     settings,
     trained,
     trainings,
 )
+from grader.capture.rehearsal.aims import Aim
 from grader.capture.rehearsal.findings import Findings, count
 from grader.capture.rehearsal.lengths import Length
-from grader.capture.rehearsal.aims import Aim
 from grader.capture.rehearsal.settings import Settings
 from grader.capture.rehearsal.trace import Said, Trace
 from grader.capture.rehearsal.trainings import Group
