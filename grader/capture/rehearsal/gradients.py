@@ -34,7 +34,7 @@ class Gradients:
         self._step = -(-len(self._row) // LOOKED_AT)
         self._kept = self._row.clone()
         self._version = self._row._version
-        pieces = self._row[: sum(sizes)].split(sizes) if sizes else ()
+        pieces = torch.split(self._row[: sum(sizes)], sizes) if sizes else ()
         self._pieces = [
             piece.view(weight.shape) for piece, weight in zip(pieces, self._weights, strict=True)
         ]
