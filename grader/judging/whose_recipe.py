@@ -17,6 +17,10 @@ MOST_SETTINGS = 6
 def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
     """The recipe that is trained, and what was understood of the student's own training."""
     known = rehearsed.training.facts if rehearsed and rehearsed.training else ()
+    if (
+        known and recipe.origin == "rehearsed"
+    ):  # other rehearsals than the first showed when it stops
+        known += tuple(fact for fact in facts(recipe) if fact.name == "stops")
     return RecipeReport(
         origin=recipe.origin,
         facts=tuple(

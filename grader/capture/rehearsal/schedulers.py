@@ -108,7 +108,9 @@ def _init(trace: Trace, schedulers: Schedulers, real: Any) -> Any:
         finally:
             schedulers.inside -= 1
         if not schedulers.inside:
-            schedulers.record(self)
+            given = dict(zip(places[2:], args[1 : len(places) - 1], strict=False)) | keywords
+            given.pop("optimizer", None)
+            schedulers.record(self).settings = given
 
     return init
 

@@ -164,7 +164,7 @@ class SchedulerRecord:
 
     `metrics` counts what it was told: ("loss", "accuracy", "error" or "", and "training", "test",
     "held back" or "" for of which images). `told` are the first numbers. `with_epoch` counts steps
-    that were told an epoch.
+    that were told an epoch. `settings` are the arguments that it was made with, by name.
     """
 
     scheduler: Any
@@ -174,6 +174,7 @@ class SchedulerRecord:
     with_epoch: int = 0
     metrics: Counter[tuple[str, str]] = field(default_factory=Counter)
     told: list[float] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 Rates = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
