@@ -309,8 +309,7 @@ def recipe(
     analysis = {"recipe": found.model_dump(mode="json")}
     shown = {"problem": None, "verdict": Verdict.SKIPPED, "recipe": told, "analysis": analysis}
     report = where.in_places(empty.model_copy(update=shown), submission.listing)
-    scheduler = rehearsed.training.scheduler if rehearsed and rehearsed.training else None
-    return report, found, scheduler
+    return report, found, whose_recipe.scheduler(found, rehearsed, assignment)
 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:

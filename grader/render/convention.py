@@ -6,7 +6,7 @@ that the grader reads as the same recipe. What the convention has no name for st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from grader.program.recipe import Augmentation, Optimizer, Recipe, Run
 from grader.program.rehearsed import SchedulerUse
@@ -118,7 +118,7 @@ def _optimizer(optimizer: Optimizer, rates: list[float]) -> Iterator[str]:
     yield "    ])"
 
 
-def _keywords(settings: dict[str, object]) -> str:
+def _keywords(settings: Mapping[str, object]) -> str:
     """Those that are not what torch takes when nothing is said."""
     said = {name: value for name, value in settings.items() if value not in (0, False, None)}
     return ", ".join(f"{name}={value!r}" for name, value in (said or settings).items())
