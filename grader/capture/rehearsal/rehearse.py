@@ -42,7 +42,7 @@ _GRACE = 5.0
 
 def rehearse(request: RehearsalRequest) -> Rehearsal:
     """Run the whole training of `request.listing` against stand-ins, and say what it did."""
-    began = time.process_time()
+    used_by_now, began = time.process_time, time.process_time()  # a file may replace it
     listing = request.listing
     pieces = Pieces(listing)
     trace = Trace(request)
@@ -68,8 +68,8 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
         "troubles": (*runner.troubles, *found.troubles)[:100],
         "stand_ins": tuple(sorted(used))[:200],
         "printed": printed.text.encode("utf-8", "replace").decode(),
+        "cpu_seconds": used_by_now() - began,
         "out_of_time": runner.out_of_time or found.out_of_time,
-        "cpu_seconds": time.process_time() - began,
     }
     return found.model_copy(update=more)
 
