@@ -22,17 +22,17 @@ from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable
-from grader.render import notices, terminal, words
+from grader.render import convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import isolation
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.zygote import Zygote
-from grader.storage import reports, seal
+from grader.storage import places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
-from grader.submission.find import LeftOut, Submission
+from grader.submission.submission import LeftOut, Submission, UsageError
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # they load torch: not before `_begin`
@@ -51,7 +51,14 @@ def grade(options: Options) -> int:
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
     names = sorted([*known, *broken])
-    looked = find.look(options.paths, names, root=options.root, assignment=options.assignment)
+    looked = find.look(
+        options.paths,
+        names,
+        root=options.root,
+        assignment=options.assignment,
+        training=options.training,
+        trainings=_trainings(known),
+    )
     found = looked.submissions
     _say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
@@ -79,7 +86,8 @@ def grade(options: Options) -> int:
             for name, source in sources.items()
         }
         desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
-        for item in found:
+        for one in found:
+            item = places.own(one, options.output, root=options.root, secret=secret)
             if error := broken.get(item.assignment):
                 report = desk.refuse(item, error, known.get(item.assignment))
             else:
@@ -294,29 +302,85 @@ def _conclude(graded: list[Report], options: Options) -> None:
         _results().print(terminal.summary(graded))
 
 
-def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Path) -> int:
+def show_recipe(
+    path: Path, *, assignment: str | None, training: str | None, root: Path, write: bool
+) -> int:
+    """Print what would be trained, line by line; with `write`, in the convention.
+
+    1 when that cannot be said. Raises UsageError and GraderError.
+    """
+    found, known = _only(path, assignment, training, root, "recipe")
+    begun = _begin()
+    from grader import pipeline
+
+    with isolation.choose(begun=begun) as sandbox:
+        try:
+            report, trained, scheduler = pipeline.recipe(found, known, sandbox)
+        except SubmissionError as error:
+            return _cannot(found, error)
+    if write:
+        sys.stdout.write(convention.written(trained, scheduler))
+    else:
+        for part in recipe.draw(report):
+            _results().print(part)
+    return 0 if report.recipe and not report.recipe.obstacles else 1
+
+
+def _only(
+    path: Path, assignment: str | None, training: str | None, root: Path, command: str
+) -> tuple[Submission, Assignment]:
+    """The one submission at `path`, and its assignment."""
+    known, broken = load_each(root)
+    found = find.discover(
+        [path],
+        sorted([*known, *broken]),
+        root=root,
+        assignment=assignment,
+        training=training,
+        trainings=_trainings(known),
+    )
+    if len(found) != 1:
+        raise UsageError(
+            f"{path} holds {words.several(len(found), 'submission')}; {command} takes one."
+        )
+    _refuse_all_broken([found[0].assignment], broken)
+    return found[0], known[found[0].assignment]
+
+
+def _cannot(submission: Submission, error: SubmissionError) -> int:
+    """Print why nothing could be said of a submission; the exit code for that."""
+    line = f":{error.line}" if error.line else ""
+    text = printable(f"{submission.display}{line}: {error.message}", 4000)
+    Console(stderr=True).print(text, markup=False, highlight=False)
+    return 1
+
+
+def _trainings(known: Mapping[str, Assignment]) -> dict[str, str]:
+    """The files that the assignments say train, by the name of the assignment."""
+    return {name: one.training for name, one in known.items() if one.training}
+
+
+def analyse(
+    path: Path,
+    *,
+    assignment: str | None,
+    training: str | None = None,
+    output: Path | None,
+    root: Path,
+) -> int:
     """Write the JSON analysis of one submission; 1 when it cannot be captured.
 
     Raises UsageError and GraderError.
     """
-    known, broken = load_each(root)
-    found = find.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
-    if len(found) != 1:
-        raise find.UsageError(
-            f"{path} holds {words.several(len(found), 'submission')}; analyse takes one file."
-        )
-    _refuse_all_broken([found[0].assignment], broken)
+    found, known = _only(path, assignment, training, root, "analyse")
     begun = _begin()
     from grader import pipeline
 
     try:
         with isolation.choose(begun=begun) as sandbox:
-            analysis = pipeline.analyse(found[0], known[found[0].assignment], sandbox)
+            analysis = pipeline.analyse(found, known, sandbox)
     except SubmissionError as error:
-        line = f":{error.line}" if error.line else ""
-        text = printable(f"{found[0].display}{line}: {error.message}", 4000)
-        Console(stderr=True).print(text, markup=False, highlight=False)
-        return 1
+        return _cannot(found, error)
     text = json.dumps(analysis, indent=2) + "\n"
     if output:
         write_whole(output, text)

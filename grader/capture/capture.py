@@ -16,6 +16,7 @@ from grader.capture import (
     first_step,
     gradients,
     graph,
+    habits,
     load,
     modules,
     placement,
@@ -74,7 +75,8 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
         default_only=request.default_only,
     )
     _check_names(found, weights)
-    remarks = [*notes, *definitions.notes, *unread.other_arguments(definitions, builder.name)]
+    remarks = [*notes, *definitions.notes, *habits.notes(definitions.nodes)]
+    remarks += unread.other_arguments(definitions, builder.name)
     program = Program(
         model=builder.name,
         line=builder.line,

@@ -61,7 +61,7 @@ def read(
             f"EPOCHS = {epochs} with BATCH_SIZE = {batch_size} is {epochs * steps:,} steps of "
             f"training; the grader runs at most {most_steps:,}. Train for fewer epochs or with "
             "larger batches.",
-            line=ask.line("EPOCHS"),
+            line=ask.line("EPOCHS") or ask.line("BATCH_SIZE"),
         )
     stop_at_accuracy = fraction(ask, "STOP_AT_ACCURACY", "stop_at_accuracy")
     fewer = math.ceil((train_images - validation_images) / batch_size)

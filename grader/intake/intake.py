@@ -7,7 +7,6 @@ what comes back was read strictly, agrees with itself, runs by itself, and is sm
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +30,7 @@ from grader.program.rehearsed import Rehearsed
 from grader.program.request import Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 from grader.training.engine import one_image
 
 LARGEST_TENSOR = 2**28
@@ -63,13 +62,43 @@ def read(
     """
     if submission.problem:
         raise submission.problem
+    rehearsed = rehearse(submission, assignment, sandbox, train_images)
+    captured = capture_rehearsed(
+        submission, assignment, sandbox, rehearsed, train_images=train_images, seeds=seeds
+    )
+    check_size(captured.program, assignment.limits)
+    check_shapes(captured.program)
+    check_work(captured.program, assignment.limits)
+    recipe = captured.program.recipe
+    available = _available(recipe, assignment, train_images)
+    one_image.refuse(captured.program, recipe.learned_from(available))
+    return captured
+
+
+def rehearse(
+    submission: Submission, assignment: Assignment, sandbox: Sandbox, train_images: int
+) -> Rehearsed | None:
+    """What the submission's own training comes to; None where it uses the convention, or none."""
     listing = submission.listing
-    rehearsed = None
-    if rehearsing.is_rehearsed(listing):
-        rehearsed = rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
-    captured = capture(
-        listing.source(listing.main).encode(),
-        submission.filename,
+    if not rehearsing.is_rehearsed(listing):
+        return None
+    return rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
+
+
+def capture_rehearsed(
+    submission: Submission,
+    assignment: Assignment,
+    sandbox: Sandbox,
+    rehearsed: Rehearsed | None,
+    *,
+    train_images: int,
+    seeds: Sequence[int],
+) -> Captured:
+    """Capture the network, with the recipe and the class that were `rehearsed`, if any were."""
+    listing = submission.listing
+    return capture(
+        submission.source.encode(),
+        listing.main if listing.main.isascii() else f"{submission.name}.py",
         assignment,
         train_images=train_images,
         seeds=seeds,
@@ -77,12 +106,6 @@ def read(
         listing=listing,
         rehearsed=rehearsed,
     )
-    check_size(captured.program, assignment.limits)
-    check_shapes(captured.program)
-    check_work(captured.program, assignment.limits)
-    recipe = captured.program.recipe
-    one_image.refuse(captured.program, _learned_from(recipe, assignment, train_images))
-    return captured
 
 
 def capture(
@@ -181,14 +204,20 @@ def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
         raise _refused(error) from error
     for values in parts[1:]:
         checked_weights(values)
-    shown = visible(said)
-    text = parts[0] if shown == said else json.dumps(shown)
-    found = program.read(text)
+    found = program.read(_shown(parts[0], said))
     if found.seeds != seeds:
         raise SubmissionError(
             "The captured network does not belong to this run: it names other seeds."
         )
     return found
+
+
+def _shown(text: bytes, said: Any) -> str | bytes:
+    """The JSON `text`, which says `said`, without characters that do not print."""
+    if b"\\" not in text and text.decode().isprintable():
+        return text  # at once, for a long training has thousands of steps
+    shown = visible(said)
+    return text if shown == said else json.dumps(shown)
 
 
 def checked_weights(values: bytes) -> None:
@@ -205,7 +234,7 @@ def _refused(error: ValueError) -> SubmissionError:
 
 def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:
     """The child has counted them too, but nothing that it says is believed."""
-    steps = math.ceil(_learned_from(recipe, assignment, train_images) / recipe.batch_size)
+    steps = recipe.batches(_available(recipe, assignment, train_images))
     if recipe.steps_per_epoch != steps or recipe.steps > assignment.limits.steps:
         raise SubmissionError(
             "The captured network does not belong to this assignment: "
@@ -213,8 +242,11 @@ def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> N
         )
 
 
-def _learned_from(recipe: Recipe, assignment: Assignment, train_images: int) -> int:
-    """Training images that are left when those for the recipe's metric are held back."""
+def _available(recipe: Recipe, assignment: Assignment, train_images: int) -> int:
+    """Training images that are left when those for the recipe's metric are held back.
+
+    That is so whether the recipe trains on all of them or on some.
+    """
     held_back = assignment.validation_images(train_images) if recipe.follows_metric else 0
     return train_images - held_back
 
@@ -248,18 +280,19 @@ def check_shapes(program: Program) -> None:
         weight.name: torch.empty(weight.shape, dtype=getattr(torch, weight.dtype), device=meta)
         for weight in program.weights
     }
+    batches = [torch.empty((count, *program.input_shape), device=meta) for count in (2, 3)]
     for graph in (program.train, program.eval):
-        for batch in (2, 3):
-            images = torch.empty((batch, *program.input_shape), device=meta)
-            try:
-                for node, result in network.trace(graph, weights, images):
-                    _compare(node, result, batch)
-            except SubmissionError:
-                raise
-            except Exception as error:  # a forged graph can make torch raise anything
-                raise SubmissionError(
-                    f"The captured network does not run by itself: {network.reason(error)}"
-                ) from error
+        try:
+            runs = network.trace(graph, weights, *batches)
+            for images, results in zip(batches, runs, strict=True):
+                for node, result in results:
+                    _compare(node, result, len(images))
+        except SubmissionError:
+            raise
+        except Exception as error:  # a forged graph can make torch raise anything
+            raise SubmissionError(
+                f"The captured network does not run by itself: {network.reason(error)}"
+            ) from error
 
 
 def _compare(node: Node, result: Any, batch: int) -> None:

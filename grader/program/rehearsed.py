@@ -7,7 +7,7 @@ another recipe: the grader trains with what it is shown, so a forgery gains noth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -65,15 +65,28 @@ class Fact(Data):
     line: int | None = None
 
 
+class SchedulerUse(Data):
+    """The scheduler that a training made: its class in torch.optim.lr_scheduler, and its arguments.
+
+    `interval` is how often the training stepped it.
+    """
+
+    name: str = Field(max_length=100)
+    settings: dict[str, PlainArgument] = Field(default_factory=dict)
+    interval: Literal["step", "epoch"] = "epoch"
+
+
 class Training(Data):
     """One training: optimizers in a row on one network, all of whose steps were seen.
 
     `recipe` is None where `obstacles` say why the grader cannot train so; `facts` are what was
-    understood either way. `depends_on` names what of the results moved the learning rate.
+    understood either way. `scheduler` is there where one alone, made of plain arguments, set the
+    learning rate.
     """
 
     network: TrainedNetwork | None = None
     recipe: Recipe | None = None
+    scheduler: SchedulerUse | None = None
     epochs: int | None = None
     steps: int = 0
     line: int | None = None

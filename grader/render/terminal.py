@@ -18,7 +18,16 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import accuracy, check_lines, figures, layer_table, notices, source, words
+from grader.render import (
+    accuracy,
+    check_lines,
+    figures,
+    layer_table,
+    notices,
+    recipe,
+    source,
+    words,
+)
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
@@ -47,6 +56,7 @@ def scorecard(report: Report) -> RenderableType:
     ]
     if report.problem is not None:
         parts.append(_problem(report, report.problem))
+    parts += recipe.draw(report)
     if report.checks:
         parts.append(check_lines.draw(report))
     if report.layers:

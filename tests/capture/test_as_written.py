@@ -190,11 +190,56 @@ def test_what_would_be_lost_of_the_plan_is_refused(returned, said):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("weight_decay", "0.01 * self.last_epoch"), ("nesterov", "self.last_epoch > 2")],
+    [("dampening", "0.01 * self.last_epoch"), ("nesterov", "self.last_epoch > 2")],
 )
 def test_a_schedule_of_anything_but_rates_is_refused_by_name(name, value):
     source = configured("opt, WD(opt)") + WEIGHT_DECAY.format(name, value)
     assert f"The scheduler changes {name} from" in refusal(source).message
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ("epoch", [[0.01 * epoch, 5] for epoch in range(6)]),
+        ("step", [[0.01 * step, 1] for step in range(30)]),
+    ],
+)
+def test_a_schedulers_own_weight_decay_is_recorded(interval, expected):
+    returned = f'{{"optimizer": opt, "lr_scheduler": WD(opt), "interval": "{interval}"}}'
+    source = configured(returned)
+    source += WEIGHT_DECAY.format("weight_decay", "0.01 * self.last_epoch")
+    schedule = program(source)["recipe"]["schedule"]
+    (curve,) = schedule["weight_decay"]
+    assert [[run["value"], run["steps"]] for run in curve] == expected
+    assert notes(source) == ""
+
+
+OWN = "class {}(torch.optim.{}):\n    def step(self, closure=None): return super().step(closure)\n"
+
+
+@pytest.mark.parametrize(("name", "base"), [("Lion", "Optimizer"), ("SGD", "SGD"), ("My", "Adam")])
+def test_an_optimizer_of_the_files_own_is_refused_by_name(name, base):
+    made = (
+        f"{name}(model.parameters(), lr=0.1)"
+        if base != "Optimizer"
+        else (f"{name}(model.parameters(), dict(lr=0.1))")
+    )
+    message = refusal(configured(made) + OWN.format(name, base)).message
+    assert f"uses the optimizer {name}, which is not torch's. The grader trains with" in message
+
+
+def test_weight_decay_that_stays_is_a_setting_and_no_curve():
+    source = configured("opt, StepLR(opt, 2)").replace("lr=0.1", "lr=0.1, weight_decay=0.5")
+    recipe = program(source)["recipe"]
+    assert recipe["schedule"]["weight_decay"] == []
+    assert recipe["optimizer"]["groups"][0]["settings"]["weight_decay"] == 0.5
+
+
+@pytest.mark.parametrize("value", ["-1.0", "float('nan')"])
+def test_weight_decay_that_moves_to_where_torch_takes_none_is_refused(value):
+    decay = f"0.1 if self.last_epoch < 2 else {value}"
+    source = configured("opt, WD(opt)") + WEIGHT_DECAY.format("weight_decay", decay)
+    assert "The weight decay is" in refusal(source).message
 
 
 @pytest.mark.parametrize(
@@ -303,7 +348,7 @@ def test_a_counter_without_effect_is_untouched(forward):
         (
             file(forward="n = len(x); x = x.reshape(n // 2, 20, 36).reshape(n, 10, 6, 6)"),
             "ghost batch norm",
-            None,
+            14,
         ),
         (file(forward="x = self.cnov(x)"), "Did you mean conv?", 14),
         (file().replace("return x.mean", "x.mean"), "returns nothing", 13),
@@ -313,7 +358,6 @@ def test_a_counter_without_effect_is_untouched(forward):
             "train_transform uses albumentations",
             17,
         ),
-        (file(forward="x = x + torch.zeros(1, device='cuda')"), "Leave out .cuda()", 14),
     ],
 )
 def test_what_training_would_refuse_is_said_at_once_with_the_line(source, said, line):
@@ -374,3 +418,34 @@ def test_many_classes_that_need_arguments_are_one_sentence():
 def test_networks_that_look_alike_have_their_lines():
     both = file() + file().removeprefix(HEAD).replace("Net", "N\u0435t")
     assert "Net (line 7), N\u0435t (line 17)" in refusal(both).message
+
+
+@pytest.mark.parametrize("squeeze", ["x.squeeze()", "torch.squeeze(x)"])
+def test_squeeze_without_a_dimension_is_named(squeeze):
+    assert "squeeze() (line 14) without a dimension" in notes(file(forward=f"x = x + {squeeze}"))
+
+
+@pytest.mark.parametrize("squeeze", ["x[..., None].squeeze(-1)", "torch.squeeze(x[..., None], 4)"])
+def test_squeeze_of_a_dimension_is_not(squeeze):
+    assert "squeeze()" not in notes(file(forward=f"x = {squeeze}"))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_verbose_is_quoted_as_it_stands(given):
+    scheduler = each_epoch(f"StepLR(opt, 5, verbose={given})")
+    assert f"verbose={given} of StepLR is left out" in notes(configured(scheduler))
+
+
+@pytest.mark.parametrize("arguments", ["self, x, y", "self, *, x", "self"])
+def test_a_forward_that_does_not_take_the_images_alone_is_named(arguments):
+    source = file().replace("def forward(self, x)", f"def forward({arguments})")
+    problem = refusal(source)
+    assert "def forward(self, x)" in problem.message
+    assert problem.line == 13
+
+
+@pytest.mark.parametrize("module", ["networks", "networks.models"])
+def test_a_module_of_ones_own_that_only_main_uses_is_named(module):
+    problem = refusal(f"{HEAD}import {module}\ndef main():\n    {module}.LeNet()\n")
+    assert "networks.py, which is not here" in problem.message
+    assert problem.line == 6

@@ -80,7 +80,7 @@ class Objectives:
         if root.numel() != 1 or nodes.problem or root.grad_fn is None:
             return Objective(problem=nodes.problem or "many numbers", line=line), None
         calls = [trace.losses[node] for node in nodes.losses]
-        edges = [GradientEdge(node, 0) for node in nodes.losses]
+        edges: list[Any] = [GradientEdge(node, 0) for node in nodes.losses]
         weights = [weight for weight in nodes.leaves if weight.requires_grad]
         known = {id(weight) for weight in network.parameters()} if network is not None else set()
         if any(id(weight) not in known for weight in weights):
