@@ -217,4 +217,4 @@ def test_a_folder_is_captured_with_the_network_that_was_trained():
     program = json.loads(capture.answer(request)[0])
     assert program["model"] == "Net"
     assert program["line"] == 7  # the class, in the listing
-    assert {module["line"] for module in program["modules"] if module["line"]} == {12}
+    assert {module["line"] for module in program["modules"] if module["line"]} == {10}

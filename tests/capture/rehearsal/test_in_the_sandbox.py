@@ -225,7 +225,7 @@ def test_a_file_that_switches_the_clock_off_is_ended(sandbox):
 LIGHTNING = (
     NET.replace("nn.Module", "pl.LightningModule").replace(
         "from torch import nn",
-        "from torch import nn\nimport pytorch_lightning as pl\nimport torchmetrics",
+        "from torch import nn\nimport pytorch_lightning as pl\nimport torchmetrics.functional as M",
     )
     + """
     def training_step(self, batch, index):
