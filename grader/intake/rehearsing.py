@@ -97,7 +97,10 @@ class _Asker:
             "end: look for an endless loop, or for work that has nothing to do with training.",
         )
         parts = self.sandbox.run(
-            request.model_dump(mode="json"), limits, kind="rehearse", prepare=["torchvision"]
+            request.model_dump(mode="json"),
+            limits,
+            kind="rehearse",
+            prepare=["torchvision", "rehearsal"],
         )
         self.asked += 1
         found = _checked(parts, most=request.seconds)
