@@ -25,26 +25,33 @@ DRAWS = 200
 _CHANCES = (0.5, 0.1, 0.15, 0.2, 0.25, 0.3, 1 / 3, 0.35, 0.4, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9)
 
 
-def flips(function: Function, images: Sequence[Any]) -> list[Any] | None:
-    """A flip by chance: under every seed, whether it flips follows from the seed's first draw."""
+def flips(
+    function: Function, images: Sequence[Any], before: Function = lambda image: image
+) -> list[Any] | None:
+    """A flip by chance: under every seed, whether it flips follows from the seed's first draw.
+
+    `before` is what the function does to each image besides.
+    """
     kinds = (
         (transforms.RandomHorizontalFlip, -1),
         (transforms.RandomVerticalFlip, -2),
     )
     for kind, side in kinds:
-        flipped = _flipped(function, images, side)
+        flipped = _flipped(function, images, before, side)
         chance = None if flipped is None else _chance(flipped)
         if chance is not None:
             return [kind(p=chance)]
     return None
 
 
-def _flipped(function: Function, images: Sequence[Any], side: int) -> list[bool] | None:
+def _flipped(
+    function: Function, images: Sequence[Any], before: Function, side: int
+) -> list[bool] | None:
     """For each seed, whether the image comes back mirrored; None where it comes back otherwise."""
     found = []
     for number in range(DRAWS):
         image = images[number % len(images)]
-        plain = numbers(image)
+        plain = numbers(answer(before, image, number=number))
         result = numbers(answer(function, image, number=number))
         if plain is None or result is None:
             return None

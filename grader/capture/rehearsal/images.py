@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from torch.utils import data
 from torchvision import datasets
 
 from grader.capture.rehearsal import augmentations, comparing, computed, proofs
+from grader.capture.rehearsal.chances import flips
 from grader.errors import SubmissionError
 from grader.training.datasets import DATASETS, Dataset
 
@@ -26,6 +29,8 @@ TRANSFORMS = ("transform", "transforms", "tfm", "augment", "augmentation", "trai
 DEEPEST = 8
 ENOUGH = 30
 """Images of each class, of which a random choice surely has one."""
+STRIDE = 7_919
+"""From one place that is asked to the next: a prime, so that all parts of a data set come up."""
 REMEMBERED = "rehearsal_items"
 """What the stand-in keeps of images that were asked for often: it must not be given here."""
 
@@ -192,6 +197,8 @@ def _of_wrapper(dataset: Any, chain: list[Any], wanted: Dataset) -> list[Any]:
         return augmentations.understood(held)
     if all(comparing.same(function(image), function(images[0])) for image in images):
         return _of_tensors(dataset, wanted)
+    if held and (flip := flips(function, images, partial(_applied, held))):
+        return [*augmentations.understood(held), *flip]
     try:
         return augmentations.proven(function, list(images))
     except SubmissionError as error:
@@ -244,14 +251,15 @@ def _applied(held: list[Any], image: Any) -> Any:
 
 def _by_image(dataset: Any, inner: Any) -> Callable[[Any], Any]:
     """The data set as a function of an image."""
+    calls, length = count(), max(1, len(dataset))
 
     def give(image: Any) -> Any:
         before = inner.data
         vars(inner).pop(REMEMBERED, None)
-        # every place of the data set holds this image now, so that a subset's first item is it
+        # every place of the data set holds this image now: it does not matter which is asked
         inner.data = torch.as_tensor(np.array(image)).expand(len(before), -1, -1)
         try:
-            return dataset[0][0]
+            return dataset[next(calls) * STRIDE % length][0]
         finally:
             inner.data = before
             vars(inner).pop(REMEMBERED, None)

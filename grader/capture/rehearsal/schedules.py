@@ -27,8 +27,11 @@ Moving = Sequence[tuple[Sequence[Any], int]]
 
 def runs(stretches: Moving, groups: int) -> tuple[tuple[Run, ...], ...]:
     """The values of each parameter group, run-length coded."""
-    return tuple(_runs([(values[index], steps) for values, steps in stretches])
-                 for index in range(groups))  # fmt: skip
+    return tuple(_runs(_of_group(stretches, index)) for index in range(groups))
+
+
+def _of_group(stretches: Moving, index: int) -> list[tuple[float, int]]:
+    return [(values[index], steps) for values, steps in stretches]
 
 
 def _runs(stretches: Sequence[tuple[float, int]]) -> tuple[Run, ...]:

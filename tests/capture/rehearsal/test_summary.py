@@ -536,6 +536,15 @@ def test_an_own_data_set_that_does_more_is_named():
     assert "Noisy changes images in a way that equals no operation" in obstacle(Made(dataset=noisy))
 
 
+def test_an_own_data_set_that_treats_its_second_half_in_another_way():
+    class Half(Wrapped):
+        def __getitem__(self, index):
+            image, label = super().__getitem__(index)
+            return (image if index < len(self) // 2 else 1 - image), label
+
+    assert "Half changes images" in obstacle(Made(dataset=Half(images(), transforms.ToTensor())))
+
+
 def test_three_things_an_item():
     class Three(Wrapped):
         def __getitem__(self, index):
