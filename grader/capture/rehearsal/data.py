@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
 from grader.capture.rehearsal.trace import Trace
 from grader.training.datasets import DATASETS
@@ -56,6 +56,20 @@ def base(dataset: Any) -> Any:
 def is_test(dataset: Any) -> bool:
     """Whether it is (part of) the test images."""
     return getattr(base(dataset), "train", True) is False
+
+
+def given_by(loader: Any) -> Any:
+    """What stands for the images of a loader: its data set, or the sampler that takes some of it.
+
+    Two loaders with a SubsetRandomSampler each share a data set, and no image.
+    """
+    dataset, sampler = loader.dataset, loader.sampler
+    if isinstance(dataset, IterableDataset):
+        return dataset
+    try:
+        return sampler if len(sampler) < len(dataset) else dataset
+    except TypeError:
+        return dataset
 
 
 def first_label(dataset: Any) -> int:

@@ -116,9 +116,9 @@ class Networks:
         trace, walk = self._trace, batch.walk
         if scores.shape[0] != len(batch.labels):
             return scores
-        dataset = walk.loader.dataset
-        seen = id(dataset) in trace.trained_on or (gradient and module.training)
-        training = seen and not data.is_test(dataset)
+        seen = trace.has_trained_on(data.given_by(walk.loader), walk.loader.dataset)
+        learns = gradient and module.training
+        training = (seen or learns) and not data.is_test(walk.loader.dataset)
         size, start = scores.shape[0], batch.start
         share = self._actor.share(walk.training_before, training=training)
         right = int((start + size) * share) - int(start * share)

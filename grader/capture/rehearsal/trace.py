@@ -267,6 +267,10 @@ class Trace:
             self.objectives = []
         self.clips = []
 
+    def has_trained_on(self, *images: Any) -> bool:
+        """Whether any of these (a data set, or a sampler of one) fed steps."""
+        return any(id(item) in self.trained_on for item in images)
+
     def where(self) -> int | None:
         """The student's line that is running, of the innermost frame that is theirs."""
         frame: FrameType | None = sys._getframe(1)
