@@ -81,6 +81,9 @@ _ODD_KINDS = {stat.S_IFLNK: "a symbolic link"}
 
 def _take(archive: zipfile.ZipFile, member: zipfile.ZipInfo, contents: Contents) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
+    if not path.parts:
+        contents.skipped["..."] = "a file without a name"
+        return
     if member.is_dir() or NOBODYS.intersection(path.parts):
         return
     name = str(path)

@@ -61,7 +61,8 @@ _WANTED = re.compile(
 )
 _NUMBER = r"(?P<number>\d{1,3}(?:\.\d+)?|0?\.\d+)(?![\d.]*\d|,\d)"
 _ACCURACY = re.compile(
-    rf"acc(?:uracy)?\b(?P<between>[^\d\n%]{{0,25}}?)(?:\d+\s*/\s*\d+\s*\(\s*)?{_NUMBER}\s*(?P<percent>%|percent)?",
+    rf"acc(?:uracy)?\b(?P<between>[^\d\n%]{{0,25}}?)"
+    rf"(?:\d+\s*/\s*\d+\s*\(\s*)?{_NUMBER}\s*(?P<percent>%|percent)?",
     re.IGNORECASE,
 )
 _ACCURACY_FIRST = re.compile(
@@ -117,8 +118,10 @@ def _lines(text: Text) -> Iterator[str]:
 
 def _claim(number: float, line: _Line, found: re.Match[str]) -> Claim:
     text, words = line
-    start = max(0, found.start() - LONGEST_QUOTE // 2) if len(words) > LONGEST_QUOTE else 0
-    quote = printable(" ".join(words[start:].split()), LONGEST_QUOTE)
+    if len(words) > LONGEST_QUOTE and found.start() > LONGEST_QUOTE // 2:
+        words = words[found.start() - LONGEST_QUOTE // 2 :]
+        words = f"… {words.partition(' ')[2] or words}"
+    quote = printable(" ".join(words.split()), LONGEST_QUOTE)
     return Claim(number, quote, text.place, text.line)
 
 

@@ -110,6 +110,13 @@ def test_a_script_claims_in_docstrings_and_comments_at_their_lines():
     assert (found.parameters.number, found.parameters.line) == (7416, 7)
 
 
+def test_a_long_line_is_quoted_from_a_word_near_the_number():
+    work = assembly.of_file("keras.ipynb", (HERE / "keras.ipynb").read_bytes())
+    assert work.claims.accuracy.quote == (
+        "… 0.0101 - acc: 0.9966 - val_loss: 0.0190 - val_acc: 0.9951"
+    )
+
+
 def test_a_quote_is_short_and_prints():
     found = said("\u202e" + "x" * 500 + " accuracy: 99.5 % " + "y" * 500)
     assert len(found.accuracy.quote) <= claims.LONGEST_QUOTE

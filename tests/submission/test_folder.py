@@ -169,6 +169,12 @@ def test_a_clone_is_one_persons_also_where_nothing_imports(tmp_path):
     assert one.listing.main == "a.py"
 
 
+def test_a_class_that_is_kept_in_a_repository_is_many_submissions(tmp_path):
+    files = {f"{name}.py": b"loss.backward()\n" for name in ("anna", "ben", "train")}
+    found = graded(lay(tmp_path / "class", files | {".git/HEAD": b""}))
+    assert [one.name for one in found.submissions] == ["anna", "ben", "train"]
+
+
 def test_the_clones_of_a_classroom_are_one_submission_each(tmp_path):
     place = tmp_path / "class"
     for who in ("hw1-anna", "hw1-ben"):
@@ -346,3 +352,16 @@ def test_names_that_are_no_text_are_escaped(tmp_path):
     [one] = graded(place).submissions
     assert all(part.file.isprintable() for part in one.listing.parts)
     assert one.problem is None
+
+
+def test_a_named_folder_of_one_script_and_what_it_reads_is_one_submission(tmp_path):
+    files = {"train.py": b"open('cfg/base.yaml')\n", "cfg/base.yaml": b"lr: 1\n"}
+    [one] = graded(lay(tmp_path / "anna", files)).submissions
+    assert one.listing.files == ("train.py", "cfg/base.yaml")
+
+
+def test_an_entry_without_a_name_is_left_out_and_the_others_are_read():
+    content = packed({"a": b"x = 1", "train.py": b"x = 1"})
+    empty = content.replace(b"\x01\x00\x00\x00a", b"\x01\x00\x00\x00\x00")
+    empty = empty.replace(b"\x00\x00\x00\x00a", b"\x00\x00\x00\x00.")
+    assert "train.py" in archive.read("a.zip", empty).files

@@ -100,6 +100,32 @@ def test_imports_of_every_form_are_seen(line, file):
     assert file in imports(scripts(files))["train.py"]
 
 
+def test_a_module_in_a_folder_that_is_put_on_the_path_is_found_if_it_is_the_only_one():
+    files = {"notebooks/a.py": "import model\n", "src/model.py": ""}
+    assert imports(scripts(files))["notebooks/a.py"] == {"src/model.py"}
+    assert imports(scripts(files | {"old/model.py": ""}))["notebooks/a.py"] == set()
+
+
 def test_the_largest_group_of_files_is_counted():
     assert connected({"a": {"b"}, "b": set(), "c": {"b"}, "d": {"e"}, "e": set(), "f": set()}) == 3
     assert connected({}) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 50_000,
+        "x = " + "-" * 50_000 + "1",
+        "x = " + "1 + " * 50_000 + "1",
+        "if " + "1 + " * 900 + "1: pass",
+        "class A(" + "a." * 900 + "Module): pass",
+        "x" + ".y" * 50_000,
+        "x = " + "[" * 150 + "]" * 150,
+        "\0",
+        "x = '\\d'",
+        "lambda: " * 20_000 + "1",
+    ],
+)
+def test_a_hostile_text_takes_no_part_and_breaks_nothing(text):
+    files = {"a.py": text, "train.py": f"import a\n{STEP}train()\n", "b.py": text}
+    assert candidates(scripts(files)) == ["train.py"]

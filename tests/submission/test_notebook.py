@@ -176,7 +176,15 @@ CELLS = st.lists(
         st.lists(st.sampled_from(["x = 1", "", "  y", "#", "!ls", "%time x"]), max_size=5).map(
             "\n".join
         ),
-        st.sampled_from(["%%writefile a.py\nx = 1\ny", "%%file -a b/c.py\nz", "%%bash\nls\n"]),
+        st.sampled_from(
+            [
+                "%%writefile a.py\nx = 1\ny",
+                "%%writefile b.py",
+                "\n\n%%file c.txt\nx",
+                "%%file -a b/c.py\nz",
+                "%%bash\nls\n",
+            ]
+        ),
     ),
     min_size=1,
     max_size=12,

@@ -33,12 +33,15 @@ class Gradients:
         sizes = [weight.numel() for weight in self._weights]
         self._row = torch.randn(max(1, sum(sizes)), generator=generator) * LARGE
         self._row[0] = LARGE
-        self._step = -(-len(self._row) // LOOKED_AT)
         self._kept = self._row.clone()
+        step = -(-len(self._row) // LOOKED_AT)
+        self._looked_at, self._expected = self._row[::step], self._kept[::step]
+        self._numbers = self._row.numpy()  # the same memory: one number is read faster
+        self._is_dirty = False
         self._version = self._row._version
         self._limit: float | None = None
         self._is_doubled = False
-        pieces = self._row[: sum(sizes)].split(sizes) if sizes else ()
+        pieces = torch.split(self._row[: sum(sizes)], sizes) if sizes else ()
         self._pieces = [
             piece.view(weight.shape) for piece, weight in zip(pieces, self._weights, strict=True)
         ]
@@ -53,16 +56,18 @@ class Gradients:
             return False
         if self._weights[0].grad is None:
             return True
-        return bool(self._row[0] == 0)
+        return bool(self._numbers[0] == 0)
 
     def fill(self) -> None:
         """Make them all there, as after `backward()`."""
         if self._limit is not None:
             self._kept *= 0.5 if self._is_doubled else 2.0
             self._is_doubled = not self._is_doubled
-        if self._row._version != self._version or self._is_changed():
+            self._is_dirty = True
+        if self._row._version != self._version or self._is_dirty or self._numbers[0] != LARGE:
             self._row.copy_(self._kept)
             self._version = self._row._version
+            self._is_dirty = False
         for weight, piece in zip(self._weights, self._pieces, strict=True):
             if weight.grad is not piece:
                 weight.grad = piece
@@ -77,6 +82,7 @@ class Gradients:
         same = all(weight.grad is piece for weight, piece in pairs)
         if same and self._row._version == self._version and not self._is_changed():
             return ""
+        self._is_dirty = True
         return "changed by hand"
 
     def clipping(self) -> tuple[str, float] | None:
@@ -113,8 +119,7 @@ class Gradients:
         return len(self._weights)
 
     def _is_changed(self) -> bool:
-        step = self._step
-        return not torch.equal(self._row[::step], self._kept[::step])
+        return not torch.equal(self._looked_at, self._expected)
 
 
 class AllGradients:

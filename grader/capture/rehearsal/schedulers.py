@@ -154,8 +154,11 @@ def _averages(trace: Trace) -> None:
 def which(trace: Trace, metric: float) -> tuple[str, str]:
     """What a number is, "loss", "accuracy" or "error", and of which images; "" where unknown."""
     found: dict[tuple[str, str], bool] = {}
-    for walk in [walk for walk in trace.walks[-LATEST:] if walk.images or walk.told]:
-        whose = _whose(trace, walk)
+    latest = trace.epochs_trained - 1
+    for walk in trace.walks[-LATEST:]:
+        if walk.training_before < latest:
+            continue
+        whose = data.whose(trace, walk.loader)
         for what, value in _candidates(walk):
             if abs(metric - value) <= _CLOSE * abs(value):
                 found[what, whose] = True
@@ -169,14 +172,6 @@ def _only_kind(found: dict[tuple[str, str], bool]) -> tuple[str, str]:
         kinds.pop() if len(kinds) == 1 else "",
         owners.pop() if len(owners) == 1 else "",
     )
-
-
-def _whose(trace: Trace, walk: Walk) -> str:
-    dataset = walk.loader.dataset
-    if data.is_test(dataset):
-        return "test"
-    seen = trace.has_trained_on(data.given_by(walk.loader), dataset)
-    return "training" if walk.steps or seen else "held back"
 
 
 def _candidates(walk: Walk) -> Iterator[tuple[str, float]]:

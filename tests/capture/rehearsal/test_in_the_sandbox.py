@@ -120,9 +120,7 @@ def rehearsed(sandbox, listing: Listing, **changes) -> Rehearsal:
     return Rehearsal.model_validate(json.loads(said), strict=False)
 
 
-@pytest.mark.parametrize(
-    "listing", [SCRIPT, CELLS, FOLDER], ids=["script", "notebook", "folder"]
-)
+@pytest.mark.parametrize("listing", [SCRIPT, CELLS, FOLDER], ids=["script", "notebook", "folder"])
 def test_the_recipe_of_a_whole_training(sandbox, listing):
     found = rehearsed(sandbox, listing)
     (training,) = found.trainings
@@ -159,7 +157,9 @@ def test_an_error_that_the_file_catches_is_not_the_end_of_its_training(sandbox):
     source = TRAIN.replace("    scheduler.step()", "    scheduler.step(); 1 / (epoch - 2)")
     lines = source.strip().split("\n")
     at = next(index for index, line in enumerate(lines) if line.startswith("for epoch"))
-    body = "\n".join(["try:", *(f"    {line}" for line in lines[at:]), "except Exception as e:", "    print(e)"])
+    body = "\n".join(
+        ["try:", *(f"    {line}" for line in lines[at:]), "except Exception as e:", "    print(e)"]
+    )
     text = NET + DATA + "\n".join(lines[:at]) + "\n" + body
     found = rehearsed(sandbox, Listing.of_file("train.py", text))
     (training,) = found.trainings
