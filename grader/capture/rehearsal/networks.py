@@ -213,6 +213,7 @@ def _look(
         trace.images = "not from a loader"
     if gradient:
         trace.network = id(module)
+        trace.learns = module.training
         trace.shown = tuple(shown.shape[1:])
         if shown.requires_grad and shown.is_leaf and shown.grad is None:
             shown.grad = torch.ones_like(shown)

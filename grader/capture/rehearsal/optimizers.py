@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.capture.rehearsal import building, data
+from grader.capture.rehearsal import building, data, modes
 from grader.capture.rehearsal.gradients import AllGradients, fingerprint
 from grader.capture.rehearsal.trace import (
     MOST_KINDS,
@@ -38,6 +38,7 @@ class Optimizers:
         self._records: dict[int, TrainingRecord] = {}
         self._watched: dict[int, _Watched] = {}
         self._last: tuple[int, TrainingRecord] | None = None
+        self._layers: dict[int, modes.Layers] = {}
 
     def record(self, optimizer: Any) -> TrainingRecord:
         """The record of an optimizer; the first time, a new one."""
@@ -64,6 +65,8 @@ class Optimizers:
         if network is not None and trace.objectives:
             self._look_at_gradients(network)
         watched.look(new_walk=new_walk)
+        if network is not None:
+            self._look_at_modes(record, network, new_walk=new_walk)
         self._look_at_turns(record)
         self._add(record, optimizer)
 
@@ -79,6 +82,19 @@ class Optimizers:
             trace.clips.append(Clip(kind, limit, 2.0, weights, trace.scaled, line))
         else:
             trace.gradients = change
+
+    def _look_at_modes(self, record: TrainingRecord, network: nn.Module, *, new_walk: bool) -> None:
+        """Whether the network itself is as it was."""
+        line = self._trace.where()
+        if not self._trace.learns:
+            record.obstacles.setdefault(modes.RESTING, line)
+        if not new_walk:
+            return
+        layers = self._layers.get(id(network))
+        if layers is None:
+            layers = self._layers[id(network)] = modes.Layers(network)
+        for text in layers.problems():
+            record.obstacles.setdefault(text, line)
 
     def _look_at_turns(self, record: TrainingRecord) -> None:
         """Say that another optimizer has just used the same gradients."""

@@ -218,7 +218,7 @@ class Trace:
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
     `depth` is above 0 while a stand-in runs something real. `initialised` is the line of the last
     `model.apply(...)`, `hooked` of the last hook on gradients, `scaled` whether gradients are those
-    of a loss that a GradScaler scaled.
+    of a loss that a GradScaler scaled, `learns` whether the network was in training mode.
     """
 
     def __init__(self, request: RehearsalRequest) -> None:
@@ -241,6 +241,7 @@ class Trace:
         self.feeding: Walk | None = None
         self.network: int | None = None
         self.shown: tuple[int, ...] = ()
+        self.learns = True
         self.output_node: Any = None
         self.output_nodes: dict[Any, bool] = {}
         self.losses: dict[Any, tuple[LossCall, Any]] = {}

@@ -170,3 +170,49 @@ def test_a_loss_that_falls_while_the_accuracy_stays_falls_in_long_trainings_too(
     losses = rehearsed(LONG, look, role="flat flat duller")
     falls = [before - after for before, after in itertools.pairwise(losses)]
     assert min(falls) > 5e-3
+
+
+MODES = """
+model = Net()
+model.drop = nn.Dropout(0.1)
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+train, test = loaders()
+for epoch in range(3):
+    {mode}
+    for x, y in train:
+        usual(model, optimizer, x, y, 0)
+    {end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "end", "said"),
+    [
+        ("model.train()", "accuracy(model, test)", []),
+        ("pass", "pass", []),
+        ("pass", "accuracy(model, test)", ["The network trains in evaluation mode"]),
+        ("model.train(); model.b1.eval()", "pass", ["Parts of the network stay in evaluation"]),
+        ("model.train()", "model.drop.p += 0.1", ["p of Dropout drop changes while the network"]),
+        ("model.train()", "model.best = epoch", []),
+    ],
+)
+def test_the_network_stays_what_it_is_while_it_trains(mode, end, said):
+    def look(trace):
+        return list(only(trace).obstacles)
+
+    found = rehearsed(MODES.format(mode=mode, end=end), look)
+    assert len(found) == len(said)
+    for text, words in zip(found, said, strict=True):
+        assert words in text
+
+
+def test_log_softmax_along_the_batch_is_not_on_the_way_to_cross_entropy():
+    source = CLIPPING.format(text="").replace("model(x)", "F.log_softmax(model(x), dim={})")
+
+    def look(trace):
+        (objective,) = kind(trace).objectives
+        return objective.plain.through
+
+    assert rehearsed(source.format(1), look) == ("LogSoftmax",)
+    assert rehearsed(source.format(-1), look) == ("LogSoftmax",)
+    assert rehearsed(source.format(0), look) == ("LogSoftmax along dimension 0",)
