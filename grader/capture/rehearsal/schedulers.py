@@ -94,7 +94,7 @@ def install(trace: Trace) -> None:
 def _own_steps(kind: Any, schedulers: Schedulers) -> None:
     """A class of the file's own may have a `step` that never asks torch's."""
 
-    def begin(cls: Any, **keywords: Any) -> None:
+    def begin(cls: Any, /, **keywords: Any) -> None:
         super(kind, cls).__init_subclass__(**keywords)
         if "step" in vars(cls):
             cls.step = _step(schedulers, vars(cls)["step"])
