@@ -1,0 +1,5 @@
+#: editor = "jupyter"
+#: refused = []
+#: at = ""
+# %% [markdown]
+# # To do
