@@ -133,3 +133,11 @@ def _version_3(all_cells: list[Cell]) -> dict[str, Any]:
         "nbformat_minor": 0,
         "worksheets": [{"cells": stored, "metadata": {}}],
     }
+
+
+def codes(stored: str) -> list[str]:
+    """The text of each code cell of a stored notebook, of version 3 or 4."""
+    data = json.loads(stored)
+    every = data["worksheets"][0]["cells"] if "worksheets" in data else data["cells"]
+    texts = [cell.get("source", cell.get("input")) for cell in every if cell["cell_type"] == "code"]
+    return [text if isinstance(text, str) else "".join(text) for text in texts]

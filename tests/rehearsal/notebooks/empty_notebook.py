@@ -3,3 +3,5 @@
 #: at = ""
 # %% [markdown]
 # # To do
+# %%
+

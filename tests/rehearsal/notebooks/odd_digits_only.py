@@ -1,7 +1,6 @@
 #: editor = "jupyter"
 #: refused = ["images"]
 #: at = ""
-#: or_recipe = false
 # %%
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
