@@ -1,10 +1,10 @@
 """Makes real .ipynb files of sources in percent format, as several editors store them.
 
-    # %%                      a code cell, numbered on from the one before it
-    # %% [7]                  a code cell that was the seventh to be run
-    # %% [ ]                  a code cell that was not run
-    # %% [markdown]           text, each line after a "#"
-    #> Test accuracy: 99.41   what the cell printed, stored with it
+# %%                      a code cell, numbered on from the one before it
+# %% [7]                  a code cell that was the seventh to be run
+# %% [ ]                  a code cell that was not run
+# %% [markdown]           text, each line after a "#"
+#> Test accuracy: 99.41   what the cell printed, stored with it
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ METADATA: dict[str, dict[str, Any]] = {
         "kernelspec": KERNEL | {"display_name": "venv"},
         "language_info": {"name": "python", "version": "3.11.4"},
         "orig_nbformat": 4,
-        "vscode": {"interpreter": {"hash": "31f2aee4e71d21fbe5cf8b01ff0e069b9275f58929596ceb00d14d90"}},
+        "vscode": {
+            "interpreter": {"hash": "31f2aee4e71d21fbe5cf8b01ff0e069b9275f58929596ceb00d14d90"}
+        },
     },
 }
 
