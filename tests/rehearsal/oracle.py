@@ -37,7 +37,8 @@ def main() -> None:
         _write_mnist(Path(data))
         torchvision.datasets.MNIST.raw_folder = property(lambda _: data)
         for folder, script in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
-            print(_in_a_fork(folder, script), flush=True)
+            sys.stdout.write(_in_a_fork(folder, script) + "\n")
+            sys.stdout.flush()
 
 
 def _write_mnist(folder: Path) -> None:
@@ -81,9 +82,9 @@ def _run(folder: str, script: str, seen: dict[str, Any]) -> None:
     _without_workers()
     _without_bars()
     _watch(seen)
-    quiet = Path(os.devnull).open("w")
-    sys.stdout = sys.stderr = quiet
-    runpy.run_path(str(path), run_name="__main__")
+    with Path(os.devnull).open("w") as quiet:
+        sys.stdout = sys.stderr = quiet
+        runpy.run_path(str(path), run_name="__main__")
 
 
 def _without_workers() -> None:
@@ -118,65 +119,56 @@ def _without_bars() -> None:
 
 
 def _watch(seen: dict[str, Any]) -> None:
-    import torch
     from torch.nn import functional, utils
     from torch.optim.optimizer import register_optimizer_step_pre_hook
     from torchvision import transforms
 
     seen |= {"optimizers": [], "steps": [], "losses": [], "clips": [], "transform": None}
-
-    def before_step(optimizer: Any, *_: Any) -> None:
-        name = type(optimizer).__name__
-        if name not in seen["optimizers"]:
-            seen["optimizers"].append(name)
-        now = []
-        for group in optimizer.param_groups:
-            momentum = group["betas"][0] if "betas" in group else group.get("momentum")
-            now.append([group["lr"], momentum, group["weight_decay"]])
-        seen["steps"].append(now)
-
-    register_optimizer_step_pre_hook(before_step)
-
-    def loss(name: str, real: Any) -> Any:
-        def call(scores: Any, labels: Any, *args: Any, **keywords: Any) -> Any:
-            if scores.requires_grad and torch.is_grad_enabled():
-                told = {key: value for key, value in keywords.items() if value is not None}
-                call_ = [name, told.get("label_smoothing", 0.0), told.get("reduction", "mean")]
-                if call_ not in seen["losses"]:
-                    seen["losses"].append(call_)
-            return real(scores, labels, *args, **keywords)
-
-        return call
-
+    register_optimizer_step_pre_hook(lambda optimizer, *_: _note_step(seen, optimizer))
     for name in ("cross_entropy", "nll_loss"):
-        setattr(functional, name, loss(name, getattr(functional, name)))
-
-    def clip(name: str, real: Any) -> Any:
-        def call(parameters: Any, most: Any, *args: Any, **keywords: Any) -> Any:
-            if [name, most] not in seen["clips"]:
-                seen["clips"].append([name, most])
-            return real(parameters, most, *args, **keywords)
-
-        return call
-
-    utils.clip_grad_norm_ = clip("norm", utils.clip_grad_norm_)
-
-    def clip_value(parameters: Any, clip_value: float) -> None:
-        if ["value", clip_value] not in seen["clips"]:
-            seen["clips"].append(["value", clip_value])
-        real_value(parameters, clip_value)
-
-    real_value = utils.clip_grad_value_
-    utils.clip_grad_value_ = clip_value
-
-    real_get = transforms.Compose.__call__
+        setattr(functional, name, _noted_loss(seen["losses"], name, getattr(functional, name)))
+    utils.clip_grad_norm_ = _noted_clip(seen["clips"], "norm", utils.clip_grad_norm_)
+    utils.clip_grad_value_ = _noted_clip(seen["clips"], "value", utils.clip_grad_value_)
+    real = transforms.Compose.__call__
 
     def composed(self: Any, image: Any) -> Any:
         if seen["transform"] is None:
             seen["transform"] = [repr(item) for item in self.transforms]
-        return real_get(self, image)
+        return real(self, image)
 
     transforms.Compose.__call__ = composed
+
+
+def _note_step(seen: dict[str, Any], optimizer: Any) -> None:
+    _note(seen["optimizers"], type(optimizer).__name__)
+    now = []
+    for group in optimizer.param_groups:
+        momentum = group["betas"][0] if "betas" in group else group.get("momentum")
+        now.append([group["lr"], momentum, group["weight_decay"]])
+    seen["steps"].append(now)
+
+
+def _noted_loss(losses: list[Any], name: str, real: Any) -> Any:
+    def call(scores: Any, labels: Any, *args: Any, **keywords: Any) -> Any:
+        if scores.requires_grad:
+            smoothing = keywords.get("label_smoothing", 0.0)
+            _note(losses, [name, smoothing, keywords.get("reduction", "mean")])
+        return real(scores, labels, *args, **keywords)
+
+    return call
+
+
+def _noted_clip(clips: list[Any], name: str, real: Any) -> Any:
+    def call(parameters: Any, *args: Any, **keywords: Any) -> Any:
+        _note(clips, [name, *args, *keywords.values()])
+        return real(parameters, *args, **keywords)
+
+    return call
+
+
+def _note(seen: list[Any], what: Any) -> None:
+    if what not in seen:
+        seen.append(what)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Students' files are rehearsed in the sandbox: the exact recipe, or the exact reason against it."""
+"""Students' files are rehearsed: the exact recipe comes out, or the exact reason against it."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ def real_curves(steps, recipe):
     """The same of what was seen; a momentum that an optimizer does not have is None."""
     found = {}
     for number in range(len(recipe.optimizer.groups)):
-        rates, momenta, decays = (list(values) for values in zip(*(s[number] for s in steps)))
+        rates, momenta, decays = (
+            list(values) for values in zip(*(now[number] for now in steps), strict=True)
+        )
         found[number] = (rates, momenta if recipe.schedule.momentum else None, decays)
     return found
 
