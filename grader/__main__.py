@@ -169,6 +169,24 @@ def analyse(
 
 
 @app.command()
+def recipe(
+    path: Annotated[Path, typer.Argument(help="One submission.")],
+    *,
+    assignment: Named = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Print it as settings, ready to paste into a file.")
+    ] = False,
+    root: Root = Path(),
+) -> None:
+    """Show how a submission would be trained, line by line, and what was not understood."""
+    from grader import session
+
+    raise typer.Exit(
+        guarded(lambda: session.show_recipe(path, assignment=assignment, root=root, write=write))
+    )
+
+
+@app.command()
 def export(
     paths: Annotated[
         list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")

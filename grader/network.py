@@ -68,7 +68,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.device = torch.device(device)
-        self.weights = _place(program, values, self.device)
+        self.weights = place(program, values, self.device)
         self.train_graph = build_graph(
             program.train, self.weights, self.device, gradient_blocks=True
         )
@@ -91,9 +91,10 @@ def build(program: Program, values: bytes, device: torch.device | str = "cpu") -
     return Network(program, read_values(program, values), device)
 
 
-def _place(
-    program: Program, values: Mapping[str, Tensor], device: torch.device
+def place(
+    program: Program, values: Mapping[str, Tensor], device: torch.device | str = "cpu"
 ) -> dict[str, Tensor]:
+    """The tensor of each of the Program's names, on `device`: parameters as `nn.Parameter`."""
     placed: dict[str, Tensor] = {}
     for weight in program.weights:
         if weight.storage != weight.name:
@@ -112,15 +113,33 @@ def build_graph(
 
     `gradient_blocks`: honour `torch.no_grad()` blocks inside it.
     """
-    root = nn.Module()
+    steps = build_steps(graph, weights, device, gradient_blocks=gradient_blocks)
+    return fx.GraphModule(steps, steps.graph)
+
+
+class Steps(nn.Module):
+    """A Graph for a `Runner`, which takes it step by step.
+
+    An fx module costs three times as much: it is made into Python, which is compiled.
+    """
+
+    graph: fx.Graph
+
+
+def build_steps(
+    graph: Graph, weights: Mapping[str, Tensor], device: torch.device, *, gradient_blocks: bool
+) -> Steps:
+    """As `build_graph`, for a `Runner`."""
+    root = Steps()
     result = fx.Graph()
     places: dict[str, fx.Node] = {}
+    numbers = {name: number for number, name in enumerate(weights)}
     gradient = True
     for node in graph.nodes:
         if node.op == "input":
             places[node.name] = result.placeholder("images")
         elif node.op == "weight":
-            places[node.name] = result.get_attr(_register(root, str(node.arguments[0]), weights))
+            places[node.name] = result.get_attr(_register(root, node, weights, numbers))
         else:
             if gradient_blocks and node.gradient != gradient:
                 gradient = node.gradient
@@ -129,11 +148,15 @@ def build_graph(
     if not gradient:
         result.call_function(torch._C._set_grad_enabled, (True,))
     result.output(places[graph.output])
-    return fx.GraphModule(root, result)
+    root.graph = result
+    return root
 
 
-def _register(root: nn.Module, name: str, weights: Mapping[str, Tensor]) -> str:
-    attribute = f"weight_{list(weights).index(name)}"
+def _register(
+    root: nn.Module, node: Node, weights: Mapping[str, Tensor], numbers: Mapping[str, int]
+) -> str:
+    name = str(node.arguments[0])
+    attribute = f"weight_{numbers[name]}"
     if not hasattr(root, attribute):
         tensor = weights[name]
         if isinstance(tensor, nn.Parameter):
@@ -206,6 +229,9 @@ class Runner(fx.Interpreter):
     Whatever an operator raises becomes a SubmissionError with its line.
     """
 
+    def __init__(self, module: Steps) -> None:
+        super().__init__(module, graph=module.graph)
+
     def run(self, *images: Any, **_: Any) -> Any:
         """The graph's result, without torch's progress bar, which takes a thread."""
         self.env = {}
@@ -218,9 +244,10 @@ class Runner(fx.Interpreter):
         return result
 
     def run_node(self, n: fx.Node) -> Any:
-        """The result of one node. Raises SubmissionError."""
+        """The result of one node, without torch's notes on which it is. Raises SubmissionError."""
         try:
-            return super().run_node(n)
+            arguments, keywords = self.fetch_args_kwargs_from_env(n)
+            return getattr(self, n.op)(n.target, arguments, keywords)
         except SubmissionError:
             raise
         except Exception as error:
@@ -248,7 +275,7 @@ def is_out_of_memory(error: Exception) -> bool:
 class _Recorder(Runner):
     """Runs a graph and hands every node's result to `see`. Refuses to cut a tensor into dust."""
 
-    def __init__(self, module: fx.GraphModule, see: Callable[[fx.Node, Any], None]) -> None:
+    def __init__(self, module: Steps, see: Callable[[fx.Node, Any], None]) -> None:
         super().__init__(module)
         self.see = see
 
@@ -270,11 +297,12 @@ def _check_pieces(arguments: Mapping[str, Any]) -> None:
 
 
 def trace(
-    graph: Graph, weights: Mapping[str, Tensor], images: Tensor
-) -> Iterator[tuple[Node, Any]]:
-    """Run `graph` on `images` and yield every Node with its result, in execution order."""
-    module = build_graph(graph, weights, images.device, gradient_blocks=False)
-    yield from zip(graph.nodes, _results(module, images), strict=True)
+    graph: Graph, weights: Mapping[str, Tensor], *batches: Tensor
+) -> Iterator[Iterator[tuple[Node, Any]]]:
+    """Run `graph` on each batch of images: every Node with its result, in execution order."""
+    module = build_steps(graph, weights, batches[0].device, gradient_blocks=False)
+    for images in batches:
+        yield zip(graph.nodes, _results(module, images), strict=True)
 
 
 def trace_each(
@@ -285,14 +313,14 @@ def trace_each(
     The graph is built once, which takes most of the time. Read each before the next.
     """
     own = {name: tensor.detach().clone() for name, tensor in several[0].items()}
-    module = build_graph(graph, own, images.device, gradient_blocks=False)
+    module = build_steps(graph, own, images.device, gradient_blocks=False)
     for weights in several:
         for name, tensor in own.items():
             tensor.copy_(weights[name])
         yield zip(graph.nodes, _results(module, images), strict=True)
 
 
-def _results(module: fx.GraphModule, images: Tensor) -> list[Any]:
+def _results(module: Steps, images: Tensor) -> list[Any]:
     """What each node gave, in order."""
     results: list[Any] = []
 

@@ -22,15 +22,18 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import shuffle, trial
+from grader.judging import shuffle, trial, whose_recipe
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
 from grader.program.program import Captured
+from grader.program.recipe import Recipe
+from grader.program.rehearsed import SchedulerUse
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Environment, Hint, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
+from grader.submission import where
 from grader.submission.find import Submission
 from grader.training import device, lab_note
 from grader.training.data import Data, Source
@@ -176,7 +179,7 @@ def report(
     training, interrupted, place = None, False, "none"
     if trained:
         training, interrupted, place = trained.training, trained.interrupted, trained.device
-    return Report(
+    found = Report(
         submission=submission.name,
         path=submission.display,
         sha256=submission.sha256,
@@ -188,6 +191,7 @@ def report(
         checks=tuple(checks),
         layers=analysis.layers,
         analysis=summary.to_json(analysis, assignment),
+        recipe=whose_recipe.describe(program.recipe, captured.rehearsed),
         training=training,
         left_out=tuple(
             Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
@@ -202,6 +206,7 @@ def report(
         display_name=submission.shown,
         dataset_choice=options.dataset,
     )
+    return where.in_places(found, submission.listing)
 
 
 def report_failure(
@@ -233,7 +238,7 @@ def not_graded(
     """
     problem = _problem(error)
     verdict = Verdict.FAILED if problem.fault == "submission" else Verdict.BROKEN
-    return Report(
+    report = Report(
         submission=submission.name,
         path=submission.display,
         sha256=submission.sha256,
@@ -250,6 +255,7 @@ def not_graded(
         display_name=submission.shown,
         dataset_choice=options.dataset,
     )
+    return report if submission.problem else where.in_places(report, submission.listing)
 
 
 def _environment(device: str, isolation: Isolation) -> Environment:
@@ -272,6 +278,39 @@ def _problem(error: Exception) -> Problem:
         message=f"{type(error).__name__} at {place}: {error}. "
         "This is a mistake in the grader: please report it.",
     )
+
+
+def recipe(
+    submission: Submission, assignment: Assignment, sandbox: Sandbox
+) -> tuple[Report, Recipe, SchedulerUse | None]:
+    """A report that holds the recipe alone, whose it is, and that recipe. Raises SubmissionError.
+
+    A training that was handed in is rehearsed; its network is not captured.
+    """
+    if submission.problem:
+        raise submission.problem
+    images = DATASETS[assignment.dataset].train_images
+    rehearsed = intake.rehearse(submission, assignment, sandbox, images)
+    found = rehearsed.recipe if rehearsed else None
+    if found is None:
+        captured = intake.capture_rehearsed(
+            submission, assignment, sandbox, rehearsed, train_images=images, seeds=(0,)
+        )
+        found = captured.program.recipe
+    empty = not_graded(
+        submission,
+        SubmissionError(""),
+        Options(static=True),
+        sandbox.isolation,
+        title=assignment.title,
+        points=0,
+    )
+    told = whose_recipe.describe(found, rehearsed)
+    analysis = {"recipe": found.model_dump(mode="json")}
+    shown = {"problem": None, "verdict": Verdict.SKIPPED, "recipe": told, "analysis": analysis}
+    report = where.in_places(empty.model_copy(update=shown), submission.listing)
+    scheduler = rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+    return report, found, scheduler
 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:

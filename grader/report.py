@@ -61,19 +61,53 @@ class CheckResult(Record):
     hints: tuple[Hint, ...] = ()
 
 
-class Hint(Record):
-    """What to do, and where: `line` of the student's file (1-based)."""
+class Placed(Record):
+    """Something with a place: `line` (from 1) of the submission's file.
+
+    In a notebook it is the line of the code cell `cell` (from 1); in a folder, that of `file`,
+    where that is not the main one.
+    """
+
+    line: int | None = None
+    cell: int | None = None
+    file: str = ""
+
+
+class Hint(Placed):
+    """What to do, and where."""
 
     text: str
-    line: int | None = None
 
 
-class Problem(Record):
+class Problem(Placed):
     """Why the submission could not be graded. `fault` says whose it is."""
 
     fault: Literal["submission", "assignment", "grader"]
     message: str
-    line: int | None = None
+
+
+class RecipeFact(Placed):
+    """A line of a recipe: its `name` ("optimizer"), what it is, and where the student says so."""
+
+    name: str
+    text: str
+
+
+class RecipeReport(Record):
+    """Whose recipe the network is trained with, and what of the student's own was understood.
+
+    `origin` "rehearsed" is the training that was handed in, which ran against stand-ins;
+    "convention" is the settings that the grader reads by name; "assignment" the assignment's own.
+    `obstacles` say why a training that was handed in could not be followed; the assignment's recipe
+    is then used, all of it. `differences` are small ones between the student's training and ours.
+    `rates` is the learning rate of the first parameter group at the end of each epoch.
+    """
+
+    origin: Literal["rehearsed", "convention", "assignment"]
+    facts: tuple[RecipeFact, ...] = ()
+    obstacles: tuple[Hint, ...] = ()
+    differences: tuple[Hint, ...] = ()
+    rates: tuple[float, ...] = ()
 
 
 class LastTrained(Record):
@@ -94,7 +128,7 @@ class LastTrained(Record):
     later: tuple[str, ...] = ()
 
 
-class LayerRow(Record):
+class LayerRow(Placed):
     """One row of the layer table, in execution order.
 
     `receptive_field` and `jump` are (rows, columns) in pixels of the image; None after global
@@ -111,7 +145,6 @@ class LayerRow(Record):
     receptive_field: tuple[int, int] | None = None
     jump: tuple[str, str] | None = None
     multiply_adds: int = 0
-    line: int | None = None
 
 
 class EpochRow(Record):
@@ -262,6 +295,7 @@ class Report(Record):
     problem: Problem | None = None
     layers: tuple[LayerRow, ...] = ()
     analysis: dict[str, Any] | None = None
+    recipe: RecipeReport | None = None
     training: Training | None = None
     left_out: tuple[Hint, ...] = ()
     flags: tuple[str, ...] = ()

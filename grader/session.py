@@ -22,14 +22,14 @@ from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable
-from grader.render import notices, terminal, words
+from grader.render import convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
 from grader.sandbox import isolation
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.zygote import Zygote
-from grader.storage import reports, seal
+from grader.storage import places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
 from grader.submission.find import LeftOut, Submission
@@ -79,7 +79,8 @@ def grade(options: Options) -> int:
             for name, source in sources.items()
         }
         desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
-        for item in found:
+        for one in found:
+            item = places.own(one, options.output, root=options.root, secret=secret)
             if error := broken.get(item.assignment):
                 report = desk.refuse(item, error, known.get(item.assignment))
             else:
@@ -294,29 +295,64 @@ def _conclude(graded: list[Report], options: Options) -> None:
         _results().print(terminal.summary(graded))
 
 
+def show_recipe(path: Path, *, assignment: str | None, root: Path, write: bool) -> int:
+    """Print what would be trained, line by line; with `write`, in the convention.
+
+    1 when that cannot be said. Raises UsageError and GraderError.
+    """
+    found, known = _only(path, assignment, root, "recipe")
+    begun = _begin()
+    from grader import pipeline
+
+    with isolation.choose(begun=begun) as sandbox:
+        try:
+            report, trained, scheduler = pipeline.recipe(found, known, sandbox)
+        except SubmissionError as error:
+            return _cannot(found, error)
+    if write:
+        sys.stdout.write(convention.written(trained, scheduler))
+    else:
+        for part in recipe.draw(report):
+            _results().print(part)
+    return 0 if report.recipe and not report.recipe.obstacles else 1
+
+
+def _only(
+    path: Path, assignment: str | None, root: Path, command: str
+) -> tuple[Submission, Assignment]:
+    """The one submission at `path`, and its assignment."""
+    known, broken = load_each(root)
+    found = find.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
+    if len(found) != 1:
+        raise find.UsageError(
+            f"{path} holds {words.several(len(found), 'submission')}; {command} takes one."
+        )
+    _refuse_all_broken([found[0].assignment], broken)
+    return found[0], known[found[0].assignment]
+
+
+def _cannot(submission: Submission, error: SubmissionError) -> int:
+    """Print why nothing could be said of a submission; the exit code for that."""
+    line = f":{error.line}" if error.line else ""
+    text = printable(f"{submission.display}{line}: {error.message}", 4000)
+    Console(stderr=True).print(text, markup=False, highlight=False)
+    return 1
+
+
 def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Path) -> int:
     """Write the JSON analysis of one submission; 1 when it cannot be captured.
 
     Raises UsageError and GraderError.
     """
-    known, broken = load_each(root)
-    found = find.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
-    if len(found) != 1:
-        raise find.UsageError(
-            f"{path} holds {words.several(len(found), 'submission')}; analyse takes one file."
-        )
-    _refuse_all_broken([found[0].assignment], broken)
+    found, known = _only(path, assignment, root, "analyse")
     begun = _begin()
     from grader import pipeline
 
     try:
         with isolation.choose(begun=begun) as sandbox:
-            analysis = pipeline.analyse(found[0], known[found[0].assignment], sandbox)
+            analysis = pipeline.analyse(found, known, sandbox)
     except SubmissionError as error:
-        line = f":{error.line}" if error.line else ""
-        text = printable(f"{found[0].display}{line}: {error.message}", 4000)
-        Console(stderr=True).print(text, markup=False, highlight=False)
-        return 1
+        return _cannot(found, error)
     text = json.dumps(analysis, indent=2) + "\n"
     if output:
         write_whole(output, text)

@@ -244,7 +244,8 @@ def test_a_parameter_that_the_student_froze_stays_frozen():
 def test_tracing_names_every_node_with_its_result():
     program, values = read(captured()[0]), captured()[1]
     built = network.build(program, values)
-    seen = list(network.trace(program.eval, built.weights, images()))
+    (run,) = network.trace(program.eval, built.weights, images())
+    seen = list(run)
     assert [node for node, _ in seen] == list(program.eval.nodes)
     assert torch.equal(seen[-1][1], built.eval()(images()))
 

@@ -418,3 +418,52 @@ def test_ctrl_c_while_it_trains_leaves_a_partial_report_and_no_process(tmp_path)
     assert 1 <= len(trained.epochs) < 20
     assert not trained.finished
     assert "Interrupted. The reports so far are in" in run.said
+
+
+@pytest.fixture
+def models(room):
+    """alice/model.py and bob/model.py, which differ in their text."""
+    files = []
+    for name in ("alice", "bob"):
+        file = room.folder / name / "model.py"
+        file.parent.mkdir()
+        file.write_text(f"# the network of {name}\n")
+        files.append(file)
+    return files
+
+
+def test_two_files_of_one_name_keep_their_reports_apart_over_several_commands(room, models):
+    for file in (*models, *models):
+        room.run(paths=(file,))
+    assert not room.graded  # each has found its own
+    room.run(paths=tuple(models))
+    assert not room.graded
+    kept = [report.read(file.read_bytes()) for file in room.folder.glob("grades/*/*/report.json")]
+    assert {one.path for one in kept} == {str(file) for file in models}
+    assert len(kept) == 2
+
+
+def test_files_of_one_name_that_one_command_graded_are_found_again_alone(room, models):
+    room.run(paths=tuple(models))
+    assert len(room.graded) == 2
+    for file in models:
+        room.run(paths=(file,))
+        assert not room.graded
+
+
+def test_two_files_of_one_text_have_a_report_each(room, models):
+    models[1].write_text(models[0].read_text())
+    for file in models:
+        room.run(paths=(file,))
+    found = list(room.folder.glob("grades/*/*/report.json"))
+    assert {report.read(file.read_bytes()).path for file in found} == set(map(str, models))
+
+
+def test_a_file_that_has_moved_keeps_its_folder(room, models):
+    room.run(paths=(models[0],))
+    moved = models[0].with_name("elsewhere") / "model.py"
+    moved.parent.mkdir()
+    models[0].rename(moved)
+    room.run(paths=(moved,))
+    assert not room.graded
+    assert len(list(room.folder.glob("grades/*/*/report.json"))) == 1

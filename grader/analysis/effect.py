@@ -18,15 +18,14 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, fx
 
-from grader.analysis import gradients
 from grader.analysis.arguments import kind, operator
 from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.idle import LEAST_DROPPED, Idle, dropped
+from grader.analysis.movable import IMAGES, images_for, movable, redrawn
 from grader.errors import SubmissionError
-from grader.network import Runner, build_graph
+from grader.network import Runner, Steps, build_steps
 from grader.ops import Kind
 from grader.program.graph import Graph, Node
 from grader.program.program import Program
@@ -36,10 +35,6 @@ SMALLEST = 1e-3
 """The part of the scores' own spread over images that an operator must move to count."""
 UNDONE = 0.05
 """The same for leaving a normalisation out: what its eps did is still seen after the next one."""
-IMAGES = 4
-"""Images among which results are swapped."""
-ROUNDS = 3
-"""How often weights are drawn anew to see which others then have a gradient."""
 
 _SEEING = {
     Kind.CONVOLUTION,
@@ -74,12 +69,12 @@ class _Bench:
 
     graph: Graph
     weights: Mapping[str, Tensor]
-    module: fx.GraphModule = field(init=False)
+    module: Steps = field(init=False)
 
     def __post_init__(self) -> None:
         self.weights = {name: _doubled(tensor) for name, tensor in self.weights.items()}
         cpu = torch.device("cpu")
-        self.module = build_graph(self.graph, self.weights, cpu, gradient_blocks=False)
+        self.module = build_steps(self.graph, self.weights, cpu, gradient_blocks=False)
 
     def run(
         self, values: Mapping[str, Tensor], images: Tensor, changes: Mapping[str, Change]
@@ -102,7 +97,7 @@ def _doubled(tensor: Tensor) -> Tensor:
 class _Changing(Runner):
     """Runs a graph in double precision and changes what some of its nodes hand on."""
 
-    def __init__(self, module: fx.GraphModule, graph: Graph, changes: Mapping[str, Change]) -> None:
+    def __init__(self, module: Steps, graph: Graph, changes: Mapping[str, Change]) -> None:
         super().__init__(module)
         self.nodes = iter(graph.nodes)
         self.changes = changes
@@ -156,8 +151,8 @@ class _Weights:
     def __iter__(self) -> Iterator[Mapping[str, Tensor]]:
         yield from self.seeds
         if not self.drawn:
-            names = _movable(self.program, self.seeds[0])
-            self.drawn = [_redrawn(self.program, self.seeds[0], names, draw) for draw in (1, 2)]
+            names = movable(self.program, self.seeds[0])
+            self.drawn = [redrawn(self.program, self.seeds[0], names, draw) for draw in (1, 2)]
         yield from self.drawn
 
 
@@ -179,7 +174,7 @@ def _idle_in_evaluation(program: Program, weights: _Weights) -> frozenset[str]:
         for block, group in enumerate(groups, start=1):
             for node in group:
                 changes[node.name] = partial(_swapped_in, node, block, 1 + len(groups))
-        images = _images(graph).repeat(1 + len(groups), 1, 1, 1)
+        images = images_for(graph).repeat(1 + len(groups), 1, 1, 1)
         plain, *changed = bench.run(values, images, changes).chunk(1 + len(groups))
         found = [_moved(plain, one) for one in changed]
         told = told or None not in found
@@ -194,7 +189,7 @@ def _idle_in_training(program: Program, weights: _Weights) -> frozenset[str]:
     idle = [[node] for node in wanted if _drops_nothing(node)]
     groups = _equal(graph, flow, [node for node in wanted if [node] not in idle])
     bench = _Bench(graph, weights.seeds[0])
-    images = _images(graph)
+    images = images_for(graph)
     told = False
     for values in weights:
         if not groups:
@@ -289,17 +284,6 @@ def _moved(plain: Tensor, changed: Tensor, least: float = SMALLEST) -> bool | No
     return float((changed - plain).abs().max()) > least * spread
 
 
-def _images(graph: Graph) -> Tensor:
-    """Images of large and small random shapes, 0 to 1."""
-    channels, height, width = (int(size) for size in (graph.input.shape or ())[1:])
-    generator = torch.Generator().manual_seed(1)
-    coarse = torch.rand((IMAGES, channels, 4, 4), generator=generator, dtype=torch.float64)
-    fine = torch.rand((IMAGES, channels, height, width), generator=generator, dtype=torch.float64)
-    bright = torch.linspace(0.4, 1, IMAGES, dtype=torch.float64).view(-1, 1, 1, 1)
-    shapes = F.interpolate(coarse, size=(height, width), mode="nearest")
-    return bright * (0.7 * shapes + 0.3 * fine)
-
-
 def _equal(graph: Graph, flow: Dataflow, wanted: Sequence[Node]) -> list[list[Node]]:
     """`wanted`, those that compute the same together: f(x) - f(x) has no effect either."""
     number: dict[str, Any] = {}
@@ -323,70 +307,3 @@ def _numbered(value: Any, number: Mapping[str, Any]) -> Any:
     if isinstance(value, tuple):
         return tuple(_numbered(item, number) for item in value)
     return repr(value)
-
-
-# Weights that training can move
-
-
-def _movable(program: Program, values: Mapping[str, Tensor]) -> frozenset[str]:
-    """The storages of the weights that training moves, some only after others have moved."""
-    fixed = {*gradients.left_out(program)}
-    owned = [
-        weight.name
-        for weight in program.weights
-        if weight.kind == "parameter" and weight.trainable and weight.name == weight.storage
-    ]
-    learned = [name for name in owned if name not in fixed]
-    moved: frozenset[str] = frozenset()
-    for draw in range(ROUNDS):
-        now = _redrawn(program, values, moved, draw) if moved else values
-        found = moved | _with_gradient(program, now, learned)
-        if found == moved:
-            break
-        moved = found
-    return moved
-
-
-def _with_gradient(
-    program: Program, values: Mapping[str, Tensor], names: Sequence[str]
-) -> frozenset[str]:
-    leaves = {name: values[name].detach().clone().requires_grad_() for name in names}
-    own = {
-        weight.name: leaves.get(weight.storage, values[weight.name].detach().clone())
-        for weight in program.weights
-    }
-    cpu = torch.device("cpu")
-    module = build_graph(program.train, own, cpu, gradient_blocks=True)
-    images = _images(program.train).float()
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        try:
-            labels = torch.arange(len(images)) % program.classes
-            loss = F.cross_entropy(module(images), labels)
-            found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
-        except RuntimeError:
-            return frozenset(names)
-    sizes = {
-        name: float(one.abs().max()) if one is not None else 0.0
-        for name, one in zip(names, found, strict=True)
-    }
-    most = max(sizes.values(), default=0.0)
-    return frozenset(name for name, size in sizes.items() if not size <= 1e-9 * most)
-
-
-def _redrawn(
-    program: Program, values: Mapping[str, Tensor], names: frozenset[str], draw: int
-) -> Mapping[str, Tensor]:
-    """The weights, those of `names` drawn anew: filters as usual, others between 0.5 and 1.5."""
-    generator = torch.Generator().manual_seed(draw)
-    drawn: dict[str, Tensor] = {}
-    for name in sorted(names):
-        shape = values[name].shape
-        if len(shape) > 1:
-            inputs = max(1, values[name].numel() // shape[0])
-            drawn[name] = torch.randn(shape, generator=generator) / inputs**0.5
-        else:
-            drawn[name] = 0.5 + torch.rand(shape, generator=generator)
-    return {
-        weight.name: drawn.get(weight.storage, values[weight.name]) for weight in program.weights
-    }

@@ -22,6 +22,9 @@ _GUARDS = {"add", "clamp", "clamp_min", "clamp_max"}
 """What is put between softmax and log against log(0)."""
 
 
+_CLIPPED = {"relu", "relu6", "hardtanh", "hardsigmoid"}
+
+
 def output_kind(graph: Graph) -> OutputKind:
     """Whether the network returns logits, log-probabilities or probabilities (softmax, sigmoid).
 
@@ -38,6 +41,12 @@ def output_kind(graph: Graph) -> OutputKind:
         inner = base(_source(graph, _before(graph, node), _COPIES | _GUARDS))
         return "log_probabilities" if inner in _PROBABILITIES else "logits"
     return "probabilities" if name in _PROBABILITIES else "logits"
+
+
+def clipped_at(graph: Graph) -> Node | None:
+    """The ReLU, or the like, that the scores come out of; None where it is something else."""
+    node = _source(graph, graph[graph.output], _COPIES)
+    return node if base(node) in _CLIPPED else None
 
 
 def _source(graph: Graph, node: Node, through: set[str]) -> Node:

@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from grader.analysis import gradients, lines
+from grader.analysis.arguments import base
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
 from grader.analysis.fingerprint import fingerprint_of
 from grader.analysis.head import HeadItem
 from grader.analysis.idle import NOTHING_IDLE, Idle
 from grader.analysis.layers import layer_table
-from grader.analysis.output import OutputKind, output_kind
+from grader.analysis.output import OutputKind, clipped_at, output_kind
 from grader.analysis.parameters import Parameters, count_parameters
 from grader.analysis.receptive_field.field import Coverage, ReceptiveField, find_field
 from grader.analysis.structure import Found, Structure, find_structure
@@ -81,6 +82,12 @@ class Analysis:
             found.append(
                 "the network returns probabilities, and cross entropy takes a softmax of its "
                 "own: it learns better from logits, or from log_softmax"
+            )
+        if clipped := clipped_at(self.program.eval):
+            where = f" (line {clipped.line})" if clipped.line else ""
+            found.append(
+                f"the scores come out of {base(clipped)}{where}, so that none is below zero and "
+                "classes that it cuts off learn nothing: leave out the last activation"
             )
         return tuple(found)
 

@@ -16,6 +16,7 @@ from grader.capture import (
     first_step,
     gradients,
     graph,
+    habits,
     load,
     modules,
     placement,
@@ -24,8 +25,9 @@ from grader.capture import (
     unread,
 )
 from grader.errors import SubmissionError
-from grader.program.graph import Graph
+from grader.program.graph import Graph, Weight
 from grader.program.program import Program
+from grader.program.recipe import Recipe
 from grader.program.request import Request
 
 
@@ -50,7 +52,7 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
     filename, seeds, classes = request.filename, request.seeds, request.classes
     example = torch.rand((2, *request.input_shape), generator=torch.Generator().manual_seed(0))
     definitions = load.read_definitions(request.source, filename)
-    builder = find.find_builder(definitions, example=example, classes=classes, filename=filename)
+    builder = _builder(request, definitions, example)
     steady.check(builder.build(seeds[0]), example, definitions.names, filename)
     with modules.recorded(filename) as lines:
         model = _built(builder, seeds[0], example, classes, filename)
@@ -59,7 +61,7 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
     weights, values = graph.declared_weights(model, constants)
     is_log = output_kind(evaluation) == "log_probabilities"
     natural_loss = "nll" if is_log else "cross_entropy"
-    found = recipe.read(
+    found = request.recipe or recipe.read(
         definitions,
         model,
         default=request.default_recipe,
@@ -68,8 +70,11 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
         most_steps=request.most_steps,
         most_epochs=request.most_epochs,
         natural_loss=natural_loss,
+        default_only=request.default_only,
     )
-    remarks = [*notes, *definitions.notes, *unread.other_arguments(definitions, builder.name)]
+    _check_names(found, weights)
+    remarks = [*notes, *definitions.notes, *habits.notes(definitions.nodes)]
+    remarks += unread.other_arguments(definitions, builder.name)
     program = Program(
         model=builder.name,
         line=builder.line,
@@ -91,6 +96,32 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
         redrawn = _redrawn(constants, other, example, filename)
         blobs.append(_blob(_values_like(program, other, redrawn)))
     return [program.to_json().encode(), *blobs]
+
+
+def _builder(
+    request: Request, definitions: load.Definitions, example: torch.Tensor
+) -> find.Builder:
+    """The network that is graded: what `MODEL` names, else what was trained, else what fits."""
+    if request.trained is not None and "MODEL" not in definitions.names:
+        found = find.trained_builder(definitions, request.trained, request.filename)
+        if found is not None:
+            return found
+    return find.find_builder(
+        definitions, example=example, classes=request.classes, filename=request.filename
+    )
+
+
+def _check_names(recipe: Recipe, weights: tuple[Weight, ...]) -> None:
+    """Raises SubmissionError unless the network has every weight that a rehearsed recipe trains."""
+    known = {weight.name for weight in weights}
+    for group in recipe.optimizer.groups:
+        for name in group.parameters:
+            if name not in known:
+                raise SubmissionError(
+                    f"The training that was rehearsed trains the weight {name}, which the network "
+                    "does not have when it is built by itself. Build all layers in __init__.",
+                    line=recipe.lines.get("optimizer"),
+                )
 
 
 def _built(

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from grader.capture import misfits
 from grader.capture.load import Missing, missing_module
 from grader.errors import SubmissionError
 from grader.program import program
@@ -35,6 +36,13 @@ MIXED_IMAGES = (
 )
 
 
+ABOUT_BATCH = (ONE_BATCH_SIZE, MIXED_IMAGES)
+"""Messages on the number of images, for which torch.export knows no line."""
+
+
+_NO_GPU = ("NVIDIA", "not compiled with CUDA", "initialize CUDA", "CUDA error")
+
+
 def explained(error: BaseException, filename: str) -> SubmissionError:
     """`error` as a SubmissionError: what was found, why it matters, what to do, and where."""
     if isinstance(error, SubmissionError):
@@ -50,6 +58,11 @@ def _message(error: BaseException) -> str:
         return missing_module(error.name)
     if isinstance(error, NotImplementedError):
         return f"{text or 'forward() is not written yet'}."
+    if isinstance(error, FileNotFoundError) and error.filename:
+        return (
+            f"There is no file {str(error.filename)[:100]!r} here: a submission is one file, and "
+            "its network starts untrained. Leave out what reads files, such as torch.load()."
+        )
     if isinstance(error, NameError):
         return (
             f"{text}. The grader runs definitions only, so a name that is made by a loop or a "
@@ -90,24 +103,19 @@ def _torch_message(error: BaseException, text: str) -> str | None:
         )
     if isinstance(error, MemoryError) or "alloc" in text:
         return _memory_message(text)
-    if "NVIDIA" in text or "not compiled with CUDA" in text or "initialize CUDA" in text:
+    if any(words in text for words in _NO_GPU):
         return (
             "The network asks for a GPU, but the grader reads it where there is none. Leave out "
             ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "
             "device."
         )
-    if "shapes cannot be multiplied" in text or "size mismatch" in text:
-        return (
-            f"Two layers do not fit together: {text}. Check the number of features that this layer "
-            "expects."
-        )
+    if misfit := misfits.message(error, text):
+        return misfit
     if "before Module.__init__() call" in text:
         return (
             "nn.Module cannot hold layers before it is set up: begin __init__ with "
             "super().__init__()."
         )
-    if "expected input" in text and "channels" in text:
-        return f"Two layers do not fit together: {text}. Check in_channels and out_channels."
     return None
 
 
@@ -130,7 +138,8 @@ def _batch_message(error: BaseException, text: str) -> str | None:
     """What is wrong with a network that does not take any number of images."""
     if "marked batch as dynamic" in text or "specializ" in text or "Constraints violated" in text:
         return MIXED_IMAGES if _divides_the_batch(error) else ONE_BATCH_SIZE
-    if "is invalid for input of size" in text and re.search(r"shape '\[0[,\]]", text):
+    folded = r"shape '\[0[,\]]|for input of size .*[a-z]"  # the latter: a multiple of their number
+    if "is invalid for input of size" in text and re.search(folded, text):
         return MIXED_IMAGES
     if "is invalid for input of size" in text:
         return (

@@ -6,8 +6,10 @@ In: the file's definitions. Out: a `Builder`. Runs in the child.
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import inspect
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from grader.capture import explain
 from grader.capture.load import FACTORIES, INSTANCES, Definitions, Missing
 from grader.capture.statements import read_by
 from grader.errors import SubmissionError
+from grader.program.rehearsed import TrainedNetwork
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,13 @@ class Builder:
                 "network itself.",
                 line=self.line,
             )
-        return model.to("cpu")
+        return model if _is_on_cpu(model) else model.to("cpu")
+
+
+def _is_on_cpu(model: nn.Module) -> bool:
+    """Nearly always: a move would look at every tensor, of every network that is built."""
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    return all(tensor.device.type == "cpu" for tensor in tensors)
 
 
 def _unwrapped(model: Any) -> Any:
@@ -93,6 +102,38 @@ def find_builder(
     if factories and all(_required(item.builder.call) for item in tried):
         return _factory(definitions, factories[0], definitions.names[factories[0]])
     return _choose(tried) if tried else _nothing(definitions)
+
+
+def trained_builder(
+    definitions: Definitions, trained: TrainedNetwork, filename: str
+) -> Builder | None:
+    """The class that a rehearsal saw trained, with the arguments that it was built with.
+
+    None where these were not plain data, or the class is torch's own: the file then has to say how
+    its network is built.
+    """
+    if not trained.whole:
+        return None
+    found = _class(definitions, trained, filename)
+    if not isinstance(found, type) or not issubclass(found, nn.Module):
+        return None
+    code = getattr(found.__init__, "__code__", None)
+    line = definitions.lines.get(trained.name) or (code and code.co_firstlineno)
+    return Builder(trained.name, line, partial(found, *trained.arguments, **trained.keywords))
+
+
+def _class(definitions: Definitions, trained: TrainedNetwork, filename: str) -> Any:
+    """What `trained.name` ("Net", "Outer.Net") is in the file, or in another of the submission."""
+    first, *inner = trained.name.split(".")
+    if trained.file in ("", filename):
+        definitions.define([first])
+        found = definitions.names.get(first)
+    else:
+        module = importlib.import_module(trained.file.removesuffix(".py").replace("/", "."))
+        found = getattr(module, first, None)
+    for name in inner:
+        found = getattr(found, name, None)
+    return found
 
 
 def _factory(definitions: Definitions, name: str, factory: Callable[..., Any]) -> Builder:
@@ -317,6 +358,13 @@ def _nothing(definitions: Definitions) -> Builder:
         "function build_model() that returns the network."
     )
     for node in definitions.nodes:
+        if isinstance(node, ast.Import) and (modules := _modules_not_here(node)):
+            files = ", ".join(f"{module}.py" for module in modules)
+            raise SubmissionError(
+                f"{text} It imports {files}, which is not here: copy what you use into the "
+                "submission, which is one file.",
+                line=node.lineno,
+            )
         if isinstance(node, ast.ImportFrom) and (names := _not_here(node)):
             file = "/".join((node.module or "").split(".")) + ".py"
             raise SubmissionError(
@@ -325,6 +373,11 @@ def _nothing(definitions: Definitions) -> Builder:
                 line=node.lineno,
             )
     raise SubmissionError(text)
+
+
+def _modules_not_here(node: ast.Import) -> list[str]:
+    names = [alias.name.partition(".")[0] for alias in node.names]
+    return [name for name in names if importlib.util.find_spec(name) is None]
 
 
 def _not_here(node: ast.ImportFrom) -> list[str]:
@@ -338,6 +391,7 @@ def _not_here(node: ast.ImportFrom) -> list[str]:
 
 def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str) -> None:
     """Run the network on two images. Raises SubmissionError unless it gives (2, classes) scores."""
+    _refuse_other_arguments(model, filename)
     state = torch.get_rng_state()
     try:
         with torch.no_grad():
@@ -366,6 +420,20 @@ def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str)
             "log-probabilities, not a class.",
             line=line,
         )
+
+
+def _refuse_other_arguments(model: nn.Module, filename: str) -> None:
+    """Refuse a forward() that cannot be called with the images alone."""
+    line = _forward_line(model, filename)
+    try:
+        inspect.signature(model.forward).bind(None)
+    except TypeError as error:
+        if line is not None:
+            raise SubmissionError(
+                f"forward() cannot be called with the images alone: {error}. Define it as def "
+                "forward(self, x), with a default for whatever else it takes.",
+                line=line,
+            ) from error
 
 
 def _wrong_shape(shape: tuple[int, ...], images: int, classes: int) -> str:

@@ -112,6 +112,12 @@ def _explained(program: Program, error: Exception) -> SubmissionError:
     text = first_line(error)
     if IN_PLACE not in text:
         return SubmissionError(f"The network cannot be trained: {text}.", line=program.line)
+    if weight := _changed_too_late(program, text):
+        return SubmissionError(
+            "forward() changes a weight in place after a layer has used it, so PyTorch cannot "
+            "compute the gradient of that layer. Change it before, at the beginning of forward().",
+            line=weight.line,
+        )
     writers = [node for node in program.train.nodes if _writes(node)]
     node = next((node for node in writers if _is_blamed(program, node, text)), None)
     found = node or (writers[0] if writers else None)
@@ -126,6 +132,25 @@ def _explained(program: Program, error: Exception) -> SubmissionError:
     )
 
 
+def _changed_too_late(program: Program, text: str) -> Node | None:
+    """The last write into a tensor of that shape, where no operator has made what is blamed."""
+    shape = _blamed_shape(text)
+    if "output " in text or shape is None:
+        return None
+    nodes = [node for node in program.train.nodes if node.op not in ("input", "weight")]
+    late = [node for node in nodes if ops.find(node.op).writes and _sizes(node) == shape]
+    return late[-1] if late else None
+
+
+def _sizes(node: Node) -> list[int]:
+    return list(network.concrete(node.shape, 2)) if node.shape is not None else []
+
+
+def _blamed_shape(text: str) -> list[int] | None:
+    shape = re.search(r"Tensor \[([\d, ]*)\]", text)
+    return [int(size) for size in shape[1].split(",") if size.strip()] if shape else None
+
+
 def _writes(node: Node) -> bool:
     """Whether it overwrites images, or what became of them."""
     if node.op in ("input", "weight") or not node.shape or not ops.find(node.op).writes:
@@ -135,13 +160,12 @@ def _writes(node: Node) -> bool:
 
 def _is_blamed(program: Program, node: Node, text: str) -> bool:
     """Whether the node overwrites the result that the text names: "output 0 of ReluBackward0"."""
-    shape = re.search(r"Tensor \[([\d, ]*)\]", text)
+    sizes = _blamed_shape(text)
     kind = re.search(r"output \d+ of ([A-Za-z]+?)(?:Backward\d*)?,", text)
     read = next(node.references(), None)
-    if shape is None or kind is None or read is None or node.shape is None:
+    if sizes is None or kind is None or read is None or node.shape is None:
         return False
-    sizes = [int(size) for size in shape[1].split(",") if size.strip()]
-    same = list(network.concrete(node.shape, 2)) == sizes
+    same = _sizes(node) == sizes
     # Writers in a row hand on the same memory.
     source = program.train[read]
     while _writes(source) and (before := next(source.references(), None)):

@@ -19,11 +19,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch._dynamo import config
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from grader import ops
-from grader.capture import explain
+from grader.capture import batch_size, data_attribute, explain
 from grader.errors import SubmissionError
 from grader.program.graph import Graph, Node, Weight
 from grader.program.values import BATCH, Argument, DTypeArgument, Ref
@@ -72,18 +73,29 @@ def export(
 
     `constants` collects the loose tensors over several exports. `filename` is the name under which
     the student's file was compiled: lines are those of its frames. Raises SubmissionError for an
-    operator that the grader does not accept, and whatever torch.export raises (see
-    `grader.capture.explain`).
+    operator that the grader does not accept, and for whatever torch.export raises.
     """
     model.train(training)
     batch = {0: Dim("batch", min=2, max=2**16)}
     shapes: tuple[Any, ...] = (batch,)
     if next(iter(inspect.signature(model.forward).parameters.values())).kind is _REST:
         shapes = ((batch,),)  # def forward(self, *inputs)
-    with torch.set_grad_enabled(training):
-        exported = torch.export.export(
-            model, (example.clone(),), dynamic_shapes=shapes, strict=False
-        )
+
+    def export_it() -> ExportedProgram:
+        # Under sizes that are symbols hardly any result is found again: its cache costs a tenth.
+        uncached = config.patch(fake_tensor_cache_enabled=False)
+        with torch.set_grad_enabled(training), data_attribute.recorded(filename), uncached:
+            return torch.export.export(
+                model, (example.clone(),), dynamic_shapes=shapes, strict=False
+            )
+
+    try:
+        exported = export_it()
+    except Exception as error:
+        found = explain.explained(error, filename)
+        if found.line is None and found.message in explain.ABOUT_BATCH:
+            found = SubmissionError(found.message, line=batch_size.line(export_it, filename))
+        raise found from error
     return _Reader(exported, constants or Constants(), filename).graph()
 
 

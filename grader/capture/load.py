@@ -15,13 +15,13 @@ from __future__ import annotations
 import ast
 import builtins
 import linecache
-import re
 import symtable
 import sys
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from grader.capture import magics
 from grader.capture.statements import (
     Statement,
     bound_by,
@@ -234,56 +234,10 @@ def read_definitions(source: str, filename: str) -> Definitions:
 
 
 def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
-    """Blank out notebook lines (`!pip install`, `%matplotlib`), keeping the line numbers.
-
-    A command that may be all that an `if` or `except` holds becomes `pass`.
-    """
-    lines, left_out = source.split("\n"), []
-    continued = False
-    for index, line in enumerate(lines):
-        if continued:
-            lines[index] = ""
-        elif _MAGIC.match(line) and not _line_before(lines, index).endswith(_UNFINISHED):
-            text = line.strip()[:200]
-            left_out.append(LeftOut(line=index + 1, text=text, reason=_A_MAGIC))
-            lines[index] = _indentation(line) + "pass" if _begins_block(lines, index) else ""
-        else:
-            continue
-        continued = line.rstrip().endswith("\\")
-    return "\n".join(lines), left_out
-
-
-_MAGIC = re.compile(r"\s*(!(?!=)|%{1,2}[a-zA-Z])")
-_A_MAGIC = "a notebook command, not Python"
-_UNFINISHED = ("\\", "(", ",", "[")
-"""After a line that ends so, `%` may be the operator of formatting or modulo."""
-
-
-def _begins_block(lines: list[str], index: int) -> bool:
-    """Whether the line is all that an `if`, `try` or the like may hold.
-
-    Elsewhere a `pass` could be wrong: notebooks forgive ` !pip install` its lone space, Python does
-    not.
-    """
-    return bool(
-        _indentation(lines[index]) and re.search(r":\s*(#.*)?$", _line_before(lines, index))
-    )
-
-
-def _line_before(lines: list[str], index: int) -> str:
-    """The last line before `index` that is neither blank nor a comment."""
-    return next(
-        (
-            line.rstrip()
-            for line in reversed(lines[:index])
-            if line.strip() and line.strip()[0] != "#"
-        ),
-        "",
-    )
-
-
-def _indentation(line: str) -> str:
-    return line[: len(line) - len(line.lstrip())]
+    """Blank out notebook lines (`!pip install`, `%matplotlib`), keeping the line numbers."""
+    text, blanked = magics.python(source)
+    reason = "a notebook command, not Python"
+    return text, [LeftOut(line=item.line, text=item.text, reason=reason) for item in blanked]
 
 
 def _parse(source: str, filename: str) -> ast.Module:

@@ -1,7 +1,9 @@
 """Where a student's file moves its network: nowhere. The grader chooses the device.
 
 Runs in the child, where a GPU cannot be used: it is a fork, and locked. So `.cuda()` and
-`.to("cuda")` give back what they are called on, and no GPU is said to be there.
+`.to("cuda")` give back what they are called on, `torch.zeros(3, device="cuda")` and
+`torch.load(file, map_location="cuda")` are made where everything is, and no GPU is said to be
+there.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import parameter
+from torch.overrides import TorchFunctionMode
 
 from grader.capture.load import Missing
 
@@ -21,6 +24,13 @@ NOTE = (
     "{what} (line {line}) is left out: the grader moves the network and the images to the device "
     "that it trains on"
 )
+
+
+_WORDS = {
+    "cuda": ".cuda()",
+    "to": ".to(...) with a device",
+    "load": "map_location",
+}
 
 
 @contextmanager
@@ -31,6 +41,9 @@ def left_to_the_grader(filename: str, notes: list[str]) -> Iterator[None]:
         (Tensor, "cuda", _stay),
         (nn.Module, "to", _moved(nn.Module.to)),
         (Tensor, "to", _moved(Tensor.to)),
+        (torch, "load", _moved_file(torch.load)),
+        (torch.cuda, "synchronize", _nothing),
+        (torch.cuda, "set_device", _nothing),
     ]
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     originals.append((torch.cuda, "is_available", torch.cuda.is_available))
@@ -42,7 +55,8 @@ def left_to_the_grader(filename: str, notes: list[str]) -> Iterator[None]:
     lazy = mixin._allowed_methods
     mixin._allowed_methods = [*lazy, Tensor.to, Tensor.cuda]
     try:
-        yield
+        with _Made(filename, notes):
+            yield
     finally:
         mixin._allowed_methods = lazy
         for owner, name, original in originals:
@@ -54,6 +68,45 @@ def left_to_the_grader(filename: str, notes: list[str]) -> Iterator[None]:
 
 def _stay(thing: Any, *_: Any, **__: Any) -> Any:
     return thing
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """What only a GPU would do."""
+
+
+class _Made(TorchFunctionMode):
+    """What is asked for on a GPU is made where everything is: the `device` is left out."""
+
+    def __init__(self, filename: str, notes: list[str]) -> None:
+        super().__init__()
+        self.filename, self.notes = filename, notes
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if kwargs and "device" in kwargs and _elsewhere(kwargs["device"]):
+            kwargs = {name: value for name, value in kwargs.items() if name != "device"}
+            line = _calling_line(self.filename)
+            if line and not _is_known(self.notes):
+                self.notes.append(NOTE.format(what='device="cuda"', line=line))
+        return func(*args, **(kwargs or {}))
+
+
+def _calling_line(filename: str) -> int | None:
+    """Of the frames on the stack, the innermost of the student's file."""
+    frame: Any = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename != filename:
+        frame = frame.f_back
+    return None if frame is None else int(frame.f_lineno)
+
+
+def _moved_file(original: Callable[..., Any]) -> Callable[..., Any]:
+    def load(file: Any, map_location: Any = None, *arguments: Any, **keywords: Any) -> Any:
+        """What was saved on a GPU is read, too."""
+        place = map_location
+        if place is None or _elsewhere(place):
+            place = "cpu"
+        return original(file, place, *arguments, **keywords)
+
+    return load
 
 
 def _moved(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,13 +133,13 @@ def _elsewhere(place: Any) -> bool:
 def _noted(
     instead: Callable[..., Any], name: str, filename: str, notes: list[str]
 ) -> Callable[..., Any]:
-    def move(thing: Any, *arguments: Any, **keywords: Any) -> Any:
-        moves = name == "cuda" or any(map(_elsewhere, (*arguments, *keywords.values())))
+    def move(*arguments: Any, **keywords: Any) -> Any:
+        moves = name not in ("to", "load") or any(map(_elsewhere, (*arguments, *keywords.values())))
         caller = sys._getframe(1)
         if moves and caller.f_code.co_filename == filename and not _is_known(notes):
-            what = ".cuda()" if name == "cuda" else ".to(...) with a device"
+            what = _WORDS.get(name, f"torch.cuda.{name}()")
             notes.append(NOTE.format(what=what, line=caller.f_lineno))
-        return instead(thing, *arguments, **keywords)
+        return instead(*arguments, **keywords)
 
     return move
 

@@ -119,8 +119,8 @@ def _quiet(original: Callable[..., None], notes: list[str]) -> Callable[..., Non
     @functools.wraps(original)
     def quiet(self: Any, *arguments: Any, **keywords: Any) -> None:
         if "verbose" in keywords:
-            del keywords["verbose"]
-            note = f"verbose=True of {type(self).__name__} is left out: PyTorch has removed it"
+            value = keywords.pop("verbose")
+            note = f"verbose={value!r} of {type(self).__name__} is left out: PyTorch has removed it"
             if note not in notes:
                 notes.append(note)
         original(self, *arguments, **keywords)

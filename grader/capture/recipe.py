@@ -38,18 +38,21 @@ def read(
     most_steps: int,
     most_epochs: int | None = None,
     natural_loss: str,
+    default_only: bool = False,
 ) -> Recipe:
     """The Recipe for training `model` on `train_images` images, or fewer if it follows a metric.
 
     `validation_images` of them are then held back: a plateau rule, and a stop at an accuracy, are
     told about these. `default` is the assignment's `[recipe]` table; `natural_loss`
     ("cross_entropy" or "nll") fits the model's output and is used where the file names no
-    criterion. What is not read, and what does not fit, becomes a note of the definitions. Raises
-    SubmissionError naming the setting that cannot be used.
+    criterion. With `default_only` the file is not asked at all. What is not read, and what does not
+    fit, becomes a note of the definitions. Raises SubmissionError naming the setting that cannot be
+    used.
     """
-    methods = _methods(model)
-    ask = Asker(definitions, default, [], methods=methods)
-    definitions.notes += unread.notes(definitions, method=bool(methods))
+    methods = {} if default_only else _methods(model)
+    ask = Asker(definitions, default, [], methods=methods, default_only=default_only)
+    if not default_only:  # else a rehearsal has said why the file's own cannot be used
+        definitions.notes += unread.notes(definitions, method=bool(methods))
     epochs = whole_number(ask, "EPOCHS", "epochs", most=most_steps, shown=most_epochs)
     batch_size = whole_number(ask, "BATCH_SIZE", "batch_size", most=train_images)
     steps = math.ceil(train_images / batch_size)
@@ -58,7 +61,7 @@ def read(
             f"EPOCHS = {epochs} with BATCH_SIZE = {batch_size} is {epochs * steps:,} steps of "
             f"training; the grader runs at most {most_steps:,}. Train for fewer epochs or with "
             "larger batches.",
-            line=ask.line("EPOCHS"),
+            line=ask.line("EPOCHS") or ask.line("BATCH_SIZE"),
         )
     stop_at_accuracy = fraction(ask, "STOP_AT_ACCURACY", "stop_at_accuracy")
     fewer = math.ceil((train_images - validation_images) / batch_size)
@@ -87,6 +90,7 @@ def read(
         clip_norm=positive(ask, "GRADIENT_CLIP_NORM", "clip_norm"),
         clip_value=positive(ask, "GRADIENT_CLIP_VALUE", "clip_value"),
         stop_at_accuracy=stop_at_accuracy,
+        origin="convention" if ask.found else "assignment",
         defaults=tuple(key for key in ask.missing if default.get(key) is not None),
         lines=ask.found,
     )

@@ -10,6 +10,7 @@ are.
 from __future__ import annotations
 
 import math
+import operator
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -84,11 +85,13 @@ def _others(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
         settings = {key: group[key] for key in group if key not in _RECORDED}
         if "betas" in group:
             settings["the second of betas"] = group["betas"][1]
-        settings["parameters"] = [(id(item), item.requires_grad) for item in group["params"]]
+        parameters = group["params"]
+        settings["parameters"] = [*map(id, parameters), *map(_TRAINED, parameters)]
         found.append(settings)
     return found
 
 
+_TRAINED = operator.attrgetter("requires_grad")
 _RECORDED = {
     *("params", "lr", "momentum", "betas"),
     *("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr"),

@@ -21,7 +21,7 @@ class Asker:
     """Looks a setting up in the file, else in the assignment, and remembers which were missing.
 
     `found` has the line of each that the file sets. `methods` are settings that the network itself
-    has, with their lines.
+    has, with their lines. With `default_only` the file is not asked.
     """
 
     definitions: Definitions
@@ -29,10 +29,11 @@ class Asker:
     missing: list[str]
     found: dict[str, int] = field(default_factory=dict)
     methods: Mapping[str, tuple[Any, int]] = field(default_factory=dict)
+    default_only: bool = False
 
     def __call__(self, name: str, key: str) -> Any:
         """The file's `name`, else the default's `key`."""
-        value = self.definitions.names.get(name)
+        value = None if self.default_only else self.definitions.names.get(name)
         if isinstance(value, Missing):
             raise SubmissionError(_named(value.why, name), line=value.line)
         if value is None and name in self.methods:

@@ -20,11 +20,14 @@ from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
 from grader.errors import GraderError, SubmissionError
+from grader.intake import rehearsing
 from grader.printable import visible
 from grader.program import program
 from grader.program.graph import Graph, Node
+from grader.program.listing import Listing
 from grader.program.program import Captured, Program
 from grader.program.recipe import Recipe
+from grader.program.rehearsed import Rehearsed
 from grader.program.request import Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
@@ -60,15 +63,9 @@ def read(
     """
     if submission.problem:
         raise submission.problem
-    ascii_only = submission.path.name.isascii()
-    name = submission.path.name if ascii_only else f"{submission.name}.py"
-    captured = capture(
-        submission.source,
-        name,
-        assignment,
-        train_images=train_images,
-        seeds=seeds,
-        sandbox=sandbox,
+    rehearsed = rehearse(submission, assignment, sandbox, train_images)
+    captured = capture_rehearsed(
+        submission, assignment, sandbox, rehearsed, train_images=train_images, seeds=seeds
     )
     check_size(captured.program, assignment.limits)
     check_shapes(captured.program)
@@ -76,6 +73,39 @@ def read(
     recipe = captured.program.recipe
     one_image.refuse(captured.program, _learned_from(recipe, assignment, train_images))
     return captured
+
+
+def rehearse(
+    submission: Submission, assignment: Assignment, sandbox: Sandbox, train_images: int
+) -> Rehearsed | None:
+    """What the submission's own training comes to; None where it uses the convention, or none."""
+    listing = submission.listing
+    if not rehearsing.is_rehearsed(listing):
+        return None
+    return rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
+
+
+def capture_rehearsed(
+    submission: Submission,
+    assignment: Assignment,
+    sandbox: Sandbox,
+    rehearsed: Rehearsed | None,
+    *,
+    train_images: int,
+    seeds: Sequence[int],
+) -> Captured:
+    """Capture the network, with the recipe and the class that were `rehearsed`, if any were."""
+    listing = submission.listing
+    return capture(
+        listing.source(listing.main).encode(),
+        submission.filename,
+        assignment,
+        train_images=train_images,
+        seeds=seeds,
+        sandbox=sandbox,
+        listing=listing,
+        rehearsed=rehearsed,
+    )
 
 
 def capture(
@@ -87,13 +117,23 @@ def capture(
     seeds: Sequence[int],
     limits: ending.Limits | None = None,
     sandbox: Sandbox | None = None,
+    listing: Listing | None = None,
+    rehearsed: Rehearsed | None = None,
 ) -> Captured:
-    """Capture `source`, shown to the student as `filename`.
+    """Capture `source`, shown to the student as `filename`: the main file of `listing`, if given.
 
+    What was `rehearsed` decides the recipe, and which network is captured.
     `sandbox` is where it runs: one for all submissions, or a fresh process for this one alone.
     Raises SubmissionError when it cannot be captured, GraderError when the sandbox fails.
     """
+    parts = listing.parts if listing else ()
+    main = listing.main if listing else ""
     request = Request(
+        cells=tuple(part for part in parts if part.cell and part.file == main),
+        siblings=tuple(part for part in parts if part.file != main),
+        trained=rehearsed.trained if rehearsed else None,
+        recipe=rehearsed.recipe if rehearsed else None,
+        default_only=rehearsed is not None and rehearsed.recipe is None,
         source=_text(source),
         filename=filename,
         input_shape=assignment.input_shape,
@@ -106,15 +146,16 @@ def capture(
         default_recipe=assignment.recipe.model_dump(mode="json"),
     )
     place = sandbox or Fresh()
-    packages = [name for name in PREPARED if name in request.source]
-    parts = place.run(request.model_dump(mode="json"), limits, prepare=packages)
-    found = checked(parts, tuple(seeds))
+    texts = [request.source, *(part.text for part in request.siblings)]
+    packages = [name for name in PREPARED if any(name in text for text in texts)]
+    answer = place.run(request.model_dump(mode="json"), limits, prepare=packages)
+    found = checked(answer, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):
         raise SubmissionError(
             "The captured network does not belong to this assignment: it has other shapes."
         )
     _check_steps(found.recipe, assignment, train_images)
-    return Captured(found, dict(zip(seeds, parts[1:], strict=True)))
+    return Captured(found, dict(zip(seeds, answer[1:], strict=True)), rehearsed)
 
 
 def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) -> Watched:
@@ -163,14 +204,20 @@ def checked(parts: tuple[bytes, ...], seeds: tuple[int, ...]) -> Program:
         raise _refused(error) from error
     for values in parts[1:]:
         checked_weights(values)
-    shown = visible(said)
-    text = parts[0] if shown == said else json.dumps(shown)
-    found = program.read(text)
+    found = program.read(_shown(parts[0], said))
     if found.seeds != seeds:
         raise SubmissionError(
             "The captured network does not belong to this run: it names other seeds."
         )
     return found
+
+
+def _shown(text: bytes, said: Any) -> str | bytes:
+    """The JSON `text`, which says `said`, without characters that do not print."""
+    if b"\\" not in text and text.decode().isprintable():
+        return text  # at once, for a long training has thousands of steps
+    shown = visible(said)
+    return text if shown == said else json.dumps(shown)
 
 
 def checked_weights(values: bytes) -> None:
@@ -230,18 +277,19 @@ def check_shapes(program: Program) -> None:
         weight.name: torch.empty(weight.shape, dtype=getattr(torch, weight.dtype), device=meta)
         for weight in program.weights
     }
+    batches = [torch.empty((count, *program.input_shape), device=meta) for count in (2, 3)]
     for graph in (program.train, program.eval):
-        for batch in (2, 3):
-            images = torch.empty((batch, *program.input_shape), device=meta)
-            try:
-                for node, result in network.trace(graph, weights, images):
-                    _compare(node, result, batch)
-            except SubmissionError:
-                raise
-            except Exception as error:  # a forged graph can make torch raise anything
-                raise SubmissionError(
-                    f"The captured network does not run by itself: {network.reason(error)}"
-                ) from error
+        try:
+            runs = network.trace(graph, weights, *batches)
+            for images, results in zip(batches, runs, strict=True):
+                for node, result in results:
+                    _compare(node, result, len(images))
+        except SubmissionError:
+            raise
+        except Exception as error:  # a forged graph can make torch raise anything
+            raise SubmissionError(
+                f"The captured network does not run by itself: {network.reason(error)}"
+            ) from error
 
 
 def _compare(node: Node, result: Any, batch: int) -> None:

@@ -16,6 +16,7 @@ from grader import ops
 from grader.errors import SubmissionError, in_words
 from grader.program.graph import MOST_WEIGHTS, Graph, Module, Weight
 from grader.program.recipe import Recipe
+from grader.program.rehearsed import Rehearsed
 from grader.program.values import BATCH, Data
 
 
@@ -66,10 +67,11 @@ class Program(Data):
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A Program, and the initial weights for each of its seeds (safetensors)."""
+    """A Program, its initial weights for each seed (safetensors), and what was rehearsed."""
 
     program: Program
     values: dict[int, bytes]
+    rehearsed: Rehearsed | None = None
 
 
 def _check_weight(weight: Weight, weights: dict[str, Weight]) -> None:

@@ -6,7 +6,8 @@ another recipe: the grader trains with what it is shown, so a forgery gains noth
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,8 +22,10 @@ PlainArgument = Plain | tuple[Plain, ...]
 class RehearsalRequest(Data):
     """What a child is asked: rehearse the training of `listing.main`.
 
-    `role` is how well the network pretends to do: "improving" (a little in each epoch, never good),
-    "flat", "perfect", or two shares such as "0.9 0.994" (of training and of test images, always).
+    `role` is how well the network pretends to do: "improving" (a little in each epoch, never
+    good), "flat" or "perfect"; or two of these or of shares, for training and for test images:
+    "0.9 0.994", "flat improving"; a third word, "duller", lets the loss fall while the accuracy
+    stays.
     `cuda` is what `torch.cuda.is_available()` says. `seconds` of processor time may be used. The
     data set that stands in has `train_images` and `test_images`.
     """
@@ -62,15 +65,28 @@ class Fact(Data):
     line: int | None = None
 
 
+class SchedulerUse(Data):
+    """The scheduler that a training made: its class in torch.optim.lr_scheduler, and its arguments.
+
+    `interval` is how often the training stepped it.
+    """
+
+    name: str = Field(max_length=100)
+    settings: dict[str, PlainArgument] = Field(default_factory=dict)
+    interval: Literal["step", "epoch"] = "epoch"
+
+
 class Training(Data):
     """One training: optimizers in a row on one network, all of whose steps were seen.
 
     `recipe` is None where `obstacles` say why the grader cannot train so; `facts` are what was
-    understood either way. `depends_on` names what of the results moved the learning rate.
+    understood either way. `scheduler` is there where one alone, made of plain arguments, set the
+    learning rate.
     """
 
     network: TrainedNetwork | None = None
     recipe: Recipe | None = None
+    scheduler: SchedulerUse | None = None
     epochs: int | None = None
     steps: int = 0
     line: int | None = None
@@ -95,9 +111,31 @@ class Rehearsal(Data):
     printed: str = Field(default="", max_length=2_000)
     out_of_time: bool = False
     optimizers_without_steps: int = 0
+    cpu_seconds: float = Field(default=0.0, ge=0)
 
     @property
     def counting(self) -> Training | None:
         """The training that counts: the last. An earlier, complete one never stands in for it."""
         stepped = [training for training in self.trainings if training.steps > 1]
         return stepped[-1] if stepped else None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What came of rehearsing a submission; `training` is the one that counts.
+
+    Either `recipe` is there, or `obstacles` say why the student's own cannot be used. `notes` are
+    small differences between what the student did and what the grader does.
+    """
+
+    rehearsal: Rehearsal
+    training: Training | None = None
+    recipe: Recipe | None = None
+    obstacles: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
+    rehearsals: int = 1
+
+    @property
+    def trained(self) -> TrainedNetwork | None:
+        """The network that was trained, where the rehearsal saw which."""
+        return self.training.network if self.training else None

@@ -12,8 +12,8 @@ from itertools import chain
 from typing import Literal, NamedTuple
 
 from grader.printable import printable
-from grader.render import notices
-from grader.report import CheckResult, Report, Verdict
+from grader.render import notices, words
+from grader.report import CheckResult, Placed, Report, Verdict
 
 MOST = 10
 LONGEST_TEXT = 1200
@@ -59,7 +59,7 @@ def command(annotation: Annotation) -> str:
 def _of(report: Report) -> Iterator[Annotation]:
     if report.problem is not None:
         title, _ = notices.problem(report.problem)
-        yield Annotation("error", report.path, report.problem.line, title, report.problem.message)
+        yield _beside(report, report.problem, "error", title, report.problem.message)
     for check in report.checks:
         if check.verdict in LEVELS:
             yield from _of_check(report, check)
@@ -72,11 +72,19 @@ def _of_check(report: Report, check: CheckResult) -> Iterator[Annotation]:
     placed = [hint for hint in check.hints if hint.line is not None]
     for hint in placed:
         message = f"{check.detail}\n{hint.text}".strip()
-        yield Annotation(level, report.path, hint.line, title, message)
+        yield _beside(report, hint, level, title, message)
     if not placed:
         texts = [check.detail, *(hint.text for hint in check.hints)]
         message = "\n".join(filter(None, texts)) or check.measured
         yield Annotation(level, report.path, None, title, message)
+
+
+def _beside(report: Report, where: Placed, level: Level, title: str, message: str) -> Annotation:
+    """A notebook is JSON to GitHub, whose lines nobody knows: there the message names the cell."""
+    path = words.within(report, where)
+    if where.cell:
+        return Annotation(level, path, None, title, f"{words.place(report, where)}: {message}")
+    return Annotation(level, path, where.line, title, message)
 
 
 def _data(text: str, *, lines: bool = False) -> str:

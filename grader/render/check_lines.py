@@ -40,9 +40,9 @@ def _hint(report: Report, hint: Hint, *, quote: bool) -> Text:
     text = Text(style="default")
     if hint.line is None:
         return text.append(printable(hint.text, 600, lines=True))
-    text.append(f"{words.path_place(report, hint.line)}  ", style="cyan")
+    text.append(f"{words.path_place(report, hint)}  ", style="cyan")
     text.append(printable(hint.text, 600, lines=True))
-    if quote and (line := source.quoted(report, hint.line)):
+    if quote and (line := source.quoted(report, hint)):
         text.append(f"\n{hint.line} │ {line}", style="dim")
     return text
 

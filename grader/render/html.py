@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 
 from grader.printable import printable
-from grader.render import figures, layer_table, notices, picture, words
+from grader.render import figures, layer_table, notices, picture, recipe, words
 from grader.render.marks import MARKS
 from grader.report import Report
 
@@ -27,6 +27,7 @@ QUESTIONS = {
     "notices": notices,
     "words": words,
     "picture": picture,
+    "recipe": recipe,
 }
 """What the template may ask about a report."""
 

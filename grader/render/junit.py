@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from grader.printable import printable
 from grader.render import notices, words
 from grader.render.marks import MARKS
-from grader.report import CheckResult, Report, Verdict
+from grader.report import CheckResult, Placed, Report, Verdict
 
 LONGEST_TEXT = 4000
 
@@ -48,10 +48,10 @@ def _suite(report: Report) -> ET.Element:
         element = "failure" if report.problem.fault == "submission" else "error"
         title, advice = notices.problem(report.problem)
         outcome = Outcome(element, title, f"{report.problem.message}\n{advice}")
-        _case(suite, report, "grading", outcome, report.problem.line)
+        _case(suite, report, "grading", outcome, report.problem)
     for check in report.checks:
-        line = next((hint.line for hint in check.hints if hint.line is not None), None)
-        _case(suite, report, check.name, _outcome(report, check), line)
+        where = next((hint for hint in check.hints if hint.line is not None), None)
+        _case(suite, report, check.name, _outcome(report, check), where)
     _count(suite, suite)
     return suite
 
@@ -73,16 +73,16 @@ def _properties(report: Report) -> dict[str, str]:
 
 
 def _case(
-    suite: ET.Element, report: Report, name: str, outcome: Outcome | None, line: int | None
+    suite: ET.Element, report: Report, name: str, outcome: Outcome | None, where: Placed | None
 ) -> None:
     facts = {
         "classname": f"{report.assignment}.{notices.name(report)}",
         "name": name,
-        "file": report.path,
+        "file": words.within(report, where),
     }
     case = ET.SubElement(suite, "testcase", {key: _text(fact) for key, fact in facts.items()})
-    if line is not None:
-        case.set("line", str(line))
+    if where is not None and where.line is not None and not where.cell:
+        case.set("line", str(where.line))
     if outcome is not None:
         found = ET.SubElement(case, outcome.element, message=_text(outcome.message))
         found.text = _text(outcome.text) or None
@@ -114,7 +114,7 @@ def _message(check: CheckResult) -> str:
 
 
 def _hints(report: Report, check: CheckResult) -> list[str]:
-    places = (words.place(report, hint.line) for hint in check.hints)
+    places = (words.place(report, hint) for hint in check.hints)
     return [
         f"{place}: {hint.text}" if place else hint.text
         for place, hint in zip(places, check.hints, strict=True)

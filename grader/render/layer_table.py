@@ -51,7 +51,7 @@ def cells(row: LayerRow) -> tuple[str, ...]:
         words.pair(row.receptive_field),
         printable(words.pair(row.jump), 9),
         words.large(row.multiply_adds) if row.multiply_adds else "",
-        "" if row.line is None else str(row.line),
+        words.line_of(row),
     )
 
 

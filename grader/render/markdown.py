@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from grader.printable import printable
-from grader.render import figures, layer_table, notices, words
+from grader.render import figures, layer_table, notices, recipe, words
 from grader.render.marks import MARKS
 from grader.report import CheckResult, Hint, LayerRow, Report, Training, Verdict
 
@@ -33,11 +33,30 @@ def render(reports: Sequence[Report]) -> str:
 
 def scorecard(report: Report) -> str:
     """Verdict, points, checks, what to do, training, and the layers folded away."""
-    parts = [*_header(report), *_problem(report), *_checks(report), *_to_do(report)]
+    parts = [*_header(report), *_problem(report), *_recipe(report)]
+    parts += [*_checks(report), *_to_do(report)]
     if report.training is not None:
         parts += _training(report.training)
     parts += [*_layers(report), *_remarks(report), _colophon(report)]
     return "\n\n".join(parts)
+
+
+def _recipe(report: Report) -> list[str]:
+    """Whose recipe is trained; its lines and the small differences are folded away."""
+    found = report.recipe
+    if found is None:
+        return []
+    parts = [f"**Recipe.** {prose(recipe.headline(report))}"]
+    if found.obstacles:
+        parts.append(_listed((_hint(report, hint) for hint in found.obstacles), ""))
+    lines = [
+        f"{prose(name)}: {prose(text)} {code(where) if where else ''}".rstrip()
+        for name, text, where in recipe.rows(found)
+    ]
+    lines += [_hint(report, hint) for hint in found.differences]
+    body = _listed(lines, "")
+    parts.append(f"<details><summary>The recipe, line by line</summary>\n\n{body}\n\n</details>")
+    return parts
 
 
 def prose(text: str, limit: int = 600) -> str:
@@ -75,7 +94,7 @@ def _problem(report: Report) -> list[str]:
     if report.problem is None:
         return []
     title, advice = notices.problem(report.problem)
-    place = words.place(report, report.problem.line)
+    place = words.place(report, report.problem)
     where = f"<br>at {code(place)}" if place else ""
     return [f"**{title}**", f"> {prose(report.problem.message, 4000)}{where}", advice]
 
@@ -122,7 +141,7 @@ def _hint(report: Report, hint: Hint) -> str:
     text = prose(hint.text)
     if hint.line is None:
         return text
-    return f"{code(words.place(report, hint.line))} {text}"
+    return f"{code(words.place(report, hint))} {text}"
 
 
 def _training(training: Training) -> list[str]:

@@ -135,6 +135,8 @@ def colophon(report: Report) -> list[Notice]:
 
 
 def _recipe(report: Report) -> str:
+    if report.recipe is not None:  # it has a block of its own
+        return ""
     known = (report.analysis or {}).get("recipe")
     if not isinstance(known, dict) or "lines" not in known:  # a report from before it was kept
         return ""

@@ -12,16 +12,17 @@ from pathlib import Path
 
 from grader.errors import SubmissionError
 from grader.printable import printable
-from grader.report import Report
+from grader.report import Placed, Report
 from grader.submission.find import read_source
 
 LONGEST = 100
 
 
-def quoted(report: Report, line: int) -> str:
-    """That line of the file at `report.path`, seen from the current folder; "" without one."""
+def quoted(report: Report, where: Placed) -> str:
+    """The line at that place of what is at `report.path`, from the current folder; or ""."""
+    line = where.line or 0
     lines = _lines(report.path, report.sha256)
-    if not 0 < line <= len(lines):
+    if where.cell or where.file or not 0 < line <= len(lines):
         return ""
     return printable(lines[line - 1].strip(), LONGEST)
 

@@ -18,7 +18,16 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable
-from grader.render import accuracy, check_lines, figures, layer_table, notices, source, words
+from grader.render import (
+    accuracy,
+    check_lines,
+    figures,
+    layer_table,
+    notices,
+    recipe,
+    source,
+    words,
+)
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.render.plain import Plain
 from grader.report import Problem, Report, Verdict
@@ -47,6 +56,7 @@ def scorecard(report: Report) -> RenderableType:
     ]
     if report.problem is not None:
         parts.append(_problem(report, report.problem))
+    parts += recipe.draw(report)
     if report.checks:
         parts.append(check_lines.draw(report))
     if report.layers:
@@ -96,9 +106,9 @@ def _problem(report: Report, problem: Problem) -> RenderableType:
     title, advice = notices.problem(problem)
     parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
     if problem.line is not None:
-        place = words.path_place(report, problem.line)
+        place = words.path_place(report, problem)
         parts.append(Text.assemble(("at ", "dim"), (place, "cyan")))
-        if line := source.quoted(report, problem.line):
+        if line := source.quoted(report, problem):
             parts.append(Text(f"{problem.line} │ {line}", style="dim"))
     parts += [Text(), Text(advice, style="dim")]
     style = "magenta" if problem.fault == "grader" else "red"

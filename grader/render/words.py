@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from grader.printable import printable
-from grader.report import Report
+from grader.report import Placed, Report
 
 
 def percent(accuracy: float | None, *, threshold: float | None = None) -> str:
@@ -109,12 +109,36 @@ def file_name(report: Report) -> str:
     return printable(re.split(r"[\\/]", report.path)[-1] or report.submission, 60)
 
 
-def path_place(report: Report, line: int | None) -> str:
-    """`path:line` from the current folder, which a terminal can open."""
-    path = printable(report.path, 200) or file_name(report)
-    return path if line is None else f"{path}:{line}"
+def path_place(report: Report, where: Placed) -> str:
+    """`path:line` from the current folder, which a terminal can open; in a notebook, the cell."""
+    path = printable(within(report, where), 400) or file_name(report)
+    return _at(path, where)
 
 
-def place(report: Report, line: int | None) -> str:
-    """`file:line`, short; nothing where no line is known."""
-    return "" if line is None else f"{file_name(report)}:{line}"
+def within(report: Report, where: Placed | None) -> str:
+    """The path of the submission's file that is meant: its main one, or another of its folder."""
+    if where is None or not where.file:
+        return report.path
+    return f"{report.path.rstrip('/')}/{where.file}"
+
+
+def place(report: Report, where: Placed) -> str:
+    """`file:line`, short; "net.ipynb, cell 7, line 3"; nothing where no line is known."""
+    name = printable(where.file, 60) if where.file else file_name(report)
+    return "" if where.line is None else _at(name, where)
+
+
+def line_of(where: Placed) -> str:
+    """Where in the submission: "12", "cell 7:3", "model.py:12"; nothing where no line is known."""
+    if where.line is None:
+        return ""
+    parts = [printable(where.file, 40), f"cell {where.cell}" if where.cell else "", str(where.line)]
+    return ":".join(filter(None, parts))
+
+
+def _at(path: str, where: Placed) -> str:
+    if where.line is None:
+        return path
+    if where.cell:
+        return f"{path}, cell {where.cell}, line {where.line}"
+    return f"{path}:{where.line}"

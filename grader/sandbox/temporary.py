@@ -28,9 +28,12 @@ _held: dict[Path, int] = {}
 """The descriptor that holds each folder's lock."""
 
 
-def make() -> Path:
-    """A new folder in the temporary folder, and our claim to it. `remove` gives both back."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+def make(place: Path | None = None, *, prefix: str = PREFIX) -> Path:
+    """A new folder in `place` (the temporary folder), and our claim to it.
+
+    `remove` gives both back.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     if fcntl is not None:
         # A folder without the claim's own name is never swept: it gets that name when it is locked.
         unnamed = folder / f"{MARKER}.new"
@@ -53,23 +56,23 @@ def remove(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[Path]:
+def folder(place: Path | None = None, *, prefix: str = PREFIX) -> Iterator[Path]:
     """A folder for a `with`."""
-    made = make()
+    made = make(place, prefix=prefix)
     try:
         yield made
     finally:
         remove(made)
 
 
-def sweep() -> list[Path]:
-    """Remove the folders that killed runs of this user have left; returns them."""
+def sweep(place: Path | None = None, *, prefix: str = PREFIX) -> list[Path]:
+    """Remove the folders that killed runs of this user have left in `place`; returns them."""
     if fcntl is None:
         return []
     swept = []
-    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+    with contextlib.suppress(OSError), os.scandir(place or tempfile.gettempdir()) as entries:
         for entry in entries:
-            if entry.name.startswith(PREFIX) and _is_abandoned(Path(entry.path)):
+            if entry.name.startswith(prefix) and _is_abandoned(Path(entry.path)):
                 removal.remove(Path(entry.path))
                 swept.append(Path(entry.path))
     return swept

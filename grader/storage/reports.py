@@ -13,6 +13,7 @@ import re
 from enum import IntEnum
 from pathlib import Path
 
+import pydantic_core
 from pydantic import ValidationError
 
 from grader import report
@@ -100,6 +101,15 @@ def told(result: Report, output: Path, *, secret: bytes) -> Report:
         return result
     newest = max(trained, key=lambda one: (one.sha256 == result.sha256, one.started))
     return result.model_copy(update={"last_trained": _named(newest, latest, result)})
+
+
+def path_of(folder: Path, secret: bytes) -> str | None:
+    """The path of the file that the reports in that folder are on; None where there are none."""
+    for name in (REPORT, UNFINISHED):
+        found = _read(folder / name, secret)
+        if found is not None:
+            return found.path
+    return None
 
 
 def is_trained(result: Report) -> bool:
@@ -234,7 +244,13 @@ def _write_analysis(result: Report, file: Path) -> None:
     if result.analysis is None:
         _remove(file)  # an older file's would look like this one's
     else:
-        write_whole(file, json.dumps(result.analysis, indent=2, ensure_ascii=True) + "\n")
+        write_whole(file, _ascii_json(result.analysis) + "\n")
+
+
+def _ascii_json(value: object) -> str:
+    """As `json.dumps(value, indent=2)`, which takes six times as long: it indents in Python."""
+    text = pydantic_core.to_json(value, indent=2).decode()
+    return re.sub(r"[^\x00-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _remove(file: Path) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 from grader.assignment import FILE, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
+from grader.program.listing import Listing
 
 MOST_BYTES = 256 * 1024
 """The largest file that is read. A network and its recipe take 4 to 20 KiB."""
@@ -51,6 +52,16 @@ class Submission:
     sha256: str
     problem: SubmissionError | None = None
     shown: str = ""
+
+    @property
+    def listing(self) -> Listing:
+        """Its parts."""
+        return Listing.of_file(self.filename, self.source.decode("utf-8-sig", "replace"))
+
+    @property
+    def filename(self) -> str:
+        """The name that the child is told."""
+        return self.path.name if self.path.name.isascii() else f"{self.name}.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -484,8 +495,12 @@ def _is_plain(name: str) -> bool:
 _SUFFIX = re.compile(r"-[0-9a-f]{12}\Z")
 
 
+def place(file: Path, root: Path) -> str:
+    """Twelve hexadecimal digits that stand for where the file is (within the project, if it is)."""
+    return hashlib.sha256(os.fsencode(_within(root, file))).hexdigest()[:12]
+
+
 def _with_suffix(submission: Submission, shown: str, root: Path) -> str:
     """The plain part of the name, and a hash of the file's place (within the project, if it is)."""
-    place = os.fsencode(_within(root, submission.path))
     plain = re.sub(r"[^A-Za-z0-9_]+", "-", shown[:200]).strip("-")[:40] or "submission"
-    return f"{plain}-{hashlib.sha256(place).hexdigest()[:12]}"
+    return f"{plain}-{place(submission.path, root)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,7 @@ class Source:
     practice: bool = False
     folder: Path | None = None
     note: str = ""
+    _held: list[Data] = field(default_factory=list, init=False, repr=False, compare=False)
 
     @property
     def train_images(self) -> int:
@@ -89,7 +90,15 @@ class Source:
         return self.dataset.train_images
 
     def read(self) -> Data:
-        """The images and labels. Raises GraderError for a file that is not the data set's."""
+        """The images and labels: read once, then held. Nobody may change them.
+
+        Raises GraderError for a file that is not the data set's.
+        """
+        if not self._held:
+            self._held.append(self._found())
+        return self._held[0]
+
+    def _found(self) -> Data:
         if self.folder is None:
             return _practice_digits(practice=self.practice)
         return _from_files(self.dataset, self.folder, practice=self.practice)
@@ -134,6 +143,7 @@ def resolve(
     if chosen.download is None:
         return Source(chosen, practice)
     root = folder or default_folder()
+    download.sweep(root)
     raw = _find(chosen, root)
     if raw is None and not fetch and choice == "auto" and _look_alike(chosen):
         # As many images as its own, so that the recipe is planned for those.

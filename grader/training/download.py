@@ -9,13 +9,15 @@ from __future__ import annotations
 import http.client
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from grader.sandbox import temporary
 from grader.training.datasets import DATASETS, Dataset, Download
+
+PREFIX = ".download-"
 
 MOST_SECONDS = 300
 """For a small data set: enough for MNIST on a slow connection."""
@@ -46,12 +48,12 @@ def fetch(dataset: Dataset, root: Path, *, most_seconds: float | None = None) ->
     try:
         root.mkdir(parents=True, exist_ok=True)
         # Unpacked beside its final place, then moved: an interruption leaves no half of a file.
-        with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as folder:
-            failure = _run(source, Path(folder), most_seconds)
+        with temporary.folder(root, prefix=PREFIX) as folder:
+            failure = _run(source, folder, most_seconds)
             if not failure:
                 place = root / source.folder / "raw"
                 place.mkdir(parents=True, exist_ok=True)
-                arrived = list((Path(folder) / source.folder / "raw").iterdir())
+                arrived = list((folder / source.folder / "raw").iterdir())
                 names = _names(dataset, source)
                 for file in arrived:
                     if file.name in names:
@@ -59,6 +61,11 @@ def fetch(dataset: Dataset, root: Path, *, most_seconds: float | None = None) ->
         return failure
     except OSError as error:
         return f"{root} cannot be written ({error.strerror or error})"
+
+
+def sweep(root: Path) -> None:
+    """Remove what downloads that were killed have left in the folder."""
+    temporary.sweep(root, prefix=PREFIX)
 
 
 def _names(dataset: Dataset, source: Download) -> set[str]:

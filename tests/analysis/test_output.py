@@ -3,7 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from grader.analysis.output import output_kind
+from grader.analysis.arguments import base
+from grader.analysis.output import clipped_at, output_kind
 from tests.analysis.graphs import graph_of
 from tests.analysis.networks import Net
 
@@ -30,3 +31,18 @@ def test_what_the_network_returns(name):
     finish, kind = OUTPUTS[name]
     model = Net(lambda x, a: finish(a(x.flatten(1))), nn.Linear(784, 10))
     assert output_kind(graph_of(model)) == kind
+
+
+@pytest.mark.parametrize(
+    ("finish", "clipped"),
+    [
+        (F.relu, "relu"),
+        (lambda x: F.relu(x).view(-1, 10), "relu"),
+        (F.relu6, "relu6"),
+        (lambda x: F.relu(x) - 1, None),
+        (lambda x: x, None),
+    ],
+)
+def test_scores_that_an_activation_clips(finish, clipped):
+    found = clipped_at(graph_of(Net(lambda x, a: finish(a(x.flatten(1))), nn.Linear(784, 10))))
+    assert (found and base(found)) == clipped

@@ -303,7 +303,7 @@ def test_a_counter_without_effect_is_untouched(forward):
         (
             file(forward="n = len(x); x = x.reshape(n // 2, 20, 36).reshape(n, 10, 6, 6)"),
             "ghost batch norm",
-            None,
+            14,
         ),
         (file(forward="x = self.cnov(x)"), "Did you mean conv?", 14),
         (file().replace("return x.mean", "x.mean"), "returns nothing", 13),
@@ -313,7 +313,6 @@ def test_a_counter_without_effect_is_untouched(forward):
             "train_transform uses albumentations",
             17,
         ),
-        (file(forward="x = x + torch.zeros(1, device='cuda')"), "Leave out .cuda()", 14),
     ],
 )
 def test_what_training_would_refuse_is_said_at_once_with_the_line(source, said, line):
@@ -374,3 +373,34 @@ def test_many_classes_that_need_arguments_are_one_sentence():
 def test_networks_that_look_alike_have_their_lines():
     both = file() + file().removeprefix(HEAD).replace("Net", "N\u0435t")
     assert "Net (line 7), N\u0435t (line 17)" in refusal(both).message
+
+
+@pytest.mark.parametrize("squeeze", ["x.squeeze()", "torch.squeeze(x)"])
+def test_squeeze_without_a_dimension_is_named(squeeze):
+    assert "squeeze() (line 14) without a dimension" in notes(file(forward=f"x = x + {squeeze}"))
+
+
+@pytest.mark.parametrize("squeeze", ["x[..., None].squeeze(-1)", "torch.squeeze(x[..., None], 4)"])
+def test_squeeze_of_a_dimension_is_not(squeeze):
+    assert "squeeze()" not in notes(file(forward=f"x = {squeeze}"))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_verbose_is_quoted_as_it_stands(given):
+    scheduler = each_epoch(f"StepLR(opt, 5, verbose={given})")
+    assert f"verbose={given} of StepLR is left out" in notes(configured(scheduler))
+
+
+@pytest.mark.parametrize("arguments", ["self, x, y", "self, *, x", "self"])
+def test_a_forward_that_does_not_take_the_images_alone_is_named(arguments):
+    source = file().replace("def forward(self, x)", f"def forward({arguments})")
+    problem = refusal(source)
+    assert "def forward(self, x)" in problem.message
+    assert problem.line == 13
+
+
+@pytest.mark.parametrize("module", ["networks", "networks.models"])
+def test_a_module_of_ones_own_that_only_main_uses_is_named(module):
+    problem = refusal(f"{HEAD}import {module}\ndef main():\n    {module}.LeNet()\n")
+    assert "networks.py, which is not here" in problem.message
+    assert problem.line == 6

@@ -353,8 +353,8 @@ def test_an_output_that_is_no_score_per_class_is_explained(forward, message):
 @pytest.mark.parametrize(
     ("init", "forward", "message", "line"),
     [
-        ("self.fc = nn.Linear(100, 10)", "return self.fc(x.flatten(1))", "number of features", 9),
-        ("self.fc = nn.Conv2d(3, 10, 3)", "return self.fc(x)", "in_channels and out_channels", 9),
+        ("self.fc = nn.Linear(100, 10)", "return self.fc(x.flatten(1))", "nn.Linear(784, 10)", 9),
+        ("self.fc = nn.Conv2d(3, 10, 3)", "return self.fc(x)", "write in_channels=1", 9),
         (
             "self.fc = 1",
             "return self.fc(x.view(64, -1))",
@@ -362,6 +362,18 @@ def test_an_output_that_is_no_score_per_class_is_explained(forward, message):
             9,
         ),
         ("self.fc = 1", "raise NotImplementedError", "forward() is not written yet", 9),
+        (
+            "self.fc = nn.Conv2d(1, 8, 3)\nself.n = nn.BatchNorm2d(16)",
+            "return self.n(self.fc(x))",
+            "n (BatchNorm2d) gets 8 channels and expects 16. Write nn.BatchNorm2d(8)",
+            10,
+        ),
+        (
+            "self.fc = nn.Conv2d(1, 8, 3)\nself.n = nn.Conv2d(16, 8, 3)",
+            "return self.n(self.fc(x))",
+            "n (Conv2d) gets 8 channels and expects 16",
+            10,
+        ),
         (
             "self.fc = 1",
             "return self.conv(x)",

@@ -375,6 +375,13 @@ def test_the_assignments_transform_is_read_in_the_same_way():
     assert found.augmentations[0].settings["degrees"] == [-7.0, 7.0]
 
 
+def test_steps_that_are_too_many_for_a_batch_of_ones_own_have_its_line():
+    with pytest.raises(SubmissionError) as caught:
+        read("BATCH_SIZE = 1", epochs=100)
+    assert "the grader runs at most" in caught.value.message
+    assert caught.value.line is not None
+
+
 REFUSED = [
     ("EPOCHS = 0", "EPOCHS is 0; it must be a whole number from 1 to 1,000"),
     ("EPOCHS = 10**9", "EPOCHS is 1000000000; it must be a whole number"),

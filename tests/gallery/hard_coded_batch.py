@@ -2,7 +2,7 @@
 
 It works in the student's own loop, where every batch has two images, and nowhere else.
 
-✗ submission: The network works for one batch size only: a number of images is written into it, or the number of images is divided. Use x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a fixed number, and leave the images apart (a ghost batch norm does not).
+✗ submission: line 19: The network works for one batch size only: a number of images is written into it, or the number of images is divided. Use x.size(0), x.flatten(1) or view(x.size(0), -1) instead of a fixed number, and leave the images apart (a ghost batch norm does not).
 """
 
 import torch.nn as nn

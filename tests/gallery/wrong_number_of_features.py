@@ -1,6 +1,6 @@
 """The linear layer expects another size than flattening gives.
 
-✗ submission: line 18: Two layers do not fit together: addmm: mat1 and mat2 shapes cannot be multiplied (2x1152 and 320x10). Check the number of features that this layer expects.
+✗ submission: line 18: Two layers do not fit together: fc (Linear) gets 1152 features for each image and expects 320. Write nn.Linear(1152, 10).
 """
 
 import torch.nn as nn

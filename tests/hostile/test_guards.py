@@ -23,7 +23,7 @@ import pytest
 import torch
 
 from grader import assignment, ops
-from grader.analysis.untrained import watched
+from grader.analysis.untrained import batch_place, watched
 from grader.errors import SubmissionError
 from grader.program.program import Captured
 from grader.sandbox import lock, reply
@@ -339,14 +339,16 @@ GUARDS = (
         lambda module: module.watch(CAPTURED, _Silent(), *watched.NOTHING),
     ),
     Guard(
-        "analysis/untrained/batch_axis.py",
-        "isinstance(item, Ref) and item.node in self.walk.count and name not in allowed",
-        lambda module: _refused(module.meetings(_evaluated(lambda net, x: x * x.size(0)))),
+        "analysis/untrained/batch_place.py",
+        "isinstance(item, Ref) and item.node in self.known.count and name not in allowed",
+        lambda module: _call(module, lambda net, x: x * x.size(0), "aten.mul").check_counts(),
     ),
     Guard(
-        "analysis/untrained/batch_axis.py",
+        "analysis/untrained/batch_mixing.py",
         "place and place.dim in call.dims(name, len(call.shape(value)))",
-        lambda module: _refused(module.meetings(_evaluated(lambda net, x: x.softmax(0)))),
+        lambda module: module.along(
+            _call(batch_place, lambda net, x: x.softmax(0), "aten.softmax")
+        ),
     ),
     Guard(
         "analysis/untrained/state.py",
@@ -398,6 +400,18 @@ def _evaluated(run: Callable[[Any, torch.Tensor], torch.Tensor]) -> Any:
             return self.fc(run(self, x).flatten(1))
 
     return program_of(Net())[0].eval
+
+
+def _call(module: ModuleType, run: Callable[[Any, torch.Tensor], torch.Tensor], op: str) -> Any:
+    """The operator `op` of a small network, whose tensors all hold images in dimension 0."""
+    graph = _evaluated(run)
+    known = module.Known(graph)
+    for node in graph.nodes:
+        if node.op.startswith("aten.sym_size"):
+            known.count[node.name] = 1
+        elif node.op != "weight":
+            known.place[node.name] = module.Place(0)
+    return module.Call(next(node for node in graph.nodes if node.op.startswith(op)), known)
 
 
 def _refused(found: Any) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from grader.sandbox import isolation, temporary
+from grader.training import data
+from grader.training.datasets import DATASETS
 
 pytestmark = pytest.mark.skipif(temporary.fcntl is None, reason="needs locks on files")
 
@@ -56,6 +58,19 @@ def test_a_killed_runs_folder_goes_and_a_living_ones_stays(place):
     finally:
         kill(alive)
     assert temporary.sweep() == [kept]
+
+
+def test_what_a_killed_download_leaves_goes_when_the_images_are_looked_for_again(tmp_path):
+    arguments = "__import__('pathlib').Path(sys.argv[1]), prefix='.download-'"
+    script = MAKE.replace("make()", f"make({arguments})")
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    dead = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    left = Path(dead.stdout.readline().strip())
+    assert left.parent == tmp_path
+    (tmp_path / ".download-of-somebody-else").mkdir()
+    kill(dead)
+    data.resolve(DATASETS["mnist"], tmp_path, fetch=False)
+    assert [entry.name for entry in tmp_path.iterdir()] == [".download-of-somebody-else"]
 
 
 def test_the_next_start_of_the_sandbox_sweeps(place, monkeypatch):

@@ -19,7 +19,7 @@ from torch import Tensor, fx
 from grader.analysis.cost import images_at_once
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
 from grader.errors import SubmissionError
-from grader.network import Runner, build_graph
+from grader.network import Runner, Steps, build_steps
 from grader.program.graph import Graph, Node
 
 AT_ONCE = 64
@@ -49,6 +49,11 @@ class Probe:
     found: dict[str, Masks] = field(default_factory=dict)
     mixed: set[str] = field(default_factory=set)
     seeing: set[str] = field(default_factory=set)
+    steps: Steps = field(init=False)
+
+    def __post_init__(self) -> None:
+        cpu = torch.device("cpu")
+        self.steps = build_steps(self.graph, self.weights, cpu, gradient_blocks=False)
 
     def naturally_nan(self) -> set[str]:
         """Nodes that are NaN for ordinary images."""
@@ -123,8 +128,7 @@ class Probe:
                 yield axis, lines, images
 
     def _run(self, images: Tensor, see: Callable[[Node, Tensor], None]) -> None:
-        module = build_graph(self.graph, self.weights, images.device, gradient_blocks=False)
-        watcher = _Watcher(module, self.graph, see, self.idle)
+        watcher = _Watcher(self.steps, self.graph, see, self.idle)
         with torch.inference_mode(), _window_by_window():
             watcher.run(images)
 
@@ -153,7 +157,7 @@ class _Watcher(Runner):
 
     def __init__(
         self,
-        module: fx.GraphModule,
+        module: Steps,
         graph: Graph,
         see: Callable[[Node, Tensor], None],
         idle: Set[str],

@@ -15,7 +15,7 @@ from grader.analysis import lines
 from grader.analysis.cost import images_at_once
 from grader.analysis.untrained import dependence, fixed_numbers, hidden, modes, state
 from grader.analysis.untrained.fixed_numbers import Fixed
-from grader.network import Runner, build_graph, read_values
+from grader.network import Runner, Steps, build_steps, read_values
 from grader.program.graph import Graph
 from grader.program.program import Program
 from grader.report import Hint
@@ -127,11 +127,7 @@ class Behaviour:
         """Where they part."""
         if self.difference is None:
             return ()
-        text = (
-            "Only Dropout and BatchNorm may depend on self.training; do everything else in both "
-            "modes."
-        )
-        return (Hint(text=text, line=self.difference.line),)
+        return (Hint(text=self.difference.advice, line=self.difference.line),)
 
     @property
     def brings_little(self) -> bool:
@@ -191,7 +187,7 @@ def observe(
     weights = [_named_weights(program, tensors) for tensors in seeds]
     most = images_at_once(program.eval)
     # Cloned before anything runs: a forward pass may write into its own buffers.
-    runs = [_Run(program.eval, _cloned(tensors), most) for tensors in weights]
+    runs = [_Run(_steps(program.eval, tensors), most) for tensors in weights]
     first, *others = runs
     with torch.inference_mode():
         scores = first.scores(images)
@@ -221,10 +217,9 @@ def observe(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """An evaluation graph over weights of its own, run on at most `most` images at once."""
+    """A graph over weights of its own, run on at most `most` images at once."""
 
-    graph: Graph
-    weights: Mapping[str, Tensor]
+    steps: Steps
     most: int
 
     def scores(self, images: Tensor) -> Tensor:
@@ -247,12 +242,14 @@ class _Run:
         return scores[order.argsort()]
 
     def _joined(self, batches: Iterable[Tensor]) -> Tensor:
-        runner = Runner(build_graph(self.graph, self.weights, _CPU, gradient_blocks=False))
+        runner = Runner(self.steps)
         # A copy, for it may write into its input.
         return torch.cat([runner.run(batch.clone()) for batch in batches])
 
 
-_CPU = torch.device("cpu")
+def _steps(graph: Graph, weights: Mapping[str, Tensor]) -> Steps:
+    cpu = torch.device("cpu")
+    return build_steps(graph, _cloned(weights), cpu, gradient_blocks=False)
 
 
 def _named_weights(program: Program, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from grader.analysis.arguments import bound, kind
-from grader.network import Runner, build_graph
+from grader.network import Runner, build_steps
 from grader.ops import Kind
 from grader.program.graph import Graph
 from grader.program.program import Program
@@ -45,7 +45,7 @@ def accuracy(
     with torch.inference_mode():
         for weights in seeds:
             for graph, opened in _opened(program, weights, gates):
-                runner = Runner(build_graph(graph, opened, images.device, gradient_blocks=False))
+                runner = Runner(build_steps(graph, opened, images.device, gradient_blocks=False))
                 scores = torch.cat([runner.run(part.clone()) for part in torch.split(images, most)])
                 right = (scores.argmax(dim=1) == labels).float().mean()
                 best = max(best, float(right))

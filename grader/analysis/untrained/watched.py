@@ -91,7 +91,7 @@ def _explained(error: Exception) -> Problem:
 def _found(told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
     known = program.read(told)
     captured = Captured(known, dict(zip(known.seeds, values, strict=True)))
-    weights = [network.build(known, blob).weights for blob in values[:2]]
+    weights = [network.place(known, network.read_values(known, blob)) for blob in values[:2]]
     idle = effect.measure(known, weights)
     measured = proof.measure(known.eval, weights[0], idle=idle.evaluation)
     final = summary.analyse(known, measured, idle).receptive_field.final

@@ -54,6 +54,58 @@ def test_what_is_computed_and_thrown_away_is_no_difference():
     )
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "x = x + 0.0 * x",
+        "x = x * 1.0",
+        "x = x / 1",
+        "x = x - 0",
+        "x = x + 0 * x.sum()",
+        "x = x - 0.0 * torch.tanh(x).mean()",
+        "x = (0.0 * x) + x",
+    ],
+)
+def test_what_changes_no_number_may_stand_in_one_mode_alone(change):
+    forward = f"if self.training:\n    {change}\nreturn self.fc(x.flatten(1))"
+    assert difference(program(forward=forward)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "x = x + 0.1 * x",
+        "x = x * 0.0",
+        "x = x * 2",
+        "x = 0 - x",
+        "z = 0.0 * x; v = z.flatten(1).view_as(x); z.add_(1.0); x = x + v",
+        "z = x * 1.0; z.mul_(2.0); x = z",
+        "x = x + torch.maximum(0 * x, x)",
+    ],
+)
+def test_what_changes_numbers_may_not(change):
+    found(f"if self.training:\n    {change}\nreturn self.fc(x.flatten(1))")
+
+
+@pytest.mark.parametrize(
+    "keep",
+    [
+        "self.mean.copy_(0.9 * self.mean + 0.1 * m)",
+        "self.mean.data.copy_(0.9 * self.mean + 0.1 * m.data)",
+        "self.mean.data = 0.9 * self.mean + 0.1 * m.data",
+        "self.mean[:] = 0.9 * self.mean + 0.1 * m.detach()",
+    ],
+)
+def test_a_batch_norm_of_ones_own_is_told_to_be_pytorchs(keep):
+    answer = found(
+        f"if self.training:\n    m = x.mean((0, 2, 3))\n    {keep}\nelse:\n    m = self.mean\n"
+        "return self.fc((x - m[:, None, None]).flatten(1))",
+        "self.fc = nn.Linear(144, 10); self.register_buffer('mean', torch.zeros(1))",
+    )
+    assert "use nn.BatchNorm2d" in answer.advice
+    assert answer.line == 10
+
+
 def test_a_layer_that_only_runs_in_training_is_named_with_its_line():
     answer = found("x = x.flatten(1)\nif self.training:\n    x = x.tanh()\nreturn self.fc(x)")
     assert answer == Difference("training runs tanh where evaluation runs linear (fc)", 11)
@@ -105,5 +157,5 @@ def test_a_batch_norm_that_is_frozen_by_hand_differs_by_its_flag_alone():
 
 
 def test_the_same_operator_with_other_numbers_is_not_said_to_run_in_its_own_place():
-    answer = found("x = x.flatten(1)\nx = x * (2.0 if self.training else 1.0)\nreturn self.fc(x)")
+    answer = found("x = x.flatten(1)\nx = x * (2.0 if self.training else 3.0)\nreturn self.fc(x)")
     assert answer.text == "mul is given something else in training than in evaluation"

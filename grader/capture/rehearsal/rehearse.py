@@ -1,0 +1,106 @@
+"""Rehearse a training: stand-ins in, the student's files run, and what was seen comes out as data.
+
+In: a RehearsalRequest. Out: a Rehearsal. Runs in the locked child, once: torch is not itself after.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import os
+import signal
+import sys
+from pathlib import PurePosixPath
+from types import FrameType
+from typing import Any
+
+from grader.capture import siblings
+from grader.capture.rehearsal import packages, programs, running, stand_ins, summary
+from grader.capture.rehearsal.others import Others
+from grader.capture.rehearsal.pieces import LEFT, PROGRAM, Pieces
+from grader.capture.rehearsal.trace import Trace
+from grader.program.rehearsed import Rehearsal, RehearsalRequest
+
+PRINTED = 1_000
+"""Characters of the end of what the file prints."""
+_AGAIN = 0.5
+"""Seconds after which a file that catches the end of its time hears of it again."""
+
+
+def rehearse(request: RehearsalRequest) -> Rehearsal:
+    """Run the whole training of `request.listing` against stand-ins, and say what it did."""
+    listing = request.listing
+    pieces = Pieces(listing)
+    trace = Trace(request)
+    finder = Others(pieces, trace.note)
+    runner = running.Runner(pieces, finder)
+    _lay_out(request)
+    used = packages.install(
+        trace.guess,
+        lambda: pieces.is_ready_for_missing(siblings.asking()[1]),
+        finder.top_names,
+    )
+    sys.meta_path.insert(0, finder)
+    stand_ins.install(trace, request)
+    programs.install(runner.trouble_here)
+    vars(builtins)[LEFT] = lambda first, last: _left(trace, first, last)
+    vars(builtins)[PROGRAM] = runner.start_program
+    sys.argv = [PurePosixPath(listing.main).name]
+    printed = running.Tail(PRINTED)
+    sys.stdout = sys.stderr = printed
+    _run(runner, request.seconds)
+    found = summary.summarise(trace, request)
+    more: dict[str, Any] = {
+        "troubles": (*runner.troubles, *found.troubles)[:100],
+        "stand_ins": tuple(sorted(used))[:200],
+        "printed": printed.text.encode("utf-8", "replace").decode(),
+        "out_of_time": runner.out_of_time or found.out_of_time,
+    }
+    return found.model_copy(update=more)
+
+
+def _lay_out(request: RehearsalRequest) -> None:
+    """Put what the file may read beside it: it is started in its own folder, or further up."""
+    listing = request.listing
+    folder = PurePosixPath(listing.main).parent
+    data = [part for part in listing.parts if part.cell is None and part.file != listing.main]
+    for part in data:
+        if not part.file.lower().endswith(".py"):
+            running.write(part.file, part.text)
+            running.write(str(folder / part.file), part.text)
+    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - below the child's own folder
+    os.chdir(folder)
+
+
+def _run(runner: running.Runner, seconds: float) -> None:
+    """Run it, for so many seconds of processor time."""
+
+    def out_of_time(_: int, __: FrameType | None) -> None:
+        raise running.OutOfTimeError
+
+    stop = signal.setitimer  # held here: a student's file may replace it
+    signal.signal(signal.SIGPROF, out_of_time)
+    stop(signal.ITIMER_PROF, seconds, _AGAIN)
+    try:
+        runner.run()
+    except running.OutOfTimeError:
+        runner.out_of_time = True
+    finally:
+        signal.signal(signal.SIGPROF, signal.SIG_IGN)
+        stop(signal.ITIMER_PROF, 0)
+    gc.enable()
+
+
+def _left(trace: Trace, first: int, last: int) -> None:
+    """An error flies through a loop: if a training runs in there, it does not come to its end."""
+    error = sys.exception()
+    if isinstance(error, GeneratorExit | running.OutOfTimeError):
+        return
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return  # `sys.exit()` in the loop ends the training as `break` does
+    training = next((item for item in reversed(trace.trainings) if item.steps), None)
+    walk = training.walks[-1][0] if training is not None and training.walks else None
+    if training is None or walk is None or training.interrupted:
+        return
+    if any(first <= line <= last for line in walk.stack):
+        training.interrupted = f"{type(error).__name__}: {running.said(error)}"

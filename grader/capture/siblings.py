@@ -1,0 +1,124 @@
+"""Which of a submission's files a module is, for a finder in `sys.meta_path`.
+
+In: the names of the files. Out: a module's file. It is looked for from the folder of the main file
+upwards, as when that is started there or further up; else wherever the submission has exactly one
+file that fits. Runs in the child.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+
+TOP = "handed_in"
+"""The package that the submission's own folder is: its main file may import `.model`."""
+_IMPORTLIB = ("<frozen importlib", importlib.__file__)
+
+
+class Files:
+    """Which file of a listing a module is.
+
+    `note` is told of what works on some machines only.
+    """
+
+    def __init__(self, names: Sequence[str], main: str, note: Callable[[str], object]) -> None:
+        self._note = note
+        self._folder = PurePosixPath(main).parent
+        self.paths = {PurePosixPath(name) for name in names if name.endswith((".py", ".PY"))}
+
+    def add(self, name: str) -> None:
+        """A file that a cell of a notebook writes."""
+        self.paths.add(PurePosixPath(name))
+
+    def find(self, module: str) -> tuple[PurePosixPath, bool] | None:
+        """The file of a module, or its folder and True for a package without `__init__.py`."""
+        below = PurePosixPath(*module.split("."))
+        if below.parts[0] == TOP:
+            return self._at(PurePosixPath(*below.parts[1:]))
+        for folder in (self._folder, *self._folder.parents):
+            if found := self._at(folder / below):
+                return found
+        return self._anywhere(below)
+
+    def _at(self, below: PurePosixPath) -> tuple[PurePosixPath, bool] | None:
+        names = [below / "__init__.py"]
+        if below.name:
+            names.append(below.with_name(f"{below.name}.py"))
+        for exact in (True, False):
+            for path in names:
+                if found := self._like(path, exact=exact):
+                    return found, False
+        folders = {folder for path in self.paths for folder in path.parents}
+        return (below, True) if below in folders else None
+
+    def _like(self, path: PurePosixPath, *, exact: bool) -> PurePosixPath | None:
+        if exact:
+            return path if path in self.paths else None
+        found = [item for item in self.paths if str(item).lower() == str(path).lower()]
+        if not found:
+            return None
+        self._note(
+            f"The import of {path} finds {found[0]} only where upper and lower case are the same "
+            "(Windows, macOS): write the name as the file has it"
+        )
+        return found[0]
+
+    def _anywhere(self, below: PurePosixPath) -> tuple[PurePosixPath, bool] | None:
+        endings = {below.with_name(f"{below.name}.py").parts, (*below.parts, "__init__.py")}
+        found = [
+            path
+            for path in self.paths
+            if any(path.parts[-len(ending) :] == ending for ending in endings)
+        ]
+        return (found[0], False) if len(found) == 1 else None
+
+
+class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds a sibling where the student's own code asks for it: no library does so by accident.
+
+    `filename` is what all of the student's code was compiled with.
+    """
+
+    def __init__(self, files: Files, filename: str) -> None:
+        self.files, self._filename = files, filename
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Where the submission has the module."""
+        found = self.files.find(name) if asking()[0] == self._filename else None
+        if found is None:
+            return None
+        file, is_folder = found
+        is_package = is_folder or file.name.lower() == "__init__.py"
+        spec = importlib.machinery.ModuleSpec(name, self, origin=str(file), is_package=is_package)
+        if is_package:
+            spec.submodule_search_locations = [str(file if is_folder else file.parent)]
+        spec.loader_state = None if is_folder else str(file)
+        return spec
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Run the file, if the module has one: a folder without `__init__.py` has none."""
+        file = module.__spec__ and module.__spec__.loader_state
+        if file:
+            module.__file__ = file
+            self.execute(file, module)
+
+    @abstractmethod
+    def execute(self, file: str, module: types.ModuleType) -> None:
+        """Run a file of the submission as a module."""
+
+
+def asking() -> tuple[str, int]:
+    """The file whose code imports something just now, and its line."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.startswith(_IMPORTLIB):
+        frame = frame.f_back
+    while frame is not None and frame.f_code.co_filename.startswith(_IMPORTLIB):
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)

@@ -1,0 +1,220 @@
+"""Rehearse again with other pretended results, to learn what a recipe depends on.
+
+In: `ask`, which rehearses under a role, the source, and the training when the network only ever
+improves and never gets good. Out: `Depends`: settings of the recipe that only other results show
+(patience, a stop at an accuracy), or why it cannot be told. Few rehearsals, each in its own child;
+none for a source in which nothing can end a loop early.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from grader.program.recipe import Patience, Recipe, Remark
+from grader.program.rehearsed import Rehearsal, Training
+
+FINEST = 0.0004
+"""Of a share of right answers: 4 of 10,000 images."""
+MOST_NUMBERS = 2_000
+
+
+class Ask(Protocol):
+    """One rehearsal under a role; remembered."""
+
+    def __call__(self, role: str, *, cuda: bool = True) -> Rehearsal:
+        """What one rehearsal saw."""
+        ...
+
+
+@dataclass(slots=True)
+class Depends:
+    """What other results showed: `changes` to the recipe, notes, and what cannot be followed."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[Remark, ...] = ()
+    obstacles: tuple[Remark, ...] = ()
+
+
+def probe(ask: Ask, source: str, training: Training) -> Depends:
+    """What of the training depends on its results, and on whether there is a GPU."""
+    found = Depends()
+    if _follows_results(source):
+        _results(ask, source, training, found)
+    if not found.obstacles and "is_available" in source:
+        _without_a_gpu(ask, training, found)
+    return found
+
+
+def _follows_results(source: str) -> bool:
+    """Whether something in it could end a loop early, or set a rate by a result."""
+    if re.search(r"param_groups|\bTrainer\(|EarlyStopping", source):
+        return True
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return re.search(r"\b(break|while|return|raise|exit)\b", source) is not None
+    loops = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While)]
+    return any(_may_end(loop) for loop in loops)
+
+
+def _may_end(loop: ast.For | ast.While) -> bool:
+    if isinstance(loop, ast.While):
+        return True
+    return any(
+        isinstance(node, ast.Break | ast.Return | ast.Raise) or _is_exit(node)
+        for node in ast.walk(loop)
+    )
+
+
+def _is_exit(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("exit", "quit", "sys.exit")
+
+
+def _results(ask: Ask, source: str, training: Training, found: Depends) -> None:
+    recipe, full = training.recipe, training.epochs
+    assert recipe is not None
+    assert full is not None
+
+    def epochs(role: str) -> int:
+        again = _same(ask(role), training)
+        return (again.epochs or 0) if again else 0
+
+    for role in ("flat", "perfect"):
+        again = _same(ask(role), training)
+        if again and again.recipe and again.epochs == full and _moved(recipe, again.recipe):
+            found.obstacles = (
+                Remark(
+                    text="The learning rate is set by how well the network does, and not by a "
+                    "ReduceLROnPlateau: the grader cannot follow a rule of your own",
+                    line=recipe.lines.get("scheduler") or training.line,
+                ),
+            )
+            return
+    flat, perfect = epochs("flat"), epochs("perfect")
+    if flat < full:
+        _patience(ask, training, epochs, flat, found)
+    if perfect < min(full, flat) and not found.obstacles:
+        _stop(source, training, epochs, min(full, flat), perfect, found)
+
+
+def _patience(
+    ask: Ask, training: Training, epochs: Callable[[str], int], flat: int, found: Depends
+) -> None:
+    full = training.epochs or 0
+    if flat < 2:
+        found.obstacles = (
+            Remark(
+                text=f"The training ends after {flat} epochs where nothing improves, and the "
+                "grader cannot tell by which rule",
+                line=training.line,
+            ),
+        )
+        return
+    watches_tests = epochs("improving flat") < full
+    watches_training = epochs("flat improving") < full
+    which = "test" if watches_tests or not watches_training else "training"
+    loss = epochs("flat flat duller") >= full  # accuracy stays as it is, and the loss falls
+    if which == "test":
+        monitor = "loss" if loss else "accuracy"
+    else:
+        monitor = "train_loss" if loss else "train_accuracy"
+    found.changes["patience"] = Patience(monitor=monitor, epochs=flat - 1)
+
+
+def _stop(
+    source: str,
+    training: Training,
+    epochs: Callable[[str], int],
+    full: int,
+    perfect: int,
+    found: Depends,
+) -> None:
+    """Find the accuracy at which it stops: most likely a number that stands in the file."""
+    if epochs("1.0 1.0") >= full:
+        found.obstacles = (
+            Remark(
+                text="The training stops when the loss is small enough; the grader can stop at an "
+                "accuracy only",
+                line=training.line,
+            ),
+        )
+        return
+    marks = accuracies(source)
+    low, high = 0, len(marks)
+    while low < high:
+        middle = (low + high) // 2
+        share = marks[middle] + FINEST / 2
+        if epochs(f"{share} {share}") < full:
+            high = middle
+        else:
+            low = middle + 1
+    if low == len(marks):
+        found.obstacles = (
+            Remark(
+                text="The training stops early when the network does well, at a value that does "
+                "not stand in the file",
+                line=training.line,
+            ),
+        )
+        return
+    on_tests = epochs("0.5 1.0") < full
+    found.changes |= {
+        "stop_at_accuracy": round(marks[low], 6),
+        "stop_after": perfect,
+        "stop_monitor": "accuracy" if on_tests else "train_accuracy",
+    }
+
+
+def accuracies(source: str) -> list[float]:
+    """The numbers of a source that may be an accuracy, as shares: 99.4 and 0.994 are the same."""
+    texts = re.findall(r"(?<![\w.])\d+\.?\d*(?![\w.])", source)[:MOST_NUMBERS]
+    numbers = [float(text) for text in texts]
+    shares = [value for value in numbers if 0.8 <= value < 1]
+    return sorted({*shares, *(value / 100 for value in numbers if 80 <= value < 100)})
+
+
+def _without_a_gpu(ask: Ask, training: Training, found: Depends) -> None:
+    other = _same(ask("improving", cuda=False), training)
+    one, two = training.recipe, other.recipe if other else None
+    if one is None or two is None:
+        return  # without a GPU it does not train: the grader does as with one
+    for name in ("epochs", "optimizer", "loss"):
+        if _told(one, name) != _told(two, name):
+            text = f"With a GPU it trains with other {_WORDS[name]} than without one"
+            found.obstacles = (Remark(text=text, line=one.lines.get(name) or training.line),)
+            return
+    if one.batch_size != two.batch_size:
+        text = (
+            f"Batches have {one.batch_size} images with a GPU and {two.batch_size} without one: "
+            f"the grader takes {one.batch_size}, wherever it runs"
+        )
+        found.notes = (Remark(text=text, line=one.lines.get("batch_size")),)
+
+
+_WORDS = {
+    "epochs": "epochs",
+    "optimizer": "settings of the optimizer",
+    "loss": "settings of the loss",
+}
+
+
+def _told(recipe: Recipe, name: str) -> object:
+    if name == "optimizer":
+        return recipe.optimizer, recipe.schedule.scheduler
+    return getattr(recipe, name)
+
+
+def _moved(one: Recipe, two: Recipe) -> bool:
+    """Whether the rates differ though no plateau rule would move them."""
+    return one.plateau is None and one.schedule.learning_rate != two.schedule.learning_rate
+
+
+def _same(rehearsal: Rehearsal, training: Training) -> Training | None:
+    """The training that counts in another rehearsal, if it is of the same network."""
+    found = rehearsal.counting
+    name = training.network and training.network.name
+    return found if found and (found.network and found.network.name) == name else None

@@ -1,0 +1,178 @@
+"""Ask locked children to rehearse a submission's own training, and say what of it can be trained.
+
+In: a listing and its assignment. Out: `Rehearsed`: the recipe of the training that counts and the
+network that it trained; or, all or nothing, why that recipe cannot be used. A rehearsal shows one
+course of events, so it is asked again with other pretended results (`depends`): whether training
+ends for want of improvement, or at an accuracy, or moves the learning rate by results.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from grader.assignment import Assignment
+from grader.errors import SubmissionError
+from grader.intake import probing
+from grader.printable import visible
+from grader.program.listing import Listing
+from grader.program.recipe import Remark
+from grader.program.rehearsed import Rehearsal, RehearsalRequest, Rehearsed, Training
+from grader.sandbox import ending, strict_json
+from grader.sandbox.isolation import Sandbox
+from grader.training.datasets import DATASETS
+
+CPU_SECONDS = 10.0
+"""Of processor time, for all rehearsals of a submission together."""
+WALL_SECONDS = 90.0
+"""For one of them: a machine may be busy."""
+MEMORY_BYTES = 8 * 2**30
+LARGEST = 2**23
+"""Bytes of an answer."""
+_TRAINS = re.compile(r"\.backward\(|\.fit\(|\bTrainer\(")
+_CONVENTION = re.compile(r"^(?:async )?def configure_optimizers\(|^configure_optimizers\s*=", re.M)
+
+
+def is_rehearsed(listing: Listing) -> bool:
+    """Whether the submission is one to rehearse: it trains, and does not use the convention.
+
+    A file that writes `configure_optimizers` says by that how it is to be trained.
+    """
+    main = listing.source(listing.main)
+    if _CONVENTION.search(main):
+        return False
+    return any(_TRAINS.search(part.text) for part in listing.parts)
+
+
+@dataclass(slots=True)
+class _Asker:
+    """Rehearses a listing under one role after the other, until the processor time is used up."""
+
+    listing: Listing
+    assignment: Assignment
+    sandbox: Sandbox
+    train_images: int
+    left: float = CPU_SECONDS
+    asked: int = 0
+    known: dict[tuple[str, bool, int], Rehearsal] = field(default_factory=dict)
+
+    def __call__(self, role: str, *, cuda: bool = True, images: int | None = None) -> Rehearsal:
+        """One rehearsal. Raises SubmissionError where the child ends without an answer."""
+        images = images or self.train_images
+        key = (role, cuda, images)
+        if key not in self.known:
+            self.known[key] = self._rehearse(role, cuda, images)
+        return self.known[key]
+
+    def _rehearse(self, role: str, cuda: bool, images: int) -> Rehearsal:
+        dataset = DATASETS[self.assignment.dataset]
+        request = RehearsalRequest(
+            listing=self.listing,
+            role=role,
+            cuda=cuda,
+            seconds=max(0.2, self.left),
+            dataset=dataset.name,
+            train_images=images,
+            test_images=dataset.test_images,
+            input_shape=self.assignment.input_shape,
+            classes=self.assignment.classes,
+            most_steps=self.assignment.limits.steps,
+        )
+        limits = ending.Limits(
+            seconds=WALL_SECONDS,
+            memory_bytes=MEMORY_BYTES,
+            subject="The training",
+            too_long="It was rehearsed with stand-ins that cost nothing, and did not come to its "
+            "end: look for an endless loop, or for work that has nothing to do with training.",
+        )
+        began = time.monotonic()
+        parts = self.sandbox.run(
+            request.model_dump(mode="json"), limits, kind="rehearse", prepare=["torchvision"]
+        )
+        self.asked += 1
+        found = _checked(parts, most=request.seconds)
+        self.left -= min(found.cpu_seconds or time.monotonic() - began, request.seconds)
+        return found
+
+
+def _checked(parts: tuple[bytes, ...], *, most: float) -> Rehearsal:
+    try:
+        (said,) = parts
+        shown = visible(strict_json.read(said, most_bytes=LARGEST))
+        found = Rehearsal.model_validate_json(json.dumps(shown), strict=False)
+    except (ValidationError, ValueError) as error:
+        first = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
+        raise SubmissionError(
+            f"The training was rehearsed, but the result cannot be accepted: {first}."
+        ) from error
+    return found
+
+
+def rehearse(
+    listing: Listing, assignment: Assignment, sandbox: Sandbox, *, train_images: int
+) -> Rehearsed:
+    """What the submission's own training comes to. Raises GraderError when the sandbox fails.
+
+    What fails in the student's code is an obstacle, not an error.
+    """
+    asker = _Asker(listing, assignment, sandbox, train_images)
+    try:
+        return _found(asker)
+    except SubmissionError as error:
+        remark = Remark(text=error.message[:2000], line=error.line)
+        return Rehearsed(Rehearsal(), obstacles=(remark,), rehearsals=asker.asked)
+
+
+def _found(asker: _Asker) -> Rehearsed:
+    first = asker("improving")
+    training = first.counting
+    if training is None:
+        return Rehearsed(first, None, None, _why_nothing(first), first.notes)
+    obstacles = [*training.obstacles, *_doubts(first)]
+    if training.recipe is None or obstacles:
+        return Rehearsed(first, training, None, tuple(obstacles), _notes(first, training))
+    source = "\n".join(part.text for part in asker.listing.parts)
+    depends = probing.probe(asker, source, training)
+    if depends.obstacles:
+        return Rehearsed(first, training, None, depends.obstacles, _notes(first, training))
+    recipe = training.recipe.model_copy(update=depends.changes)
+    held_back = asker.assignment.validation_images(asker.train_images)
+    if recipe.follows_metric and held_back:
+        fewer = asker("improving", images=asker.train_images - held_back).counting
+        if fewer is None or fewer.recipe is None:
+            text = "Rehearsed with some training images held back for its metric, it does not train"
+            return Rehearsed(first, training, None, (Remark(text=text, line=training.line),))
+        training = fewer
+        recipe = fewer.recipe.model_copy(update=depends.changes)
+    notes = (*_notes(first, training), *depends.notes)
+    recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
+    return Rehearsed(first, training, recipe, (), notes, asker.asked)
+
+
+def _notes(rehearsal: Rehearsal, training: Training) -> tuple[Remark, ...]:
+    return (*training.notes, *rehearsal.notes)
+
+
+def _doubts(rehearsal: Rehearsal) -> list[Remark]:
+    """Why a whole training is not believed all the same."""
+    found = list(rehearsal.guesses)
+    if rehearsal.out_of_time:
+        text = f"The training did not come to its end within {CPU_SECONDS:.0f} s of processor time"
+        found.append(Remark(text=f"{text}, though every step costs nothing in a rehearsal"))
+    return found
+
+
+def _why_nothing(rehearsal: Rehearsal) -> tuple[Remark, ...]:
+    """Why no training was seen at all."""
+    if rehearsal.out_of_time:
+        return tuple(_doubts(rehearsal))
+    if rehearsal.troubles:
+        return rehearsal.troubles
+    if rehearsal.optimizers_without_steps:
+        return (Remark(text="An optimizer is made, but none of the code that runs steps it"),)
+    text = "The code that runs trains nothing: call the training at the top level of the file"
+    return (Remark(text=f"{text}, or under `if __name__ == '__main__':`"),)
