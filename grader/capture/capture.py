@@ -51,7 +51,9 @@ def answer(request: Request) -> list[bytes]:
 def _capture(request: Request, notes: list[str]) -> list[bytes]:
     filename, seeds, classes = request.filename, request.seeds, request.classes
     example = torch.rand((2, *request.input_shape), generator=torch.Generator().manual_seed(0))
-    definitions = load.read_definitions(request.source, filename)
+    definitions = load.read_definitions(
+        request.source, filename, cells=request.cells, files=request.siblings
+    )
     builder = _builder(request, definitions, example)
     steady.check(builder.build(seeds[0]), example, definitions.names, filename)
     with modules.recorded(filename) as lines:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pydantic import ValidationError
 
 from grader.capture import misfits
-from grader.capture.load import Missing, missing_module
+from grader.capture.missing import Missing, missing_module
 from grader.errors import SubmissionError
 from grader.program import program
 

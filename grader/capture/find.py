@@ -6,7 +6,6 @@ In: the file's definitions. Out: a `Builder`. Runs in the child.
 from __future__ import annotations
 
 import ast
-import importlib
 import importlib.util
 import inspect
 import itertools
@@ -21,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from grader.capture import explain
-from grader.capture.load import FACTORIES, INSTANCES, Definitions, Missing
+from grader.capture.load import FACTORIES, INSTANCES, Definitions
+from grader.capture.missing import Missing
 from grader.capture.statements import read_by
 from grader.errors import SubmissionError
 from grader.program.rehearsed import TrainedNetwork
@@ -129,8 +129,7 @@ def _class(definitions: Definitions, trained: TrainedNetwork, filename: str) -> 
         definitions.define([first])
         found = definitions.names.get(first)
     else:
-        module = importlib.import_module(trained.file.removesuffix(".py").replace("/", "."))
-        found = getattr(module, first, None)
+        found = definitions.of(trained.file, first)
     for name in inner:
         found = getattr(found, name, None)
     return found
@@ -358,14 +357,14 @@ def _nothing(definitions: Definitions) -> Builder:
         "function build_model() that returns the network."
     )
     for node in definitions.nodes:
-        if isinstance(node, ast.Import) and (modules := _modules_not_here(node)):
+        if isinstance(node, ast.Import) and (modules := _modules_not_here(definitions, node)):
             files = ", ".join(f"{module}.py" for module in modules)
             raise SubmissionError(
                 f"{text} It imports {files}, which is not here: copy what you use into the "
                 "submission, which is one file.",
                 line=node.lineno,
             )
-        if isinstance(node, ast.ImportFrom) and (names := _not_here(node)):
+        if isinstance(node, ast.ImportFrom) and (names := _not_here(definitions, node)):
             file = "/".join((node.module or "").split(".")) + ".py"
             raise SubmissionError(
                 f"{text} It imports {', '.join(names)} from {file}, which is not here: copy what "
@@ -380,8 +379,10 @@ def _modules_not_here(node: ast.Import) -> list[str]:
     return [name for name in names if importlib.util.find_spec(name) is None]
 
 
-def _not_here(node: ast.ImportFrom) -> list[str]:
+def _not_here(definitions: Definitions, node: ast.ImportFrom) -> list[str]:
     """What is imported from a module that cannot be found."""
+    if definitions.siblings is not None and definitions.siblings.file(node) is not None:
+        return []
     try:
         found = not node.level and importlib.util.find_spec((node.module or "").partition(".")[0])
     except (ImportError, ValueError):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd import graph
 from torch.utils import checkpoint
 
-from grader.capture.load import MODULE_NAME
+from grader.capture.load import is_students
 from grader.errors import SubmissionError
 
 HOOKS: tuple[tuple[Any, str], ...] = (
@@ -56,7 +56,7 @@ def own_ones_refused(filename: str) -> Iterator[None]:
 
 def _applied(original: Any) -> Callable[..., Any]:
     def apply(kind: type, *arguments: Any, **keywords: Any) -> Any:
-        if kind.__module__ == MODULE_NAME:
+        if is_students(kind):
             raise SubmissionError(
                 f"{kind.__name__} is a torch.autograd.Function: its backward() would be lost, "
                 "because the grader takes over what forward() computes and derives the gradients "

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import linecache
 import symtable
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
-from grader.capture import magics
+from grader.capture import libraries, siblings
+from grader.capture.missing import Missing, missing_module
 from grader.capture.statements import (
     Statement,
     bound_by,
@@ -30,7 +33,9 @@ from grader.capture.statements import (
     reachable,
     read_by,
 )
+from grader.capture.text import listed, parse, without_magics
 from grader.errors import SubmissionError
+from grader.program.listing import Part
 from grader.program.program import LeftOut
 
 FACTORIES = ("build_model", "create_model", "get_model")
@@ -49,59 +54,25 @@ SETTINGS = (
 MODULE_NAME = "submission"
 
 
-class MissingError(SubmissionError):
-    """Something is used that could not be defined."""
-
-
-class Missing:
-    """Stands in for something that could not be defined, and says why when it is used."""
-
-    why: str
-    line: int
-
-    def __init__(self, why: str, line: int) -> None:
-        self.__dict__["why"] = why
-        self.__dict__["line"] = line
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Missing(self.why, self.line)
-
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
-        why, line = self.why, self.line
-
-        class MissingBase:
-            def __init__(self, *_: Any, **__: Any) -> None:
-                raise SubmissionError(why, line=line)
-
-        return (MissingBase,)
-
-    def _complain(self, *_: Any, **__: Any) -> Any:
-        raise MissingError(self.why, line=self.line)
-
-    __call__ = __iter__ = __len__ = __getitem__ = __bool__ = __int__ = __float__ = __index__ = (
-        _complain
-    )
-    __add__ = __radd__ = __mul__ = __rmul__ = __sub__ = __rsub__ = __truediv__ = __rtruediv__ = (
-        _complain
-    )
-    __lt__ = __gt__ = __le__ = __ge__ = __enter__ = _complain
-
-
 class Definitions:
     """What a file defines: `names`, and remarks on how the file was read as `notes`."""
 
-    def __init__(self, source: str, filename: str) -> None:
-        self._source, self._magics = _without_magics(source)
-        self._statements = [Statement(node) for node in _parse(self._source, filename).body]
+    def __init__(
+        self,
+        source: str,
+        filename: str,
+        module: types.ModuleType,
+        cells: Sequence[Part] = (),
+        shown: str = "",
+    ) -> None:
+        self._source, self._magics = without_magics(source, filename, cells)
+        tree = parse(self._source, filename, shown or filename)
+        self._statements = [Statement(node) for node in tree.body]
         self._filename = filename
         self._ran: set[Statement] = set()
-        module = types.ModuleType(MODULE_NAME)
-        module.__file__ = filename
-        sys.modules[MODULE_NAME] = module
         self.names: dict[str, Any] = module.__dict__
         self.notes: list[str] = []
+        self.siblings: Siblings | None = None
 
     def define(self, names: Iterable[str]) -> None:
         """Run the definitions of `names` and all that they need, once each, in the file's order."""
@@ -110,6 +81,10 @@ class Definitions:
             if statement in wanted:
                 self._ran.add(statement)
                 self._run(statement)
+
+    def of(self, file: str, name: str) -> Any:
+        """What another file of the submission defines by that name, if it does."""
+        return self.siblings.defined(file, name) if self.siblings is not None else None
 
     @property
     def nodes(self) -> list[ast.stmt]:
@@ -128,23 +103,33 @@ class Definitions:
 
     @property
     def classes(self) -> dict[str, type]:
-        """The file's own classes, in order."""
+        """The file's own classes, in order, and those that it imports from its siblings."""
         return {
             name: value
             for name, value in self.names.items()
             if isinstance(value, type)
-            and value.__module__ == MODULE_NAME
-            and value.__name__ == name
+            and is_students(value)
+            and (value.__name__ == name or value.__module__ != MODULE_NAME)
         }
 
     @property
     def lines(self) -> dict[str, int]:
+        """Where the file binds each name; of an imported class, where its own file does."""
+        return self.own_lines | (self.siblings.lines(self.classes) if self.siblings else {})
+
+    @property
+    def own_lines(self) -> dict[str, int]:
         """Where the file binds each name."""
         found: dict[str, int] = {}
         for item in self._statements:
             if not item.changes:
                 found |= dict.fromkeys(item.binds, item.node.lineno)
         return found
+
+    @property
+    def binds(self) -> set[str]:
+        """Every name that the file binds at its top level, but those with an underscore."""
+        return {name for name in bound_by(self._statements) if not name.startswith("_")}
 
     @property
     def instances(self) -> dict[str, Statement]:
@@ -190,6 +175,9 @@ class Definitions:
             statements += (item, *item.left_out)
         skipped = (item for item in statements if item not in self._ran and _worth_a_line(item))
         found = [*self._magics, *(_left_out(item, self._source) for item in skipped)]
+        if self.siblings is not None:
+            for definitions in self.siblings.read.values():
+                found += definitions.left_out
         return tuple(sorted(found, key=lambda item: item.line))
 
     def _compiled(self, statement: Statement) -> types.CodeType:
@@ -201,10 +189,10 @@ class Definitions:
         # SystemExit: argparse ends the program when it misses an argument.
         except (Exception, SystemExit) as error:
             why = _why(statement, error)
-            for name in self._unbound() if "*" in statement.binds else statement.binds:
+            for name in self.unbound() if "*" in statement.binds else statement.binds:
                 self.names.setdefault(name, Missing(why, statement.node.lineno))
 
-    def _unbound(self) -> set[str]:
+    def unbound(self) -> set[str]:
         """What the file reads and nowhere binds: it must come from `from utils import *`.
 
         The arguments and local names of functions do not count.
@@ -222,39 +210,137 @@ def _globals_read(table: symtable.SymbolTable) -> Iterator[str]:
         yield from _globals_read(inner)
 
 
-def read_definitions(source: str, filename: str) -> Definitions:
+def read_definitions(
+    source: str, filename: str, *, cells: Sequence[Part] = (), files: Sequence[Part] = ()
+) -> Definitions:
     """Run the definitions in `source` that a network or a recipe can reach.
 
-    `filename` is the name shown in tracebacks. Raises SubmissionError for a syntax error.
+    `filename` is the name shown in tracebacks. `cells` are those of a notebook, which `source` is
+    then made of; `files` are the others of the submission, whose definitions run where they are
+    imported. Raises SubmissionError for a syntax error.
     """
-    definitions = Definitions(source, filename)
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    definitions.define({*FACTORIES, *SETTINGS, *definitions.own_classes})
+    module = types.ModuleType(MODULE_NAME)
+    module.__file__ = filename
+    sys.modules[MODULE_NAME] = module
+    definitions = Definitions(source, filename, module, cells)
+    sys.meta_path.insert(0, libraries.StandIns(filename))
+    names = {*FACTORIES, *SETTINGS, *definitions.own_classes}
+    text = source
+    if files:
+        definitions.siblings = Siblings(filename, files, definitions)
+        folder = PurePosixPath(filename).parent.parts
+        module.__package__ = ".".join((siblings.TOP, *folder))
+        sys.meta_path.insert(0, definitions.siblings)
+        names |= definitions.siblings.imported_classes(definitions.nodes)
+        text = listed(Part(file=filename, first=1, text=source), *files)
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    definitions.define(names)
     return definitions
 
 
-def _without_magics(source: str) -> tuple[str, list[LeftOut]]:
-    """Blank out notebook lines (`!pip install`, `%matplotlib`), keeping the line numbers."""
-    text, blanked = magics.python(source)
-    reason = "a notebook command, not Python"
-    return text, [LeftOut(line=item.line, text=item.text, reason=reason) for item in blanked]
+class Siblings(siblings.Finder):
+    """The other files of the submission: each is read as the main one is, when it is imported.
+
+    `read` are the definitions of those that were, by file.
+    """
+
+    def __init__(self, filename: str, files: Sequence[Part], main: Definitions) -> None:
+        self._parts: dict[str, list[Part]] = {}
+        for part in files:
+            self._parts.setdefault(part.file, []).append(part)
+        super().__init__(siblings.Files([*self._parts], filename, main.notes.append), filename)
+        self._main = main
+        self.read: dict[str, Definitions] = {}
+
+    def make(self, name: str) -> types.ModuleType:
+        """A module that defines what it is asked for."""
+        return _Lazy(name)
+
+    def execute(self, file: str, module: types.ModuleType) -> None:
+        """Get ready to define what the module is asked for."""
+        module.__name__ = f"{MODULE_NAME}.{module.__name__}"
+        sys.modules[module.__name__] = module
+        self.read[file] = Definitions(listed(*self._parts[file]), self.filename, module, shown=file)
+        vars(module)[_DEFINE] = self._define(self.read[file])
+
+    def _define(self, definitions: Definitions) -> Callable[[str], None]:
+        def define(name: str) -> None:
+            if name == "__all__":
+                definitions.names[name] = [*self._wanted() & definitions.binds]
+            else:
+                definitions.define({name})
+
+        return define
+
+    def _wanted(self) -> set[str]:
+        """What the files read that `from utils import *` may have to bring."""
+        files = (self._main, *self.read.values())
+        return set[str]().union(*(definitions.unbound() for definitions in files))
+
+    def defined(self, file: str, name: str) -> Any:
+        """What a file of the submission defines by that name, if it does."""
+        path = PurePosixPath(file)
+        inner = path.parent if path.name == "__init__.py" else path.with_suffix("")
+        module = importlib.import_module(".".join((siblings.TOP, *inner.parts)))
+        return getattr(module, name, None)
+
+    def file(self, node: ast.ImportFrom) -> siblings.Found | None:
+        """The file or folder that a statement of the main file imports from."""
+        above = [siblings.TOP, *self.files.folder.parts]
+        start = above[: len(above) - node.level + 1] if node.level else []
+        return self.files.find(".".join([*start, *filter(None, (node.module or "").split("."))]))
+
+    def imported_classes(self, nodes: Iterable[ast.stmt]) -> set[str]:
+        """Names of classes that top-level statements import from a sibling."""
+        found: set[str] = set()
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom):
+                there = self._classes(node)
+                found |= {item.asname or item.name for item in node.names if item.name in there}
+        return found
+
+    def _classes(self, node: ast.ImportFrom) -> set[str]:
+        found = self.file(node)
+        if found is None or found.is_folder:
+            return set()
+        try:
+            tree = ast.parse(listed(*self._parts[str(found.path)]))
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            return set()
+        statements = [Statement(inner) for inner in tree.body]
+        return bound_by(
+            item for item in statements if isinstance(item.node, ast.ClassDef | ast.ImportFrom)
+        )
+
+    def lines(self, classes: dict[str, type]) -> dict[str, int]:
+        """Where the classes stand that are a sibling's."""
+        found: dict[str, int] = {}
+        for definitions in self.read.values():
+            for name, kind in classes.items():
+                if definitions.names.get(kind.__name__) is kind:
+                    line = definitions.own_lines.get(kind.__name__)
+                    found |= {name: line} if line and _DEFINE in definitions.names else {}
+        return found
 
 
-def _parse(source: str, filename: str) -> ast.Module:
-    try:
-        return ast.parse(source, filename)
-    except SyntaxError as error:
-        raise SubmissionError(
-            f"The file is not valid Python: {error.msg}. Run `python {filename}` to see the "
-            "place, and fix it first.",
-            line=error.lineno,
-        ) from error
-    except (ValueError, MemoryError, RecursionError) as error:
-        raise SubmissionError(
-            f"Python cannot read the file ({type(error).__name__}): expressions are nested too "
-            "deeply, or it holds bytes that are not text. Write the network as ordinary, readable "
-            "code."
-        ) from error
+_DEFINE = "__define__"
+
+
+class _Lazy(types.ModuleType):
+    """A file whose definitions run when they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        define = vars(self).get(_DEFINE)
+        if define is not None and (name == "__all__" or not name.startswith("__")):
+            define(name)
+        if name in vars(self):
+            return vars(self)[name]
+        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+
+
+def is_students(kind: type) -> bool:
+    """Whether a class is written in the submission."""
+    return kind.__module__ == MODULE_NAME or kind.__module__.startswith(f"{MODULE_NAME}.")
 
 
 def _why(statement: Statement, error: BaseException) -> str:
@@ -268,17 +354,6 @@ def _why(statement: Statement, error: BaseException) -> str:
     what = ", ".join(sorted(statement.binds)) or "this line"
     reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
     return f"{what} could not be defined: {reason}. The network needs it, so fix this line."
-
-
-def missing_module(name: str) -> str:
-    """What to tell a student whose network needs the module `name`."""
-    if name in sys.builtin_module_names or hasattr(builtins, name):
-        return f"{name} cannot be imported here."
-    return (
-        f"The network uses {name}, which is not installed here. If {name} is a file of yours, "
-        "copy what you use into the submission, which is one file; if it is a package, write that "
-        "part with torch alone."
-    )
 
 
 def _worth_a_line(statement: Statement) -> bool:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import parameter
 from torch.overrides import TorchFunctionMode
 
-from grader.capture.load import Missing
+from grader.capture.missing import Missing
 
 NOTE = (
     "{what} (line {line}) is left out: the grader moves the network and the images to the device "

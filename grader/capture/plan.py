@@ -20,7 +20,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-from grader.capture.load import MissingError
+from grader.capture.missing import MissingError
 from grader.capture.settings import Asker, did_you_mean, short
 from grader.errors import SubmissionError
 from grader.training.choices import OPTIMIZERS, SCHEDULERS

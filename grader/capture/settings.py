@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from grader.capture.load import Definitions, Missing
+from grader.capture.load import Definitions
+from grader.capture.missing import Missing
 from grader.errors import SubmissionError
 
 

@@ -9,6 +9,7 @@ grader and in the children. Only what people read names the part: `Listing.place
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 
 from pydantic import Field
@@ -69,12 +70,12 @@ class Listing(Data):
 
     def source(self, file: str) -> str:
         """The text of one file, at its own line numbers: blank lines stand for all other parts."""
-        lines: list[str] = []
-        for part in self.parts:
-            if part.file == file:
-                lines += [""] * (part.first - 1 - len(lines))
-                lines += part.text.split("\n")
-        return "\n".join(lines)
+        return _text(part for part in self.parts if part.file == file)
+
+    @property
+    def whole(self) -> str:
+        """The text of all parts, every line at its number."""
+        return _text(self.parts)
 
     def part(self, line: int) -> Part | None:
         """The part that holds the line, if there is one."""
@@ -93,3 +94,11 @@ class Listing(Data):
         if len(self.parts) == 1:
             return text
         return re.sub(r"\bline (\d{1,7})\b", lambda found: str(self.place(int(found[1]))), text)
+
+
+def _text(parts: Iterable[Part]) -> str:
+    lines: list[str] = []
+    for part in parts:
+        lines += [""] * (part.first - 1 - len(lines))
+        lines += part.text.split("\n")
+    return "\n".join(lines)

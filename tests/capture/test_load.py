@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.capture.load import Definitions, Missing, read_definitions
+from grader.capture.load import Definitions, read_definitions
+from grader.capture.missing import Missing
 from grader.errors import SubmissionError
 from tests.capture.sources import FILE, net, text
 

@@ -41,6 +41,7 @@ class Others(siblings.Finder):
         before = self._parts.get(part.file, []) if goes_on else []
         self._parts[part.file] = [*before, part]
         self.files.add(part.file)
+        self._ran.discard(part.file)  # importlib.reload() reads the new text
 
     def execute(self, file: str, module: types.ModuleType) -> None:
         """Run a file as a module."""

@@ -14,17 +14,18 @@ import importlib.machinery
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 SHOW = frozenset(
     """
-    matplotlib pylab seaborn plotly bokeh altair pandas wandb tensorboard tensorboardX torchsummary
-    torchsummaryX torchinfo torchviz torchview hiddenlayer netron graphviz pydot IPython ipywidgets
-    ipykernel sklearn scipy skimage cv2 imageio albumentations tqdm google psutil GPUtil pynvml
-    prettytable tabulate colorama termcolor requests gdown torchmetrics thop fvcore ptflops mlflow
-    comet_ml neptune clearml rich loguru dotenv gradio streamlit flask fastapi onnx onnxruntime
-    torch_lr_finder timm datasets transformers kornia boto3 pytest optuna ray hydra omegaconf
-    progressbar alive_progress livelossplot visdom torch_xla kaggle_secrets
+    matplotlib pylab seaborn plotly bokeh altair pandas wandb tensorboard tensorboardX
+    torchsummary torchsummaryX torchinfo torchviz torchview hiddenlayer netron graphviz pydot
+    IPython ipywidgets ipykernel sklearn scipy skimage cv2 imageio albumentations tqdm google
+    psutil GPUtil pynvml prettytable tabulate colorama termcolor requests gdown torchmetrics
+    thop fvcore ptflops mlflow comet_ml neptune clearml rich loguru dotenv gradio streamlit
+    flask fastapi onnx onnxruntime lightning lightning_fabric pytorch_lightning torch_lr_finder
+    timm datasets transformers kornia boto3 pytest optuna ray hydra omegaconf progressbar
+    alive_progress livelossplot visdom torch_xla kaggle_secrets
     """.split()  # noqa: SIM905 - one name a line would be longer than all the rest
 )
 """What takes long to import or is not here, and decides nothing about a training."""
@@ -35,6 +36,8 @@ BOARD = "torch.utils.tensorboard"
 OWN_LIBRARIES = ("builtins", "numpy", "torch", "torchvision")
 
 Guess = Callable[[str], object]
+Asked = Literal["library", "student", "ready"]
+"""Who imports something: the student's code may be ready for what is missing."""
 _guesses: list[Guess] = []
 """Who is told of guesses: one, in the child."""
 
@@ -266,30 +269,34 @@ class BarModule(types.ModuleType):
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """First for packages that only show (`last` False); last for whatever nobody else finds."""
+    """First for packages that only show (`last` False); last for whatever nobody else finds.
+
+    Only the student's own code is served: libraries try what may be missing, and mean it.
+    """
 
     def __init__(
-        self, used: dict[str, bool], is_expected: Callable[[], bool], *, last: bool
+        self, used: dict[str, bool], asked: Callable[[], Asked], own: frozenset[str], *, last: bool
     ) -> None:
-        self._used, self._is_expected, self._last = used, is_expected, last
+        self._used, self._asked, self._own, self._last = used, asked, own, last
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: Any = None
     ) -> importlib.machinery.ModuleSpec | None:
         """A stand-in, unless the package is real or the file is ready for its absence."""
         top = name.partition(".")[0]
-        shows = top in SHOW or name == BOARD
+        shows = (top in SHOW and top not in self._own) or name.startswith(BOARD)
         if shows == self._last or (self._last and _is_real(top)):
             return None
-        if (self._last or top in DETECTED) and self._is_expected():
+        asked = self._asked()
+        if asked == "library" or (asked == "ready" and (self._last or top in DETECTED)):
             return None
-        self._used[top if name != BOARD else "tensorboard"] = True
+        self._used["tensorboard" if name.startswith(BOARD) else top] = True
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
         """The stand-in itself."""
         top = spec.name.partition(".")[0]
-        if special := _SPECIAL.get(spec.name):
+        if special := _SPECIAL.get(spec.name) or _SPECIAL.get(top):
             return special(spec.name)
         return BarModule(spec.name) if top == "tqdm" else AbsorbedModule(spec.name)
 
@@ -328,22 +335,28 @@ def _selection(name: str) -> types.ModuleType:
 
 
 _SPECIAL: dict[str, Callable[[str], types.ModuleType]] = {"sklearn.model_selection": _selection}
+"""Packages, or modules in them, with a stand-in of their own."""
+
+
+def add(tops: Sequence[str], make: Callable[[str], types.ModuleType]) -> None:
+    """Let `make` be what makes the modules of some packages."""
+    _SPECIAL.update(dict.fromkeys(tops, make))
 
 
 def install(
-    guess: Guess, is_expected: Callable[[], bool], own: frozenset[str] = frozenset()
+    guess: Guess, asked: Callable[[], Asked], own: frozenset[str] = frozenset()
 ) -> dict[str, bool]:
     """Put the stand-ins in; gives a dictionary that will name those that were used.
 
-    `guess` is told of guesses, `is_expected` whether the line that imports is ready to go without.
-    What the names in `own` stand for is the student's own.
+    `guess` is told of guesses, `asked` says who imports something just now. What the names in `own`
+    stand for is the student's own.
     """
     _guesses[:] = [guess]
     used: dict[str, bool] = {}
     shown = SHOW - own
     for name in [item for item in sys.modules if item.partition(".")[0] in shown]:
         del sys.modules[name]
-    sys.meta_path.insert(0, Finder(used, is_expected, last=False))
-    sys.meta_path.append(Finder(used, is_expected, last=True))
+    sys.meta_path.insert(0, Finder(used, asked, own, last=False))
+    sys.meta_path.append(Finder(used, asked, own, last=True))
     vars(builtins)["display"] = _nothing
     return used

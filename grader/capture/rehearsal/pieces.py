@@ -46,7 +46,8 @@ class Pieces:
             raise
         self._caught += _ready_for_missing(tree)
         watched = ast.fix_missing_locations(_Watch().visit(tree))
-        return compile(watched, self.name, "exec", flags, dont_inherit=True)
+        code: types.CodeType = compile(watched, self.name, "exec", flags, dont_inherit=True)
+        return code
 
     def is_ready_for_missing(self, line: int) -> bool:
         """Whether an import at that line may fail: the file says what to do then."""

@@ -15,7 +15,15 @@ from types import FrameType
 from typing import Any
 
 from grader.capture import siblings
-from grader.capture.rehearsal import packages, programs, running, stand_ins, summary
+from grader.capture.rehearsal import (
+    lightning,
+    packages,
+    programs,
+    running,
+    stand_ins,
+    summary,
+    trainer,
+)
 from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import LEFT, PROGRAM, Pieces
 from grader.capture.rehearsal.trace import Trace
@@ -35,11 +43,9 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     finder = Others(pieces, trace.note)
     runner = running.Runner(pieces, finder)
     _lay_out(request)
-    used = packages.install(
-        trace.guess,
-        lambda: pieces.is_ready_for_missing(siblings.asking()[1]),
-        finder.top_names,
-    )
+    used = packages.install(trace.guess, lambda: _asked(pieces), finder.top_names)
+    lightning.install()
+    trainer.install(lambda kind, text: _said_by_lightning(trace, kind, text))
     sys.meta_path.insert(0, finder)
     stand_ins.install(trace, request)
     programs.install(runner.trouble_here)
@@ -57,6 +63,13 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
         "out_of_time": runner.out_of_time or found.out_of_time,
     }
     return found.model_copy(update=more)
+
+
+def _asked(pieces: Pieces) -> packages.Asked:
+    file, line = siblings.asking()
+    if file != pieces.name:
+        return "library"
+    return "ready" if pieces.is_ready_for_missing(line) else "student"
 
 
 def _lay_out(request: RehearsalRequest) -> None:
@@ -104,3 +117,14 @@ def _left(trace: Trace, first: int, last: int) -> None:
         return
     if any(first <= line <= last for line in walk.stack):
         training.interrupted = f"{type(error).__name__}: {running.said(error)}"
+
+
+def _said_by_lightning(trace: Trace, kind: str, text: str) -> None:
+    """What a Trainer says of the training that is about to begin, or that an error has ended."""
+    record = trace.trainings[-1] if trace.trainings else None
+    if kind == "note" or record is None:
+        trace.note(text)
+    elif kind == "obstacle":
+        record.obstacles[text] = trace.where()
+    elif record.steps and not record.interrupted:
+        record.interrupted = text[:400]

@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from typing import Any
 
+from grader.capture import siblings
+from grader.capture.rehearsal import packages
 from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import LEFT, PROGRAM, Pieces
 from grader.capture.rehearsal.running import Runner
@@ -61,8 +63,11 @@ def undone():
         yield
     finally:
         sys.meta_path[:], sys.argv = path, arguments
-        for name in set(sys.modules) - set(modules):
-            del sys.modules[name]
+        ours = (packages.Finder, siblings.Finder)
+        for name, module in list(sys.modules.items()):
+            spec = getattr(module, "__spec__", None)  # torch cannot be imported twice
+            if isinstance(getattr(spec, "loader", None), ours):
+                del sys.modules[name]
         sys.modules.update(modules)
         for name in set(vars(builtins)) - set(names):
             del vars(builtins)[name]

@@ -1,14 +1,14 @@
-"""Packages that only show, and those that are missing: everything is taken, no number is made up."""
+"""Packages that only show, or are missing: everything is taken, no number is made up."""
 
 from __future__ import annotations
 
 import importlib
-import sys
 
 import pytest
 
 from grader.capture.rehearsal import packages
 from grader.capture.rehearsal.packages import Absorbed, Bar, UnknownValueError
+from tests.capture.rehearsal.student import undone
 
 
 @pytest.fixture
@@ -22,15 +22,10 @@ def guesses(monkeypatch):
 @pytest.fixture
 def installed(monkeypatch):
     """The stand-ins, for one test: gives the names that were used."""
-    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(packages, "_guesses", [])
-    kept = dict(sys.modules)
-    ready: list[bool] = []
-    used = packages.install(lambda _: None, lambda: bool(ready), frozenset({"timm"}))
-    yield used, ready
-    for name in set(sys.modules) - set(kept):
-        del sys.modules[name]
-    sys.modules.update(kept)
+    asked = ["student"]
+    with undone():
+        yield packages.install(lambda _: None, lambda: asked[-1], frozenset({"timm"})), asked
 
 
 def test_unpacking_gets_as_many_as_there_are_names():
@@ -128,11 +123,18 @@ def test_a_package_that_is_missing_is_absorbed(installed):
 
 
 def test_a_file_that_is_ready_for_a_missing_package_goes_without(installed):
-    installed[1].append(True)
+    installed[1].append("ready")
     for name in ("no_such_package_anywhere", "google.colab"):
         with pytest.raises(ModuleNotFoundError):
             importlib.import_module(name)
     assert importlib.import_module("tqdm").tqdm is Bar
+
+
+def test_a_library_that_tries_what_may_be_missing_finds_it_missing(installed):
+    """Torch's sympy tries gmpy2, and asks for its version."""
+    installed[1].append("library")
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("no_such_package_anywhere")
 
 
 @pytest.mark.parametrize("name", ["torch.no_such_part", "collections.no_such_part"])

@@ -1,0 +1,197 @@
+"""Read the transform of training images, own functions included, as operations that are data.
+
+In: a transform, as it hangs on a data set. Out: torchvision's operations that equal it, or a
+SubmissionError that names what equals none. Runs in the child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+from torchvision import transforms
+
+from grader.capture import transforms as torchvision_transforms
+from grader.capture.rehearsal import proofs
+from grader.errors import SubmissionError
+from grader.program.recipe import Augmentation
+
+DEEPEST = 6
+TWINS = {
+    "HorizontalFlip": "RandomHorizontalFlip",
+    "VerticalFlip": "RandomVerticalFlip",
+    "RandomCrop": "RandomCrop",
+    "CenterCrop": "CenterCrop",
+    "InvertImg": "RandomInvert",
+    "ToTensorV2": "ToTensor",
+    "Normalize": "Normalize",
+    "Rotate": "RandomRotation",
+    "ShiftScaleRotate": "RandomAffine",
+    "CoarseDropout": "RandomErasing",
+}
+"""albumentations' own operations, and torchvision's nearest: the last three draw other images."""
+
+
+def described(operations: Sequence[Any]) -> tuple[Augmentation, ...]:
+    """Torchvision's operations as data. Raises SubmissionError for what the grader has not."""
+    return torchvision_transforms.describe(list(operations))
+
+
+def understood(transform: Any, images: Sequence[Any] | None = None) -> list[Any]:
+    """Torchvision's operations that do to an image what `transform` does.
+
+    Own functions are proven equal on `images` (those that reach them), or refused by name: raises
+    SubmissionError with the line where one is defined.
+    """
+    reached = list(proofs.samples()) if images is None else list(images)
+    return _flat(transform, reached, DEEPEST)
+
+
+def _flat(transform: Any, images: list[Any], depth: int) -> list[Any]:
+    if transform is None:
+        return []
+    if depth == 0:
+        raise SubmissionError("The transform is nested too deep to be read: write it flatter")
+    parts = _parts(transform)
+    if parts is None:
+        return _one(transform, images, depth)
+    found: list[Any] = []
+    for part in parts:
+        known = _flat(part, images, depth - 1)
+        images[:] = [_shown(known, image) for image in images]
+        found += known
+    return found
+
+
+def _parts(transform: Any) -> list[Any] | None:
+    """The parts of a container that applies one after the other."""
+    if isinstance(transform, list | tuple):
+        return list(transform)
+    kind = type(transform)
+    is_container = kind.__name__ == "Compose" and proofs.is_torchvision(transform)
+    if is_container or (kind.__name__ == "Sequential" and kind.__module__.startswith("torch.nn")):
+        return list(getattr(transform, "transforms", transform))
+    return None
+
+
+def _one(transform: Any, images: list[Any], depth: int) -> list[Any]:
+    if proofs.is_torchvision(transform) and not proofs.is_lambda(transform):
+        return [transform]
+    if isinstance(transform, type):
+        raise SubmissionError(
+            f"The transform holds the class {transform.__name__}, not an object of it: write "
+            f"{transform.__name__}(), with parentheses"
+        )
+    if package := foreign(transform):
+        raise SubmissionError(_of_package(package, transform))
+    function = getattr(transform, "lambd", transform)
+    if not callable(function):
+        raise SubmissionError(f"The transform holds {_name(transform)}, which cannot be called")
+    try:
+        return proven(function, images, depth)
+    except SubmissionError:
+        raise
+    except Exception as error:
+        raise SubmissionError(
+            f"{_name(function)} of the transform fails on an image that it was tried on "
+            f"({type(error).__name__}: {str(error)[:100]}): the grader cannot tell what it does",
+            line=line_of(function),
+        ) from error
+
+
+def proven(function: Any, images: list[Any], depth: int = DEEPEST) -> list[Any]:
+    """The operations that an own function equals. Raises SubmissionError where it equals none."""
+    inside = proofs.torchvision_inside(function)
+    for candidate in (*inside, inside):
+        if not candidate or not _works(candidate, images):
+            continue
+        if proofs.equal(function, lambda image, held=candidate: _shown(_list(held), image), images):
+            return _flat(candidate, list(images), depth - 1)
+    known = proofs.operations(function, images)
+    if known is not None:
+        return known
+    if _only_flattens(function, images):
+        return []
+    raise SubmissionError(_unknown(function, images), line=line_of(function))
+
+
+def _list(candidate: Any) -> list[Any]:
+    return candidate if isinstance(candidate, list) else [candidate]
+
+
+def _works(candidate: Any, images: Sequence[Any]) -> bool:
+    try:
+        _shown(_list(candidate), images[0])
+    except Exception:  # not meant for what reaches the function
+        return False
+    return True
+
+
+def _only_flattens(function: Any, images: Sequence[Any]) -> bool:
+    """Whether a row of numbers comes out: the network is shown the same numbers as an image."""
+    for image in images:
+        result = function(image)
+        is_row = isinstance(image, Tensor) and isinstance(result, Tensor) and result.dim() == 1
+        if not is_row or not proofs.same(result[None, None], image.reshape(1, 1, -1)):
+            return False
+    return True
+
+
+def _shown(operations: Sequence[Any], image: Any) -> Any:
+    for operation in operations:
+        image = operation(image)
+    return image
+
+
+def _unknown(function: Any, images: Sequence[Any]) -> str:
+    name = _name(function)
+    how = "draws at random" if proofs.draws_at_random(function, images) else "changes each image"
+    return (
+        f"{name} of the transform {how} in a way that equals no operation of torchvision that the "
+        "grader has. It trains with torchvision's operations, not with your code: use one of these"
+    )
+
+
+def _name(function: Any) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return "A lambda" if name == "<lambda>" else str(name)
+
+
+def line_of(function: Any) -> int | None:
+    """Where an own function, or an own object's `__call__` or `forward`, is defined."""
+    kind = type(function)
+    for held in (function, vars(kind).get("__call__"), vars(kind).get("forward")):
+        code = getattr(held, "__code__", None)
+        if code is not None:
+            return int(code.co_firstlineno)
+    return None
+
+
+def foreign(transform: Any) -> str:
+    """The package that a transform comes from, where it is neither torchvision's nor an own one."""
+    absorbed = getattr(type(transform), "__mro__", ())
+    if any(kind.__name__ == "Absorbed" for kind in absorbed):
+        return str(object.__getattribute__(transform, "_absorbed")).partition(".")[0]
+    package = type(transform).__module__.partition(".")[0]
+    known = ("albumentations", "imgaug", "kornia", "monai", "torchio")
+    return package if package in known else ""
+
+
+def _of_package(package: str, transform: Any) -> str:
+    text = f"The transform is made with {package}, and the grader trains with torchvision's"
+    if package != "albumentations":
+        return f"{text} operations alone: write it with torchvision.transforms"
+    twins = ", ".join(f"{name} is {twin}" for name, twin in TWINS.items())
+    return f"{text} operations alone. Write it with torchvision.transforms: {twins}"
+
+
+def in_words(operations: Sequence[Any]) -> str:
+    """The operations in torchvision's own words, in a row."""
+    words = [" ".join(str(operation).split()) for operation in operations]
+    return ", ".join(words) or "none: images stay as they are"
+
+
+def is_conversion(operation: Any) -> bool:
+    """Whether it only makes a tensor of an image."""
+    return isinstance(operation, transforms.ToTensor)

@@ -1,0 +1,305 @@
+"""Prove that an own function of images equals known operations, by comparing on images.
+
+In: any function of an image (a lambda, an own class, all of an own data set). Out: the operations
+of torchvision that it equals, or None. Runs in the child.
+
+A worked example: `lambda x: (x - 0.13) / 0.31`. It is shown six images, twice under the same draws,
+and draws nothing. No operation of the grid (flips, quarter turns, padding, ...) is needed to get
+from its images to what it gives: a line does, 3.2258 x - 0.4194, and it does so for every pixel of
+all six. That is `Normalize(mean=0.13, std=0.31)`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision import transforms
+from torchvision.transforms import v2
+
+Function = Callable[[Any], Any]
+IMAGES = 6
+DRAWS = 200
+"""Enough to know the chance of a flip to about one percent."""
+EXACT = 2e-5
+"""Of the largest value: what is computed in another order differs by rounding."""
+_CHANCES = (0.5, 0.1, 0.15, 0.2, 0.25, 0.3, 1 / 3, 0.35, 0.4, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9)
+
+
+def seed(number: int) -> None:
+    """Start all draws (torch's, Python's and NumPy's) anew."""
+    torch.random.default_generator.manual_seed(number)
+    random.seed(number)
+    np.random.seed(number)
+
+
+def samples(size: Sequence[int] = (28, 28)) -> list[Image.Image]:
+    """Images of all grey levels, none like its own mirror image."""
+    draw = np.random.default_rng(7)
+    found = []
+    for index in range(IMAGES):
+        pixels = draw.integers(0, 256, tuple(size), dtype=np.uint8)
+        pixels[: 4 + index, : 3 * index + 1] = 0
+        pixels[-1, :3] = (0, 255, 128)
+        found.append(Image.fromarray(pixels))
+    return found
+
+
+def numbers(image: Any) -> Tensor | None:
+    """An image as float64 (channels, height, width), or None for what is not an image."""
+    if isinstance(image, Image.Image):
+        image = np.array(image)
+        image = image if image.ndim == 2 else np.moveaxis(image, -1, 0)
+    try:
+        pixels = torch.as_tensor(np.asarray(image) if not isinstance(image, Tensor) else image)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    pixels = pixels.detach().double()
+    return pixels[None] if pixels.dim() == 2 else pixels
+
+
+def same(one: Any, two: Any) -> bool:
+    """Whether two images are equal, but for rounding."""
+    first, second = numbers(one), numbers(two)
+    if first is None or second is None or first.shape != second.shape:
+        return False
+    most = max(1.0, float(second.abs().max()) if second.numel() else 1.0)
+    return bool((first - second).abs().max() <= EXACT * most)
+
+
+def equal(one: Function, two: Function, images: Sequence[Any], *, draws: int = 12) -> bool:
+    """Whether both give the same for all images, under the same draws."""
+    for number in range(draws):
+        for image in images:
+            seed(number)
+            first = one(_copy(image))
+            seed(number)
+            if not _same_kind(first, second := two(_copy(image))) or not same(first, second):
+                return False
+    return True
+
+
+def _same_kind(one: Any, two: Any) -> bool:
+    """A picture with integers is not what a tensor with fractions is."""
+    return isinstance(one, Tensor) == isinstance(two, Tensor)
+
+
+def operations(function: Function, images: Sequence[Any]) -> list[Any] | None:
+    """The torchvision operations that `function` equals on `images`; [] where it changes nothing.
+
+    None where it equals none that are known here. What it raises is the caller's.
+    """
+    results = [_answer(function, image, number=0) for image in images]
+    if any(numbers(result) is None for result in results):
+        return None
+    if _draws_nothing(function, images, results):
+        return _fixed(images, results)
+    return _flips(function, images)
+
+
+def draws_at_random(function: Function, images: Sequence[Any]) -> bool:
+    """Whether it gives something else under other draws."""
+    results = [_answer(function, image, number=0) for image in images]
+    return not _draws_nothing(function, images, results)
+
+
+def _answer(function: Function, image: Any, *, number: int) -> Any:
+    seed(number)
+    return function(_copy(image))
+
+
+def _copy(image: Any) -> Any:
+    if isinstance(image, Image.Image):
+        return image.copy()
+    return image.clone() if isinstance(image, Tensor) else image
+
+
+def _draws_nothing(function: Function, images: Sequence[Any], results: Sequence[Any]) -> bool:
+    for number in range(1, 40):
+        image, known = images[number % len(images)], results[number % len(images)]
+        if not same(_answer(function, image, number=number), known):
+            return False
+    return True
+
+
+def _fixed(images: Sequence[Any], results: Sequence[Any]) -> list[Any] | None:
+    """Of what draws nothing: a rearrangement of pixels, a conversion, and a line."""
+    shape = numbers(results[0]).shape  # type: ignore[union-attr] # asked by the caller
+    turned_to_tensor = isinstance(images[0], Image.Image) and isinstance(results[0], Tensor)
+    for steps in _rearrangements(images[0], shape):
+        known = [*steps, transforms.ToTensor()] if turned_to_tensor else steps
+        try:
+            moved = [_all(known, image) for image in images]
+        except (ValueError, TypeError, RuntimeError):
+            continue
+        line = _line(moved, results)
+        if line is not None and (normal := _normalize(line, results[0])) is not None:
+            return [*known, *normal]
+    return None
+
+
+def _all(steps: Sequence[Any], image: Any) -> Any:
+    for step in steps:
+        image = step(image)
+    return image
+
+
+def _rearrangements(image: Any, shape: torch.Size) -> Iterator[list[Any]]:
+    """What could have been done to the pixels of `image`, given the shape that came out."""
+    yield []
+    if len(shape) != 3:
+        return
+    before = numbers(image).shape  # type: ignore[union-attr] # an image
+    height, width = shape[1:]
+    if shape[0] != before[0]:
+        yield [transforms.Grayscale(shape[0])]
+        return
+    if (height, width) == tuple(before[1:]):
+        yield [transforms.RandomInvert(p=1.0)]
+        yield [transforms.RandomHorizontalFlip(p=1.0)]
+        yield [transforms.RandomVerticalFlip(p=1.0)]
+        yield from ([transforms.RandomRotation((turn, turn))] for turn in (90, 180, 270))
+        return
+    if height > before[1] and width > before[2] and (height - before[1]) % 2 == 0:
+        yield [transforms.Pad(((width - before[2]) // 2, (height - before[1]) // 2))]
+    if height < before[1] and width < before[2]:
+        yield [transforms.CenterCrop((height, width))]
+    for mode in (transforms.InterpolationMode.BILINEAR, transforms.InterpolationMode.NEAREST):
+        yield [transforms.Resize((height, width), interpolation=mode)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """`slope` x + `start`, for every pixel."""
+
+    slope: float
+    start: float
+
+
+def _line(before: Sequence[Any], after: Sequence[Any]) -> _Line | None:
+    """The line from one to the other that holds for all pixels of all images."""
+    x = [numbers(image) for image in before]
+    y = [numbers(image) for image in after]
+    for one, two in zip(x, y, strict=True):
+        if one is None or two is None or one.shape != two.shape:
+            return None
+    inputs, outputs = torch.stack(x), torch.stack(y)  # type: ignore[arg-type] # checked above
+    low, high = inputs.argmin(), inputs.argmax()
+    span = inputs.view(-1)[high] - inputs.view(-1)[low]
+    if span == 0:
+        return None
+    slope = (outputs.view(-1)[high] - outputs.view(-1)[low]) / span
+    start = outputs.view(-1)[low] - slope * inputs.view(-1)[low]
+    most = max(1e-3, float(outputs.abs().max()))
+    if (slope * inputs + start - outputs).abs().max() > EXACT * most:
+        return None
+    return _Line(float(slope), float(start))
+
+
+def _normalize(line: _Line, result: Any) -> list[Any] | None:
+    """The line as an operation on tensors; nothing where it is x itself."""
+    if abs(line.slope - 1) < EXACT and abs(line.start) < EXACT:
+        return []
+    if not isinstance(result, Tensor) or not result.is_floating_point() or line.slope <= 0:
+        return None
+    channels = result.shape[0] if result.dim() == 3 else 1
+    mean, deviation = rounded(-line.start / line.slope), rounded(1 / line.slope)
+    return [transforms.Normalize([mean] * channels, [deviation] * channels)]
+
+
+def rounded(value: float) -> float:
+    """The number as it was most likely written: 0.1307 for 0.13070000342."""
+    for digits in range(1, 8):
+        short = float(f"{value:.{digits}g}")
+        if abs(short - value) <= 4e-6 * max(abs(value), 0.01):
+            return short
+    return value
+
+
+def _flips(function: Function, images: Sequence[Any]) -> list[Any] | None:
+    """A flip by chance: under every seed, whether it flips follows from the seed's first draw."""
+    image = images[0]
+    kinds = (
+        (transforms.RandomHorizontalFlip, -1),
+        (transforms.RandomVerticalFlip, -2),
+    )
+    for kind, side in kinds:
+        flipped = _flipped(function, image, side)
+        chance = None if flipped is None else _chance(flipped)
+        if chance is not None:
+            return [kind(p=chance)]
+    return None
+
+
+def _flipped(function: Function, image: Any, side: int) -> list[bool] | None:
+    """For each seed, whether the image comes back mirrored; None where it comes back otherwise."""
+    plain = numbers(image)
+    found = []
+    for number in range(DRAWS):
+        result = numbers(_answer(function, image, number=number))
+        if plain is None or result is None:
+            return None
+        if same(result, plain):
+            found.append(False)
+        elif same(result, plain.flip(side)):
+            found.append(True)
+        else:
+            return None
+    return found
+
+
+def _chance(flipped: Sequence[bool]) -> float | None:
+    """The chance p of "flips if a draw from 0 to 1 is below p", or above 1 - p."""
+    for source in _sources():
+        draws = []
+        for number in range(len(flipped)):
+            seed(number)
+            draws.append(source())
+        for sign in (1, -1):
+            yes = [sign * draw for draw, is_so in zip(draws, flipped, strict=True) if is_so]
+            no = [sign * draw for draw, is_so in zip(draws, flipped, strict=True) if not is_so]
+            if not yes or not no or max(yes) >= min(no):
+                continue
+            low, high = max(yes), min(no)
+            if sign < 0:
+                low, high = low + 1, high + 1
+            return next((chance for chance in _CHANCES if low <= chance <= high), None)
+    return None
+
+
+def _sources() -> tuple[Callable[[], float], ...]:
+    return (
+        lambda: float(torch.rand(1)),
+        random.random,
+        lambda: float(np.random.rand()),
+    )
+
+
+def torchvision_inside(function: Any) -> list[Any]:
+    """The torchvision transforms that an own function or object holds: what it may well apply."""
+    held: list[Any] = list(getattr(function, "__dict__", {}).values())
+    code = getattr(function, "__code__", None)
+    for cell in getattr(function, "__closure__", None) or ():
+        held.append(cell.cell_contents)
+    if code is not None:
+        known = getattr(function, "__globals__", {})
+        held += [known[name] for name in code.co_names if name in known]
+    if (inner := getattr(function, "lambd", None)) is not None:
+        held += torchvision_inside(inner)
+    return [item for item in held if is_torchvision(item)]
+
+
+def is_torchvision(item: Any) -> bool:
+    """Whether it is a transform of torchvision's own."""
+    return type(item).__module__.startswith("torchvision.transforms") and callable(item)
+
+
+def is_lambda(item: Any) -> bool:
+    """Whether it is torchvision's Lambda, of either version."""
+    return isinstance(item, transforms.Lambda | v2.Lambda)
