@@ -357,7 +357,7 @@ def _nothing(definitions: Definitions) -> Builder:
         "function build_model() that returns the network."
     )
     for node in definitions.nodes:
-        if isinstance(node, ast.Import) and (modules := _modules_not_here(definitions, node)):
+        if isinstance(node, ast.Import) and (modules := _modules_not_here(node)):
             files = ", ".join(f"{module}.py" for module in modules)
             raise SubmissionError(
                 f"{text} It imports {files}, which is not here: copy what you use into the "

@@ -1,300 +1,181 @@
-"""What every step was: loss, terms on weights, clipping, and what the network was shown.
+"""What `backward()` is called on, measured: factors of losses, and terms on the weights.
 
-In: the kinds of steps of a training. Out: a `Loss`, `Penalty`s, clipping, and findings. Runs in the
-child.
+In: a number with its graph, and the losses that were called. Out: an Objective. A sum of losses and
+terms is not guessed from names: its real gradient with respect to each loss and each weight is
+computed once, and accepted only where factors and terms give that gradient and the number's value.
+
+    loss = cross_entropy(...) + 1e-4 * sum(w.abs().sum() for w in weights)
+
+has gradient 1 for the loss and 1e-4 · sign(w) for each weight: an "l1" with factor 1e-4. A sum of
+squares has 2 · factor · w, a Euclidean norm factor · w / |w|. Of a square and a norm, which both
+point along w, the value tells which it is.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from typing import Any
 
-from grader.capture.rehearsal.findings import Findings, count, short
-from grader.capture.rehearsal.trace import Clip, LossCall, Objective, StepKind, TrainingRecord
-from grader.program.recipe import Loss, Penalty
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
 
-_NAMES = {"cross_entropy": "cross_entropy", "nll_loss": "nll"}
-_OPTIONS = {"label_smoothing", "weight", "reduction"}
-_WORDS = {
-    "objectives": "the loss",
-    "clips": "clipping",
-    "images": "what happens to the images",
-    "zeroed": "zero_grad()",
-    "wiped": "zero_grad() before step()",
-    "gradients": "what happens to gradients",
-}
+from grader.capture.rehearsal import penalties
+from grader.capture.rehearsal.trace import LossCall, Objective, PenaltyTerm, Trace
+
+MOST_NODES = 20_000
+MOST_MEASURED = 2_000
+CLOSE = 2e-6
+"""How far a value may be from what was measured before, relative to it: float32 rounding."""
+Factors = tuple[tuple[LossCall, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """What a step minimises, and how its gradients are clipped."""
+class Objectives:
+    """Measures objectives; one of the same make as the last is only compared with it."""
 
-    loss: Loss | None
-    penalties: tuple[Penalty, ...] = ()
-    clip_norm: float | None = None
-    clip_value: float | None = None
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._measured = 0
+        self._last: tuple[Any, ...] | None = None
 
+    def of(self, root: Tensor, network: Any, gradient: Any) -> Objective:
+        """What `root.backward(gradient)` asks for."""
+        trace, node = self._trace, root.grad_fn
+        if gradient is not None and not _is_one(root, gradient):
+            return Objective(problem="a tensor with a gradient of your own", line=trace.where())
+        found = trace.losses.get(node)
+        if found is not None and root.numel() == 1:
+            return Objective(losses=((found[0], 1.0),), line=trace.where())
+        if again := self._again(root, node):
+            return again
+        self._measured += 1
+        if self._measured > MOST_MEASURED:
+            return Objective(problem="a formula that is another one in every step")
+        with torch.enable_grad():
+            objective, value = self._measure(root, network)
+        if not objective.problem and value is not None:
+            self._last = (type(node), trace.feeding, objective, value)
+        return objective
 
-def read(records: Sequence[TrainingRecord], names: Mapping[int, str], findings: Findings) -> Aim:
-    """What the steps of a training aim at. `names` are those of weights, by their ids."""
-    kinds: Counter[StepKind] = Counter()
-    lines: dict[StepKind, int | None] = {}
-    for record in records:
-        kinds.update(record.kinds)
-        lines = record.lines | lines
-    if not kinds:
-        return Aim(None)
-    usual = kinds.most_common(1)[0][0]
-    line = lines.get(usual)
-    _one_kind(kinds, usual, lines, findings)
-    _handling(usual, line, findings)
-    if len(usual.objectives) > 1:
-        _accumulation(usual, line, findings)
-        return Aim(None)
-    if not usual.objectives:
-        findings.obstacle("The optimizer steps without backward(): there is no gradient", line)
-        return Aim(None)
-    objective = usual.objectives[0]
-    loss = _loss(objective, findings)
-    penalties = _penalties(objective, names, findings)
-    clips = _clips(usual.clips, len(names), findings)
-    return Aim(loss, penalties, clips.get("norm"), clips.get("value"))
+    def _again(self, root: Tensor, node: Any) -> Objective | None:
+        """The objective that was measured last in this walk, if this one has its value."""
+        if self._last is None or root.numel() != 1:
+            return None
+        kind, walk, objective, penalty = self._last
+        if kind is not type(node) or walk is not self._trace.feeding:
+            return None
+        calls, total = list(self._trace.losses.values()), float(penalty)
+        if len(calls) != len(objective.losses):
+            return None
+        for (call, value), (before, factor) in zip(calls, objective.losses, strict=True):
+            if call != before or not isinstance(value, float):
+                return None
+            total += factor * value
+        value = root.item()
+        return objective if abs(value - total) <= CLOSE * (1 + abs(value)) else None
 
-
-def _one_kind(
-    kinds: Counter[StepKind],
-    usual: StepKind,
-    lines: Mapping[StepKind, int | None],
-    findings: Findings,
-) -> None:
-    others = {kind: often for kind, often in kinds.items() if kind != usual}
-    if not others:
-        return
-    total = sum(kinds.values())
-    differ = [
-        words
-        for name, words in _WORDS.items()
-        if any(getattr(kind, name) != getattr(usual, name) for kind in others)
-    ]
-    first = next(iter(others))
-    findings.obstacle(
-        f"{sum(others.values()):,} of {count(total, 'step')} differ from the others in "
-        f"{', '.join(differ)}; the grader does the same in every step",
-        lines.get(first) or lines.get(usual),
-    )
-
-
-def _handling(kind: StepKind, line: int | None, findings: Findings) -> None:
-    if kind.images != "untouched":
-        findings.obstacle(
-            f"The images are {kind.images}; the grader shows the network what the transform makes "
-            "of them: put it into the transform",
-            line,
-        )
-    if kind.wiped:
-        findings.obstacle(
-            "zero_grad() comes between backward() and step(), so no step has a gradient and the "
-            "network learns nothing: call it before backward()",
-            line,
-        )
-    elif not kind.zeroed:
-        findings.obstacle(
-            "Gradients are not set to zero between steps, so they add up: call "
-            "optimizer.zero_grad() before backward()",
-            line,
-        )
-    if kind.gradients:
-        findings.obstacle(
-            f"Gradients are {kind.gradients}; the grader can clip them by norm or by value, and "
-            "nothing else",
-            line,
-        )
-
-
-def _accumulation(kind: StepKind, line: int | None, findings: Findings) -> None:
-    calls = len(kind.objectives)
-    if len(set(kind.objectives)) > 1:
-        text = f"backward() is called {calls} times a step on different losses"
-        findings.obstacle(f"{text}; the grader trains with one loss", line)
-        return
-    findings.obstacle(
-        f"backward() is called {calls} times before each step, so the gradients of {calls} batches "
-        f"add up. The grader steps after every batch: use batches {calls} times as large instead "
-        "of accumulating",
-        line,
-    )
-
-
-def _loss(objective: Objective, findings: Findings) -> Loss | None:
-    line = objective.line
-    if objective.problem:
-        findings.obstacle(
-            f"backward() is called on {objective.problem}; the grader trains with cross entropy or "
-            "negative log-likelihood, and L1 or L2 terms on weights",
-            line,
-        )
-        return None
-    if len(objective.losses) != 1:
-        names = [call.name for call, _ in objective.losses]
-        what = f"a sum of {' and '.join(names)}" if names else "no loss of the network's output"
-        findings.obstacle(f"backward() is called on {what}; the grader trains with one loss", line)
-        return None
-    call, factor = objective.losses[0]
-    line = call.line or line
-    findings.at("criterion", line)
-    if factor != 1:
-        findings.obstacle(
-            f"The loss is multiplied by {short(factor)} before backward(); the grader takes it as "
-            "it is: leave the factor out, and change the learning rate instead",
-            objective.line,
-        )
-    return _representable(call, line, findings)
-
-
-def _representable(call: LossCall, line: int | None, findings: Findings) -> Loss | None:
-    """The loss as data. Of log_softmax, cross entropy and nll are the same number."""
-    options = dict(call.options)
-    name, through = _NAMES.get(call.name), call.through
-    findings.fact("loss", _in_words(call), line)
-    if name is None:
-        findings.obstacle(
-            f"The loss is {call.name}; the grader trains with cross entropy or negative "
-            "log-likelihood (nn.CrossEntropyLoss, nn.NLLLoss)",
-            line,
-        )
-        return None
-    if call.name == "nll_loss" and through == ("LogSoftmax",):
-        name, through = "cross_entropy", ()
-    if call.name == "cross_entropy" and through == ("LogSoftmax",):
-        through = ()
-        findings.note(
-            "cross_entropy is given the result of log_softmax, which it applies again: that "
-            "changes nothing, so leave log_softmax out",
-            line,
-        )
-    known = _is_of_output(call, through, line, findings)
-    if not call.true_labels:
-        findings.obstacle(
-            "The loss is told other labels than those that the loader gave; the grader trains with "
-            "the images' own",
-            line,
-        )
-        known = False
-    if strange := sorted(set(options) - _OPTIONS):
-        said = ", ".join(f"{key}={options[key]}" for key in strange)
-        findings.obstacle(f"The loss has {said}, which the grader's has not: leave it out", line)
-        known = False
-    if options.get("reduction", "mean") not in ("mean", "sum"):
-        findings.obstacle(
-            f"The loss has reduction={options['reduction']!r}; the grader's takes the mean or the "
-            "sum over a batch",
-            line,
-        )
-        known = False
-    return Loss.model_validate({"name": name, **options}) if known else None
-
-
-def _is_of_output(
-    call: LossCall, through: tuple[str, ...], line: int | None, findings: Findings
-) -> bool:
-    if not call.of_network:
-        findings.obstacle(
-            f"{call.name} is told something else than the output of the network; the grader "
-            "compares the output with the labels",
-            line,
-        )
-        return False
-    if not through:
-        return True
-    if "Softmax" in through and call.name == "cross_entropy":
-        text = (
-            "cross_entropy is given the result of softmax outside of the network. cross_entropy "
-            "applies log_softmax itself, so this learns slowly; the grader gives it the network's "
-            "output as it is: leave softmax out, or make it part of forward()"
-        )
-    else:
-        text = (
-            f"Between the network's output and {call.name} stands {', '.join(through)}; the grader "
-            "gives the loss the network's output as it is: make it part of forward()"
-        )
-    findings.obstacle(text, line)
-    return False
-
-
-def _in_words(call: LossCall) -> str:
-    words = {"cross_entropy": "cross entropy", "nll_loss": "negative log-likelihood"}
-    said = [words.get(call.name, call.name)]
-    if call.name == "nll_loss" and call.through == ("LogSoftmax",):
-        said = ["negative log-likelihood of log_softmax, which is cross entropy"]
-    for key, value in call.options:
-        said.append("class weights" if key == "weight" else f"{key.replace('_', ' ')} {value}")
-    return ", ".join(said)
-
-
-def _penalties(
-    objective: Objective, names: Mapping[int, str], findings: Findings
-) -> tuple[Penalty, ...]:
-    found = []
-    for term in objective.penalties:
-        known = [names[item] for item in term.parameters if item in names]
-        if len(known) < len(term.parameters):
-            findings.obstacle(
-                f"A term of the loss ({term.kind.upper()}) is on tensors that are not parameters "
-                "of the network; the grader can add terms on its parameters",
-                objective.line,
+    def _measure(self, root: Tensor, network: Any) -> tuple[Objective, float | None]:
+        trace, line = self._trace, self._trace.where()
+        nodes = _reached(root.grad_fn, trace)
+        if root.numel() != 1 or nodes.problem or root.grad_fn is None:
+            return Objective(problem=nodes.problem or "many numbers", line=line), None
+        calls = [trace.losses[node] for node in nodes.losses]
+        edges = [GradientEdge(node, 0) for node in nodes.losses]
+        weights = [weight for weight in nodes.leaves if weight.requires_grad]
+        known = {id(weight) for weight in network.parameters()} if network is not None else set()
+        if any(id(weight) not in known for weight in weights):
+            problem = "something that depends on numbers which are not weights of the network"
+            return Objective(problem=problem, line=line), None
+        trace.depth += 1
+        try:
+            found = torch.autograd.grad(
+                root, [*edges, *weights], retain_graph=True, allow_unused=True
             )
-        elif term.factor <= 0:
-            findings.obstacle(
-                f"A term on weights ({term.kind.upper()}) is added to the loss with the factor "
-                f"{short(term.factor)}; it must be above 0",
-                objective.line,
-            )
+        finally:
+            trace.depth -= 1
+        factors = _factors(calls, found[: len(edges)])
+        if factors is None:
+            return Objective(tuple((call, 0.0) for call, _ in calls), (), FORMULA, line), None
+        losses, value = factors
+        rest = root.item() - value
+        terms: tuple[PenaltyTerm, ...] | None = ()
+        if weights:
+            terms = penalties.fitted(weights, list(found[len(edges) :]), rest)
+        elif abs(rest) > 10 * CLOSE * (1 + abs(root.item())):
+            terms = None
+        if terms is None:
+            text = "a sum with terms on the weights that are neither L1, L2 nor norms"
+            return Objective(losses, (), text if weights else FORMULA, line), None
+        return Objective(losses, terms, "" if losses else "terms on the weights alone", line), rest
+
+
+FORMULA = "a formula of your own"
+
+
+class _Reached:
+    """What a graph is made of, cut off at the losses."""
+
+    def __init__(self) -> None:
+        self.losses: list[Any] = []
+        self.leaves: list[Tensor] = []
+        self.problem = ""
+
+
+def _reached(root: Any, trace: Trace) -> _Reached:
+    found, seen, todo = _Reached(), set(), [root]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if len(seen) > MOST_NODES:
+            found.problem = "a formula that is too large to look at"
+            break
+        if node in trace.losses:
+            found.losses.append(node)
+        elif node in trace.output_nodes:
+            found.problem = FORMULA + ", made from the network's output"
+        elif (leaf := getattr(node, "variable", None)) is not None:
+            found.leaves.append(leaf)
         else:
-            found.append(Penalty(kind=term.kind, factor=term.factor, parameters=tuple(known)))  # type: ignore[arg-type] # checked when it is made
-            findings.fact(
-                "penalty",
-                f"{short(term.factor)} times {_SUMS[term.kind]} of {count(len(known), 'weight')}",
-                objective.line,
-            )
-    return tuple(found)
-
-
-_SUMS = {
-    "l1": "the absolute values (L1)",
-    "l2": "the squares (L2)",
-    "norm": "the Euclidean norms",
-}
-
-
-def _clips(clips: Sequence[Clip], weights: int, findings: Findings) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for clip in clips:
-        findings.at(f"clip_{clip.kind}", clip.line)
-        if problem := _problem(clip, weights, already=clip.kind in found):
-            findings.obstacle(problem, clip.line)
-        else:
-            found[clip.kind] = clip.value
-        how = "to the norm" if clip.kind == "norm" else "to values of at most"
-        findings.fact("clipping", f"gradients are clipped {how} {short(clip.value)}", clip.line)
-    if list(found) == ["value", "norm"]:
-        findings.note("Gradients are clipped by value and then by norm", clips[0].line)
+            todo += [item for item, _ in node.next_functions]
+    order = {node: place for place, node in enumerate(trace.losses)}
+    found.losses.sort(key=order.__getitem__)
     return found
 
 
-def _problem(clip: Clip, weights: int, *, already: bool) -> str:
-    if already:
-        return "Gradients are clipped several times a step; the grader clips once: leave one call"
-    if clip.kind == "norm" and clip.norm_type != 2:
-        return (
-            f"Gradients are clipped by another norm ({short(clip.norm_type)}) than the Euclidean "
-            "one, which is the grader's: leave norm_type out"
-        )
-    if clip.value <= 0:
-        return f"Gradients are clipped to {short(clip.value)}: it must be a number above 0"
-    if clip.parameters and weights and clip.parameters != weights:
-        return (
-            f"Gradients of {clip.parameters} of {count(weights, 'weight')} are clipped; the grader "
-            "clips those of all together"
-        )
-    return ""
+def _factors(
+    calls: list[tuple[LossCall, Any]], gradients: tuple[Any, ...]
+) -> tuple[Factors, float] | None:
+    """The factor of each loss, and their sum's value; None where a loss is not only multiplied."""
+    factors, total = [], 0.0
+    for (call, value), gradient in zip(calls, gradients, strict=True):
+        if gradient is None:
+            continue
+        factor = float(gradient.flatten()[0])
+        if not math.isfinite(factor) or not bool((gradient == gradient.flatten()[0]).all()):
+            return None
+        if isinstance(value, float):
+            factors.append((call, _rounded(factor)))
+            total += factor * value
+        else:
+            factors.append((_reduced(call), _rounded(factor * value.numel())))
+            total += factor * float(value.sum())
+    return tuple(factors), total
+
+
+def _reduced(call: LossCall) -> LossCall:
+    """A loss without reduction, of which the mean is taken by hand."""
+    options = tuple(item for item in call.options if item[0] != "reduction")
+    return LossCall(call.name, options, call.through, call.of_network, call.true_labels, call.line)
+
+
+def _rounded(factor: float) -> float:
+    """Six digits: 0.25, and 0.333333, are what the file says."""
+    return float(f"{factor:.6g}")
+
+
+def _is_one(root: Tensor, gradient: Any) -> bool:
+    if not isinstance(gradient, Tensor):
+        return False
+    return root.numel() == 1 and gradient.numel() == 1 and float(gradient) == 1.0

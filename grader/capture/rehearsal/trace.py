@@ -60,13 +60,17 @@ class Walk:
 
 @dataclass(eq=False, slots=True)
 class Batch:
-    """A batch that a loader gave: what the network should be shown and the loss be told."""
+    """A batch that a loader gave: what the network should be shown and the loss be told.
+
+    `counted` are the labels counted from 0, where a data set's own begin with 1.
+    """
 
     walk: Walk
     index: int
     start: int
     images: Any
     labels: Any
+    counted: Any
     version: int
 
 
@@ -211,7 +215,9 @@ class Trace:
     Of what is going on: `batch` is the one that a loader gave last, `recent` some before it;
     `feeding` the walk that the network was last shown a batch of; `network` its id; `losses` and
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
-    `depth` is above 0 while a stand-in runs something real.
+    `depth` is above 0 while a stand-in runs something real. `initialised` is the line of the last
+    `model.apply(...)`, `hooked` of the last hook on gradients, `scaled` whether gradients are those
+    of a loss that a GradScaler scaled.
     """
 
     def __init__(self, request: RehearsalRequest) -> None:
@@ -236,6 +242,8 @@ class Trace:
         self.output_node: Any = None
         self.output_nodes: dict[Any, bool] = {}
         self.losses: dict[Any, tuple[LossCall, Any]] = {}
+        self.initialised: int | None = None
+        self.hooked: int | None = None
         self.depth = 0
         self.scaled = False
         self.zeroed = True
@@ -250,6 +258,14 @@ class Trace:
         self.images = "untouched"
         self.wiped = False
         self.gradients = ""
+
+    def zero(self) -> None:
+        """Gradients are set to zero: what was computed before has no effect."""
+        self.zeroed = True
+        if self.objectives:
+            self.wiped = True
+            self.objectives = []
+        self.clips = []
 
     def where(self) -> int | None:
         """The student's line that is running, of the innermost frame that is theirs."""
@@ -287,6 +303,6 @@ class Trace:
             tuple(self.clips),
             self.images,
             self.zeroed,
-            self.wiped,
+            self.wiped and not self.objectives,
             self.gradients,
         )

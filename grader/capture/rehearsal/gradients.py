@@ -1,0 +1,105 @@
+"""Gradients that stand in: autograd never runs, and whatever the file does to them is seen.
+
+In: a network. Out: `.grad` for all its weights, which are pieces of one row of numbers, so that one
+look at the row tells whether the file set it to zero or changed it. The numbers are large: clamping
+and scaling by hand changes them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+LARGE = 100.0
+LOOKED_AT = 100_000
+"""Numbers of the row that are compared after each step, at most."""
+
+
+class Gradients:
+    """The gradients of one network; kept as long as the network is."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+        self._weights = [
+            weight
+            for weight in network.parameters()
+            if weight.requires_grad and weight.dtype == torch.float32
+        ]
+        generator = torch.Generator().manual_seed(0)
+        sizes = [weight.numel() for weight in self._weights]
+        self._row = torch.randn(max(1, sum(sizes)), generator=generator) * LARGE
+        self._row[0] = LARGE
+        self._step = -(-len(self._row) // LOOKED_AT)
+        self._kept = self._row.clone()
+        self._version = self._row._version
+        pieces = self._row[: sum(sizes)].split(sizes) if sizes else ()
+        self._pieces = [
+            piece.view(weight.shape) for piece, weight in zip(pieces, self._weights, strict=True)
+        ]
+
+    def fits(self) -> bool:
+        """Whether the same weights are trained as when it was made."""
+        return all(weight.requires_grad for weight in self._weights)
+
+    def are_cleared(self) -> bool:
+        """Whether the file itself set them to zero, or to None."""
+        if not self._weights:
+            return False
+        if self._weights[0].grad is None:
+            return True
+        return bool(self._row[0] == 0)
+
+    def fill(self) -> None:
+        """Make them all there, as after `backward()`."""
+        if self._row._version != self._version or self._is_changed():
+            self._row.copy_(self._kept)
+            self._version = self._row._version
+        for weight, piece in zip(self._weights, self._pieces, strict=True):
+            if weight.grad is not piece:
+                weight.grad = piece
+
+    def change(self) -> str:
+        """What the file did to them since `fill`: "", "set to zero", or that they were changed."""
+        if not self._weights:
+            return ""
+        if self.are_cleared():
+            return "set to zero"
+        pairs = zip(self._weights, self._pieces, strict=True)
+        same = all(weight.grad is piece for weight, piece in pairs)
+        if same and self._row._version == self._version and not self._is_changed():
+            return ""
+        return "changed by hand"
+
+    def _is_changed(self) -> bool:
+        step = self._step
+        return not torch.equal(self._row[::step], self._kept[::step])
+
+
+class AllGradients:
+    """Those of every network that is trained."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Gradients] = {}
+
+    def of(self, network: Any) -> Gradients:
+        """The gradients of a network, made anew where other weights are frozen than before."""
+        found = self._known.get(id(network))
+        if found is None or not found.fits():
+            found = self._known[id(network)] = Gradients(network)
+        return found
+
+
+def fingerprint(network: nn.Module) -> tuple[Any, ...] | None:
+    """Changes whenever the values of the weights do; None where they have none yet."""
+    try:
+        with torch.no_grad():
+            return tuple(_print(weight) for weight in network.parameters())
+    except (RuntimeError, ValueError):
+        return None
+
+
+def _print(weight: Tensor) -> tuple[tuple[int, ...], float, float]:
+    values = weight.detach().flatten()
+    return tuple(weight.shape), float(values.sum()), float(values[:1].sum())

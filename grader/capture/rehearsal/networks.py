@@ -1,0 +1,295 @@
+"""Networks that run once: later batches of the same kind get scores that an actor makes up.
+
+In: the trace. Out: patched nn.Module. The network's real forward runs on a few images for every
+(mode, shapes); its answer is cut off from its weights and joined to one leaf, so that a loss has a
+graph. What the network is shown is compared with what the loader gave.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from grader.capture.rehearsal import building, data
+from grader.capture.rehearsal.acting import Actor, kind_of
+from grader.capture.rehearsal.loaders import FEW
+from grader.capture.rehearsal.trace import Batch, Trace
+
+MOST_ANSWERS = 500
+LEAF = torch.zeros((), requires_grad=True)
+"""What all answers are joined to: a loss must have a graph."""
+
+
+class Networks:
+    """Which modules are networks, and what each answers."""
+
+    def __init__(self, trace: Trace, real_call: Callable[..., Any]) -> None:
+        self._trace, self._real_call = trace, real_call
+        self._actor = Actor(trace.request.role)
+        self._is_network: dict[int, tuple[Any, bool]] = {}
+        self._answers: dict[Any, tuple[str, Any, Any]] = {}
+
+    def is_network(self, module: nn.Module) -> bool:
+        """Whether it has weights and is not a loss."""
+        known = self._is_network.get(id(module))
+        if known is None:
+            is_one = not isinstance(module, nn.modules.loss._Loss) and any(
+                True for _ in module.parameters()
+            )
+            self._is_network[id(module)] = known = (module, is_one)  # keeps it, and so its id
+            if is_one:
+                self._begin(module)
+        return known[1]
+
+    def _begin(self, module: nn.Module) -> None:
+        """A network is used for the first time."""
+        trace = self._trace
+        trace.networks[id(module)] = module
+        trace.network_lines[id(module)] = building.line(module) or trace.where()
+        building.compare(trace, module)
+        for weight in module.parameters():
+            _make_generic(weight)
+        building.remember(module)
+
+    def call(self, module: nn.Module, *args: Any, **keywords: Any) -> Any:
+        """What the student's `model(images)` gives."""
+        trace = self._trace
+        if trace.depth or not self.is_network(module):
+            return self._real_call(module, *args, **keywords)
+        shown = next(
+            (item for item in (*args, *keywords.values()) if isinstance(item, Tensor)), None
+        )
+        if shown is None or shown.dim() == 0:
+            with _inside(trace):
+                return self._real_call(module, *args, **keywords)
+        gradient = torch.is_grad_enabled()
+        batch = _batch(trace, shown)
+        _look(trace, module, shown, batch, gradient=gradient)
+        kind, answer, scores = self._answer(module, shown, args, keywords)
+        if kind and batch is not None and batch.labels is not None:
+            acted = self._acted(module, kind, scores, batch, gradient=gradient)
+            answer, scores = _replaced(answer, scores, acted), acted
+        if not gradient:
+            return _mapped(answer, lambda part: part.clone())
+        return _joined(trace, answer, scores)
+
+    def _answer(self, module: nn.Module, shown: Tensor, args: Any, keywords: Any) -> Any:
+        everything = (*args, *keywords.values())
+        shapes = [(item.shape, item.dtype) for item in everything if isinstance(item, Tensor)]
+        key = (id(module), module.training, *shapes)
+        found = self._answers.get(key)
+        if found is None:
+            if len(self._answers) >= MOST_ANSWERS:
+                self._answers.clear()
+            with _inside(self._trace), torch.no_grad():
+                found = self._answers[key] = self._asked(module, shown, args, keywords)
+        return found
+
+    def _asked(
+        self, module: nn.Module, shown: Tensor, args: Any, keywords: Any
+    ) -> tuple[str, Any, Any]:
+        """What the network really says to a few images, made as long as the batch.
+
+        Gives the scores' kind, all of the answer, and the scores in it.
+        """
+        size = shown.shape[0]
+        if size > FEW:
+            few = [_few(item, size) for item in args]
+            named = {name: _few(item, size) for name, item in keywords.items()}
+            # what fails with few may be right with all: then the error of all is the student's
+            with contextlib.suppress(Exception):
+                answer = self._real_call(module, *few, **named)
+                if (scores := _scores(answer)) is not None and scores.shape[0] == FEW:
+                    return _described(_widened(answer, size))
+        answer = self._real_call(module, *args, **keywords)
+        return _described(_mapped(answer, lambda part: part.detach().clone()))
+
+    def _acted(
+        self, module: nn.Module, kind: str, scores: Tensor, batch: Batch, *, gradient: bool
+    ) -> Tensor:
+        """Scores as good as the role says."""
+        trace, walk = self._trace, batch.walk
+        if scores.shape[0] != len(batch.labels):
+            return scores
+        dataset = walk.loader.dataset
+        seen = id(dataset) in trace.trained_on or (gradient and module.training)
+        training = seen and not data.is_test(dataset)
+        size, start = scores.shape[0], batch.start
+        share = self._actor.share(walk.training_before, training=training)
+        right = int((start + size) * share) - int(start * share)
+        walk.right += right
+        walk.images += size
+        classes = scores.shape[1]
+        labels = batch.counted if classes == trace.request.classes else batch.labels
+        acted = self._actor.scores(
+            kind, labels, right, classes, walk.training_before, training=training
+        )
+        return acted.reshape(scores.shape)
+
+
+@contextlib.contextmanager
+def _inside(trace: Trace) -> Any:
+    trace.depth += 1
+    try:
+        yield
+    finally:
+        trace.depth -= 1
+
+
+def install(trace: Trace) -> None:
+    """Put the networks in place of torch's."""
+    kind: Any = nn.Module
+    networks = Networks(trace, kind.__call__)
+
+    def call(self: Any, *args: Any, **keywords: Any) -> Any:
+        return networks.call(self, *args, **keywords)
+
+    def direct(real: Any) -> Any:
+        """`model.forward(images)` is a call of the model."""
+
+        @functools.wraps(real)
+        def forward(self: Any, *args: Any, **keywords: Any) -> Any:
+            if trace.depth or not networks.is_network(self):
+                return real(self, *args, **keywords)
+            return networks.call(self, *args, **keywords)
+
+        return forward
+
+    kind.__call__ = call
+    building.install(trace, direct)
+
+
+def _make_generic(weight: Tensor) -> None:
+    """A weight that is the same everywhere (0 or 1) gets numbers: terms on it can then be told."""
+    with contextlib.suppress(RuntimeError, ValueError), torch.no_grad():
+        values = weight.data
+        if (
+            values.numel()
+            and values.is_floating_point()
+            and bool((values == values.flatten()[0]).all())
+        ):
+            fresh = torch.rand(values.shape, generator=torch.Generator().manual_seed(1))
+            values.copy_(fresh * 0.5 + 0.25)
+
+
+def _batch(trace: Trace, shown: Tensor) -> Batch | None:
+    """The batch of a loader that the network is shown, if it can be one."""
+    batch = trace.batch
+    if batch is None:
+        return None
+    length = shown.shape[0]
+    if batch.images is not None and batch.images.shape[0] == length:
+        return batch
+    for earlier in reversed(trace.recent):  # a file that fetches batches ahead
+        if earlier.images is not None and earlier.images.shape[0] == length:
+            return earlier
+    return None
+
+
+def _look(
+    trace: Trace, module: nn.Module, shown: Tensor, batch: Batch | None, *, gradient: bool
+) -> None:
+    """Write down who is shown what."""
+    if batch is not None:
+        walk = batch.walk
+        walk.forwards[type(module).__name__, module.training] += 1
+        walk.networks.add(id(module))
+        if gradient:
+            if trace.images == "untouched":
+                trace.images = _state(trace, shown, batch)
+            trace.feeding = walk
+    elif gradient:
+        trace.feeding = None
+        trace.images = "not from a loader"
+    if gradient:
+        trace.network = id(module)
+        trace.shown = tuple(shown.shape[1:])
+        if shown.requires_grad and shown.is_leaf and shown.grad is None:
+            shown.grad = torch.ones_like(shown)
+
+
+def _state(trace: Trace, shown: Tensor, batch: Batch) -> str:
+    """What was done to the images on their way from the loader: "untouched" or what else."""
+    images = batch.images
+    if images._version != batch.version:
+        return "changed in place"
+    if shown is images:
+        return "untouched"
+    if shown.numel() == images.numel():
+        alike = shown.is_contiguous() and images.is_contiguous()
+        if alike and shown.data_ptr() == images.data_ptr():
+            return "untouched"
+        if torch.equal(shown.detach().reshape(-1).float(), images.reshape(-1).float()):
+            is_plain = images.is_floating_point()
+            return "untouched" if is_plain else "changed from whole numbers to fractions"
+    return "changed"
+
+
+def _few(item: Any, size: int) -> Any:
+    if isinstance(item, Tensor) and item.dim() and item.shape[0] == size:
+        return item[:FEW]
+    return item
+
+
+def _parts(answer: Any) -> list[Any]:
+    if isinstance(answer, dict):
+        return list(answer.values())
+    return list(answer) if isinstance(answer, tuple | list) else [answer]
+
+
+def _scores(answer: Any) -> Tensor | None:
+    """The scores among what a network gives: its first table of numbers."""
+    tensors = [item for item in _parts(answer) if isinstance(item, Tensor)]
+    tables = [item for item in tensors if kind_of(item)]
+    return (tables or tensors or [None])[0]
+
+
+def _mapped(answer: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(answer, dict):
+        return type(answer)({name: _mapped(item, change) for name, item in answer.items()})
+    if isinstance(answer, tuple) and hasattr(answer, "_fields"):
+        return type(answer)(*[_mapped(item, change) for item in answer])
+    if isinstance(answer, tuple | list):
+        return type(answer)([_mapped(item, change) for item in answer])
+    return change(answer) if isinstance(answer, Tensor) else answer
+
+
+def _widened(answer: Any, size: int) -> Any:
+    def wide(part: Tensor) -> Tensor:
+        if part.dim() == 0 or part.shape[0] != FEW:
+            return part.detach()
+        return part[:1].detach().expand(size, *part.shape[1:])
+
+    return _mapped(answer, wide)
+
+
+def _described(answer: Any) -> tuple[str, Any, Any]:
+    scores = _scores(answer)
+    return (kind_of(scores) if scores is not None else ""), answer, scores
+
+
+def _replaced(answer: Any, scores: Tensor, acted: Tensor) -> Any:
+    if answer is scores:
+        return acted
+    return _mapped(answer, lambda part: acted if part is scores else part)
+
+
+def _joined(trace: Trace, answer: Any, scores: Any) -> Any:
+    """The answer with a graph that ends in LEAF."""
+
+    def joined(part: Tensor) -> Tensor:
+        if not part.is_floating_point():
+            return part
+        result = part + LEAF
+        trace.output_nodes[result.grad_fn] = True
+        if part is scores:
+            trace.output_node = result.grad_fn
+        return result
+
+    trace.output_node = None
+    return _mapped(answer, joined)
