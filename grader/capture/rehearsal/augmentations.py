@@ -7,6 +7,7 @@ SubmissionError that names what equals none. Runs in the child.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -59,7 +60,7 @@ def _flat(transform: Any, images: list[Any], depth: int) -> list[Any]:
     found: list[Any] = []
     for part in parts:
         known = _flat(part, images, depth - 1)
-        images[:] = [_shown(known, image) for image in images]
+        images = [_shown(known, image) for image in images]
         found += known
     return found
 
@@ -106,7 +107,7 @@ def proven(function: Any, images: list[Any], depth: int = DEEPEST) -> list[Any]:
     for candidate in (*inside, inside):
         if not candidate or not _works(candidate, images):
             continue
-        if proofs.equal(function, lambda image, held=candidate: _shown(_list(held), image), images):
+        if proofs.equal(function, partial(_shown, _list(candidate)), images):
             return _flat(candidate, list(images), depth - 1)
     known = proofs.operations(function, images)
     if known is not None:
@@ -161,6 +162,8 @@ def _name(function: Any) -> str:
 def line_of(function: Any) -> int | None:
     """Where an own function, or an own object's `__call__` or `forward`, is defined."""
     kind = type(function)
+    if proofs.is_torchvision(function):
+        return None
     for held in (function, vars(kind).get("__call__"), vars(kind).get("forward")):
         code = getattr(held, "__code__", None)
         if code is not None:

@@ -1,4 +1,7 @@
-"""What is found out about one training: facts for people, obstacles, notes, and lines of settings."""
+"""What is found out about one training: facts for people, obstacles, notes, lines of settings.
+
+In: whatever reads a part of a trace. Out: remarks and facts, each said once.
+"""
 
 from __future__ import annotations
 

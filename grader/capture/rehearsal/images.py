@@ -17,14 +17,22 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils import data
-from torchvision import datasets
+from torchvision import datasets, transforms
 
 from grader.capture.rehearsal import augmentations, proofs
+from grader.capture.rehearsal.data import windows
 from grader.errors import SubmissionError
 from grader.training.datasets import DATASETS, Dataset
 
 TRANSFORMS = ("transform", "transforms", "tfm", "augment", "augmentation", "train_transform")
 DEEPEST = 8
+TRIED = 4
+"""Images of a data set that were computed before training."""
+PIXELS = 784
+CLOSE = 2e-3
+REMEMBERED = "rehearsal_items"
+"""What the stand-in keeps of images that were asked for often: it must not be given here."""
+EXACT = 1e-5
 
 
 @dataclass(slots=True)
@@ -66,7 +74,7 @@ def read(dataset: Any, wanted: str, *, transform: Any = None) -> Images:
         found.problem = problem
         return found
     try:
-        found.operations = _operations(dataset, chain, transform)
+        found.operations = _operations(dataset, chain, transform, DATASETS[wanted])
     except SubmissionError as error:
         found.problem, found.line = error.message, error.line
     except Exception as error:  # the student's own code, on an image
@@ -132,17 +140,17 @@ def _other(dataset: Any, name: str, wanted: Dataset) -> str:
     return f"It trains on {shown}; the assignment's images are those of {title}: train on these"
 
 
-def _operations(dataset: Any, chain: list[Any], transform: Any) -> list[Any]:
+def _operations(dataset: Any, chain: list[Any], transform: Any, wanted: Dataset) -> list[Any]:
     inner = chain[-1]
     if _changes_labels(inner):
         raise SubmissionError("Labels are changed by a target_transform; the grader uses them as "
                               "they are: leave it out")  # fmt: skip
     if not _is_torchvision(inner):
-        return _of_tensors(dataset)
+        return _of_tensors(dataset, wanted)
     own = [item for item in (*chain[:-1],) if type(item) is not data.Subset]
     if not own and type(inner).__module__.startswith("torchvision."):
         return augmentations.understood(transform)
-    return _of_wrapper(dataset, chain)
+    return _of_wrapper(dataset, chain, wanted)
 
 
 def _changes_labels(dataset: Any) -> bool:
@@ -155,16 +163,16 @@ def _changes_labels(dataset: Any) -> bool:
         return True
 
 
-def _of_wrapper(dataset: Any, chain: list[Any]) -> list[Any]:
+def _of_wrapper(dataset: Any, chain: list[Any], wanted: Dataset) -> list[Any]:
     """What an own data set does to the images within: tried on others than it holds."""
     inner, images = chain[-1], proofs.samples()
     _check_pair(dataset)
-    function = _by_image(dataset, inner, images)
+    function = _by_image(dataset, inner)
     held = _held(chain)
     if held and proofs.equal(function, lambda image: _applied(held, image), images):
         return augmentations.understood(held)
     if all(proofs.same(function(image), function(images[0])) for image in images):
-        return _of_tensors(dataset)
+        return _of_tensors(dataset, wanted)
     try:
         return augmentations.proven(function, list(images))
     except SubmissionError as error:
@@ -215,63 +223,74 @@ def _applied(held: list[Any], image: Any) -> Any:
     return image
 
 
-def _by_image(dataset: Any, inner: Any, images: list[Any]) -> Callable[[Any], Any]:
-    """The data set as a function of an image: which of those put in is told by its pixels."""
-    known = {np.asarray(image).tobytes(): index for index, image in enumerate(images)}
+def _by_image(dataset: Any, inner: Any) -> Callable[[Any], Any]:
+    """The data set as a function of an image."""
 
     def give(image: Any) -> Any:
-        index = known[np.asarray(image).tobytes()]
-        pixels = inner.data
+        before = inner.data
+        vars(inner).pop(REMEMBERED, None)
         # every place of the data set holds this image now, so that a subset's first item is it
-        inner.data = pixels[index : index + 1].expand(len(pixels), -1, -1)
+        inner.data = torch.as_tensor(np.array(image)).expand(len(before), -1, -1)
         try:
             return dataset[0][0]
         finally:
-            inner.data = pixels
+            inner.data = before
+            vars(inner).pop(REMEMBERED, None)
 
     return give
 
 
-def _of_tensors(dataset: Any) -> list[Any]:
+def _of_tensors(dataset: Any, wanted: Dataset) -> list[Any]:
     """What was done to images that were taken out of a data set before training.
 
-    They cannot be exchanged any more, and the stand-in's have two grey levels: a line through two
-    points always exists, so only usual ones are believed.
+    They cannot be exchanged any more. The stand-in's have few grey levels, so only usual numbers of
+    a Normalize are believed.
     """
-    image = _stand_in()
-    first, _ = _check_pair(dataset)
-    given = first if isinstance(first, Tensor) else torch.as_tensor(np.asarray(first))
-    plain = _as_image(given)
-    known = None if plain is None else proofs.operations(lambda _: plain, [image])
+    inner = _chain(dataset)[-1]
+    _check_pair(dataset)
+    given = [_as_image(inner[index][0]) for index in range(TRIED)]
+    shown = DATASETS["mnist"] if wanted.download is None else wanted
+    pixels = windows(shown, max(TRIED, shown.train_images))
+    pictures = [Image.fromarray(pixels[index].numpy()) for index in range(TRIED)]
+    known = proofs.fixed(pictures, given) if None not in given else None
     if known is None or not all(map(_is_usual, known)):
         raise SubmissionError(
             f"{type(dataset).__name__} holds images that the grader cannot trace back to those of "
             "the data set: train on torchvision's data set with a transform",
             line=_line_of(dataset),
         )
-    return known
+    return [_exact(operation) for operation in known]
 
 
-def _as_image(given: Tensor) -> Tensor | None:
+def _as_image(given: Any) -> Tensor | None:
     """A float image of one channel, of what may be a row of 784 numbers."""
-    if given.numel() == 784:
-        return given.detach().float().reshape(1, 28, 28)
-    return given.detach().float() if given.dim() == 3 else None
+    image = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
+    if image.numel() == PIXELS:
+        return image.detach().float().reshape(1, 28, 28)
+    return image.detach().float() if image.dim() == 3 else None
 
 
-def _stand_in() -> Any:
-    """The image that all of the stand-in's are."""
-    made = datasets.MNIST(".", train=True)
-    return Image.fromarray(made.data[0].numpy())
+def _own_numbers(operation: Any) -> Dataset | None:
+    """The data set whose mean and deviation a Normalize has, computed or copied."""
+    mean, deviation = float(operation.mean[0]), float(operation.std[0])
+    for known in DATASETS.values():
+        if abs(mean - known.mean) < CLOSE and abs(deviation - known.deviation) < CLOSE:
+            return known
+    return None
 
 
 def _is_usual(operation: Any) -> bool:
     """Whether the numbers of a Normalize are such as people write."""
-    if type(operation).__name__ != "Normalize":
+    if type(operation).__name__ != "Normalize" or _own_numbers(operation):
         return True
     mean, deviation = float(operation.mean[0]), float(operation.std[0])
-    raw = abs(deviation - 1 / 255) < 1e-6 and abs(mean) < 1e-6
-    centred = (abs(mean - 0.5) < 1e-6 or abs(mean) < 1e-6) and abs(deviation - 0.5) < 1e-6
-    own = any(abs(mean - known.mean) < 2e-3 and abs(deviation - known.deviation) < 2e-3
-              for known in DATASETS.values())  # fmt: skip
-    return raw or centred or own
+    raw = abs(deviation - 1 / 255) < EXACT and abs(mean) < EXACT
+    centred = abs(deviation - 0.5) < EXACT and (abs(mean - 0.5) < EXACT or abs(mean) < EXACT)
+    return raw or centred
+
+
+def _exact(operation: Any) -> Any:
+    """A mean computed of the stand-in's images is meant to be the data set's."""
+    if type(operation).__name__ == "Normalize" and (known := _own_numbers(operation)):
+        return transforms.Normalize([known.mean], [known.deviation])
+    return operation

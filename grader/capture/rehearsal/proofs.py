@@ -34,19 +34,21 @@ _CHANCES = (0.5, 0.1, 0.15, 0.2, 0.25, 0.3, 1 / 3, 0.35, 0.4, 0.6, 2 / 3, 0.7, 0
 
 def seed(number: int) -> None:
     """Start all draws (torch's, Python's and NumPy's) anew."""
-    torch.random.default_generator.manual_seed(number)
+    torch.default_generator.manual_seed(number)  # torch.manual_seed is written down
     random.seed(number)
     np.random.seed(number)
 
 
 def samples(size: Sequence[int] = (28, 28)) -> list[Image.Image]:
-    """Images of all grey levels, none like its own mirror image."""
+    """Images of many grey levels, none like its own mirror image."""
     draw = np.random.default_rng(7)
     found = []
     for index in range(IMAGES):
         pixels = draw.integers(0, 256, tuple(size), dtype=np.uint8)
         pixels[: 4 + index, : 3 * index + 1] = 0
-        pixels[-1, :3] = (0, 255, 128)
+        pixels //= 1 + index % 3  # some are dim: dividing by the brightest pixel is no identity
+        if index == 1:
+            pixels = 255 - pixels
         found.append(Image.fromarray(pixels))
     return found
 
@@ -99,7 +101,7 @@ def operations(function: Function, images: Sequence[Any]) -> list[Any] | None:
     if any(numbers(result) is None for result in results):
         return None
     if _draws_nothing(function, images, results):
-        return _fixed(images, results)
+        return fixed(images, results)
     return _flips(function, images)
 
 
@@ -128,8 +130,11 @@ def _draws_nothing(function: Function, images: Sequence[Any], results: Sequence[
     return True
 
 
-def _fixed(images: Sequence[Any], results: Sequence[Any]) -> list[Any] | None:
-    """Of what draws nothing: a rearrangement of pixels, a conversion, and a line."""
+def fixed(images: Sequence[Any], results: Sequence[Any]) -> list[Any] | None:
+    """The operations that make `results` of `images`, by chance of nothing.
+
+    Tried are a rearrangement of pixels, a conversion to a tensor, and a line, in this order.
+    """
     shape = numbers(results[0]).shape  # type: ignore[union-attr] # asked by the caller
     turned_to_tensor = isinstance(images[0], Image.Image) and isinstance(results[0], Tensor)
     for steps in _rearrangements(images[0], shape):
@@ -158,7 +163,8 @@ def _rearrangements(image: Any, shape: torch.Size) -> Iterator[list[Any]]:
     before = numbers(image).shape  # type: ignore[union-attr] # an image
     height, width = shape[1:]
     if shape[0] != before[0]:
-        yield [transforms.Grayscale(shape[0])]
+        if (before[0], shape[0]) == (1, 3):
+            yield [v2.Grayscale(3)]  # version 1's leaves a tensor of one channel as it is
         return
     if (height, width) == tuple(before[1:]):
         yield [transforms.RandomInvert(p=1.0)]
@@ -209,7 +215,7 @@ def _normalize(line: _Line, result: Any) -> list[Any] | None:
     if not isinstance(result, Tensor) or not result.is_floating_point() or line.slope <= 0:
         return None
     channels = result.shape[0] if result.dim() == 3 else 1
-    mean, deviation = rounded(-line.start / line.slope), rounded(1 / line.slope)
+    mean, deviation = rounded(-line.start / line.slope) + 0.0, rounded(1 / line.slope)
     return [transforms.Normalize([mean] * channels, [deviation] * channels)]
 
 

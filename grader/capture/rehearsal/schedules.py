@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from torch.optim import lr_scheduler
 
 from grader.capture.rehearsal.findings import Findings, count, short
+from grader.capture.rehearsal.trace import SchedulerRecord
 from grader.program.recipe import Plateau, Run, Schedule
 
 Moving = Sequence[tuple[Sequence[Any], int]]
@@ -66,7 +67,9 @@ def _first(curve: tuple[Run, ...]) -> tuple[Run, ...]:
     return (Run(value=curve[0].value, steps=sum(run.steps for run in curve)),)
 
 
-def sentence(schedulers: Sequence[Any], rates: Sequence[Run], *, epochs: int, steps: int) -> str:
+def sentence(
+    schedulers: Sequence[SchedulerRecord], rates: Sequence[Run], *, epochs: int, steps: int
+) -> str:
     """The schedule for people: who steps it how often, and what that does to the rate."""
     course = course_of(rates)
     said = [_stepped(item, epochs=epochs, steps=steps) for item in schedulers]
@@ -90,7 +93,7 @@ def course_of(rates: Sequence[Run]) -> str:
     return f"the rate {'falls' if last < first else 'rises'} from {short(first)} to {short(last)}"
 
 
-def _stepped(record: Any, *, epochs: int, steps: int) -> str:
+def _stepped(record: SchedulerRecord, *, epochs: int, steps: int) -> str:
     name, taken = record.name, record.steps
     if not taken:
         return f"{name}, which is never stepped"
@@ -119,7 +122,12 @@ def planned_steps(scheduler: Any) -> int:
 
 
 def remark_on(
-    schedulers: Sequence[Any], rates: Sequence[Run], findings: Findings, *, epochs: int, steps: int
+    schedulers: Sequence[SchedulerRecord],
+    rates: Sequence[Run],
+    findings: Findings,
+    *,
+    epochs: int,
+    steps: int,
 ) -> None:
     """Say which scheduler does less than it looks."""
     for record in schedulers:
@@ -140,7 +148,7 @@ def remark_on(
 
 
 def plateau(
-    schedulers: Sequence[Any], findings: Findings, *, epochs: int, groups: int
+    schedulers: Sequence[SchedulerRecord], findings: Findings, *, epochs: int, groups: int
 ) -> Plateau | None:
     """The ReduceLROnPlateau that is stepped, if there is one that the grader can follow."""
     stepped = [item for item in schedulers if item.steps]
@@ -181,30 +189,38 @@ def plateau(
     )
 
 
-def _monitor(record: Any, findings: Findings) -> Any:
+def _monitor(
+    record: SchedulerRecord, findings: Findings
+) -> Literal["loss", "accuracy", "train_loss"]:
     """What the rule was fed: the trace knows it by the number."""
-    said = [which for _, which in record.metrics]
-    watched = said[0] if said else "loss"
-    mode = record.scheduler.mode
-    what = "accuracy" if "accuracy" in watched else "loss"
+    what, which = record.metrics.most_common(1)[0][0] if record.metrics else ("", "")
+    mode, line = record.scheduler.mode, record.line
+    if what not in ("loss", "accuracy"):
+        watched = {"error": "the share of wrong answers"}.get(what, "a number of your own")
+        findings.obstacle(
+            f"ReduceLROnPlateau watches {watched}; the grader can watch the loss or the accuracy: "
+            "give it one of these",
+            line,
+        )
+        return "loss"
     if mode != ("max" if what == "accuracy" else "min"):
         findings.note(
-            f"ReduceLROnPlateau waits for the {mode}imum of the {watched}: an accuracy gets better "
+            f"ReduceLROnPlateau waits for the {mode}imum of the {what}: an accuracy gets better "
             'upwards (mode="max"), a loss downwards (mode="min")',
-            record.line,
+            line,
         )
-    if "training" in watched:
-        if what == "accuracy":
-            findings.obstacle(
-                "ReduceLROnPlateau watches the accuracy on training images; the grader can watch "
-                "their loss, or loss and accuracy on held-back images",
-                record.line,
-            )
-        return "train_loss"
-    if "test" in watched:
+    if which == "training" and what == "accuracy":
+        findings.obstacle(
+            "ReduceLROnPlateau watches the accuracy on training images; the grader can watch their "
+            "loss, or loss and accuracy on images that are held back",
+            line,
+        )
+    if which == "test":
         findings.note(
-            f"ReduceLROnPlateau watches the {watched}; the grader's watches training images that "
-            "are held back",
-            record.line,
+            f"ReduceLROnPlateau watches the {what} on test images; the grader's watches training "
+            "images that are held back",
+            line,
         )
-    return what
+    if which == "training" and what == "loss":
+        return "train_loss"
+    return "accuracy" if what == "accuracy" else "loss"

@@ -18,6 +18,7 @@ from torch import nn
 from grader.capture.graph import plain_name
 from grader.capture.rehearsal import schedules
 from grader.capture.rehearsal.findings import Findings, count, short
+from grader.capture.rehearsal.trace import SchedulerRecord, TrainingRecord
 from grader.program.recipe import Optimizer, OptimizerGroup, Plateau, Schedule
 from grader.training.choices import OPTIMIZERS
 
@@ -35,7 +36,7 @@ class Settings:
 
 
 def read(
-    records: Sequence[Any], network: nn.Module | None, findings: Findings, *, epochs: int
+    records: Sequence[TrainingRecord], network: nn.Module | None, findings: Findings, *, epochs: int
 ) -> Settings:
     """The optimizer of a training, whose records are given in order."""
     first = records[0]
@@ -67,13 +68,13 @@ def read(
     return Settings(optimizer, schedule, plateau)
 
 
-def _schedulers(records: Sequence[Any]) -> list[Any]:
+def _schedulers(records: Sequence[TrainingRecord]) -> list[SchedulerRecord]:
     """Those that were stepped; where none was, one that was only made."""
     made = [item for record in records for item in record.schedulers]
     return [item for item in made if item.steps] or made[:1]
 
 
-def _one_kind(records: Sequence[Any], findings: Findings) -> None:
+def _one_kind(records: Sequence[TrainingRecord], findings: Findings) -> None:
     first = records[0]
     for record in records:
         if type(record.optimizer) is getattr(torch.optim, record.name, None):
@@ -104,7 +105,7 @@ def _one_kind(records: Sequence[Any], findings: Findings) -> None:
         )
 
 
-def _other(record: Any, first: Any) -> bool:
+def _other(record: TrainingRecord, first: TrainingRecord) -> bool:
     if [len(group["params"]) for group in record.groups] != [
         len(group["params"]) for group in first.groups
     ]:
@@ -117,7 +118,7 @@ def _other(record: Any, first: Any) -> bool:
 
 
 def _groups(
-    record: Any, network: nn.Module | None, findings: Findings
+    record: TrainingRecord, network: nn.Module | None, findings: Findings
 ) -> tuple[OptimizerGroup, ...] | None:
     if network is None:
         return None
@@ -140,7 +141,13 @@ def _groups(
         trained |= set(parameters)
         found.append(OptimizerGroup(parameters=parameters, settings=settings))
     left = [name for name in names.values() if name not in trained]
-    if left:
+    if left and record.frozen:
+        findings.note(
+            f"{len(left)} of {count(len(names), 'weight')} are frozen and stay as they start, such "
+            f"as {left[0]}",
+            record.line,
+        )
+    elif left:
         findings.note(
             f"{len(left)} of {count(len(names), 'weight')} are not given to the optimizer and stay "
             f"as they start, such as {left[0]}",
@@ -180,7 +187,7 @@ def plain(value: Any) -> Any:
 
 
 def _schedule(
-    stretches: Sequence[tuple[Any, int]], groups: int, record: Any, findings: Findings
+    stretches: Sequence[tuple[Any, int]], groups: int, record: TrainingRecord, findings: Findings
 ) -> Schedule | None:
     """What every step used; None where that is no schedule at all."""
     if any(len(now[0]) != groups for now, _ in stretches):
@@ -212,7 +219,7 @@ def _schedule(
     )
 
 
-def _in_words(record: Any, network: nn.Module | None, rate: float) -> str:
+def _in_words(record: TrainingRecord, network: nn.Module | None, rate: float) -> str:
     """Such as "SGD, lr 0.01, momentum 0.9"."""
     known = inspect.signature(type(record.optimizer)).parameters
     said = [f"lr {short(rate)}"]

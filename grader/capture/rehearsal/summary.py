@@ -16,17 +16,17 @@ from pydantic import ValidationError
 from grader.capture.graph import plain_name
 from grader.capture.rehearsal import (
     augmentations,
+    evaluations,
     images,
     lengths,
-    objectives,
+    aims,
     settings,
-    tests,
     trained,
     trainings,
 )
 from grader.capture.rehearsal.findings import Findings, count
 from grader.capture.rehearsal.lengths import Length
-from grader.capture.rehearsal.objectives import Aim
+from grader.capture.rehearsal.aims import Aim
 from grader.capture.rehearsal.settings import Settings
 from grader.capture.rehearsal.trace import Said, Trace
 from grader.capture.rehearsal.trainings import Group
@@ -79,9 +79,9 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
     length = lengths.read(group.walks, group.line, findings)
     told = settings.read(group.records, group.network, findings,
                          epochs=length.epochs if length else 0)  # fmt: skip
-    aim = objectives.read(group.records, _names(group), findings)
+    aim = aims.read(group.records, _names(group), findings)
     transform, used = _images(request, group, findings)
-    tests.remark(trace, group, request, findings)
+    evaluations.remark(trace, group, request, findings)
     recipe = None
     if length is not None and not findings.obstacles:
         recipe = _recipe(findings, length, told, aim, transform, used, request)
@@ -215,10 +215,10 @@ def _recipe(
             epochs=length.epochs,
             batch_size=length.batch_size,
             steps_per_epoch=length.steps_per_epoch,
-            optimizer=told.optimizer,  # type: ignore[arg-type] # None has an obstacle
-            schedule=told.schedule,  # type: ignore[arg-type] # as above
+            optimizer=told.optimizer,
+            schedule=told.schedule,
             plateau=told.plateau,
-            loss=aim.loss,  # type: ignore[arg-type] # as above
+            loss=aim.loss,
             augmentations=transform,
             images=used,
             drop_last=length.drop_last,

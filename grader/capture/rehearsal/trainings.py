@@ -17,7 +17,10 @@ from grader.capture.rehearsal.trained import unwrapped
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The records of one training, in order, and the network that it steps (None: none was seen)."""
+    """The records of one training in order, and the network that it steps (None: none was seen).
+
+    `keys` are the ids of that network and of what wraps it.
+    """
 
     records: tuple[TrainingRecord, ...]
     network: nn.Module | None
