@@ -74,6 +74,15 @@ Named = Annotated[
     typer.Option("--assignment", help="The assignment; needed for files outside its folder."),
 ]
 
+Training = Annotated[
+    str | None,
+    typer.Option(
+        "--training",
+        metavar="FILE",
+        help="The file that trains, in a folder or archive that holds several.",
+    ),
+]
+
 
 @app.command()
 def grade(
@@ -82,6 +91,7 @@ def grade(
     ] = None,
     *,
     assignment: Named = None,
+    training: Training = None,
     dataset: Annotated[
         str,
         typer.Option(
@@ -133,6 +143,7 @@ def grade(
     options = Options(
         paths=tuple(paths or ()),
         assignment=assignment,
+        training=training,
         dataset=_dataset(dataset),
         data=data,
         device=device.value,
@@ -155,6 +166,7 @@ def analyse(
     path: Annotated[Path, typer.Argument(help="One submission.")],
     *,
     assignment: Named = None,
+    training: Training = None,
     output: Annotated[
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
@@ -164,7 +176,11 @@ def analyse(
     from grader import session
 
     raise typer.Exit(
-        guarded(lambda: session.analyse(path, assignment=assignment, output=output, root=root))
+        guarded(
+            lambda: session.analyse(
+                path, assignment=assignment, training=training, output=output, root=root
+            )
+        )
     )
 
 
@@ -173,6 +189,7 @@ def recipe(
     path: Annotated[Path, typer.Argument(help="One submission.")],
     *,
     assignment: Named = None,
+    training: Training = None,
     write: Annotated[
         bool, typer.Option("--write", help="Print it as settings, ready to paste into a file.")
     ] = False,
@@ -182,7 +199,11 @@ def recipe(
     from grader import session
 
     raise typer.Exit(
-        guarded(lambda: session.show_recipe(path, assignment=assignment, root=root, write=write))
+        guarded(
+            lambda: session.show_recipe(
+                path, assignment=assignment, training=training, root=root, write=write
+            )
+        )
     )
 
 
@@ -222,7 +243,7 @@ def explain(
 
 def guarded(work: Work) -> int:
     """Run a command; what can go wrong becomes a message on standard error and an exit code."""
-    from grader.submission.find import UsageError
+    from grader.submission.submission import UsageError
 
     try:
         code = work()

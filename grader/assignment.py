@@ -229,6 +229,8 @@ class Assignment(Table):
     told about after each epoch. "validation": training images that the grader holds back, so that
     such a recipe trains on fewer. "test": the test images, which then have a part in training; the
     report says so.
+
+    `training`: the file of a folder that trains, where the brief names it: "train.py".
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
@@ -240,6 +242,7 @@ class Assignment(Table):
     borderline_earns_points: bool = True
     most_seeds: int = Field(default=5, ge=1, le=100)
     metric_images: MetricImages = "validation"
+    training: str | None = Field(default=None, min_length=1, max_length=200)
     limits: Limits
     checks: dict[CheckName, Check] = Field(min_length=1)
     recipe: DefaultRecipe

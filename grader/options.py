@@ -16,7 +16,8 @@ class Options:
     """The arguments of `grade`.
 
     `paths` are the files and folders to grade (all submissions if none); `assignment` the one that
-    files outside its folder are for; `root` the folder that holds assignments/.
+    files outside its folder are for; `training` the file that trains, where work has several;
+    `root` the folder that holds assignments/.
 
     `dataset` is "auto" for each assignment's own, or the name of one that takes its place. `data`
     is the folder that holds the images; `device` where to train. `static`: only the checks that
@@ -30,6 +31,7 @@ class Options:
 
     paths: tuple[Path, ...] = ()
     assignment: str | None = None
+    training: str | None = None
     root: Path = Path()
     dataset: str = "auto"
     data: Path | None = None

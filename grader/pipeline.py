@@ -34,7 +34,7 @@ from grader.report import CheckResult, Environment, Hint, Problem, Report, Verdi
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
 from grader.submission import where
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 from grader.training import device, lab_note
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS

@@ -32,7 +32,7 @@ from grader.sandbox.zygote import Zygote
 from grader.storage import places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
-from grader.submission.find import LeftOut, Submission
+from grader.submission.submission import LeftOut, Submission, UsageError
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # they load torch: not before `_begin`
@@ -51,7 +51,14 @@ def grade(options: Options) -> int:
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
     names = sorted([*known, *broken])
-    looked = find.look(options.paths, names, root=options.root, assignment=options.assignment)
+    looked = find.look(
+        options.paths,
+        names,
+        root=options.root,
+        assignment=options.assignment,
+        training=options.training,
+        trainings=_trainings(known),
+    )
     found = looked.submissions
     _say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
@@ -295,12 +302,14 @@ def _conclude(graded: list[Report], options: Options) -> None:
         _results().print(terminal.summary(graded))
 
 
-def show_recipe(path: Path, *, assignment: str | None, root: Path, write: bool) -> int:
+def show_recipe(
+    path: Path, *, assignment: str | None, training: str | None, root: Path, write: bool
+) -> int:
     """Print what would be trained, line by line; with `write`, in the convention.
 
     1 when that cannot be said. Raises UsageError and GraderError.
     """
-    found, known = _only(path, assignment, root, "recipe")
+    found, known = _only(path, assignment, training, root, "recipe")
     begun = _begin()
     from grader import pipeline
 
@@ -318,13 +327,20 @@ def show_recipe(path: Path, *, assignment: str | None, root: Path, write: bool) 
 
 
 def _only(
-    path: Path, assignment: str | None, root: Path, command: str
+    path: Path, assignment: str | None, training: str | None, root: Path, command: str
 ) -> tuple[Submission, Assignment]:
     """The one submission at `path`, and its assignment."""
     known, broken = load_each(root)
-    found = find.discover([path], sorted([*known, *broken]), root=root, assignment=assignment)
+    found = find.discover(
+        [path],
+        sorted([*known, *broken]),
+        root=root,
+        assignment=assignment,
+        training=training,
+        trainings=_trainings(known),
+    )
     if len(found) != 1:
-        raise find.UsageError(
+        raise UsageError(
             f"{path} holds {words.several(len(found), 'submission')}; {command} takes one."
         )
     _refuse_all_broken([found[0].assignment], broken)
@@ -339,12 +355,24 @@ def _cannot(submission: Submission, error: SubmissionError) -> int:
     return 1
 
 
-def analyse(path: Path, *, assignment: str | None, output: Path | None, root: Path) -> int:
+def _trainings(known: Mapping[str, Assignment]) -> dict[str, str]:
+    """The files that the assignments say train, by the name of the assignment."""
+    return {name: one.training for name, one in known.items() if one.training}
+
+
+def analyse(
+    path: Path,
+    *,
+    assignment: str | None,
+    training: str | None = None,
+    output: Path | None,
+    root: Path,
+) -> int:
     """Write the JSON analysis of one submission; 1 when it cannot be captured.
 
     Raises UsageError and GraderError.
     """
-    found, known = _only(path, assignment, root, "analyse")
+    found, known = _only(path, assignment, training, root, "analyse")
     begun = _begin()
     from grader import pipeline
 

@@ -29,12 +29,13 @@ from grader.capture import capture as in_child
 from grader.capture import explain
 from grader.options import Options
 from grader.pipeline import Workshop
+from grader.program.listing import Listing
 from grader.program.request import Request
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report
 from grader.sandbox.ending import Limits
 from grader.sandbox.isolation import Fresh
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
 from grader.training.worker.crew import Crew
@@ -68,8 +69,9 @@ def every_check() -> Assignment:
 
 def report(source: str, name: str = "net.py", assignment: Assignment | None = None) -> Report:
     """The report on a file of that text, by the checks of `assignment` (else all), untrained."""
-    content, asked = source.encode(), assignment or every_check()
-    submission = Submission(Path(name), name.removesuffix(".py"), name, asked.name, content, "")
+    asked = assignment or every_check()
+    listing = Listing.of_file(name, source)
+    submission = Submission(Path(name), name.removesuffix(".py"), name, asked.name, listing, "")
     workshop = Workshop(Options(static=True), Images(), InThisProcess(), Crew())
     with _apart():
         graded = pipeline.grade(submission, asked, workshop, TrainingProgress(quiet=True))

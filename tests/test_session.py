@@ -210,13 +210,13 @@ def test_a_broken_assignment_stops_only_itself(room, change, capsys, monkeypatch
 
 def test_what_is_left_out_is_said_also_to_the_quiet(room, capsys):
     folder = room / "assignments" / "on_mnist" / "submissions"
-    (folder / "notes.ipynb").write_text("{}")
+    (folder / "notes.docx").write_text("{}")
     (folder / "B.PY").write_text((folder / "ada.py").read_text())
     (room / "assignments" / "holiday").mkdir()
     grade(room, static=True, quiet=True)
     said = capsys.readouterr().err
     assert "2 left out: " in said
-    assert "notes.ipynb (a notebook: export it as .py)" in said
+    assert "notes.docx (not a .py file)" in said
     assert "assignments/holiday/ (no assignment.toml in it)" in said
     assert (room / "grades" / "on_mnist" / "B" / "report.json").exists()
 

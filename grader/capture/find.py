@@ -357,7 +357,7 @@ def _nothing(definitions: Definitions) -> Builder:
         "function build_model() that returns the network."
     )
     for node in definitions.nodes:
-        if isinstance(node, ast.Import) and (modules := _modules_not_here(node)):
+        if isinstance(node, ast.Import) and (modules := _modules_not_here(definitions, node)):
             files = ", ".join(f"{module}.py" for module in modules)
             raise SubmissionError(
                 f"{text} It imports {files}, which is not here: copy what you use into the "
@@ -374,8 +374,10 @@ def _nothing(definitions: Definitions) -> Builder:
     raise SubmissionError(text)
 
 
-def _modules_not_here(node: ast.Import) -> list[str]:
+def _modules_not_here(definitions: Definitions, node: ast.Import) -> list[str]:
     names = [alias.name.partition(".")[0] for alias in node.names]
+    if definitions.siblings is not None:
+        names = [name for name in names if definitions.siblings.files.find(name) is None]
     return [name for name in names if importlib.util.find_spec(name) is None]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader.assignment import did_you_mean
 from grader.checks.names import check_names
-from grader.submission.find import UsageError
+from grader.submission.submission import UsageError
 
 FOLDER = Path(__file__).parent
 

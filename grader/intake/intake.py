@@ -31,7 +31,7 @@ from grader.program.rehearsed import Rehearsed
 from grader.program.request import Request
 from grader.sandbox import ending, strict_json, weights_file
 from grader.sandbox.isolation import Fresh, Sandbox
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 from grader.training.engine import one_image
 
 LARGEST_TENSOR = 2**28
@@ -97,8 +97,8 @@ def capture_rehearsed(
     """Capture the network, with the recipe and the class that were `rehearsed`, if any were."""
     listing = submission.listing
     return capture(
-        listing.source(listing.main).encode(),
-        submission.filename,
+        submission.source.encode(),
+        listing.main if listing.main.isascii() else f"{submission.name}.py",
         assignment,
         train_images=train_images,
         seeds=seeds,

@@ -16,7 +16,7 @@ from grader.render import formats
 from grader.report import Report
 from grader.storage.atomic import write_whole
 from grader.storage.reports import REPORT
-from grader.submission.find import UsageError
+from grader.submission.submission import UsageError
 
 
 def export_reports(paths: Sequence[Path], form: str, output: Path | None) -> int:

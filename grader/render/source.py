@@ -6,35 +6,31 @@ changed since. It is read as a submission is, and never run.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from grader.errors import SubmissionError
 from grader.printable import printable
+from grader.program.listing import Listing
 from grader.report import Placed, Report
-from grader.submission.find import read_source
+from grader.submission.find import again
 
 LONGEST = 100
 
 
 def quoted(report: Report, where: Placed) -> str:
     """The line at that place of what is at `report.path`, from the current folder; or ""."""
-    line = where.line or 0
-    lines = _lines(report.path, report.sha256)
-    if where.cell or where.file or not 0 < line <= len(lines):
+    listing = _listing(report.path, report.sha256)
+    if listing is None or not where.line:
         return ""
-    return printable(lines[line - 1].strip(), LONGEST)
+    file = where.file or listing.main
+    for part in listing.parts:
+        if (part.file, part.cell) == (file, where.cell):
+            lines = part.text.split("\n")
+            if 0 < where.line <= len(lines):
+                return printable(lines[where.line - 1].strip(), LONGEST)
+    return ""
 
 
 @lru_cache(maxsize=4)
-def _lines(path: str, sha256: str) -> tuple[str, ...]:
-    if not sha256:
-        return ()
-    try:
-        content = read_source(Path(path))
-    except (SubmissionError, OSError, ValueError):
-        return ()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        return ()
-    return tuple(content.decode("utf-8", "replace").split("\n"))
+def _listing(path: str, sha256: str) -> Listing | None:
+    return again(Path(path), sha256) if sha256 else None

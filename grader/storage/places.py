@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from grader.storage import reports
-from grader.submission import find
-from grader.submission.find import Submission
+from grader.submission import people
+from grader.submission.submission import Submission
 
 
 def own(item: Submission, output: Path, *, root: Path, secret: bytes) -> Submission:
     """The submission, under the name that its reports have had, or under one that is free."""
     folder = output / item.assignment
-    place = find.place(item.path, root)
+    place = people.address(item.path, root)
     known = sorted(entry.name for entry in folder.glob(f"*-{place}") if entry.is_dir())
     if known:
         return replace(item, name=known[0])

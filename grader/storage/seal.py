@@ -25,7 +25,7 @@ from grader.errors import GraderError
 from grader.report import Report
 from grader.sandbox.same_code import own_source
 from grader.storage.atomic import write_whole
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 
 SECRET_BYTES = 32
 
@@ -36,7 +36,7 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     `choices` are the user's, JSON values: device kind, data set, seeds, epochs, what to leave out.
     """
     facts = {
-        "file": [submission.path.name, submission.sha256],
+        "file": [submission.path.name, submission.listing.main, submission.sha256],
         "assignment": assignment.model_dump(mode="json"),
         "grader": own_source(),
         "versions": [

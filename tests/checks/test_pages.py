@@ -19,7 +19,7 @@ from grader.judging import judge, trial
 from grader.options import Options
 from grader.render import explanation
 from grader.report import CheckResult, Verdict
-from grader.submission.find import UsageError
+from grader.submission.submission import UsageError
 from grader.training.records import Ending
 from tests.static_grading import every_check, plain, report
 

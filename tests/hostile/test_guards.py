@@ -11,8 +11,10 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
+import stat
 import struct
 import sys
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,22 +82,23 @@ def tensor(**changes: Any) -> dict[str, Any]:
     return {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} | changes
 
 
-def handed_in(make: Callable[[Path], Path]) -> Callable[[ModuleType], Any]:
-    def attack(module: ModuleType) -> bytes:
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as folder:
-            return module.read_source(make(Path(folder)))
-
-    return attack
+def _zip(entry: zipfile.ZipInfo, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return stream.getvalue()
 
 
-def written(name: str, content: bytes) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        (folder / name).write_bytes(content)
-        return folder / name
+def _entry(kind: int) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo("train.py")
+    entry.external_attr = (kind | 0o644) << 16
+    return entry
 
-    return make
+
+def _left_out(module: ModuleType, entry: zipfile.ZipInfo, content: bytes) -> None:
+    """Refuse an archive of one file that is not read."""
+    if not module.read("a.zip", _zip(entry, content)).files:
+        raise ValueError("left out")
 
 
 def changed(change: Callable[[dict[str, Any]], None]) -> Callable[[ModuleType], Any]:
@@ -360,18 +363,54 @@ GUARDS = (
         ),
     ),
     Guard(
-        "submission/find.py", 'not name.lower().endswith(".py")', handed_in(written("a.txt", b"x"))
+        "submission/source.py",
+        "len(source) > MOST_BYTES",
+        lambda module: module.python_text("a.py", b"#" * 300_000),
     ),
     Guard(
-        "submission/find.py", "len(source) > MOST_BYTES", handed_in(written("a.py", b"#" * 300_000))
+        "submission/source.py",
+        "not source.strip()",
+        lambda module: module.python_text("a.py", b" "),
     ),
-    Guard("submission/find.py", "not source.strip()", handed_in(written("a.py", b" "))),
-    Guard("submission/find.py", 'b"\\0" in source', handed_in(written("a.py", b"x\0"))),
     Guard(
-        "submission/find.py",
-        "re.match(rb'\\s*\\{\\s*\"(cells|metadata|nbformat)\"', "
-        "source.removeprefix(codecs.BOM_UTF8))",
-        handed_in(written("a.py", b'{"cells": []}')),
+        "submission/source.py",
+        'b"\\0" in source',
+        lambda module: module.python_text("a.py", b"x\0"),
+    ),
+    Guard(
+        "submission/source.py",
+        "not stat.S_ISREG(status.st_mode)",
+        lambda module: module.read_bytes(Path("/dev/null"), 1),
+    ),
+    Guard(
+        "submission/archive.py",
+        'path.is_absolute() or ".." in path.parts or ":" in path.parts[0]',
+        lambda module: _left_out(module, zipfile.ZipInfo("../train.py"), b"import torch"),
+    ),
+    Guard(
+        "submission/archive.py",
+        "kind == stat.S_IFLNK",
+        lambda module: _left_out(module, _entry(stat.S_IFLNK), b"/etc/passwd"),
+    ),
+    Guard(
+        "submission/archive.py",
+        "kind not in (0, stat.S_IFREG)",
+        lambda module: _left_out(module, _entry(stat.S_IFIFO), b""),
+    ),
+    Guard(
+        "submission/archive.py",
+        "member.file_size > max(_ALWAYS_FINE, MOST_RATIO * member.compress_size)",
+        lambda module: _left_out(module, zipfile.ZipInfo("train.py"), b"#" * 200_000),
+    ),
+    Guard(
+        "submission/archive.py",
+        "len(members) > MOST_ENTRIES",
+        lambda module: module._refuse_many("a.zip", [None] * 100_000),
+    ),
+    Guard(
+        "submission/archive.py",
+        "len(content) > MOST_ARCHIVE_BYTES",
+        lambda module: module.read("a.zip", _zip(zipfile.ZipInfo("a.py"), b"1") + bytes(2**26)),
     ),
 )
 """Every condition here refuses something; a new one belongs in this list."""

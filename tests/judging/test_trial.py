@@ -16,10 +16,11 @@ from grader.errors import SubmissionError
 from grader.judging import judge, trial
 from grader.judging.judge import Judge
 from grader.options import STATIC, Options
+from grader.program.listing import Listing
 from grader.program.program import Captured
 from grader.report import Curve, EpochRow, Verdict
 from grader.sandbox import isolation
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
 from grader.training.lab_note import Clock
@@ -238,7 +239,8 @@ class _Progress(Silent):
 )
 def test_what_could_not_be_captured_in_a_quick_look_is_one_too(tmp_path, options, why):
     problem = SubmissionError("net.py is empty.")
-    unread = Submission(tmp_path / "net.py", "net", "net.py", ASSIGNMENT.name, b"", "", problem)
+    listing = Listing.of_file("net.py", "")
+    unread = Submission(tmp_path / "net.py", "net", "net.py", ASSIGNMENT.name, listing, "", problem)
     source = Source(DATASETS["practice"], practice=True)
     with isolation.Fresh() as sandbox:
         workshop = pipeline.Workshop(Options(**options), source, sandbox, Here())

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from grader import assignment
+from grader.program.listing import Listing
 from grader.storage import seal
-from grader.submission.find import Submission
+from grader.submission.submission import Submission
 
 ASSIGNMENT = assignment.load(Path(__file__).parents[2] / "assignments" / "mnist_8k")
 SUBMISSION = Submission(
-    Path("/class/alice.py"), "alice", "class/alice.py", "mnist_8k", b"code", "0" * 64
+    Path("/class/alice.py"),
+    "alice",
+    "class/alice.py",
+    "mnist_8k",
+    Listing.of_file("alice.py", "code"),
+    "0" * 64,
 )
 CHOICES = {
     "device": "cpu",

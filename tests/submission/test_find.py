@@ -13,10 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.printable import printable_path
-from grader.submission.find import MOST_BYTES, Submission, UsageError, _named, discover, look
+from grader.program.listing import Listing
+from grader.submission.find import discover, look
+from grader.submission.people import named
+from grader.submission.source import MOST_BYTES
+from grader.submission.submission import Submission, UsageError
 
 NAMES = ["mnist_20k", "mnist_8k"]
 SOURCE = b"import torch\n"
+NOTHING = Listing.of_file("a.py", "")
 
 
 @pytest.fixture
@@ -55,7 +60,7 @@ def test_a_submission_carries_its_bytes_hash_and_assignment(root):
         name="anna",
         display="assignments/mnist_8k/submissions/anna.py",
         assignment="mnist_8k",
-        source=SOURCE,
+        listing=Listing.of_file("anna.py", SOURCE.decode()),
         sha256=hashlib.sha256(SOURCE).hexdigest(),
         shown="anna",
     )
@@ -167,7 +172,7 @@ def test_a_symbolic_link_is_refused_also_when_named(root, tmp_path):
         problem_with(root, link)
         == "anna.py is a symbolic link, not a file. Hand in the Python file itself."
     )
-    assert find(root)[0].source == b""
+    assert find(root)[0].source == ""
 
 
 def test_a_symbolic_link_to_nowhere_is_refused_not_missing(root):
@@ -236,8 +241,8 @@ def test_a_nul_byte_is_refused_with_the_line(root):
     assert "NUL byte in line 3" in problem_with(root, file)
 
 
-def test_a_notebook_is_answered_with_how_to_export_it(root):
-    assert "a notebook can be exported" in problem_with(root, hand_in(root, "anna.ipynb", b"{}"))
+def test_what_is_neither_code_nor_an_archive_is_answered_with_what_to_hand_in(root):
+    assert "Hand in a Python file, a notebook" in problem_with(root, hand_in(root, "anna.doc"))
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything is readable here")
@@ -334,8 +339,10 @@ def test_a_displayed_path_prints_and_can_be_told_back(name):
 
 @given(st.lists(FILE_NAMES, min_size=1, unique=True))
 def test_names_are_plain_and_unique_whatever_the_files_are_called(stems):
-    found = [Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", b"", "") for stem in stems]
-    names = [one.name.casefold() for one in _named(found, Path("/p"))]
+    found = [
+        Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", NOTHING, "") for stem in stems
+    ]
+    names = [one.name.casefold() for one in named(found, Path("/p"))]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", name) for name in names)
 
@@ -347,9 +354,12 @@ def test_a_byte_order_mark_is_read_over_as_python_does(root):
 
 
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
-def test_a_notebook_under_another_name_is_called_what_it_is(root, start):
-    file = hand_in(root, "anna.py", start + b'{\n "cells": [{"source": []}], "nbformat": 4}\n')
-    assert "is a notebook that was renamed to .py" in problem_with(root, file)
+def test_a_notebook_under_another_name_is_read_as_one_with_a_note(root, start):
+    cells = b'{\n "cells": [{"cell_type": "code", "source": ["import torch"]}], "nbformat": 4}\n'
+    (found,) = find(root, hand_in(root, "anna.py", start + cells))
+    assert (found.problem, found.source) == (None, "import torch")
+    assert found.listing.parts[0].cell == 1
+    assert "anna.py is a notebook that was renamed" in found.notes[0].text
 
 
 @pytest.mark.parametrize(
@@ -412,8 +422,10 @@ def test_people_are_called_by_their_names_told_apart_by_what_differs(root, paths
 
 @given(st.lists(FILE_NAMES, min_size=1, unique=True))
 def test_what_is_shown_of_a_class_never_repeats_and_prints(stems):
-    found = [Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", b"", "") for stem in stems]
-    names = [one.shown for one in _named(found, Path("/p"))]
+    found = [
+        Submission(Path("/p") / f"{stem}.py", stem, "", "mnist_8k", NOTHING, "") for stem in stems
+    ]
+    names = [one.shown for one in named(found, Path("/p"))]
     assert all(name.isprintable() for name in names)
     assert all(names)
 
@@ -427,7 +439,7 @@ def left_out(root: Path, *paths: Path) -> dict[str, str]:
 
 def test_a_folder_says_what_it_leaves_out_and_why(root):
     folder = hand_in(root, "anna.py").parent
-    for name in ("notes.ipynb", "_draft.py", "conftest.py", "all.zip", "net.pth", "essay.docx"):
+    for name in ("_draft.py", "conftest.py", "all.rar", "net.pth", "essay.docx"):
         hand_in(root, name)
     hand_in(root, ".DS_Store")
     (folder / "__pycache__").mkdir()
@@ -435,13 +447,12 @@ def test_a_folder_says_what_it_leaves_out_and_why(root):
     (folder / "link").symlink_to("nowhere")
     assert left_out(root, folder) == {
         "_draft.py": "a helper: its name begins with _",
-        "all.zip": "an archive: unpack it",
+        "all.rar": "an archive of another kind: pack it as .zip",
         "bob/": "a folder: name it, to grade what is in it",
         "conftest.py": "a helper of pytest",
         "essay.docx": "not a .py file",
         "link": "a symbolic link",
         "net.pth": "weights: hand in the code",
-        "notes.ipynb": "a notebook: export it as .py",
     }
 
 
@@ -463,21 +474,21 @@ def test_the_folder_that_a_learning_platform_made_for_a_person_is_looked_into(ro
         for file in files:
             (folder / name / file).write_bytes(SOURCE)
     found = look((), NAMES, root=root)
-    (ada,) = found.submissions
+    ada, bo, cy = found.submissions
     assert (ada.shown, ada.assignment) == ("Ada Lovelace", "mnist_8k")
     assert re.fullmatch("Ada-Lovelace-[0-9a-f]{12}", ada.name)
     assert left_out(root) == {
         "Ada Lovelace_1_assignsubmission_file/notes.txt": "not a .py file",
-        "Bo_2_assignsubmission_file_/": "a hand-in of 2 Python files: name the one to grade",
-        "Cy_3_assignsubmission_file/": "a hand-in without a Python file; "
-        "cy.ipynb: a notebook: export it as .py",
-        "Di_4_assignsubmission_file/": "a hand-in without a Python file",
+        "Di_4_assignsubmission_file/": "a hand-in without a Python file or a notebook",
     }
+    assert (bo.shown, bo.path.name) == ("Bo", "Bo_2_assignsubmission_file_")
+    assert "not clear which one trains the network: a.py, b.py." in bo.problem.message
+    assert (cy.shown, cy.path.name) == ("Cy", "cy.ipynb")
 
 
 def test_where_everything_is_left_out_the_reasons_are_in_the_error(root):
-    hand_in(root, "anna.ipynb")
-    with pytest.raises(UsageError, match=r"Left out: .*anna\.ipynb \(a notebook: export it as"):
+    hand_in(root, "anna.docx")
+    with pytest.raises(UsageError, match=r"Left out: .*anna\.docx \(not a \.py file"):
         find(root)
 
 

@@ -1,0 +1,202 @@
+"""The whole way: a listing goes into a locked child, a Rehearsal comes out, at every level."""
+
+from __future__ import annotations
+
+import json
+from textwrap import dedent
+
+import pytest
+
+from grader.program.listing import Listing
+from grader.program.rehearsed import Rehearsal, RehearsalRequest
+from grader.sandbox import box, child, lock
+from grader.sandbox.zygote import Zygote
+from tests.capture.rehearsal.student import folder, notebook
+
+NET = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.conv = nn.Conv2d(1, width, 3)
+        self.fc = nn.Linear(width, 10)
+
+    def forward(self, x):
+        x = F.relu(self.conv(x)).mean((2, 3))
+        return F.log_softmax(self.fc(x), 1)
+"""
+
+DATA = """
+from torchvision import datasets, transforms
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+import matplotlib.pyplot as plt
+
+def loaders(batch_size):
+    transform = transforms.Compose([
+        transforms.RandomRotation(7),
+        transforms.ToTensor(),
+        transforms.Normalize((0.1307,), (0.3081,)),
+    ])
+    train = datasets.MNIST("./data", train=True, download=True, transform=transform)
+    test = datasets.MNIST("./data", train=False, transform=transform)
+    return DataLoader(train, batch_size, shuffle=True), DataLoader(test, 1000)
+"""
+
+TRAIN = """
+device = "cuda" if torch.cuda.is_available() else "cpu"
+model = Net(width=16).to(device)
+train_loader, test_loader = loaders(128)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.1)
+for epoch in range(1, 5):
+    model.train()
+    for data, target in tqdm(train_loader):
+        data, target = data.to(device), target.to(device)
+        optimizer.zero_grad()
+        loss = F.nll_loss(model(data), target)
+        loss.backward()
+        optimizer.step()
+    scheduler.step()
+    model.eval()
+    right = 0
+    with torch.no_grad():
+        for data, target in test_loader:
+            right += (model(data.to(device)).argmax(1) == target.to(device)).sum().item()
+    print(f"epoch {epoch}: {right / len(test_loader.dataset):.4f}")
+plt.plot([1, 2])
+"""
+
+SCRIPT = Listing.of_file("train.py", NET + DATA + TRAIN)
+CELLS = notebook(
+    "!pip install torchinfo\n%matplotlib inline" + NET,
+    "%%time\nnot python (",
+    ("data.py", DATA),
+    "import torch\nfrom data import *",
+    TRAIN,
+)
+FOLDER = folder(
+    {
+        "src/train.py": "from src.model import *\nfrom .data import loaders, tqdm, plt\n" + TRAIN,
+        "src/model.py": NET,
+        "src/data.py": DATA,
+    }
+)
+
+
+def asked(listing: Listing, **changes) -> RehearsalRequest:
+    values = {"seconds": 10.0, "dataset": "mnist", "train_images": 60_000, "test_images": 10_000}
+    values |= {"input_shape": (1, 28, 28), "classes": 10, "most_steps": 1_000_000} | changes
+    return RehearsalRequest(listing=listing, **values)
+
+
+class Fresh:
+    """Level 1."""
+
+    def run(self, request, *, kind, prepare):
+        return child.run(request, kind=kind)
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def sandbox(request):
+    """A sandbox of each level."""
+    missing = "" if request.param == 1 else lock.missing()
+    missing = missing or (box.missing() if request.param == 3 else "")
+    if missing:
+        pytest.skip(missing)
+    if request.param == 1:
+        yield Fresh()
+        return
+    with Zygote(boxed=request.param == 3) as zygote:
+        yield zygote
+
+
+def rehearsed(sandbox, listing: Listing, **changes) -> Rehearsal:
+    request = asked(listing, **changes).model_dump(mode="json")
+    (said,) = sandbox.run(request, kind="rehearse", prepare=["torchvision"])
+    return Rehearsal.model_validate(json.loads(said), strict=False)
+
+
+@pytest.mark.parametrize(
+    "listing", [SCRIPT, CELLS, FOLDER], ids=["script", "notebook", "folder"]
+)
+def test_the_recipe_of_a_whole_training(sandbox, listing):
+    found = rehearsed(sandbox, listing)
+    (training,) = found.trainings
+    assert training.obstacles == ()
+    recipe = training.recipe
+    assert recipe is not None
+    assert (recipe.epochs, recipe.batch_size, recipe.steps_per_epoch) == (4, 128, 469)
+    assert recipe.optimizer.name == "SGD"
+    rates = [(round(run.value, 6), run.steps) for run in recipe.schedule.learning_rate[0]]
+    assert rates == [(0.05, 938), (0.005, 938)]
+    assert [item.name for item in recipe.augmentations][0] == "RandomRotation"
+    lines = (NET + DATA + TRAIN).split("\n")
+    if listing is SCRIPT:
+        assert lines[training.line - 1].startswith("optimizer = ")
+    place = listing.place(training.line)
+    part = listing.part(training.line)
+    assert part.text.split("\n")[place.line - 1].startswith("optimizer = ")
+    assert training.network.name == "Net"
+    assert training.network.keywords == {"width": 16}
+    assert set(found.stand_ins) == {"tqdm", "matplotlib"}
+    assert "epoch 4: " in found.printed
+    assert not found.out_of_time
+    troubles = [remark.text for remark in found.troubles]
+    assert len(troubles) == (listing is CELLS), troubles
+
+
+def test_an_endless_file_is_stopped(sandbox):
+    found = rehearsed(sandbox, Listing.of_file("train.py", "while True:\n    pass"), seconds=0.3)
+    assert found.out_of_time
+    assert found.trainings == ()
+
+
+def test_an_error_that_the_file_catches_is_not_the_end_of_its_training(sandbox):
+    source = TRAIN.replace("    scheduler.step()", "    scheduler.step(); 1 / (epoch - 2)")
+    lines = source.strip().split("\n")
+    at = next(index for index, line in enumerate(lines) if line.startswith("for epoch"))
+    body = "\n".join(["try:", *(f"    {line}" for line in lines[at:]), "except Exception as e:", "    print(e)"])
+    text = NET + DATA + "\n".join(lines[:at]) + "\n" + body
+    found = rehearsed(sandbox, Listing.of_file("train.py", text))
+    (training,) = found.trainings
+    assert training.recipe is None
+    assert any("division by zero" in remark.text for remark in training.obstacles)
+
+
+def test_arguments_that_must_be_given_and_a_keyboard(sandbox):
+    text = dedent(
+        """
+        import argparse
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--epochs", type=int, default=3)
+        parser.add_argument("--data", required=True)
+        args = parser.parse_args()
+        """
+    )
+    found = rehearsed(sandbox, Listing.of_file("train.py", text))
+    (trouble,) = found.troubles
+    assert trouble.line == 6
+    assert "needs arguments on its command line" in trouble.text
+    assert "--data" in trouble.text
+    found = rehearsed(sandbox, Listing.of_file("train.py", "x = 1\nepochs = int(input('?'))"))
+    assert found.troubles[0].line == 2
+    assert "waits for input()" in found.troubles[0].text
+
+
+def test_files_that_the_script_reads_and_writes(sandbox):
+    files = {
+        "src/train.py": "import yaml_is_not_needed, os\n"
+        "lines = open('conf/a.txt').read(), open('b.txt').read()\n"
+        "open('logs/out.txt', 'w').write('x')\nos.chdir('/content/drive')\n"
+        "os.system('nvidia-smi')\nimport subprocess\nsubprocess.check_call(['pip', 'install', 'x'])\n"
+        "print(lines, open('logs/out.txt').read())",
+        "conf/a.txt": "one",
+        "src/b.txt": "two",
+    }
+    found = rehearsed(sandbox, folder(files))
+    assert found.troubles == ()
+    assert found.printed == "('one', 'two') x\n"
