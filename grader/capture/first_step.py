@@ -23,7 +23,7 @@ from grader.program.graph import Node
 from grader.program.program import Program
 from grader.training import augment
 from grader.training.augment import Pipeline
-from grader.training.engine import in_place, loop, one_image
+from grader.training.engine import in_place, loop, one_image, penalties
 from grader.training.engine.optimizer import Driver
 
 IN_PLACE = "modified by an inplace operation"
@@ -100,6 +100,7 @@ def _step(program: Program, model: Network, images: Tensor) -> None:
     try:
         loss = loop.loss_function(recipe.loss, torch.device("cpu"))(model(images), labels)
         loop.must_learn(loss)
+        loss = penalties.add(loss, recipe.penalties, model.weights)
         loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
     except SubmissionError as error:
         raise SubmissionError(error.message, line=program.line) from error

@@ -107,7 +107,7 @@ def _still_up(schedule: Schedule) -> bool:
 
 def _hardly_moves(schedule: Schedule) -> bool:
     """A scheduler is there for changing something: by 5 % at least."""
-    for curve in (*schedule.learning_rate, *schedule.momentum):
+    for curve in (*schedule.learning_rate, *schedule.momentum, *schedule.weight_decay):
         values = [run.value for run in curve]
         if max(values) * 0.95 >= min(values):
             return False

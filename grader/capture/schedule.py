@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 import operator
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -35,40 +34,44 @@ def record_schedule(
     Raises SubmissionError with `line`.
     """
     if plan.has_plateau_rule:
-        rates, momenta = _record(replace(plan, scheduler=None), epochs, steps, line)
-        return Schedule(
-            scheduler="ReduceLROnPlateau", learning_rate=rates, momentum=momenta
-        ), _plateau(plan)
-    name = type(plan.scheduler).__name__ if plan.scheduler is not None else None
-    rates, momenta = _record(plan, epochs, steps, line)
-    return Schedule(scheduler=name, learning_rate=rates, momentum=momenta), None
+        return _record(plan, None, epochs, steps, line), _plateau(plan)
+    return _record(plan, plan.scheduler, epochs, steps, line), None
 
 
-def _record(plan: Plan, epochs: int, steps: int, line: int | None) -> tuple[Curves, Curves]:
-    """Step the scheduler through all of training and write down what each step would use."""
+def _record(plan: Plan, scheduler: Any, epochs: int, steps: int, line: int | None) -> Schedule:
+    """Step `scheduler` through all of training and write down what each step would use."""
     optimizer = plan.optimizer
-    rates: list[list[float]] = [[] for _ in optimizer.param_groups]
-    momenta: list[list[float]] = [[] for _ in optimizer.param_groups]
+    curves = {name: [list[float]() for _ in optimizer.param_groups] for name in _RECORDED}
     others = _others(optimizer)
     with warnings.catch_warnings():
         # No step of the optimizer is taken here, which schedulers warn about.
         warnings.simplefilter("ignore")
         for epoch in range(epochs):
             for step in range(steps):
-                for group, rate, momentum in zip(
-                    optimizer.param_groups, rates, momenta, strict=True
-                ):
-                    rate.append(float(group["lr"]))
-                    momentum.append(_momentum(group))
+                for name, read in _RECORDED.items():
+                    for group, curve in zip(optimizer.param_groups, curves[name], strict=True):
+                        curve.append(read(group))
                 last = epoch == epochs - 1 and step == steps - 1
-                if plan.scheduler is not None and not last and _is_due(plan, epoch, step, steps):
-                    _advance(plan.scheduler, epoch * steps + step + 1, line)
+                if scheduler is not None and not last and _is_due(plan, epoch, step, steps):
+                    _advance(scheduler, epoch * steps + step + 1, line)
                     _refuse_movement(others, _others(optimizer), epoch * steps + step + 1, line)
-    _check_curves("learning rate", rates, line)
-    has_momentum = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
-    if has_momentum:
-        _check_curves("momentum (or beta1)", momenta, line)
-    return _runs(rates), _runs(momenta) if has_momentum else ()
+    if not {"momentum", "betas"} & optimizer.defaults.keys():
+        curves["momentum (or beta1)"] = []
+    if not any(_moves(curve) for curve in curves["weight decay"]):
+        curves["weight decay"] = []  # the groups' own settings have it
+    for name, values in curves.items():
+        _check_curves(name, values, line)
+    rates, momenta, decays = map(_runs, curves.values())
+    return Schedule(
+        scheduler=type(plan.scheduler).__name__ if plan.scheduler is not None else None,
+        learning_rate=rates,
+        momentum=momenta,
+        weight_decay=decays,
+    )
+
+
+def _moves(curve: list[float]) -> bool:
+    return any(value != curve[0] for value in curve)
 
 
 def _is_due(plan: Plan, epoch: int, step: int, steps: int) -> bool:
@@ -79,10 +82,10 @@ def _is_due(plan: Plan, epoch: int, step: int, steps: int) -> bool:
 
 
 def _others(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
-    """What each parameter group holds besides the learning rate, momentum and beta1."""
+    """What each parameter group holds besides what is recorded."""
     found = []
     for group in optimizer.param_groups:
-        settings = {key: group[key] for key in group if key not in _RECORDED}
+        settings = {key: group[key] for key in group if key not in _KEPT_ELSEWHERE}
         if "betas" in group:
             settings["the second of betas"] = group["betas"][1]
         parameters = group["params"]
@@ -92,8 +95,22 @@ def _others(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
 
 
 _TRAINED = operator.attrgetter("requires_grad")
-_RECORDED = {
-    *("params", "lr", "momentum", "betas"),
+
+
+def _momentum(group: Mapping[str, Any]) -> float:
+    if "betas" in group:
+        return float(group["betas"][0])
+    return float(group.get("momentum", math.nan))
+
+
+_RECORDED: dict[str, Callable[[Mapping[str, Any]], float]] = {
+    "learning rate": lambda group: float(group["lr"]),
+    "momentum (or beta1)": _momentum,
+    "weight decay": lambda group: float(group.get("weight_decay", 0.0)),
+}
+"""What is written down of a parameter group before each step; the fields of a Schedule."""
+_KEPT_ELSEWHERE = {
+    *("params", "lr", "momentum", "betas", "weight_decay"),
     *("initial_lr", "max_lr", "min_lr", "base_momentum", "max_momentum", "swa_lr"),
 }
 """What a schedule holds, and the schedulers' own notes."""
@@ -118,8 +135,8 @@ def _refuse_movement(
             what = "which parameters are trained" if key == "parameters" else key + values
             raise SubmissionError(
                 f"The scheduler changes {what} after step {step}. The grader records how the "
-                "learning rate, momentum and beta1 move, and nothing else: its first value would "
-                "stay. Leave that out.",
+                "learning rate, momentum, beta1 and weight decay move, and nothing else: its first "
+                "value would stay. Leave that out.",
                 line=line,
             )
 
@@ -145,12 +162,6 @@ def _advance(scheduler: Any, step: int, line: int | None) -> None:
             "long as the training: steps_per_epoch * epochs steps, or set its interval.",
             line=line,
         ) from error
-
-
-def _momentum(group: Mapping[str, Any]) -> float:
-    if "betas" in group:
-        return float(group["betas"][0])
-    return float(group.get("momentum", math.nan))
 
 
 def _runs(curves: Iterable[list[float]]) -> Curves:

@@ -7,7 +7,6 @@ what comes back was read strictly, agrees with itself, runs by itself, and is sm
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,7 +70,8 @@ def read(
     check_shapes(captured.program)
     check_work(captured.program, assignment.limits)
     recipe = captured.program.recipe
-    one_image.refuse(captured.program, _learned_from(recipe, assignment, train_images))
+    available = _available(recipe, assignment, train_images)
+    one_image.refuse(captured.program, recipe.learned_from(available))
     return captured
 
 
@@ -234,7 +234,7 @@ def _refused(error: ValueError) -> SubmissionError:
 
 def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> None:
     """The child has counted them too, but nothing that it says is believed."""
-    steps = math.ceil(_learned_from(recipe, assignment, train_images) / recipe.batch_size)
+    steps = recipe.batches(_available(recipe, assignment, train_images))
     if recipe.steps_per_epoch != steps or recipe.steps > assignment.limits.steps:
         raise SubmissionError(
             "The captured network does not belong to this assignment: "
@@ -242,8 +242,11 @@ def _check_steps(recipe: Recipe, assignment: Assignment, train_images: int) -> N
         )
 
 
-def _learned_from(recipe: Recipe, assignment: Assignment, train_images: int) -> int:
-    """Training images that are left when those for the recipe's metric are held back."""
+def _available(recipe: Recipe, assignment: Assignment, train_images: int) -> int:
+    """Training images that are left when those for the recipe's metric are held back.
+
+    That is so whether the recipe trains on all of them or on some.
+    """
     held_back = assignment.validation_images(train_images) if recipe.follows_metric else 0
     return train_images - held_back
 

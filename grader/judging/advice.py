@@ -9,108 +9,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from grader.judging.known import Known
 from grader.program.program import Program
 from grader.program.recipe import Recipe
-from grader.report import EpochRow, Hint, RunRow, Training
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the rules look at: the first run that finished an epoch, and what it was asked to do.
-
-    `most_epochs` is the assignment's limit, `nan_images` the number of test images with a score
-    that is no number after the last epoch, `quick_look` whether training was cut short.
-    """
-
-    program: Program
-    training: Training
-    most_epochs: int
-    nan_images: int = 0
-    quick_look: bool = False
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it was trained."""
-        return self.program.recipe
-
-    @property
-    def run(self) -> RunRow | None:
-        """The first run with an epoch."""
-        return next((run for run in self.training.runs if run.epochs), None)
-
-    @property
-    def epochs(self) -> Sequence[EpochRow]:
-        """The epochs of that run."""
-        return self.run.epochs if self.run else ()
-
-    @property
-    def accuracy(self) -> float:
-        """Of the last epoch, 0 to 1."""
-        return self.epochs[-1].correct / self.epochs[-1].total
-
-    @property
-    def train_accuracy(self) -> float | None:
-        """Of the last epoch's training images, as the network saw them."""
-        return self.epochs[-1].train_accuracy
-
-    @property
-    def chance(self) -> float:
-        """The accuracy of guessing."""
-        return 1 / self.program.classes
-
-    @property
-    def learned_nothing(self) -> bool:
-        """Whether the last epoch is no better than twice chance, or gave NaN."""
-        return self.diverged or self.nan_images > 0 or self.accuracy <= 2 * self.chance
-
-    @property
-    def diverged(self) -> bool:
-        """Whether the loss of the last epoch is no number."""
-        return self.epochs[-1].train_loss is None
-
-    @property
-    def highest_rate(self) -> float:
-        """The highest learning rate of the run."""
-        curve = self.run.learning_rate if self.run else None
-        return curve.highest if curve else max(row.learning_rate for row in self.epochs)
-
-    @property
-    def last_rate(self) -> float:
-        """The learning rate of the last step."""
-        return self.epochs[-1].learning_rate
-
-    @property
-    def adaptive(self) -> bool:
-        """Whether the optimizer scales its steps itself, and wants a rate ten times smaller."""
-        return self.recipe.optimizer.name not in ("SGD", "Adagrad")
-
-    @property
-    def usual_rate(self) -> float:
-        """A rate that such an optimizer usually learns with."""
-        return 0.001 if self.adaptive else 0.05
-
-    def line(self, *names: str) -> int | None:
-        """The line of the first of these settings that the file has."""
-        lines = getattr(self.recipe, "lines", {})
-        return next((lines[name] for name in names if name in lines), None)
-
-    @property
-    def optimizer_line(self) -> int | None:
-        """Where the optimizer is written."""
-        return self.line("configure_optimizers", "optimizer")
-
-    @property
-    def seen(self) -> str:
-        """What the first and the last epoch came to, in words."""
-        first, last = self.epochs[0], self.epochs[-1]
-        if len(self.epochs) == 1:
-            loss = f"loss {_loss(last)} after one epoch"
-        else:
-            loss = f"loss {_loss(first)} after the first epoch, {_loss(last)} after the last"
-        return f"{loss}; {last.correct:,} of {last.total:,} test images right"
-
+from grader.report import EpochRow, Hint
+from grader.training.datasets import DATASETS
 
 Rule = Callable[[Known], Hint | None]
 
@@ -139,10 +43,11 @@ def log_probabilities_are_missing(known: Known) -> Hint | None:
     losses = [row.train_loss for row in known.epochs if row.train_loss is not None]
     if known.recipe.loss.name != "nll" or min(losses, default=-1) >= 0:
         return None
+    write = "Train with" if known.rehearsed else "Write criterion ="
     return Hint(
         text=f"The loss fell below zero ({known.seen}): NLLLoss expects log-probabilities, and the "
         "network returns other scores, which it makes large instead of right. "
-        "Write criterion = nn.CrossEntropyLoss() where they are plain scores, or end forward() "
+        f"{write} nn.CrossEntropyLoss() where they are plain scores, or end forward() "
         "with F.log_softmax(x, dim=1).",
         line=known.line("criterion"),
     )
@@ -164,10 +69,13 @@ def it_diverged(known: Known) -> Hint | None:
     """A loss that is no number, at a rate that is not unusual."""
     if not known.diverged:
         return None
+    clip = "set GRADIENT_CLIP_NORM = 1.0"
+    if known.rehearsed:
+        clip = "call nn.utils.clip_grad_norm_(model.parameters(), 1.0) before optimizer.step()"
     return Hint(
         text=f"It diverged ({known.seen}), so that the scores are NaN (no number) and none is "
-        f"right. Lower the learning rate (it was {known.highest_rate:g}), set "
-        "GRADIENT_CLIP_NORM = 1.0, and look in forward() for a division by zero, a log or a square "
+        f"right. Lower the learning rate (it was {known.highest_rate:g}), {clip}, "
+        "and look in forward() for a division by zero, a log or a square "
         "root of zero, and an exp that overflows.",
         line=known.optimizer_line,
     )
@@ -208,11 +116,17 @@ def the_loss_stood_still(known: Known) -> Hint | None:
         return None
     run = known.run
     moved = "" if run is None or run.parameters_moved else " and no weight moved"
+    penalties = ""
+    if known.recipe.penalties:
+        penalties = (
+            " The term on the weights that is added to the loss draws them to zero where its "
+            "factor is too large: try a tenth of it."
+        )
     return Hint(
         text=f"It learned nothing ({known.seen}) at a learning rate of {known.highest_rate:g}"
         f"{moved}. See that every layer is used, that all parameters are given to the optimizer, "
         "that no softmax or ReLU stands behind the scores, and that the first convolution is "
-        "followed by a BatchNorm or a ReLU.",
+        f"followed by a BatchNorm or a ReLU.{penalties}",
         line=known.optimizer_line,
     )
 
@@ -232,7 +146,7 @@ NOTHING_LEARNED: tuple[Rule, ...] = (
 def how_much_is_missing(known: Known) -> Hint | None:
     """The distance, in points and in images; near the threshold it is little."""
     score, training = known.training.score, known.training
-    if score is None or score >= training.threshold:
+    if score is None or not known.falls_short:
         return None
     missing = training.threshold - score
     images = max(1, round(missing * training.test_images))
@@ -251,15 +165,42 @@ def how_much_is_missing(known: Known) -> Hint | None:
 def train_longer(known: Known) -> Hint | None:
     """Epochs are left, and the network does not know its training images yet."""
     trained = len(known.epochs)
-    if known.train_accuracy is None or known.train_accuracy >= 0.995:
+    if known.train_accuracy is None or known.train_accuracy >= 0.995 or known.stopped_by_recipe:
         return None
     if trained * 4 > known.most_epochs * 3:
         return None
+    change = f"Set EPOCHS = {known.most_epochs}"
+    if known.rehearsed:
+        change = f"Train for {known.most_epochs} epochs"
     return Hint(
         text=f"Train longer: after {trained} of {known.most_epochs} allowed epochs the network "
         f"knows {100 * known.train_accuracy:.1f} % of its training images, and was still learning. "
-        f"Set EPOCHS = {known.most_epochs}.",
-        line=known.line("EPOCHS"),
+        f"{change}.",
+        line=known.line("epochs"),
+    )
+
+
+def stop_later(known: Known) -> Hint | None:
+    """The recipe's own rule ended training before it was good enough."""
+    if not known.stopped_by_recipe or not known.falls_short:
+        return None
+    left = known.recipe.epochs - len(known.epochs)
+    return Hint(
+        text=f"Your own rule stopped training: {known.stopped_by_recipe}. {left} of "
+        f"{known.recipe.epochs} epochs were not trained: let it wait longer, or leave it out.",
+        line=known.line("patience", "stop_at_accuracy"),
+    )
+
+
+def use_all_images(known: Known) -> Hint | None:
+    """Images that the file keeps back are images that nothing is learned from."""
+    every = DATASETS[known.training.dataset].train_images
+    if known.recipe.images is None or known.recipe.images >= every or not known.falls_short:
+        return None
+    return Hint(
+        text=f"It learned from {known.training.train_images:,} of {every:,} training images. Train "
+        "on all of them once you have made your choices: the test images are still new to it.",
+        line=known.line("images"),
     )
 
 
@@ -273,10 +214,11 @@ def augment(known: Known) -> Hint | None:
         f"{', changed as they are,' if changes_images(known.recipe) else ''} and "
         f"{100 * known.accuracy:.1f} % of the test images: it learned the former by heart."
     )
+    where = "the transform of training images" if known.rehearsed else "train_transform"
     more = "Turn and move them a little further (up to 10° and 10 %)"
     if not changes_images(known.recipe):
         more = (
-            "Change the images a little in train_transform, such as "
+            f"Change the images a little in {where}, such as "
             "transforms.RandomAffine(7, translate=(0.1, 0.1))"
         )
     drop = "" if "dropout" in _operators(known.program) else ", and add nn.Dropout(0.05)"
@@ -288,10 +230,12 @@ def more_capacity(known: Known) -> Hint | None:
     seen = known.train_accuracy
     if seen is None or seen >= 0.99 or len(known.epochs) * 4 <= known.most_epochs * 3:
         return None
+    milder = ", a smaller factor of the term on the weights" if known.recipe.penalties else ""
     return Hint(
         text=f"After {len(known.epochs)} epochs the network knows {100 * seen:.1f} % of its "
         "training images, as they are augmented: it is the training that falls short. Use more "
-        "of the parameters that are allowed, less dropout, a milder augmentation, or a higher "
+        "of the parameters that are allowed, less dropout, a milder augmentation"
+        f"{milder}, or a higher "
         f"learning rate (it was at most {known.highest_rate:g}).",
         line=known.optimizer_line,
     )
@@ -326,6 +270,8 @@ NOT_ENOUGH: tuple[Rule, ...] = (
     how_much_is_missing,
     log_probabilities_are_missing,
     train_longer,
+    stop_later,
+    use_all_images,
     augment,
     more_capacity,
     let_the_rate_come_down,
@@ -341,7 +287,3 @@ def changes_images(recipe: Recipe) -> bool:
 
 def _operators(program: Program) -> str:
     return " ".join(node.op for node in program.train.nodes)
-
-
-def _loss(row: EpochRow) -> str:
-    return "NaN" if row.train_loss is None else f"{row.train_loss:.3g}"

@@ -40,6 +40,11 @@ class Metric:
     tests: int
     words: str = ""
 
+    @property
+    def learned_from(self) -> int:
+        """How many training images a network learns from."""
+        return self.recipe.learned_from(len(self.data.train_images))
+
     def of_test_images(self, logits: Tensor) -> Tensor:
         """The logits (test images, classes) out of those of all images looked at."""
         return logits[: self.tests]
@@ -84,14 +89,28 @@ def _on_validation_images(recipe: Recipe, assignment: Assignment, data: Training
     judge = Judge(data.train_labels[held_back], classes=assignment.classes)
     words = (
         f"{_told(recipe)} on {judge.total:,} validation images: training images that the grader "
-        f"held back. Training used the other {len(reduced.train_images):,}, and no test image had "
-        "a part in it."
+        f"held back. Training used {_others(recipe, len(reduced.train_images))}, and no test image "
+        "had a part in it."
     )
     return Metric(recipe, reduced, judge, len(data.test_images), words=words)
 
 
+def _others(recipe: Recipe, available: int) -> str:
+    count = recipe.learned_from(available)
+    return f"the other {available:,}" if count == available else f"{count:,} of the others"
+
+
 def _told(recipe: Recipe) -> str:
-    monitor = recipe.plateau.monitor.replace("train_", "training ") if recipe.plateau else ""
-    readers = [f"the plateau rule read the {monitor}"] if monitor else []
-    readers += ["the early stop read the accuracy"] if recipe.stop_at_accuracy is not None else []
+    """Which rules read what of the metric's images; what they read of training images is left out.
+
+    At least one does.
+    """
+    readers = []
+    if recipe.plateau is not None and recipe.plateau.monitor != "train_loss":
+        readers.append(f"the plateau rule read the {recipe.plateau.monitor}")
+    stops: list[str] = [recipe.stop_monitor] if recipe.stop_at_accuracy is not None else []
+    stops += [recipe.patience.monitor] if recipe.patience is not None else []
+    read = dict.fromkeys(monitor for monitor in stops if not monitor.startswith("train"))
+    if read:
+        readers.append(f"the early stop read the {' and the '.join(read)}")
     return f"After each epoch {' and '.join(readers)}"

@@ -21,6 +21,7 @@ from grader.assignment import Assignment
 from grader.errors import GraderError, SubmissionError
 from grader.judging import advice, judge, metric, second_look, shuffle
 from grader.judging.judge import Judge, Judgement
+from grader.judging.known import Known
 from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
 from grader.judging.second_look import SecondLook, Steadiness
@@ -333,7 +334,7 @@ def conduct(
         graded_on=DATASETS[assignment.dataset].title,
     )
     training = _record(runner, judgement, threshold)
-    known = advice.Known(
+    known = Known(
         captured.program,
         training,
         assignment.limits.epochs,
@@ -381,7 +382,7 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         dataset=runner.told.data.name,
         practice=runner.told.data.practice,
         graded_on=DATASETS[runner.assignment.dataset].title,
-        train_images=len(runner.told.data.train_images),
+        train_images=runner.told.learned_from,
         test_images=runner.test_judge.total,
         protocol=runner.assignment.protocol,
         threshold=float(threshold),

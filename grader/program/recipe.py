@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -131,9 +132,12 @@ class Recipe(Data):
     the student did.
 
     `images` are the first so many of the training images, in an order drawn under the seed, where
-    the student kept some back; None: all. An epoch is `steps_per_epoch` batches: the last, smaller
-    one is left out with `drop_last`. `stop_at_accuracy` is 0 to 1, and stops after that many epochs
-    in a row (`stop_after`) that reach it; `stop_monitor` says on which images.
+    the student kept some back; None: all. What the grader holds back for a metric is taken from the
+    others, as far as these go. An epoch is `steps_per_epoch` batches: the last, smaller one is left
+    out with `drop_last`. `penalties` are added to the loss that gradients are taken of; the loss
+    that is reported, and that rules watch, is without them. `stop_at_accuracy` is 0 to 1, and stops
+    after that many epochs in a row (`stop_after`) that reach it; `stop_monitor` says on which
+    images.
     """
 
     epochs: int = Field(ge=1, le=100_000)
@@ -162,6 +166,15 @@ class Recipe(Data):
     def steps(self) -> int:
         """Optimizer steps in the whole training."""
         return self.epochs * self.steps_per_epoch
+
+    def learned_from(self, images: int) -> int:
+        """How many of `images` training images it trains on."""
+        return min(self.images or images, images)
+
+    def batches(self, images: int) -> int:
+        """Steps of an epoch where there are `images` training images; 0 where they are too few."""
+        count = self.learned_from(images)
+        return count // self.batch_size if self.drop_last else math.ceil(count / self.batch_size)
 
     @property
     def follows_metric(self) -> bool:

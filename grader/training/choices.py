@@ -21,6 +21,7 @@ OPTIMIZERS: dict[str, frozenset[str]] = {
     "Adagrad": frozenset(
         {"lr_decay", "weight_decay", "initial_accumulator_value", "eps", "maximize"}
     ),
+    "Adadelta": frozenset({"rho", "eps", "weight_decay", "maximize"}),
 }
 """Classes of torch.optim, and what may be told to each besides the learning rate.
 

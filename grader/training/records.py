@@ -44,10 +44,11 @@ class Epoch:
     """One epoch, counted from 1.
 
     `train_loss` and `train_accuracy` (0 to 1) are means over the `images` of the epoch, augmented,
-    while the network learns from them. `learning_rate` and `momentum` (or beta1) are those of the
-    first parameter group at the last step. `seconds` is training alone, `evaluation_seconds` the
-    images looked at; the device had finished when the clock was read. `logits` float32 (images
-    looked at, classes), on the CPU: the test images, and those of a metric behind them.
+    while the network learns from them; the loss is without the recipe's penalties. `learning_rate`
+    and `momentum` (or beta1) are those of the first parameter group at the last step. `seconds` is
+    training alone, `evaluation_seconds` the images looked at; the device had finished when the
+    clock was read. `logits` float32 (images looked at, classes), on the CPU: the test images, and
+    those of a metric behind them.
     """
 
     epoch: int

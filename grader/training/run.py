@@ -37,7 +37,8 @@ def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     GraderError for data that do not.
     """
     _check(task.program, task.data.image_shape)
-    one_image.refuse(task.program, len(task.data.train_images))
+    images = len(task.data.train_images)
+    one_image.refuse(task.program, task.program.recipe.learned_from(images))
     place = torch.device(task.device)
     reset_peak_memory(place)
     seeds = [

@@ -190,11 +190,56 @@ def test_what_would_be_lost_of_the_plan_is_refused(returned, said):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("weight_decay", "0.01 * self.last_epoch"), ("nesterov", "self.last_epoch > 2")],
+    [("dampening", "0.01 * self.last_epoch"), ("nesterov", "self.last_epoch > 2")],
 )
 def test_a_schedule_of_anything_but_rates_is_refused_by_name(name, value):
     source = configured("opt, WD(opt)") + WEIGHT_DECAY.format(name, value)
     assert f"The scheduler changes {name} from" in refusal(source).message
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ("epoch", [[0.01 * epoch, 5] for epoch in range(6)]),
+        ("step", [[0.01 * step, 1] for step in range(30)]),
+    ],
+)
+def test_a_schedulers_own_weight_decay_is_recorded(interval, expected):
+    returned = f'{{"optimizer": opt, "lr_scheduler": WD(opt), "interval": "{interval}"}}'
+    source = configured(returned)
+    source += WEIGHT_DECAY.format("weight_decay", "0.01 * self.last_epoch")
+    schedule = program(source)["recipe"]["schedule"]
+    (curve,) = schedule["weight_decay"]
+    assert [[run["value"], run["steps"]] for run in curve] == expected
+    assert notes(source) == ""
+
+
+OWN = "class {}(torch.optim.{}):\n    def step(self, closure=None): return super().step(closure)\n"
+
+
+@pytest.mark.parametrize(("name", "base"), [("Lion", "Optimizer"), ("SGD", "SGD"), ("My", "Adam")])
+def test_an_optimizer_of_the_files_own_is_refused_by_name(name, base):
+    made = (
+        f"{name}(model.parameters(), lr=0.1)"
+        if base != "Optimizer"
+        else (f"{name}(model.parameters(), dict(lr=0.1))")
+    )
+    message = refusal(configured(made) + OWN.format(name, base)).message
+    assert f"uses the optimizer {name}, which is not torch's. The grader trains with" in message
+
+
+def test_weight_decay_that_stays_is_a_setting_and_no_curve():
+    source = configured("opt, StepLR(opt, 2)").replace("lr=0.1", "lr=0.1, weight_decay=0.5")
+    recipe = program(source)["recipe"]
+    assert recipe["schedule"]["weight_decay"] == []
+    assert recipe["optimizer"]["groups"][0]["settings"]["weight_decay"] == 0.5
+
+
+@pytest.mark.parametrize("value", ["-1.0", "float('nan')"])
+def test_weight_decay_that_moves_to_where_torch_takes_none_is_refused(value):
+    decay = f"0.1 if self.last_epoch < 2 else {value}"
+    source = configured("opt, WD(opt)") + WEIGHT_DECAY.format("weight_decay", decay)
+    assert "The weight decay is" in refusal(source).message
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,7 @@ def test_configure_optimizers_gets_as_much_as_it_takes(arguments):
         ),
         ("RAdam", "eps=0.5", {"eps": 0.5}),
         ("Adagrad", "lr_decay=0.5", {"lr_decay": 0.5}),
+        ("Adadelta", "rho=0.5", {"rho": 0.5, "eps": 1e-6}),
     ],
 )
 def test_every_optimizer_is_read_with_its_settings(kind, settings_given, expected):
@@ -598,3 +599,19 @@ def test_torch_says_nothing_on_the_way():
                 "from torch.optim.lr_scheduler import *\n",
             )
         )
+
+
+@pytest.mark.parametrize(
+    ("source", "origin"),
+    [
+        ("", "assignment"),
+        ("learning_rate = 0.5\n", "assignment"),
+        ("EPOCHS = 3\n", "convention"),
+        ("GRADIENT_CLIP_NORM = 1.0\n", "convention"),
+        (configured(f"{SGD}\nreturn optimizer"), "convention"),
+    ],
+)
+def test_a_recipe_says_whether_anything_of_it_is_the_files(source, origin):
+    found = read(source)
+    assert found.origin == origin
+    assert (origin == "assignment") == (not found.lines)

@@ -1,6 +1,6 @@
 """An optimizer that the grader does not train with.
 
-✗ submission: line 19: configure_optimizers uses the optimizer LBFGS. The grader trains with torch.optim's SGD, Adam, AdamW, RMSprop, NAdam, RAdam, Adagrad: use one of these.
+✗ submission: line 19: configure_optimizers uses the optimizer LBFGS. The grader trains with torch.optim's SGD, Adam, AdamW, RMSprop, NAdam, RAdam, Adagrad, Adadelta: use one of these.
 """
 
 import torch

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from grader.judging import advice
-from grader.judging.advice import Known
+from grader.judging.known import Known
 from grader.report import Curve, EpochRow, RunRow, Training
 from tests.training.engine.test_loop import program
 
@@ -22,6 +22,7 @@ def known(
     most_epochs: int = 20,
     optimizer: str = "SGD",
     moved: bool = True,
+    stopped: str = "",
     more: dict | None = None,
     **recipe: object,
 ) -> Known:
@@ -48,6 +49,7 @@ def known(
         images_per_second=1.0,
         finished=True,
         parameters_moved=moved,
+        stopped_because=stopped,
         learning_rate=curve if rows else None,
     )
     training = Training(
@@ -189,6 +191,59 @@ def test_a_rate_that_is_still_high_at_the_end_should_come_down():
     texts = told(*[0.985, 0.99, 0.975, 0.99] * 5, train=0.995, rates=(0.05,) * 20)
     assert texts[-1].startswith("Let the learning rate come down: it was still 0.05 in the last")
     assert "the last 4 epochs went from 97.50 to 99.00 %" in texts[-1]
+
+
+ONE_EPOCH = {"learning_rate": [[{"value": 0.05, "steps": 60}]]}
+STOPPED = {"epochs": 20, "schedule": ONE_EPOCH, "patience": {"monitor": "loss", "epochs": 2}}
+
+
+def test_a_run_that_its_own_rule_ended_is_told_to_let_it_wait_longer():
+    reason = "after epoch 4 the loss had not improved for 2 epochs"
+    texts = told(*[0.98] * 4, train=0.98, stopped=reason, **STOPPED)
+    assert texts[1] == (
+        f"Your own rule stopped training: {reason}. 16 of 20 epochs were not trained: let it wait "
+        "longer, or leave it out."
+    )
+    assert not any("Train longer" in text for text in texts)
+    assert not any("stopped" in text for text in told(*[0.98] * 4, train=0.98, **STOPPED))
+
+
+def test_one_that_was_good_enough_when_its_rule_ended_it_is_told_nothing():
+    assert told(*[0.995] * 4, train=0.98, stopped="enough", **STOPPED) == []
+
+
+def test_images_that_nothing_was_learned_from_are_named():
+    texts = told(*[0.98] * 20, train=0.99, images=50_000)
+    assert any("of 60,000 training images. Train on all of them" in text for text in texts)
+    for images in (None, 60_000):
+        texts = told(*[0.98] * 20, train=0.99, images=images)
+        assert not any("Train on all" in text for text in texts)
+
+
+PENALTY = {"kind": "l1", "factor": 1.0, "parameters": ["conv.weight"]}
+
+
+def test_a_term_on_the_weights_may_be_too_large():
+    assert "draws them to zero" in only(*CHANCE, penalties=[PENALTY])
+    assert "draws them to zero" not in only(*CHANCE)
+    assert "a smaller factor" in told(*[0.98] * 20, train=0.97, penalties=[PENALTY])[1]
+
+
+def test_adadeltas_usual_rate_is_1():
+    assert "rate" not in only(*CHANCE, optimizer="Adadelta", rates=(1.0,) * 3).split("at a")[0]
+    assert "Try 1;" in only(*CHANCE, optimizer="Adadelta", rates=(0.01,) * 3)
+
+
+def test_a_training_that_was_handed_in_is_not_told_of_the_conventions_names():
+    texts = [
+        *told(*[0.9] * 4, train=0.936, origin="rehearsed"),
+        *told(*[0.99] * 20, train=0.999, origin="rehearsed"),
+        only(*CHANCE, losses=(-1.0, -2.0, -3.0), loss=NLL, origin="rehearsed"),
+        only(*CHANCE, losses=(1.0, None, None), origin="rehearsed"),
+    ]
+    for name in ("EPOCHS", "train_transform", "criterion", "GRADIENT_CLIP"):
+        assert not any(name in text for text in texts)
+    assert any(text.endswith("Train for 20 epochs.") for text in texts)
 
 
 def test_near_the_threshold_it_is_said_how_near():

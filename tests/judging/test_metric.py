@@ -22,6 +22,7 @@ from grader.capture import capture as child
 from grader.capture import recipe as recipes
 from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
+from grader.intake import intake
 from grader.intake.intake import capture
 from grader.judging import metric, trial
 from grader.judging.judge import Judge
@@ -219,6 +220,28 @@ def test_a_child_that_counts_other_images_is_refused(source, number):
         asked(NET + source, validation_images=number)
 
 
+COUNTED = [
+    ({"images": 50_000}, 391),
+    ({"images": 50_000, "drop_last": True}, 390),
+    ({"images": 50_000, "plateau": PLATEAU}, 391),  # the 5,000 are others
+    ({"images": 58_000, "plateau": PLATEAU}, 430),  # of which 55,000 are left
+    ({"drop_last": True}, 468),
+    ({"patience": {"monitor": "loss", "epochs": 2}}, 430),
+    ({"patience": {"monitor": "train_loss", "epochs": 2}}, 469),
+    ({"stop_at_accuracy": 0.9, "stop_monitor": "train_accuracy"}, 469),
+]
+
+
+@pytest.mark.parametrize(("fields", "steps"), COUNTED)
+def test_the_steps_of_an_epoch_are_counted_again(fields, steps):
+    for claimed in (steps - 1, steps, steps + 1):
+        schedule = {"learning_rate": [[{"value": 0.1, "steps": claimed}]]}
+        asked = {"epochs": 1, "batch_size": 128, "steps_per_epoch": claimed, **fields}
+        recipe = program(**asked, schedule=schedule).recipe
+        with contextlib.nullcontext() if claimed == steps else pytest.raises(SubmissionError):
+            intake._check_steps(recipe, ASSIGNMENT, 60_000)
+
+
 # What training gets
 
 
@@ -229,6 +252,23 @@ def test_training_never_sees_the_images_that_are_held_back(crew):
     assert np.array_equal(crew.data.train_labels, IMAGES.train_labels[~HELD_BACK])
     known = {image.tobytes() for image in crew.data.train_images}
     assert not known & {image.tobytes() for image in IMAGES.train_images[HELD_BACK]}
+
+
+def test_images_of_the_metric_come_from_those_that_the_recipe_leaves_out(crew):
+    fields = {"plateau": PLATEAU, "images": 30, "steps_per_epoch": 2}
+    schedule = {"learning_rate": [[{"value": 0.1, "steps": 2 * EPOCHS}]]}
+    done = tried(crew, **fields, schedule=schedule)
+    assert {epoch.images for epoch in done.runs[0].epochs} == {30}
+    assert np.array_equal(crew.data.train_images, IMAGES.train_images[~HELD_BACK])
+    assert done.training.train_images == 30
+    assert "Training used 30 of the others" in done.training.feedback
+
+
+def test_where_the_recipe_leaves_out_too_few_the_metric_goes_first(crew):
+    done = tried(crew, plateau=PLATEAU, images=38)
+    assert {epoch.images for epoch in done.runs[0].epochs} == {37}
+    assert done.training.train_images == 37
+    assert "Training used the other 37" in done.training.feedback
 
 
 @pytest.mark.parametrize("asked", [ASSIGNMENT, ON_TEST])
@@ -310,6 +350,55 @@ def test_training_stops_at_an_accuracy_of_the_images_held_back(crew, monkeypatch
     assert len(done.runs[0].epochs) == EPOCHS
     monkeypatch.setattr(Judge, "correct", lambda self, logits: {3: 3, 12: 0}[self.total])
     assert len(tried(crew, stop_at_accuracy=0.7).runs[0].epochs) == 1
+
+
+def test_patience_and_a_stop_read_the_images_held_back(crew, monkeypatch):
+    monkeypatch.setattr(Judge, "correct", lambda self, logits: {3: 3, 12: 0}[self.total])
+    patience = {"monitor": "accuracy", "epochs": 1}
+    assert len(tried(crew, patience=patience).runs[0].epochs) == 2
+    assert len(tried(crew, stop_at_accuracy=0.7, stop_after=2).runs[0].epochs) == 2
+    assert len(crew.data.train_images) == 37
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"patience": {"monitor": "train_loss", "epochs": 1}},
+        {"patience": {"monitor": "train_accuracy", "epochs": 1}},
+        {"stop_at_accuracy": 0.9, "stop_monitor": "train_accuracy"},
+    ],
+)
+def test_rules_that_watch_training_hold_nothing_back(crew, rule):
+    done = tried(crew, **rule)
+    assert len(crew.data.train_images) == 40
+    assert not any(crew.told)
+    assert done.training.feedback == ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"patience": {"monitor": "loss", "epochs": 9}}, "the early stop read the loss on 3"),
+        (
+            {"patience": {"monitor": "loss", "epochs": 9}, "stop_at_accuracy": 0.9},
+            "the early stop read the accuracy and the loss on 3",
+        ),
+        (
+            {"patience": {"monitor": "accuracy", "epochs": 9}, "stop_at_accuracy": 0.9},
+            "After each epoch the early stop read the accuracy on 3",
+        ),
+        (
+            {"patience": {"monitor": "train_loss", "epochs": 9}, "plateau": PLATEAU},
+            "After each epoch the plateau rule read the loss on 3",
+        ),
+        (
+            {"plateau": {**PLATEAU, "monitor": "train_loss"}, "stop_at_accuracy": 0.9},
+            "After each epoch the early stop read the accuracy on 3",
+        ),
+    ],
+)
+def test_the_report_says_which_rules_read_which_of_them(crew, rules, words):
+    assert words in tried(crew, **rules).training.feedback
 
 
 # What the report says

@@ -25,7 +25,9 @@ from grader.program.recipe import Loss, Recipe
 from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.device import repeatable, synchronize
+from grader.training.engine import penalties
 from grader.training.engine.optimizer import Driver
+from grader.training.engine.stopping import Stopping
 from grader.training.records import Ending, Epoch, Feedback, Step
 
 EVALUATION_BATCH = 500
@@ -63,6 +65,7 @@ def train(
     SubmissionError when torch refuses the recipe.
     """
     running = _Loop(network, recipe, data, seed, budget_seconds, on_step, lay_out)
+    stopping = Stopping(recipe, running.tell)
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
         try:
@@ -72,37 +75,9 @@ def train(
                 False, f"its {budget_seconds:,.0f} s were over in epoch {number}", out_of_time=True
             )
         feedback = yield epoch
-        if found := ending(recipe, epoch, feedback, running.tell):
+        if found := stopping.after(epoch, feedback):
             return running.after(found)
     return running.after(Ending(True))
-
-
-def ending(
-    recipe: Recipe, epoch: Epoch, feedback: Feedback | None, tell: Callable[[float], None]
-) -> Ending | None:
-    """How training ends after this epoch, or None when it goes on.
-
-    `tell` hands the plateau rule its metric.
-
-    Raises GraderError where the recipe asks for feedback and there is none.
-    """
-    if not math.isfinite(epoch.train_loss):
-        return Ending(
-            False, f"training diverged: the loss of epoch {epoch.epoch} is {epoch.train_loss}"
-        )
-    watches_training = recipe.plateau is not None and recipe.plateau.monitor == "train_loss"
-    if watches_training:
-        tell(epoch.train_loss)
-    if not recipe.follows_metric:
-        return None
-    if feedback is None:
-        raise GraderError("The recipe follows a metric, but its value was not handed to training.")
-    if recipe.plateau is not None and not watches_training:
-        metric = feedback.loss if recipe.plateau.monitor == "loss" else feedback.accuracy
-        tell(metric)
-    if recipe.stop_at_accuracy is not None and feedback.accuracy >= recipe.stop_at_accuracy:
-        return Ending(True, f"epoch {epoch.epoch} reached the accuracy at which the recipe stops")
-    return None
 
 
 class _OutOfTimeError(Exception):
@@ -130,6 +105,22 @@ def order(images: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
     shuffled = torch.randperm(images, generator=torch.Generator().manual_seed(seed))
     batches: tuple[Tensor, ...] = torch.split(shuffled, batch_size)
     return batches
+
+
+def epoch_batches(recipe: Recipe, images: int, seed: int, epoch: int) -> tuple[Tensor, ...]:
+    """Indices, among `images` training images, of each batch of an epoch that is numbered from 1.
+
+    Where the recipe trains on some of the images, these are the first of an order that is drawn
+    once a seed, from where the random numbers of an epoch 0 would start.
+    """
+    count = recipe.learned_from(images)
+    found = order(count, recipe.batch_size, seeds(seed, epoch).order)
+    if recipe.drop_last and len(found[-1]) < recipe.batch_size:
+        found = found[:-1]
+    if count == images:
+        return found
+    (shuffled,) = order(images, images, seeds(seed, 0).order)
+    return tuple(shuffled[batch] for batch in found)
 
 
 def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
@@ -180,16 +171,16 @@ class _Loop:
     def epoch(self, number: int, last: int) -> Epoch:
         """Train the epoch of that number, then look at the test images."""
         begin = seeds(self._seed, number)
-        batches = order(len(self._images), self._recipe.batch_size, begin.order)
+        chosen = epoch_batches(self._recipe, len(self._images), self._seed, number)
         with repeatable(self._device, begin.dropout):
             synchronize(self._device)
             started = time.perf_counter()
-            losses, correct = self._train(number, last, batches, begin.augmentation)
+            losses, correct = self._train(number, last, chosen, begin.augmentation)
             synchronize(self._device)
             trained = time.perf_counter()
             logits = self._look(self._test_images, self._batch_sizes)
         self._seconds_left -= trained - started
-        images = sum(len(batch) for batch in batches)
+        images = sum(len(batch) for batch in chosen)
         return Epoch(
             epoch=number,
             images=images,
@@ -252,7 +243,8 @@ class _Loop:
         logits = self._network(images)
         loss = self._loss(logits, labels)
         must_learn(loss)
-        loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
+        whole = penalties.add(loss, self._recipe.penalties, self._network.weights)
+        whole.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
         self._driver.step()
         return loss.detach(), (logits.detach().argmax(1) == labels).sum()
 
@@ -283,10 +275,10 @@ def must_learn(loss: Tensor) -> None:
 
 def check_steps(recipe: Recipe, images: int) -> None:
     """Raise GraderError where the recipe was made for another number of training images."""
-    steps = math.ceil(images / recipe.batch_size)
+    steps = recipe.batches(images)
     if recipe.steps_per_epoch != steps:
         raise GraderError(
-            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; {images:,} "
-            f"training images in batches of {recipe.batch_size:,} are {steps:,}. Capture the "
-            "submission again for this data set."
+            f"The recipe was captured for {recipe.steps_per_epoch:,} steps an epoch; "
+            f"{recipe.learned_from(images):,} training images in batches of {recipe.batch_size:,} "
+            f"are {steps:,}. Capture the submission again for this data set."
         )

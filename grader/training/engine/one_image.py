@@ -24,7 +24,7 @@ def refuse(program: Program, images: int) -> None:
     and `group_norm`, "Expected more than 1 value per channel when training".
     """
     size = program.recipe.batch_size
-    if size > 1 and images % size != 1:
+    if size > 1 and (images % size != 1 or program.recipe.drop_last):
         return
     for node in program.train.nodes:
         shape = _of_one_value(program, node)

@@ -52,6 +52,7 @@ class Driver:
         self._recipe = recipe
         self._rates = [expand(runs) for runs in recipe.schedule.learning_rate]
         self._momenta = [expand(runs) for runs in recipe.schedule.momentum]
+        self._decays = [expand(runs) for runs in recipe.schedule.weight_decay]
         self._clipped = [
             parameter for parameter in _distinct(weights.values()) if parameter.requires_grad
         ]
@@ -71,7 +72,7 @@ class Driver:
         return None if value is None else float(value)
 
     def begin_step(self) -> None:
-        """Set learning rates and momenta of the next step; forget the last one's gradients."""
+        """Set rates, momenta and weight decay of the next step; forget the last one's gradients."""
         for group, rates in zip(self.optimizer.param_groups, self._rates, strict=True):
             rate = next(rates)
             if (
@@ -80,6 +81,8 @@ class Driver:
                 group["lr"] = rate
         for group, momenta in zip(self.optimizer.param_groups, self._momenta, strict=False):
             _set_momentum(group, next(momenta))
+        for group, decays in zip(self.optimizer.param_groups, self._decays, strict=False):
+            group["weight_decay"] = next(decays)
         self.optimizer.zero_grad(set_to_none=True)
 
     def step(self) -> None:
@@ -118,6 +121,8 @@ def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimize
         settings["lr"] = schedule.learning_rate[number][0].value
         if schedule.momentum:
             _set_momentum(settings, schedule.momentum[number][0].value)
+        if schedule.weight_decay:
+            settings["weight_decay"] = schedule.weight_decay[number][0].value
         groups.append({"params": _distinct(weights[name] for name in group.parameters), **settings})
     # The first group's settings double as the defaults: only the defaults are validated by torch.
     defaults = {name: value for name, value in groups[0].items() if name != "params"}

@@ -36,16 +36,17 @@ from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize
-from grader.training.engine import loop
+from grader.training.engine import penalties
 from grader.training.engine.engine import Began, Training
 from grader.training.engine.loop import (
     check_steps,
+    epoch_batches,
     in_batches,
     loss_function,
     must_learn,
-    order,
     seeds,
 )
+from grader.training.engine.stopping import Stopping
 from grader.training.engine.update import NotRecordableError, Update
 from grader.training.records import Ending, Epoch, Step
 
@@ -180,6 +181,9 @@ class Replay:
         recipe = program.recipe
         recording = _Recording(networks, recipe, data, self._recorder())
         last = min(epochs or recipe.epochs, recipe.epochs)
+        stopping = {
+            seed: Stopping(recipe, member.update.tell) for seed, member in recording.members.items()
+        }
         going_on = list(networks)
         for number in range(1, last + 1):
             epoch_by_seed = recording.epoch(number)
@@ -187,8 +191,7 @@ class Replay:
             answers = (yield done) or {}
             endings: dict[int, Ending] = {}
             for seed, epoch in done.items():
-                tell = recording.members[seed].update.tell
-                ended = loop.ending(recipe, epoch, answers.get(seed), tell)
+                ended = stopping[seed].after(epoch, answers.get(seed))
                 overdue = recording.seconds > budget_seconds * len(networks) and number < last
                 if ended is None and overdue:
                     ended = Ending(
@@ -280,7 +283,7 @@ class _Recording:
 
         Images made ahead, a step, a shorter last step, the look at the test images.
         """
-        sizes = [len(batch) for batch in order(images, recipe.batch_size, 0)]
+        sizes = [len(batch) for batch in epoch_batches(recipe, images, 0, 1)]
         ahead = _batches_ahead(recipe.batch_size)
         lots = [tuple(sizes[begin : begin + ahead]) for begin in range(0, len(sizes), ahead)]
         members = list(self.members.values())
@@ -360,8 +363,9 @@ class _Member:
     def begin(self, number: int) -> None:
         """Before that epoch: its order, its random numbers' start, its place in the schedule."""
         begin = seeds(self._seed, number)
-        batches = order(len(self._images.train), self._recipe.batch_size, begin.order)
-        shuffled = torch.cat(batches)
+        shuffled = torch.cat(
+            epoch_batches(self._recipe, len(self._images.train), self._seed, number)
+        )
         self._order[: len(shuffled)].copy_(shuffled)
         self.generator.manual_seed(begin.augmentation)
         self.rewind()
@@ -389,7 +393,8 @@ class _Member:
         """Forward, backward, clip, update; and count."""
         self._network.train()
         loss, right = self._forward(size)
-        self.update.step(torch.autograd.grad(loss, self._learned), self._number)
+        gradients = torch.autograd.grad(self._with_penalties(loss), self._learned)
+        self.update.step(gradients, self._number)
         with torch.no_grad():
             images = size if self._recipe.loss.reduction == "mean" else 1
             self._losses.add_(loss, alpha=images)
@@ -435,6 +440,9 @@ class _Member:
         loss = self._loss(logits, labels)
         return loss, (logits.detach().argmax(1) == labels).sum()
 
+    def _with_penalties(self, loss: Tensor) -> Tensor:
+        return penalties.add(loss, self._recipe.penalties, self._network.weights)
+
     def _which_learn(self) -> list[Tensor]:
         """The trainable parameters that the loss depends on.
 
@@ -445,7 +453,8 @@ class _Member:
         self.augment_ahead([size])
         loss, _ = self._forward(size)
         must_learn(loss)
-        gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
+        whole = self._with_penalties(loss)
+        gradients = torch.autograd.grad(whole, self._parameters, allow_unused=True)
         return [
             item
             for item, gradient in zip(self._parameters, gradients, strict=True)

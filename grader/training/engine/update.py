@@ -11,8 +11,8 @@ changes. SGD with momentum 0.9 and learning rate 0.1, under a gradient of 1 thro
 is 1, then 0.9 * 1 + 1 = 1.9, so that the weights move by -0.1, then by -0.19. Where the rates are
 [0.1, 0.05] instead, the second step takes 0.05 from that vector at its own number: by -0.095.
 
-Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam and
-Adagrad.
+Source of the formulas: the pages of torch.optim.SGD, Adam, AdamW, RMSprop, NAdam, RAdam,
+Adagrad and Adadelta.
 """
 
 from __future__ import annotations
@@ -49,15 +49,19 @@ class Step:
     gradient: Tensor
     rate: Tensor
     momentum: Tensor
+    weight_decay: Tensor | float
     number: Tensor
     settings: Mapping[str, Any]
     state: Mapping[str, Tensor]
 
     def decay(self, *, decoupled: bool) -> None:
         """Weight decay: of the weights themselves, or by way of the gradient."""
-        share = self.settings.get("weight_decay", 0)
-        if share and decoupled:
+        share = self.weight_decay
+        moves = isinstance(share, Tensor)  # what is 0 at some steps is then taken at all
+        if decoupled and (moves or share):
             self.weights.mul_(1 - self.rate * share)
+        elif isinstance(share, Tensor):
+            self.gradient = self.gradient.addcmul(self.weights, share)
         elif share:
             self.gradient = self.gradient.add(self.weights, alpha=share)
 
@@ -144,6 +148,17 @@ def adagrad(step: Step) -> None:
     step.weights.sub_(rate * step.gradient / (total.sqrt() + step.settings.get("eps", 1e-10)))
 
 
+def adadelta(step: Step) -> None:
+    """torch.optim.Adadelta."""
+    step.decay(decoupled=False)
+    kept, eps = step.settings.get("rho", 0.9), step.settings.get("eps", 1e-6)
+    square, travelled = step.state["square"], step.state["travelled"]
+    square.mul_(kept).addcmul_(step.gradient, step.gradient, value=1 - kept)
+    move = (travelled + eps).sqrt() / (square + eps).sqrt() * step.gradient
+    travelled.mul_(kept).addcmul_(move, move, value=1 - kept)
+    step.weights.sub_(step.rate * move)
+
+
 def _moments(step: Step) -> tuple[Tensor, Tensor, float]:
     """Running mean and mean square of the gradient after this step, and beta2."""
     second: float = step.settings["betas"][1]
@@ -175,6 +190,10 @@ def _total(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
     return {"square": settings.get("initial_accumulator_value", 0.0)}
 
 
+def _square_and_travelled(settings: Mapping[str, Any], moving: bool) -> dict[str, float]:
+    return {"square": 0.0, "travelled": 0.0}
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """How an optimizer steps; the vectors that it keeps, with what fills each at first.
@@ -194,13 +213,17 @@ RULES = {
     "NAdam": Rule(nadam, _mean_square_and_product),
     "RAdam": Rule(radam, _mean_and_square),
     "Adagrad": Rule(adagrad, _total),
+    "Adadelta": Rule(adadelta, _square_and_travelled),
 }
 """The optimizers that can be recorded; with any other, training takes torch's own steps."""
 
 
 @dataclass(slots=True)
 class _Group:
-    """One parameter group: its vectors; its rates and momenta for every step of the schedule."""
+    """One parameter group: its vectors; what it uses at every step of the schedule.
+
+    `decays` are None where the weight decay never moves, which saves a kernel.
+    """
 
     step: Callable[[Step], None]
     settings: Mapping[str, Any]
@@ -208,6 +231,7 @@ class _Group:
     weights: Tensor
     rates: Tensor
     momenta: Tensor
+    decays: Tensor | None
     initial: dict[str, float]
     state: dict[str, Tensor] = field(init=False)
 
@@ -266,10 +290,20 @@ class Update:
         for group, gradient in zip(self._moving, self._clipped(gradients), strict=True):
             # `take`, because indexing with a tensor without dimension reads it on the host.
             rate, momentum = group.rates.take(number), group.momenta.take(number)
+            decay = group.settings.get("weight_decay", 0.0)
+            if group.decays is not None:
+                decay = group.decays.take(number)
             signed = -gradient if group.settings.get("maximize") else gradient
             group.step(
                 Step(
-                    group.weights, signed, rate, momentum, self._taken, group.settings, group.state
+                    group.weights,
+                    signed,
+                    rate,
+                    momentum,
+                    decay,
+                    self._taken,
+                    group.settings,
+                    group.state,
                 )
             )
 
@@ -302,6 +336,10 @@ class Update:
         momenta = (
             list(expand(schedule.momentum[number])) if schedule.momentum else [fixed] * len(rates)
         )
+        decays = None
+        if schedule.weight_decay:
+            values = list(expand(schedule.weight_decay[number]))
+            decays = torch.tensor(values, dtype=torch.float64, device=device)
         return _Group(
             step=rule.step,
             settings=settings,
@@ -309,6 +347,7 @@ class Update:
             weights=_side_by_side([learned[member] for member in members], device),
             rates=torch.tensor(rates, dtype=torch.float64, device=device),
             momenta=torch.tensor(momenta, dtype=torch.float64, device=device),
+            decays=decays,
             initial=rule.state(settings, any(momenta)),
         )
 

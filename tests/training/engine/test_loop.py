@@ -23,7 +23,7 @@ from grader.program.program import Program, read
 from grader.training.choices import OPTIMIZERS
 from grader.training.data import Look, TrainingData
 from grader.training.device import choose, describe
-from grader.training.engine.loop import order, seeds, train
+from grader.training.engine.loop import epoch_batches, order, seeds, train
 from grader.training.engine.optimizer import expand
 from grader.training.records import INTERRUPTED, Ending, Epoch, Feedback, TrainingRun
 from grader.training.run import train_seeds
@@ -219,6 +219,7 @@ TRIED = {
     "NAdam": {"momentum_decay": 0.01},
     "RAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1},
     "Adagrad": {"initial_accumulator_value": 0.1, "lr_decay": 0.01},
+    "Adadelta": {"rho": 0.8, "weight_decay": 0.01},
 }
 
 
@@ -265,6 +266,46 @@ def test_a_one_cycle_schedule_moves_learning_rate_and_momentum_at_every_step(nam
     assert same_parameters(net, model)
     assert [epoch.learning_rate for epoch in epochs] == rates[STEPS - 1 :: STEPS]
     assert [epoch.momentum for epoch in epochs] == momenta[STEPS - 1 :: STEPS]
+
+
+class Decay(lr_scheduler.LRScheduler):
+    """Moves each group's weight decay, which it also switches off for a while."""
+
+    def get_lr(self):
+        for number, group in enumerate(self.optimizer.param_groups):
+            group["weight_decay"] = 0.0 if self.last_epoch % 3 == 1 else 0.1 * (number + 1)
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW", "RMSprop", "Adadelta"])
+@pytest.mark.parametrize("per_step", [True, False], ids=["per step", "per epoch"])
+def test_weight_decay_moves_as_the_students_scheduler_moves_it(name, per_step):
+    model = tiny()
+    names = [name for name, _ in model.named_parameters()]
+    groups = [
+        {"params": model.conv.parameters()},
+        {"params": [*model.norm.parameters(), *model.linear.parameters()]},
+    ]
+    optimizer = getattr(torch.optim, name)(groups, lr=0.01)
+    settings = {"betas": (0.9, 0.999)} if "betas" in optimizer.defaults else {}
+    seen: list[list[float]] = []
+    optimizer.register_step_pre_hook(
+        lambda taken, *_: seen.append([group["weight_decay"] for group in taken.param_groups])
+    )
+    student_loop(optimizer, model=model, scheduler=Decay(optimizer), per_step=per_step)
+    decays = [curve([step[number] for step in seen]) for number in range(2)]
+    assert len({run["value"] for run in decays[1]}) == 2
+    wanted = program(
+        optimizer={
+            "name": name,
+            "groups": [
+                {"parameters": names[:2], "settings": settings},
+                {"parameters": names[2:], "settings": settings},
+            ],
+        },
+        schedule={"learning_rate": [curve([0.01] * len(seen))] * 2, "weight_decay": decays},
+    )
+    assert same_parameters(collect(wanted)[1], model)
 
 
 def test_parameter_groups_keep_their_own_settings_and_rates():
@@ -684,3 +725,63 @@ def test_auto_finds_a_device_and_an_absent_one_is_an_error(monkeypatch):
         choose("cuda")
     with pytest.raises(GraderError, match="no device 'tpu'"):
         choose("tpu")
+
+
+# Some of the images, and no smaller batch at the end
+
+
+KEPT_BACK = {  # name: (fields of the recipe, images that are trained on in each epoch)
+    "some": ({"images": 25, "steps_per_epoch": 2}, 25),
+    "whole batches": ({"drop_last": True, "steps_per_epoch": 2}, 32),
+    "both": ({"images": 20, "drop_last": True, "steps_per_epoch": 1}, 16),
+    "all": ({"images": 40}, 40),
+    "more than there are": ({"images": 60_000}, 40),
+}
+
+
+def rated(steps: int) -> dict[str, Any]:
+    return {"learning_rate": [[{"value": 0.1, "steps": EPOCHS * steps}]]}
+
+
+@pytest.mark.parametrize("name", KEPT_BACK)
+def test_some_of_the_images_and_whole_batches_are_torchs_subset_and_loader(name):
+    fields, count = KEPT_BACK[name]
+    steps = fields.get("steps_per_epoch", STEPS)
+    epochs, net = collect(program(**fields, schedule=rated(steps)))
+    data, total = images(), fields.get("images", 40)
+    pixels = torch.tensor(data.train_images).float() / 255
+    every = torch.utils.data.TensorDataset(pixels, torch.tensor(data.train_labels))
+    if total < len(every):  # as random_split does it
+        begin = torch.Generator().manual_seed(seeds(SEED, 0).order)
+        every, _ = torch.utils.data.random_split(every, [total, 40 - total], generator=begin)
+    model = tiny()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for number in range(1, EPOCHS + 1):
+        shuffled = order(len(every), len(every), seeds(SEED, number).order)[0].tolist()
+        loader = torch.utils.data.DataLoader(
+            every, BATCH, sampler=shuffled, drop_last=fields.get("drop_last", False)
+        )
+        for inputs, labels in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), labels).backward()
+            optimizer.step()
+    assert same_parameters(net, model)
+    assert {epoch.images for epoch in epochs} == {count}
+
+
+def test_every_seed_keeps_other_images_and_keeps_them():
+    recipe = program(images=25, steps_per_epoch=2, schedule=rated(2)).recipe
+    chosen = {}
+    for seed in (0, 1):
+        epochs = [torch.cat(epoch_batches(recipe, 40, seed, number)) for number in (1, 2)]
+        assert len(epochs[0].unique()) == 25
+        assert not torch.equal(*epochs)
+        assert torch.equal(epochs[0].sort().values, epochs[1].sort().values)
+        chosen[seed] = set(epochs[0].tolist())
+    assert chosen[0] != chosen[1]
+
+
+def test_images_that_make_no_whole_batch_are_the_graders_fault():
+    wanted = program(images=9, drop_last=True, steps_per_epoch=1, schedule=rated(1))
+    with pytest.raises(GraderError, match="9 training images in batches of 16 are 0"):
+        collect(wanted)

@@ -136,3 +136,11 @@ def test_a_norm_in_evaluation_mode_is_none():
     wanted, _ = program_of(Features(norm, flat=True))
     recipe = wanted.recipe.model_copy(update={"batch_size": 1})
     one_image.refuse(wanted.model_copy(update={"recipe": recipe}), 5)
+
+
+def test_a_single_image_at_the_end_that_is_left_out_is_no_batch():
+    wanted, _ = asked("BatchNorm1d", 4, 5)
+    with pytest.raises(SubmissionError, match="last batch of an epoch has one image"):
+        one_image.refuse(wanted, 5)
+    recipe = wanted.recipe.model_copy(update={"drop_last": True})
+    one_image.refuse(wanted.model_copy(update={"recipe": recipe}), 5)

@@ -58,6 +58,7 @@ TRIED: dict[str, dict[str, Any]] = {
     "NAdam": {"momentum_decay": 0.01, "eps": 1e-3},
     "RAdam": {"decoupled_weight_decay": True, "weight_decay": 0.1, "eps": 1e-3},
     "Adagrad": {"initial_accumulator_value": 0.1, "lr_decay": 0.01},
+    "Adadelta": {"rho": 0.8, "eps": 1e-3, "weight_decay": 0.01},
 }
 
 
@@ -72,6 +73,12 @@ def described(*steps: Any) -> list[dict[str, Any]]:
 ROTATION = described(
     v1.RandomRotation(10), v1.RandomCrop(28, padding=2), v1.ToTensor(), v1.Normalize((0.1,), (0.3,))
 )
+
+PENALTIES = [
+    {"kind": "l1", "factor": 0.01, "parameters": ["conv.weight", "linear.weight"]},
+    {"kind": "l2", "factor": 0.02, "parameters": ["linear.weight", "linear.bias"]},
+    {"kind": "norm", "factor": 0.05, "parameters": ["conv.weight", "norm.bias"]},
+]
 
 Answer = Callable[[int, Epoch], Feedback | None]
 
@@ -300,6 +307,17 @@ def test_the_last_batch_is_treated_as_in_the_eager_engine(count, steps, trained)
 
 
 @pytest.mark.parametrize(
+    ("changes", "trained"),
+    [({"images": 25}, 25), ({"drop_last": True}, 32), ({"images": 33, "drop_last": True}, 32)],
+    ids=["some images", "whole batches", "both"],
+)
+def test_images_that_are_left_out_are_the_eager_engines(changes, trained):
+    wanted = program(**recipe("NAdam", epochs=6, steps=2, **changes))
+    found = assert_equal(wanted, [3, 4], images())
+    assert {epoch.images for epoch in found[3][0]} == {trained}
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"loss": {"name": "cross_entropy", "reduction": "sum"}, "clip_norm": 0.5},
@@ -311,14 +329,24 @@ def test_the_last_batch_is_treated_as_in_the_eager_engine(count, steps, trained)
             }
         },
         {"clip_value": 0.01},
+        {"penalties": PENALTIES, "clip_norm": 0.5},
         {
             "schedule": {
                 "learning_rate": [curve([0.05] * 51)],
                 "momentum": [curve([0.95, 0.9, 0.85] * 17)],
             }
         },
+        {
+            "schedule": {
+                "learning_rate": [curve([0.05] * 51)],
+                "weight_decay": [curve([0.1, 0.0, 0.05] * 17)],
+            }
+        },
     ],
-    ids=["sum, clip_norm", "smoothing, weight", "clip_value", "momentum moves"],
+    ids=[
+        *("sum, clip_norm", "smoothing, weight", "clip_value", "penalties"),
+        *("momentum moves", "weight decay moves"),
+    ],
 )
 def test_losses_clipping_and_momentum_equal_the_eager_engine(changes):
     assert_equal(program(**recipe(**changes)), [3], images())
@@ -349,6 +377,40 @@ def test_a_seed_that_reaches_its_accuracy_stops_and_the_others_go_on():
         program(**recipe(epochs=8, stop_at_accuracy=0.2)), [3, 5, 1], images(), answer
     )
     assert {seed: len(epochs) for seed, (epochs, _, _) in found.items()} == {3: 7, 5: 5, 1: 8}
+
+
+@pytest.mark.parametrize(
+    ("rule", "lengths"),
+    [
+        ({"patience": {"monitor": "loss", "epochs": 2}}, {3: 3, 4: 8}),
+        ({"stop_at_accuracy": 0.45, "stop_after": 3}, {3: 7, 4: 8}),
+    ],
+    ids=["patience", "some in a row"],
+)
+def test_each_seed_has_rules_of_its_own(rule, lengths):
+    def answer(seed: int, epoch: Epoch) -> Feedback:
+        told = falling(seed, epoch)
+        return told if seed == 3 else Feedback(accuracy=0.1, loss=1 / epoch.epoch)
+
+    found = assert_equal(program(**recipe(epochs=8, **rule)), [3, 4], images(), answer)
+    assert {seed: len(epochs) for seed, (epochs, _, _) in found.items()} == lengths
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"patience": {"monitor": "train_loss", "epochs": 1, "threshold": 0.05}},
+        {"patience": {"monitor": "train_accuracy", "epochs": 2}},
+        {"stop_at_accuracy": 0.16, "stop_monitor": "train_accuracy"},
+    ],
+    ids=["loss", "accuracy", "a stop"],
+)
+def test_rules_that_watch_training_need_no_answer(rule):
+    found = assert_equal(program(**recipe(**rule)), [3], images())
+    epochs, ending, _ = found[3]
+    assert 1 < len(epochs) < EPOCHS
+    assert ending.finished
+    assert "training" in ending.stopped_because
 
 
 def test_a_diverged_training_stops_and_says_so():
@@ -589,7 +651,7 @@ def meta(monkeypatch: pytest.MonkeyPatch) -> None:
         torch, "randn", lambda shape, *, generator, device: randn(shape, device=device)
     )
     monkeypatch.setattr(
-        replay, "order", lambda images, size, seed: torch.split(torch.arange(images), size)
+        loop, "order", lambda images, size, seed: torch.split(torch.arange(images), size)
     )
 
 
@@ -605,8 +667,12 @@ def operations_of_a_step(wanted: Program, blob: bytes | None = None) -> set[str]
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_step_of_every_optimizer_stays_on_the_device(meta, name):
-    momentum = [] if name == "Adagrad" else [curve([0.9, 0.8, 0.7] * 3)]
-    schedule = {"learning_rate": [curve([0.1, 0.2, 0.3] * 3)], "momentum": momentum}
+    momentum = [] if name in ("Adagrad", "Adadelta") else [curve([0.9, 0.8, 0.7] * 3)]
+    schedule = {
+        "learning_rate": [curve([0.1, 0.2, 0.3] * 3)],
+        "momentum": momentum,
+        "weight_decay": [curve([0.1, 0.0, 0.2] * 3)],
+    }
     wanted = program(**recipe(name, epochs=3, schedule=schedule, clip_norm=1.0, clip_value=0.5))
     assert {"take", "index", "clamp"} <= operations_of_a_step(wanted)
 
@@ -621,6 +687,11 @@ def test_a_step_of_every_optimizer_stays_on_the_device(meta, name):
 )
 def test_a_step_of_every_loss_stays_on_the_device(meta, loss):
     assert operations_of_a_step(program(loss=loss, dropout=0.3))
+
+
+def test_a_step_with_penalties_stays_on_the_device(meta):
+    seen = operations_of_a_step(program(penalties=PENALTIES))
+    assert {"abs", "pow", "linalg_vector_norm"} <= seen
 
 
 def test_a_step_of_a_network_of_every_habit_stays_on_the_device(habitual, meta):

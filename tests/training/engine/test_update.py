@@ -49,6 +49,7 @@ OWN_RANGE: dict[str, dict[str, list[Any]]] = {
         "initial_accumulator_value": [0.0, 0.5],
         "weight_decay": [0.0, 0.01],
     },
+    "Adadelta": {"rho": [0.9, 0.5], "weight_decay": [0.0, 0.01]},
 }
 SHARED_RANGE: dict[str, list[Any]] = {
     "betas": [(0.9, 0.999), (0.0, 0.99), (0.8, 0.9), (0.95, 0.5)],
@@ -297,6 +298,23 @@ def test_momentum_that_is_zero_at_all_steps_is_plain_descent():
     schedule = Schedule(learning_rate=(curve(wave(0.01, 0.02)),) * 2, momentum=none)
     for name in ("SGD", "RMSprop"):
         assert_equal_steps(recipe(name, {}, schedule=schedule))
+
+
+@pytest.mark.parametrize("decoupled", [False, True], ids=["gradient", "decoupled"])
+@pytest.mark.parametrize("name", RULES)
+def test_weight_decay_that_moves_equals_torchs(name, decoupled):
+    settings = {"weight_decay": 0.5}
+    if "decoupled_weight_decay" in OPTIMIZERS[name]:
+        settings["decoupled_weight_decay"] = decoupled
+    elif decoupled:
+        pytest.skip("it has no such setting")
+    some = curve([0.0 if step % 7 < 3 else share for step, share in enumerate(wave(0.01, 0.2))])
+    rates = (curve(wave(0.01, 0.02)),) * 2
+    schedule = Schedule(learning_rate=rates, weight_decay=(some, curve([0.1] * STEPS)))
+    assert_equal_steps(recipe(name, settings, schedule=schedule))
+    still = recipe(name, settings, schedule=Schedule(learning_rate=rates))
+    moved = by_update(recipe(name, settings, schedule=schedule))[0]
+    assert not torch.allclose(moved["matrix"], by_update(still)[0]["matrix"], rtol=1e-3)
 
 
 def test_parameters_in_double_precision_are_left_to_torch():

@@ -103,6 +103,33 @@ def shared():
         yield one
 
 
+def test_all_that_a_recipe_may_ask_for_crosses_to_the_process(shared):
+    weights = ["conv.weight", "linear.weight"]
+    group = {"parameters": [*weights, "norm.bias"], "settings": {"rho": 0.8}}
+    curves = {
+        "learning_rate": [[{"value": 1.0, "steps": 9}]],
+        "weight_decay": [[{"value": 0.0, "steps": 4}, {"value": 0.1, "steps": 5}]],
+    }
+    wanted = program(
+        batch_size=8,
+        steps_per_epoch=3,
+        images=25,
+        drop_last=True,
+        optimizer={"name": "Adadelta", "groups": [group]},
+        schedule=curves,
+        penalties=[{"kind": "l1", "factor": 0.01, "parameters": weights}],
+        patience={"monitor": "accuracy", "epochs": 1},
+    )
+    (here,) = train_seeds(Task(wanted, IMAGES, **told(after_epoch=judged)), {3: values()})
+    there = trained(shared, wanted)
+    assert without_times(there) == without_times(here)
+    assert [epoch.images for epoch in there.epochs] == [24, 24]
+    assert there.ending == here.ending
+    assert there.ending.stopped_because.endswith("had not improved for 1 epoch")
+    for ours, theirs in zip(there.epochs, here.epochs, strict=True):
+        assert torch.equal(ours.logits, theirs.logits)
+
+
 def test_two_seeds_in_one_process_give_the_bits_that_training_here_gives(shared):
     pids, seen = set(), []
     for seed in (3, 4):
