@@ -4,6 +4,7 @@
 #: optimizer = "AdamW(weight_decay=0.0001)"
 #: lr = "cosine(epoch, 12, 0.003)"
 #: label_smoothing = 0.05
+#: transform = "ToTensor(), Normalize(0.1307, 0.3081)"
 #: network = "SmallNet"
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
