@@ -160,8 +160,16 @@ def _rehearsed(request: Mapping[str, Any]) -> list[bytes]:
     from grader.program.rehearsed import RehearsalRequest
 
     asked = RehearsalRequest.model_validate(request)
-    found = rehearse.rehearse(asked)
-    return [b'{"captured": true}', found.model_dump_json().encode("utf-8", "replace")]
+    try:
+        found = rehearse.rehearse(asked)
+        return [b'{"captured": true}', found.model_dump_json().encode("utf-8", "replace")]
+    # A file may leave behind whatever makes the summary fail.
+    except BaseException as error:
+        message = (
+            "The training was run with stand-ins, but what it did could not be summed up "
+            f"({type(error).__name__}: {str(error)[:200]})."
+        )
+        return [_refusal(message, None)]
 
 
 def _captured(request: Request) -> list[bytes]:
@@ -173,8 +181,12 @@ def _captured(request: Request) -> list[bytes]:
     # sys.exit() and KeyboardInterrupt in a student's file are theirs to explain.
     except BaseException as error:
         problem = explain.explained(error, request.filename)
-        header = {"captured": False, "message": problem.message, "line": problem.line}
-        return [json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")]
+        return [_refusal(problem.message, problem.line)]
+
+
+def _refusal(message: str, line: int | None) -> bytes:
+    header = {"captured": False, "message": message, "line": line}
+    return json.dumps(header, ensure_ascii=False).encode("utf-8", "replace")
 
 
 if __name__ == "__main__":

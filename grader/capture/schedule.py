@@ -41,7 +41,9 @@ def record_schedule(
 def _record(plan: Plan, scheduler: Any, epochs: int, steps: int, line: int | None) -> Schedule:
     """Step `scheduler` through all of training and write down what each step would use."""
     optimizer = plan.optimizer
-    curves = {name: [list[float]() for _ in optimizer.param_groups] for name in _RECORDED}
+    curves: dict[str, list[list[float]]] = {}
+    for name in _RECORDED:
+        curves[name] = [[] for _ in optimizer.param_groups]
     others = _others(optimizer)
     with warnings.catch_warnings():
         # No step of the optimizer is taken here, which schedulers warn about.

@@ -17,6 +17,7 @@ from pathlib import PurePosixPath
 
 from grader.errors import SubmissionError
 from grader.submission.contents import MOST_ENTRIES, NOBODYS, Contents, why_not_enter
+from grader.submission.people import PLATFORM
 
 MOST_ARCHIVE_BYTES = 64 * 1024 * 1024
 MOST_RATIO = 200
@@ -46,6 +47,7 @@ def read(name: str, content: bytes) -> Contents:
             f"{name} is not a whole zip archive. Pack the folder again, as .zip, and hand that in."
         ) from error
     _refuse_locked(name, contents)
+    _refuse_class(name, contents)
     return contents.without_outer_folder()
 
 
@@ -57,6 +59,15 @@ def _refuse_many(name: str, members: list[zipfile.ZipInfo]) -> None:
         )
 
 
+def _refuse_class(name: str, contents: Contents) -> None:
+    tops = {file.partition("/")[0] for file in contents.files}
+    people = [top for top in tops if PLATFORM.fullmatch(top)]
+    if len(people) > 1:
+        raise SubmissionError(
+            f"{name} holds the hand-ins of {len(people)} people: unpack it, and name the folder."
+        )
+
+
 def _refuse_locked(name: str, contents: Contents) -> None:
     if not contents.files and _LOCKED in contents.skipped.values():
         raise SubmissionError(
@@ -65,20 +76,25 @@ def _refuse_locked(name: str, contents: Contents) -> None:
 
 
 _LOCKED = "locked with a password"
+_ODD_KINDS = {stat.S_IFLNK: "a symbolic link"}
 
 
 def _take(archive: zipfile.ZipFile, member: zipfile.ZipInfo, contents: Contents) -> None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
+    if not path.parts:
+        contents.skipped["..."] = "a file without a name"
+        return
     if member.is_dir() or NOBODYS.intersection(path.parts):
         return
     name = str(path)
+    if reason := _why_not(member, path):
+        contents.skipped[name] = reason
+        return
     for depth, folder in enumerate(path.parts[:-1], start=1):
         if reason := why_not_enter(folder):
             contents.skipped["/".join(path.parts[:depth]) + "/"] = reason
             return
-    if reason := _why_not(member, path):
-        contents.skipped[name] = reason
-    elif name in contents.files:
+    if name in contents.files:
         contents.skipped[f"{name} (again)"] = "a second file of that name"
     else:
         contents.take(name, member.file_size, partial(_read, archive, member))
@@ -88,10 +104,8 @@ def _why_not(member: zipfile.ZipInfo, path: PurePosixPath) -> str:
     kind = stat.S_IFMT(member.external_attr >> 16)
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
         return "its path leads out of the archive"
-    if kind == stat.S_IFLNK:
-        return "a symbolic link"
     if kind not in (0, stat.S_IFREG):
-        return "a special file"
+        return _ODD_KINDS.get(kind, "a special file")
     if member.flag_bits & 0x1:
         return _LOCKED
     if member.file_size > max(_ALWAYS_FINE, MOST_RATIO * member.compress_size):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from grader.printable import printable
 
-LONGEST_QUOTE = 120
+LONGEST_QUOTE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the work says: the best accuracy and the last one that was printed, and two counts."""
+    """What the work says: the best accuracy and the last one that was printed, and the counts.
+
+    `parameters` are those that learn, where the work says so; `all_parameters` the total.
+    """
 
     accuracy: Claim | None = None
     last_accuracy: Claim | None = None
     parameters: Claim | None = None
+    all_parameters: Claim | None = None
     epochs: Claim | None = None
 
 
@@ -55,9 +59,10 @@ _WANTED = re.compile(
     r"fewer than|more than|under|below|above|limit|todo|if|assert|baseline)|[<>≤≥]",
     re.IGNORECASE,
 )
-_NUMBER = r"(?P<number>\d{1,3}(?:\.\d+)?|0?\.\d+)"
+_NUMBER = r"(?P<number>\d{1,3}(?:\.\d+)?|0?\.\d+)(?![\d.]*\d|,\d)"
 _ACCURACY = re.compile(
-    rf"acc(?:uracy)?\b[^\d\n%]{{0,25}}?(?:\d+\s*/\s*\d+\s*\(\s*)?{_NUMBER}\s*(?P<percent>%|percent)?",
+    rf"acc(?:uracy)?\b(?P<between>[^\d\n%]{{0,25}}?)"
+    rf"(?:\d+\s*/\s*\d+\s*\(\s*)?{_NUMBER}\s*(?P<percent>%|percent)?",
     re.IGNORECASE,
 )
 _ACCURACY_FIRST = re.compile(
@@ -93,9 +98,11 @@ def read(texts: Iterable[Text]) -> Claims:
     said = accuracies or [*_accuracies(prose)]
     best = max(said, key=lambda claim: claim.number, default=None)
     last = accuracies[-1] if accuracies else None
-    parameters = _last(_parameters, printed) or _last(_parameters, prose)
+    counts = _counts(printed) or _counts(prose)
+    total = counts.get("total")
+    parameters = counts.get("trainable") or total or counts.get("")
     epochs = _counted(printed) or _last(_epochs, prose)
-    return Claims(best, last, parameters, epochs)
+    return Claims(best, last, parameters, total, epochs)
 
 
 _Line = tuple[Text, str]
@@ -111,8 +118,10 @@ def _lines(text: Text) -> Iterator[str]:
 
 def _claim(number: float, line: _Line, found: re.Match[str]) -> Claim:
     text, words = line
-    start = max(0, min(found.start() - 20, len(words) - LONGEST_QUOTE))
-    quote = printable(" ".join(words[start:].split()), LONGEST_QUOTE)
+    if len(words) > LONGEST_QUOTE and found.start() > LONGEST_QUOTE // 2:
+        words = words[found.start() - LONGEST_QUOTE // 2 :]
+        words = f"… {words.partition(' ')[2] or words}"
+    quote = printable(" ".join(words.split()), LONGEST_QUOTE)
     return Claim(number, quote, text.place, text.line)
 
 
@@ -131,8 +140,10 @@ def _of_line(line: _Line) -> Iterator[tuple[str, Claim]]:
         kinds = [kind.lastgroup or "" for kind in _KIND.finditer(words, 0, match.end())]
         kind = kinds[-1] if kinds else ""
         number = float(match["number"])
+        if not match["percent"] and number > 1 and not re.search("[:=|]", match["between"]):
+            continue  # "accuracy after 15 epochs"
         if match["percent"] or number > 1:
-            number /= 100
+            number = round(number / 100, 8)
         if 0.05 < number <= 1 and not (is_bar and kind != "test"):
             yield kind, _claim(number, line, match)
 
@@ -142,12 +153,16 @@ def _last(read: Callable[[_Line], Iterator[Claim]], lines: list[_Line]) -> Claim
     return found[-1] if found else None
 
 
-def _parameters(line: _Line) -> Iterator[Claim]:
-    for pattern in _PARAMETERS:
-        for match in pattern.finditer(line[1]):
-            number = int(re.sub(r"\D", "", match["number"])[:15])
-            if number >= 10 and (match["kind"] or "").lower() != "non-trainable":
-                yield _claim(number, line, match)
+def _counts(lines: list[_Line]) -> dict[str, Claim]:
+    """The last count of parameters of each kind: "trainable", "total", and "" without a word."""
+    found = {}
+    for line in lines:
+        for pattern in _PARAMETERS:
+            for match in pattern.finditer(line[1]):
+                number = int(re.sub(r"\D", "", match["number"])[:15])
+                if number >= 10:
+                    found[(match["kind"] or "").lower()] = _claim(number, line, match)
+    return found
 
 
 def _epochs(line: _Line) -> Iterator[Claim]:
@@ -166,5 +181,5 @@ def _counted(lines: list[_Line]) -> Claim | None:
         match, line = totals[-1]
         return _claim(int(match["all"]), line, match)
     match, line = max(found, key=lambda one: int(one[0]["now"]))
-    first = min(int(one["now"]) for one, _ in found)
-    return _claim(int(match["now"]) + (1 if first == 0 else 0), line, match)
+    from_zero = any(int(one["now"]) == 0 or "v_num=" in words for one, (_, words) in found)
+    return _claim(int(match["now"]) + from_zero, line, match)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from grader.assignment import FILE, did_you_mean
@@ -102,18 +103,19 @@ def look(
 
 def again(path: Path, sha256: str) -> Listing | None:
     """The listing of the work at `path`, where it still is the work of that hash."""
-    contents = _contents_again(path)
-    wanted: list[str | None] = [None]
     try:
+        contents = _contents_again(path)
         first = _read(path, contents, None)
         if first.sha256 != sha256 and contents is None and path.suffix.lower() == ".zip":
             contents = archive.read(path.name, read_bytes(path, MOST_ARCHIVE_BYTES))
         # Someone may have said which of the files trains: the hash tells which it was.
-        wanted = list(contents.code) if contents else []
-        works = [first, *(_read(path, contents, name) for name in wanted)]
+        wanted = contents.code if contents else []
+        others = (_read(path, contents, name) for name in wanted)
+        found = (work for work in chain([first], others) if sha256 and work.sha256 == sha256)
+        work = next(found, None)
     except (SubmissionError, OSError, ValueError):
         return None
-    return next((work.listing for work in works if sha256 and work.sha256 == sha256), None)
+    return work.listing if work else None
 
 
 def _contents_again(path: Path) -> Contents | None:

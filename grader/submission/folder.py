@@ -23,7 +23,7 @@ def of_files(files: dict[str, Path]) -> Contents:
     """Files that belong together under names of their own."""
     contents = Contents()
     for name, file in files.items():
-        contents.take(name, file.lstat().st_size, partial(read_bytes, file))
+        contents.take(name, 0, partial(read_bytes, file))
     return contents
 
 
@@ -45,13 +45,21 @@ def _look(folder: Path, inside: str, contents: Contents) -> None:
         elif entry.is_dir(follow_symlinks=False):
             _enter(Path(entry.path), f"{name}/", contents)
         else:
-            size = entry.stat(follow_symlinks=False).st_size
-            contents.take(name, size, partial(read_bytes, Path(entry.path)))
+            contents.take(name, _size(entry), partial(read_bytes, Path(entry.path)))
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    """The size that is told; 0 where the file is gone, which reading it will say."""
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0
 
 
 def _enter(folder: Path, name: str, contents: Contents) -> None:
     reason = why_not_enter(folder.name)
-    if (folder / "pyvenv.cfg").exists():
+    # Path.exists raises where a folder may not be looked into.
+    if os.path.exists(folder / "pyvenv.cfg"):  # noqa: PTH110 - as said
         reason = "an environment, not the work"
     elif name.count("/") > MOST_DEPTH:
         reason = f"more than {MOST_DEPTH} folders deep"

@@ -38,6 +38,7 @@ _NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "tf_keras": "Keras"}
 
 
 def _said(claims: Claims) -> str:
-    known = [claim for claim in (claims.parameters, claims.accuracy) if claim]
+    said = claims.all_parameters or claims.parameters
+    known = [claim for claim in (said, claims.accuracy) if claim]
     quotes = " and ".join(f'"{claim.quote}" ({claim.place})' for claim in known)
     return f" What it says of itself: {quotes}; nothing of it was measured here." if quotes else ""

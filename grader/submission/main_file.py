@@ -47,7 +47,8 @@ class Script:
         """Whether it defines a class of torch's modules."""
         classes = [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
         bases = [base for node in classes for base in node.bases]
-        return any(ast.unparse(base).rpartition(".")[2].endswith("Module") for base in bases)
+        names = (getattr(base, "attr", getattr(base, "id", "")) for base in bases)
+        return any(name.endswith("Module") for name in names)
 
     @cached_property
     def imported(self) -> frozenset[str]:
@@ -155,7 +156,9 @@ def _file_of(module: str, importer: str, files: Mapping[str, str]) -> str:
             found = files.get(str(place / f"{inside}{end}").casefold())
             if inside and found:
                 return found
-    return ""
+    # Others put a folder of their own on the path first: sys.path.append("../src").
+    elsewhere = [file for key, file in files.items() if key.endswith(f"/{inside}.py")]
+    return elsewhere[0] if inside and len(elsewhere) == 1 else ""
 
 
 def _is_training(node: ast.AST) -> bool:
@@ -169,8 +172,8 @@ def _is_training(node: ast.AST) -> bool:
 def _does_something(statement: ast.stmt) -> bool:
     """Whether a statement at the top is more than a definition, an import or a text."""
     if isinstance(statement, ast.If):
-        guards = "__main__" in ast.unparse(statement.test)
-        return guards or any(map(_does_something, statement.body))
+        values = (getattr(node, "value", None) for node in ast.walk(statement.test))
+        return "__main__" in list(values) or any(map(_does_something, statement.body))
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Call)
     return isinstance(statement, (ast.For, ast.While, ast.With))

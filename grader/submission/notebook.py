@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -173,18 +173,16 @@ def _cell(number: int, text: str, raw: dict[str, Any]) -> Cell:
     marks, name, rest = magic.groups()
     if marks == "%%" and name in _WRITES:
         return _writing(cell, rest)
-    if (marks == "%%" and _OTHER_LANGUAGES.fullmatch(name)) or (
-        marks == "%" and name in _DATABRICKS
-    ):
-        return _blank(cell, keep_rest=marks == "%" and name in ("sh", "sql") and "\n" not in text)
+    # One line of them is left to whoever blanks commands.
+    is_databricks = marks == "%" and name in _DATABRICKS and "\n" in text
+    if is_databricks or (marks == "%%" and _OTHER_LANGUAGES.fullmatch(name)):
+        return _blank(cell)
     return cell
 
 
-def _blank(cell: Cell, *, keep_rest: bool = False) -> Cell:
+def _blank(cell: Cell, note: str = "") -> Cell:
     """The same cell without its text, in as many lines."""
-    if keep_rest:
-        return cell
-    return _with_text(cell, "\n" * cell.text.count("\n"))
+    return replace(cell, text="\n" * cell.text.count("\n"), note=note)
 
 
 def _writing(cell: Cell, arguments: str) -> Cell:
@@ -194,22 +192,17 @@ def _writing(cell: Cell, arguments: str) -> Cell:
     name = next((word for word in words if not word.startswith("-")), "")
     file = inside(name)
     if not file:
-        note = f"writes {printable(name, 60) or 'no file'}, which is left out: write a file beside "
-        return _with_text(_blank(cell), _blank(cell).text, note=f"{note}the notebook")
-    head, _, body = cell.text.lstrip("\n").partition("\n")
-    before = "\n" * (len(cell.text) - len(cell.text.lstrip("\n")))
-    del head
-    first = f"%%writefile -a {file}" if appends else f"%%writefile {file}"
+        shown = printable(name, 60) or "a file without a name"
+        note = f"writes {shown}, which is left out: write a file beside the notebook"
+        return _blank(cell, note)
+    lines = cell.text.lstrip("\n")
+    before = "\n" * (len(cell.text) - len(lines))
+    _, newline, body = lines.partition("\n")
+    command = f"%%writefile {'-a ' if appends else ''}{file}"
     if not file.lower().endswith(".py"):
-        first = ""
-    return Cell(
-        cell.number,
-        f"{before}{first}\n{body}",
-        writes=file,
-        appends=appends,
-        outputs=cell.outputs,
-        count=cell.count,
-    )
+        command = ""  # nobody blanks it in a file that is no Python
+    text = f"{before}{command}{newline}{body}"
+    return replace(cell, text=text, writes=file, appends=appends)
 
 
 def inside(name: str) -> str:
@@ -222,10 +215,6 @@ def inside(name: str) -> str:
     path = PurePosixPath(name)
     odd = path.is_absolute() or ".." in path.parts or re.search(r"[\\{}$~:*?\x00-\x1f]", name)
     return "" if odd or not path.parts or len(name) > 200 else str(path)
-
-
-def _with_text(cell: Cell, text: str, note: str = "") -> Cell:
-    return Cell(cell.number, text, outputs=cell.outputs, count=cell.count, note=note)
 
 
 def _outputs(outputs: Any) -> str:
@@ -244,7 +233,7 @@ def _text(value: Any) -> str:
         value = "".join(part for part in value if isinstance(part, str))
     if not isinstance(value, str):
         return ""
-    whole = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return with_newlines(whole)
 
 

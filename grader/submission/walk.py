@@ -18,6 +18,7 @@ from grader.assignment import FILE
 from grader.printable import printable, printable_path
 from grader.submission import assembly, folder, main_file
 from grader.submission.contents import SETTINGS, Contents, is_readme
+from grader.submission.main_file import Script
 from grader.submission.people import CANVAS, PLATFORM, within
 from grader.submission.submission import LeftOut, UsageError
 
@@ -86,7 +87,10 @@ class Walk:
         contents = folder.gather(path)
         names = {name.casefold() for name in contents.code}
         chosen = self.training is not None and self.training.casefold() in names
-        if not (chosen or _is_repository(path) or _is_one_work(contents)):
+        scripts = assembly.scripts(contents)
+        # A class may be kept in a repository too: several files that train are several people's.
+        is_clone = _is_repository(path) and sum(script.trains for script in scripts) == 1
+        if not (chosen or is_clone or _is_one_work(contents, scripts)):
             return False
         self.found[path] = contents
         return True
@@ -220,7 +224,8 @@ def _hand_ins(entries: Sequence[Path]) -> set[Path]:
 
 
 def _is_repository(path: Path) -> bool:
-    return (path / ".git").exists()
+    # Path.exists raises where a folder may not be looked into.
+    return os.path.exists(path / ".git")  # noqa: PTH110 - as said
 
 
 def _holds_code(path: Path) -> bool:
@@ -230,11 +235,10 @@ def _holds_code(path: Path) -> bool:
         return False
 
 
-def _is_one_work(contents: Contents) -> bool:
-    """Whether most of the files of a folder hang together by what they import."""
-    scripts = assembly.scripts(contents)
+def _is_one_work(contents: Contents, scripts: Sequence[Script]) -> bool:
+    """Whether most of the files of a folder hang together by what they import or read."""
     if len(scripts) < 2:
-        return False
+        return len(contents.code) == 1 and _reads_others(contents)
     return 2 * main_file.connected(main_file.imports(scripts)) > len(scripts)
 
 

@@ -25,7 +25,7 @@ OPTIMIZERS: dict[str, frozenset[str]] = {
 }
 """Classes of torch.optim, and what may be told to each besides the learning rate.
 
-The schedule moves `momentum`, or the first of `betas`, where a class has it. `engine/update.py` has
+The schedule moves `momentum`, or the first of `betas`, where a class has it. `engine/rules.py` has
 rules that make some of them faster on a GPU; without a rule an optimizer is torch's own.
 """
 

@@ -385,17 +385,12 @@ GUARDS = (
     Guard(
         "submission/archive.py",
         'path.is_absolute() or ".." in path.parts or ":" in path.parts[0]',
-        lambda module: _left_out(module, zipfile.ZipInfo("../train.py"), b"import torch"),
-    ),
-    Guard(
-        "submission/archive.py",
-        "kind == stat.S_IFLNK",
-        lambda module: _left_out(module, _entry(stat.S_IFLNK), b"/etc/passwd"),
+        lambda module: _left_out(module, zipfile.ZipInfo("/train.py"), b"import torch"),
     ),
     Guard(
         "submission/archive.py",
         "kind not in (0, stat.S_IFREG)",
-        lambda module: _left_out(module, _entry(stat.S_IFIFO), b""),
+        lambda module: _left_out(module, _entry(stat.S_IFLNK), b"/etc/passwd"),
     ),
     Guard(
         "submission/archive.py",
@@ -410,7 +405,7 @@ GUARDS = (
     Guard(
         "submission/archive.py",
         "len(content) > MOST_ARCHIVE_BYTES",
-        lambda module: module.read("a.zip", _zip(zipfile.ZipInfo("a.py"), b"1") + bytes(2**26)),
+        lambda module: module.read("a.zip", bytes(2**26) + _zip(zipfile.ZipInfo("a.py"), b"1")),
     ),
 )
 """Every condition here refuses something; a new one belongs in this list."""

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from grader.render import source
 from grader.render.terminal import scorecard, summary
-from grader.report import Hint, LayerRow, Problem, Verdict
+from grader.report import Hint, LayerRow, Placed, Problem, Verdict
 from tests import report_examples as examples
 
 HOSTILE = "\x1b[2J\u202e[bold red]PASS[/]\u200b\x07"
@@ -401,7 +401,7 @@ def test_a_line_that_the_file_does_not_have_is_not_quoted(tmp_path, monkeypatch,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_bytes(b"a\nb\nc")
     one = examples.report(path="net.py", sha256=hashlib.sha256(b"a\nb\nc").hexdigest())
-    assert source.quoted(one, line) == ""
+    assert source.quoted(one, Placed(line=line)) == ""
 
 
 def test_a_wide_terminal_cuts_neither_names_nor_reasons():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.render import words
-from grader.report import Report
+from grader.report import Placed, Report
 from tests.report_examples import report
 
 
@@ -97,8 +97,19 @@ def test_rows_and_columns_are_written_once_where_they_agree():
 
 @pytest.mark.parametrize("path", ["a/b/net.py", "a\\b\\net.py", "net.py"])
 def test_a_place_is_the_file_and_the_line(path):
-    assert words.place(report(path=path), 12) == "net.py:12"
-    assert words.place(report(path=path), None) == ""
+    assert words.place(report(path=path), Placed(line=12)) == "net.py:12"
+    assert words.place(report(path=path), Placed()) == ""
+
+
+def test_a_place_in_a_notebook_is_its_cell_and_in_a_folder_its_file():
+    one = report(path="a/net.ipynb")
+    where = Placed(line=3, cell=7)
+    assert words.place(one, where) == "net.ipynb, cell 7, line 3"
+    assert words.path_place(one, where) == "a/net.ipynb, cell 7, line 3"
+    assert words.line_of(where) == "cell 7:3"
+    other = Placed(line=12, file="net/model.py")
+    assert words.place(report(path="alice"), other) == "net/model.py:12"
+    assert words.path_place(report(path="alice"), other) == "alice/net/model.py:12"
 
 
 def test_a_file_name_cannot_move_the_cursor():

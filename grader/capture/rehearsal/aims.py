@@ -47,11 +47,11 @@ def read(records: Sequence[TrainingRecord], names: Mapping[int, str], findings: 
         return Aim(None)
     usual = kinds.most_common(1)[0][0]
     line = lines.get(usual)
-    _one_kind(kinds, usual, lines, findings)
     _handling(usual, line, findings)
     if len(usual.objectives) > 1:
         _accumulation(usual, line, findings)
         return Aim(None)
+    _one_kind(kinds, usual, lines, findings)
     if not usual.objectives:
         findings.obstacle("The optimizer steps without backward(): there is no gradient", line)
         return Aim(None)

@@ -12,13 +12,17 @@ from typing import Any
 
 from torch import Tensor
 from torchvision import transforms
+from torchvision.transforms import v2
 
 from grader.capture import transforms as torchvision_transforms
 from grader.capture.rehearsal import proofs
+from grader.capture.rehearsal.trace import Trace
 from grader.errors import SubmissionError
 from grader.program.recipe import Augmentation
 
 DEEPEST = 6
+LINE = "rehearsal_line"
+"""Attribute of a Compose: the line that made it."""
 TWINS = {
     "HorizontalFlip": "RandomHorizontalFlip",
     "VerticalFlip": "RandomVerticalFlip",
@@ -32,6 +36,22 @@ TWINS = {
     "CoarseDropout": "RandomErasing",
 }
 """albumentations' own operations, and torchvision's nearest: the last three draw other images."""
+
+
+def install(trace: Trace) -> None:
+    """From now on, a Compose remembers the line that made it."""
+    for kind in (transforms.Compose, v2.Compose):
+        _remembering(kind, trace)
+
+
+def _remembering(kind: Any, trace: Trace) -> None:
+    real = kind.__init__
+
+    def init(self: Any, *args: Any, **keywords: Any) -> None:
+        real(self, *args, **keywords)
+        vars(self)[LINE] = trace.where()
+
+    kind.__init__ = init
 
 
 def described(operations: Sequence[Any]) -> tuple[Augmentation, ...]:
@@ -84,8 +104,7 @@ def _one(transform: Any, images: list[Any], depth: int) -> list[Any]:
             f"The transform holds the class {transform.__name__}, not an object of it: write "
             f"{transform.__name__}(), with parentheses"
         )
-    if package := foreign(transform):
-        raise SubmissionError(_of_package(package, transform))
+    refuse_foreign(transform)
     function = getattr(transform, "lambd", transform)
     if not callable(function):
         raise SubmissionError(f"The transform holds {_name(transform)}, which cannot be called")
@@ -160,7 +179,9 @@ def _name(function: Any) -> str:
 
 
 def line_of(function: Any) -> int | None:
-    """Where an own function, or an own object's `__call__` or `forward`, is defined."""
+    """Where a Compose is made, or an own function, `__call__` or `forward` is defined."""
+    if isinstance(made := getattr(function, "__dict__", {}).get(LINE), int):
+        return made
     kind = type(function)
     if proofs.is_torchvision(function):
         return None
@@ -181,7 +202,13 @@ def foreign(transform: Any) -> str:
     return package if package in known else ""
 
 
-def _of_package(package: str, transform: Any) -> str:
+def refuse_foreign(transform: Any) -> None:
+    """Raises SubmissionError for what another package makes, with what to write instead."""
+    if package := foreign(transform):
+        raise SubmissionError(_of_package(package))
+
+
+def _of_package(package: str) -> str:
     text = f"The transform is made with {package}, and the grader trains with torchvision's"
     if package != "albumentations":
         return f"{text} operations alone: write it with torchvision.transforms"
@@ -193,8 +220,3 @@ def in_words(operations: Sequence[Any]) -> str:
     """The operations in torchvision's own words, in a row."""
     words = [" ".join(str(operation).split()) for operation in operations]
     return ", ".join(words) or "none: images stay as they are"
-
-
-def is_conversion(operation: Any) -> bool:
-    """Whether it only makes a tensor of an image."""
-    return isinstance(operation, transforms.ToTensor)

@@ -36,7 +36,7 @@ def install(trace: Trace, direct: Callable[[Any], Any]) -> None:
     """Watch the student's classes; `direct` wraps their `forward`."""
     module: Any = nn.Module
 
-    def begin(cls: Any, **keywords: Any) -> None:
+    def begin(cls: Any, /, **keywords: Any) -> None:
         super(nn.Module, cls).__init_subclass__(**keywords)
         for name, wrap in (("__init__", functools.partial(_watched, trace)), ("forward", direct)):
             own = vars(cls).get(name)

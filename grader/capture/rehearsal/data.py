@@ -38,9 +38,9 @@ def install(trace: Trace) -> None:
         vars_of.download = lambda self: None
         vars_of._check_exists = lambda self: True
         vars_of._load_data = lambda self: _loaded(trace, self)
-    datasets.MNIST._check_legacy_exist = lambda self: False  # type: ignore[method-assign]
-    datasets.MNIST.__getitem__ = _remembering(trace, datasets.MNIST.__getitem__)  # type: ignore[method-assign]
-    datasets.CIFAR10.__init__ = _cifar(trace)  # type: ignore[method-assign]
+    datasets.MNIST._check_legacy_exist = lambda self: False
+    datasets.MNIST.__getitem__ = _remembering(trace, datasets.MNIST.__getitem__)
+    datasets.CIFAR10.__init__ = _cifar(trace)
 
 
 def base(dataset: Any) -> Any:
@@ -56,6 +56,13 @@ def base(dataset: Any) -> Any:
 def is_test(dataset: Any) -> bool:
     """Whether it is (part of) the test images."""
     return getattr(base(dataset), "train", True) is False
+
+
+def whose(trace: Trace, dataset: Any, *, learns: bool = False) -> str:
+    """Whether images are "test", "training" or "held back"; `learns`: they are learned from now."""
+    if is_test(dataset):
+        return "test"
+    return "training" if learns or id(dataset) in trace.trained_on else "held back"
 
 
 def first_label(dataset: Any) -> int:
@@ -121,6 +128,11 @@ def _grey_levels(mean: float, deviation: float, count: int) -> Tensor:
     levels[: lit // 2] = round(255 * (level + spread))
     missing = round(255 * mean * count) - int(levels.sum())
     levels[: abs(missing) % lit] += 1 if missing > 0 else -1
+    # pairs that move apart, or together, leave the mean alone and set the deviation
+    wanted = (mean**2 + deviation**2) * 255**2 * count - int((levels**2).sum())
+    pairs = round(wanted / (2 * int(levels[0] - levels[-1]) + 2))
+    levels[: abs(pairs)] += 1 if pairs > 0 else -1
+    levels[lit - abs(pairs) :] -= 1 if pairs > 0 else -1
     row = torch.zeros(count, dtype=torch.uint8)
     places = torch.randperm(count, generator=torch.Generator().manual_seed(0))[:lit]
     row[places] = levels.clamp(0, 255).to(torch.uint8)

@@ -29,6 +29,8 @@ DEEPEST = 8
 TRIED = 4
 """Images of a data set that were computed before training."""
 PIXELS = 784
+ENOUGH = 30
+"""Images of each class, of which a random choice surely has one."""
 CLOSE = 2e-3
 REMEMBERED = "rehearsal_items"
 """What the stand-in keeps of images that were asked for often: it must not be given here."""
@@ -99,6 +101,29 @@ def _chain(dataset: Any) -> list[Any]:
     return found
 
 
+def labels(loader: Any) -> Tensor | None:
+    """The labels of the images that a loader draws, or None where they cannot be told."""
+    dataset = loader.dataset
+    found: Any = range(len(dataset))
+    if isinstance(loader.sampler, data.SubsetRandomSampler):
+        found = loader.sampler.indices
+    while type(dataset) is data.Subset:
+        indices = dataset.indices
+        found, dataset = [indices[index] for index in found], dataset.dataset
+    targets = getattr(dataset, "targets", None)
+    if targets is None or not _is_torchvision(dataset):
+        return None
+    return torch.as_tensor(targets)[torch.as_tensor(found)]
+
+
+def chosen_by_label(loader: Any, classes: int) -> bool:
+    """Whether images of some classes are left out."""
+    drawn = labels(loader)
+    if drawn is None or len(drawn) < ENOUGH * classes:
+        return False
+    return len(drawn.unique()) < classes
+
+
 def _is_dataset(item: Any) -> bool:
     return isinstance(item, data.Dataset)
 
@@ -165,10 +190,11 @@ def _changes_labels(dataset: Any) -> bool:
 
 def _of_wrapper(dataset: Any, chain: list[Any], wanted: Dataset) -> list[Any]:
     """What an own data set does to the images within: tried on others than it holds."""
-    inner, images = chain[-1], proofs.samples()
+    inner, images, held = chain[-1], proofs.samples(), _held(chain)
+    for transform in held:
+        augmentations.refuse_foreign(transform)
     _check_pair(dataset)
     function = _by_image(dataset, inner)
-    held = _held(chain)
     if held and proofs.equal(function, lambda image: _applied(held, image), images):
         return augmentations.understood(held)
     if all(proofs.same(function(image), function(images[0])) for image in images):

@@ -5,6 +5,7 @@ In: the walks over loaders that fed the steps. Out: a `Length`, and findings. Ru
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +14,22 @@ from typing import Any
 from torch.utils import data
 
 from grader.capture.rehearsal.findings import Findings, count
+from grader.capture.rehearsal.trace import Walk
+from grader.program.listing import Listing
 
 _SHUFFLES = (data.RandomSampler, data.SubsetRandomSampler)
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Epochs of batches. `images` are those of one epoch, before a last short batch is dropped."""
+    """Epochs of batches. `images` are those of one epoch, before a last short batch is dropped.
+
+    `batches` are taken in an epoch, each of which should be one of `steps_per_epoch`.
+    """
 
     epochs: int
     steps_per_epoch: int
+    batches: int
     batch_size: int
     images: int
     drop_last: bool
@@ -34,17 +41,23 @@ def line_of(loader: Any) -> int | None:
     return line if isinstance(line, int) else None
 
 
-def read(walks: Sequence[tuple[Any, int]], line: int | None, findings: Findings) -> Length | None:
+def read(
+    walks: Sequence[tuple[Walk | None, int]],
+    listing: Listing,
+    line: int | None,
+    findings: Findings,
+) -> Length | None:
     """The length of a training, from its (walk, steps) in order; None where there is none."""
-    if any(walk is None for walk, _ in walks) or not walks:
+    fed = [(walk, steps) for walk, steps in walks if walk is not None]
+    if len(fed) < len(walks) or not walks:
         findings.obstacle(
             "Some steps are not fed by a DataLoader, so the grader cannot tell epochs and batch "
             "size: take the batches from torch.utils.data.DataLoader",
             line,
         )
         return None
-    whole = _joined(walks)
-    loader = whole[0][0].loader
+    whole = _joined(fed)
+    loader, loop = whole[0][0].loader, _loop(whole[0][0], listing)
     _equal(whole, findings)
     _samplers(loader, findings)
     if loader.batch_size is None or _own_batches(loader):
@@ -58,16 +71,17 @@ def read(walks: Sequence[tuple[Any, int]], line: int | None, findings: Findings)
     found = Length(
         epochs=len(whole),
         steps_per_epoch=steps,
+        batches=whole[0][0].length,
         batch_size=int(loader.batch_size),
         images=len(loader.sampler),
         drop_last=bool(loader.drop_last),
     )
-    findings.at("epochs", _loop(whole[0][0]))
+    findings.at("epochs", loop)
     findings.at("batch_size", line_of(loader))
     findings.fact(
         "epochs",
         f"{count(found.epochs, 'epoch')} of {count(found.steps_per_epoch, 'step')}",
-        _loop(whole[0][0]),
+        loop,
     )
     dropped = ", the last short one dropped" if found.drop_last else ""
     findings.fact(
@@ -76,7 +90,7 @@ def read(walks: Sequence[tuple[Any, int]], line: int | None, findings: Findings)
     return found
 
 
-def _joined(walks: Sequence[tuple[Any, int]]) -> list[tuple[Any, int]]:
+def _joined(walks: Sequence[tuple[Walk, int]]) -> list[tuple[Walk, int]]:
     """Each walk once, also where optimizers took turns on it."""
     found: dict[int, list[Any]] = {}
     for walk, steps in walks:
@@ -84,19 +98,45 @@ def _joined(walks: Sequence[tuple[Any, int]]) -> list[tuple[Any, int]]:
     return [(walk, steps) for walk, steps in found.values()]
 
 
-def _loop(walk: Any) -> int | None:
-    """The line of the loop over epochs where it can be told, else of that over batches."""
+def _loop(walk: Walk, listing: Listing) -> int | None:
+    """The line of the loop over epochs, where there is one around that over batches."""
+    loops = _loops(listing)
+    for line in walk.stack:
+        around = [first for first, last in loops if first < line <= last and first != walk.line]
+        if around:
+            return max(around)
     return walk.line or None
+
+
+def _loops(listing: Listing) -> list[tuple[int, int]]:
+    """First and last lines of all loops."""
+    found = []
+    for part in listing.parts:
+        try:
+            tree = ast.parse(part.text)
+        except (SyntaxError, ValueError):
+            continue  # a cell with magics
+        for node in ast.walk(tree):
+            if isinstance(node, ast.For | ast.While):
+                before = part.first - 1
+                found.append((before + node.lineno, before + (node.end_lineno or node.lineno)))
+    return found
 
 
 def _own_batches(loader: Any) -> bool:
     return type(loader.batch_sampler) is not data.BatchSampler
 
 
-def _equal(walks: Sequence[tuple[Any, int]], findings: Findings) -> None:
+def _equal(walks: Sequence[tuple[Walk, int]], findings: Findings) -> None:
     """Every walk must go to its end, and be like the first."""
     cut = [walk for walk, _ in walks if not walk.complete]
-    if cut:
+    if cut == [walks[-1][0]] and len(walks) > 1:
+        findings.obstacle(
+            f"The last of {len(walks)} epochs ends after {cut[0].batches:,} of {cut[0].length:,} "
+            "batches; the grader trains whole epochs: count these instead of steps",
+            cut[0].line,
+        )
+    elif cut:
         one = cut[0]
         findings.obstacle(
             f"{len(cut)} of {count(len(walks), 'epoch')} end before all batches are used "
@@ -111,8 +151,6 @@ def _equal(walks: Sequence[tuple[Any, int]], findings: Findings) -> None:
             "grader's are all equal",
             walks[0][0].line,
         )
-    elif not cut and walks[0][1] != walks[0][0].length:
-        _fewer(walks[0][0], walks[0][1], findings)
     first = walks[0][0].loader
     for walk, _ in walks[1:]:
         loader = walk.loader
@@ -132,19 +170,21 @@ def _equal(walks: Sequence[tuple[Any, int]], findings: Findings) -> None:
             break
 
 
-def _fewer(walk: Any, steps: int, findings: Findings) -> None:
-    if steps < walk.length:
+def check_steps(length: Length, line: int | None, findings: Findings) -> None:
+    """One step a batch: where several batches make a step, their gradients add up."""
+    steps, batches = length.steps_per_epoch, length.batches
+    if steps < batches:
         findings.obstacle(
-            f"{walk.length:,} batches are taken in an epoch, but only {count(steps, 'step')}: the "
-            "gradients of several batches add up to one step. The grader steps after every batch: "
-            "use larger batches instead of accumulating",
-            walk.line,
+            f"{batches:,} batches are taken in an epoch, but only {count(steps, 'step')}: the "
+            "gradients of several batches add up to one step, or some are left out. The grader "
+            "steps after every batch: use larger batches instead of accumulating",
+            line,
         )
-    else:
+    elif steps > batches:
         findings.obstacle(
-            f"{count(steps, 'step')} are taken on {walk.length:,} batches; the grader takes one "
-            "step a batch",
-            walk.line,
+            f"{count(steps, 'step')} are taken on {batches:,} batches; the grader takes one step a "
+            "batch",
+            line,
         )
 
 

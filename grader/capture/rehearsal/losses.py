@@ -88,7 +88,7 @@ def _loss(trace: Trace, name: str, real: Any) -> Any:
 
 def _add_up(trace: Trace, scores: Any, value: float, reduction: Any) -> None:
     """A number that the file may watch: the mean loss of a walk."""
-    batch = trace.batch
+    batch = trace.fed or trace.batch
     if batch is None or not isinstance(scores, Tensor) or not scores.dim():
         return
     walk, size = batch.walk, scores.shape[0]
@@ -123,7 +123,7 @@ def _plain(value: Any) -> Any:
 
 def _true(trace: Trace, target: Any, name: str) -> tuple[bool, float]:
     """Whether a loss is told the labels that the loader gave, and how much they were smoothed."""
-    batch = trace.batch
+    batch = trace.fed or trace.batch
     if batch is None or batch.labels is None or not isinstance(target, Tensor):
         return False, 0.0
     if target is batch.labels or target is batch.counted:
@@ -169,7 +169,7 @@ def _path(node: Any, end: Any) -> tuple[tuple[str, ...], bool]:
 
 def _backward(trace: Trace, gradients: AllGradients) -> None:
     objectives = Objectives(trace)
-    real = torch.Tensor.backward
+    real: Any = torch.Tensor.backward
 
     def backward(self: Any, gradient: Any = None, *_: Any, **__: Any) -> None:
         if trace.depth:
@@ -193,8 +193,9 @@ def _backward(trace: Trace, gradients: AllGradients) -> None:
         for index, item in enumerate(several):
             backward(item, given[index] if index < len(given) else None)
 
-    torch.Tensor.backward = backward  # type: ignore[assignment] # for this run
-    torch.autograd.backward = backwards  # type: ignore[assignment] # for this run
+    places: tuple[Any, ...] = (torch.Tensor, torch.autograd)
+    for place, stand_in in zip(places, (backward, backwards), strict=True):
+        place.backward = stand_in
 
 
 def _clipping(trace: Trace) -> None:

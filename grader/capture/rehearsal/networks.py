@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from grader.capture.rehearsal import building, data
 from grader.capture.rehearsal.acting import Actor, kind_of
-from grader.capture.rehearsal.loaders import FEW
+from grader.capture.rehearsal.data import FEW
 from grader.capture.rehearsal.trace import Batch, Trace
 
 MOST_ANSWERS = 500
@@ -116,19 +116,16 @@ class Networks:
         trace, walk = self._trace, batch.walk
         if scores.shape[0] != len(batch.labels):
             return scores
-        dataset = walk.loader.dataset
-        seen = id(dataset) in trace.trained_on or (gradient and module.training)
-        training = seen and not data.is_test(dataset)
+        learns = gradient and module.training
+        whose = data.whose(trace, walk.loader.dataset, learns=learns)
         size, start = scores.shape[0], batch.start
-        share = self._actor.share(walk.training_before, training=training)
+        share = self._actor.share(walk.training_before, whose=whose)
         right = int((start + size) * share) - int(start * share)
         walk.right += right
         walk.images += size
         classes = scores.shape[1]
         labels = batch.counted if classes == trace.request.classes else batch.labels
-        acted = self._actor.scores(
-            kind, labels, right, classes, walk.training_before, training=training
-        )
+        acted = self._actor.scores(kind, labels, right, classes, walk.training_before, whose=whose)
         return acted.reshape(scores.shape)
 
 
@@ -182,19 +179,27 @@ def _batch(trace: Trace, shown: Tensor) -> Batch | None:
     batch = trace.batch
     if batch is None:
         return None
-    length = shown.shape[0]
-    if batch.images is not None and batch.images.shape[0] == length:
+    length, address = shown.shape[0], shown.data_ptr()
+    fits = batch.images is not None and batch.images.shape[0] == length
+    if fits and batch.images.data_ptr() == address:
         return batch
-    for earlier in reversed(trace.recent):  # a file that fetches batches ahead
-        if earlier.images is not None and earlier.images.shape[0] == length:
-            return earlier
-    return None
+    earlier = [
+        item
+        for item in reversed(trace.recent)
+        if item.images is not None and item.images.shape[0] == length
+    ]
+    same = (item for item in earlier if item.images.data_ptr() == address)
+    found = next(same, None)  # a file that fetches batches ahead
+    if found is not None or fits:
+        return found or batch
+    return earlier[0] if earlier else None
 
 
 def _look(
     trace: Trace, module: nn.Module, shown: Tensor, batch: Batch | None, *, gradient: bool
 ) -> None:
     """Write down who is shown what."""
+    trace.fed = batch
     if batch is not None:
         walk = batch.walk
         walk.forwards[type(module).__name__, module.training] += 1
@@ -246,7 +251,8 @@ def _scores(answer: Any) -> Tensor | None:
     """The scores among what a network gives: its first table of numbers."""
     tensors = [item for item in _parts(answer) if isinstance(item, Tensor)]
     tables = [item for item in tensors if kind_of(item)]
-    return (tables or tensors or [None])[0]
+    found = tables or tensors
+    return found[0] if found else None
 
 
 def _mapped(answer: Any, change: Callable[[Any], Any]) -> Any:

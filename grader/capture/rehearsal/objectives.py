@@ -80,7 +80,7 @@ class Objectives:
         if root.numel() != 1 or nodes.problem or root.grad_fn is None:
             return Objective(problem=nodes.problem or "many numbers", line=line), None
         calls = [trace.losses[node] for node in nodes.losses]
-        edges = [GradientEdge(node, 0) for node in nodes.losses]
+        edges: list[Any] = [GradientEdge(node, 0) for node in nodes.losses]
         weights = [weight for weight in nodes.leaves if weight.requires_grad]
         known = {id(weight) for weight in network.parameters()} if network is not None else set()
         if any(id(weight) not in known for weight in weights):
@@ -94,8 +94,9 @@ class Objectives:
         finally:
             trace.depth -= 1
         factors = _factors(calls, found[: len(edges)])
+        unknown = tuple((call, 0.0) for call, _ in calls)
         if factors is None:
-            return Objective(tuple((call, 0.0) for call, _ in calls), (), FORMULA, line), None
+            return Objective(unknown, (), FORMULA, line), None
         losses, value = factors
         rest = root.item() - value
         terms: tuple[PenaltyTerm, ...] | None = ()
@@ -105,11 +106,19 @@ class Objectives:
             terms = None
         if terms is None:
             text = "a sum with terms on the weights that are neither L1, L2 nor norms"
-            return Objective(losses, (), text if weights else FORMULA, line), None
+            return Objective(unknown, (), text if weights else FORMULA, line), None
         return Objective(losses, terms, "" if losses else "terms on the weights alone", line), rest
 
 
 FORMULA = "a formula of your own"
+
+
+LINEAR = frozenset(
+    {"Add", "Sub", "Rsub", "Mul", "Div", "Neg", "Mean", "Sum", "Stack", "Cat", "Dot"}
+    | {"View", "UnsafeView", "Reshape", "Squeeze", "Unsqueeze", "ToCopy", "Clone", "Alias"}
+    | {"Select", "Expand", "Unbind", "Split", "Permute", "T"}
+)
+"""Operators that may stand between a loss and what `backward()` is called on."""
 
 
 class _Reached:
@@ -119,10 +128,24 @@ class _Reached:
         self.losses: list[Any] = []
         self.leaves: list[Tensor] = []
         self.problem = ""
+        self.users: dict[Any, list[Any]] = {}
+
+    def is_linear(self) -> bool:
+        """Whether the losses are only added and multiplied: |loss - 0.1| + 0.1 may equal it."""
+        seen, todo = set(), list(self.losses)
+        while todo:
+            for user in self.users.get(todo.pop(), ()):
+                if user not in seen:
+                    seen.add(user)
+                    todo.append(user)
+        return all(type(node).__name__.partition("Backward")[0] in LINEAR for node in seen)
 
 
 def _reached(root: Any, trace: Trace) -> _Reached:
-    found, seen, todo = _Reached(), set(), [root]
+    """Look through the graph of a number."""
+    found = _Reached()
+    seen: set[Any] = set()
+    todo = [root]
     while todo:
         node = todo.pop()
         if node is None or node in seen:
@@ -138,7 +161,11 @@ def _reached(root: Any, trace: Trace) -> _Reached:
         elif (leaf := getattr(node, "variable", None)) is not None:
             found.leaves.append(leaf)
         else:
-            todo += [item for item, _ in node.next_functions]
+            for item, _ in node.next_functions:
+                found.users.setdefault(item, []).append(node)
+                todo.append(item)
+    if not found.is_linear() and not found.problem:
+        found.problem = FORMULA
     order = {node: place for place, node in enumerate(trace.losses)}
     found.losses.sort(key=order.__getitem__)
     return found

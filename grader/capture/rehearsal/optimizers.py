@@ -86,8 +86,9 @@ class Optimizers:
             record.shown = trace.shown
         record.steps += 1
         kind = trace.kind()
-        if kind in record.kinds:
-            record.kinds[kind] += 1
+        before = record.kinds.get(kind)
+        if before is not None:
+            record.kinds[kind] = before + 1
         elif len(record.kinds) < MOST_KINDS:
             record.lines[kind] = trace.where()
             record.kinds[kind] = 1

@@ -26,6 +26,7 @@ class Pieces:
         self.listing = listing
         self.name = listing.main
         self._caught: list[tuple[int, int]] = []
+        self.loops: list[tuple[int, int]] = []
         lines: list[str] = []
         for part in listing.parts:
             lines += [""] * (part.first - 1 - len(lines))
@@ -45,9 +46,18 @@ class Pieces:
             error.lineno = (error.lineno or 1) + part.first - 1
             raise
         self._caught += _ready_for_missing(tree)
+        self.loops += _loops(tree)
         watched = ast.fix_missing_locations(_Watch().visit(tree))
         code: types.CodeType = compile(watched, self.name, "exec", flags, dont_inherit=True)
         return code
+
+    def share_a_loop(self, some: tuple[int, ...], others: tuple[int, ...]) -> bool:
+        """Whether a line of `some` and a line of `others` are in one loop."""
+        return any(
+            any(first <= line <= last for line in some)
+            and any(first <= line <= last for line in others)
+            for first, last in self.loops
+        )
 
     def is_ready_for_missing(self, line: int) -> bool:
         """Whether an import at that line may fail: the file says what to do then."""
@@ -83,6 +93,12 @@ def _catches_missing(handler: ast.ExceptHandler) -> bool:
     )
     ends = any(isinstance(item, ast.Raise) for item in ast.walk(handler))
     return bool(names & {"ImportError", "ModuleNotFoundError", "Exception"}) and not ends
+
+
+def _loops(tree: ast.Module) -> list[tuple[int, int]]:
+    kinds = ast.For | ast.While | ast.AsyncFor
+    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [(node.lineno, node.end_lineno or node.lineno) for node in nodes]
 
 
 class _Watch(ast.NodeTransformer):

@@ -131,8 +131,11 @@ def _averages(trace: Trace) -> None:
 def which(trace: Trace, metric: float) -> tuple[str, str]:
     """What a number is, "loss", "accuracy" or "error", and of which images; "" where unknown."""
     found: dict[tuple[str, str], bool] = {}
-    for walk in [walk for walk in trace.walks[-LATEST:] if walk.images or walk.told]:
-        whose = _whose(trace, walk)
+    latest = trace.epochs_trained - 1
+    for walk in trace.walks[-LATEST:]:
+        if walk.training_before < latest:
+            continue
+        whose = data.whose(trace, walk.loader.dataset)
         for what, value in _candidates(walk):
             if abs(metric - value) <= _CLOSE * abs(value):
                 found[what, whose] = True
@@ -146,13 +149,6 @@ def _only_kind(found: dict[tuple[str, str], bool]) -> tuple[str, str]:
         kinds.pop() if len(kinds) == 1 else "",
         owners.pop() if len(owners) == 1 else "",
     )
-
-
-def _whose(trace: Trace, walk: Walk) -> str:
-    dataset = walk.loader.dataset
-    if data.is_test(dataset):
-        return "test"
-    return "training" if walk.steps or id(dataset) in trace.trained_on else "held back"
 
 
 def _candidates(walk: Walk) -> Iterator[tuple[str, float]]:

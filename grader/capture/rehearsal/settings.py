@@ -97,12 +97,18 @@ def _one_kind(records: Sequence[TrainingRecord], findings: Findings) -> None:
             "grader trains with one from start to end",
             records[1].line,
         )
-    elif len(records) > 1:
-        findings.note(
+    elif len(records) > 1 and _remembers(first):
+        findings.obstacle(
             f"{first.name} is made anew {count(len(records) - 1, 'time')} while it trains, which "
-            "forgets its averages; the grader's keeps them",
+            "forgets its averages; the grader trains with one optimizer from start to end: make it "
+            "once, before the first epoch",
             records[1].line,
         )
+
+
+def _remembers(record: TrainingRecord) -> bool:
+    """Whether the optimizer keeps anything from step to step: SGD without momentum does not."""
+    return record.name != "SGD" or any(group["momentum"] for group in record.groups)
 
 
 def _other(record: TrainingRecord, first: TrainingRecord) -> bool:

@@ -7,6 +7,7 @@ subclasses, `isinstance` and `from torch import ...` of the student's go on work
 from __future__ import annotations
 
 from grader.capture.rehearsal import (
+    augmentations,
     data,
     loaders,
     losses,
@@ -32,3 +33,4 @@ def install(trace: Trace, request: RehearsalRequest) -> None:
     schedulers.install(trace)
     machine.install(trace, cuda=request.cuda)
     precision.install(trace)
+    augmentations.install(trace)

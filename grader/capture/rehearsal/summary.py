@@ -15,18 +15,18 @@ from pydantic import ValidationError
 
 from grader.capture.graph import plain_name
 from grader.capture.rehearsal import (
+    aims,
     augmentations,
     evaluations,
     images,
     lengths,
-    aims,
     settings,
     trained,
     trainings,
 )
+from grader.capture.rehearsal.aims import Aim
 from grader.capture.rehearsal.findings import Findings, count
 from grader.capture.rehearsal.lengths import Length
-from grader.capture.rehearsal.aims import Aim
 from grader.capture.rehearsal.settings import Settings
 from grader.capture.rehearsal.trace import Said, Trace
 from grader.capture.rehearsal.trainings import Group
@@ -76,12 +76,14 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
         findings.obstacle(f"The training ends with an error, so its epochs are not all there: "
                           f"{error[:300]}", group.line)  # fmt: skip
     network = _network(trace, group, findings)
-    length = lengths.read(group.walks, group.line, findings)
+    length = lengths.read(group.walks, request.listing, group.line, findings)
     told = settings.read(group.records, group.network, findings,
                          epochs=length.epochs if length else 0)  # fmt: skip
     aim = aims.read(group.records, _names(group), findings)
     transform, used = _images(request, group, findings)
     evaluations.remark(trace, group, request, findings)
+    if length is not None and not findings.obstacles:
+        lengths.check_steps(length, findings.lines.get("epochs"), findings)
     recipe = None
     if length is not None and not findings.obstacles:
         recipe = _recipe(findings, length, told, aim, transform, used, request)
@@ -106,7 +108,7 @@ def _network(trace: Trace, group: Group, findings: Findings) -> Any:
         return None
     described = trained.describe(group.network, trace)
     size = sum(item.numel() for item in group.network.parameters())
-    findings.fact("network", f"{described.name}, {count(size, 'weight number')}", described.line)
+    findings.fact("network", f"{described.name}, {count(size, 'parameter')}", described.line)
     return described
 
 
@@ -147,6 +149,12 @@ def _images(
     kept = used if used < request.train_images else None
     what = f"{used:,} of {request.train_images:,} training images" if kept else "all"
     findings.fact("images", what, line)
+    if given.operations is not None and images.chosen_by_label(first.loader, request.classes):
+        findings.obstacle(
+            "Images of some classes are left out of the training; the grader trains on images of "
+            "all of them",
+            line,
+        )
     if used > request.train_images:
         findings.obstacle(
             f"An epoch has {used:,} images and the data set {request.train_images:,}; the grader "

@@ -212,7 +212,8 @@ class TrainingRecord:
 class Trace:
     """Everything that one rehearsal saw, and what is going on just now.
 
-    Of what is going on: `batch` is the one that a loader gave last, `recent` some before it;
+    Of what is going on: `batch` is the one that a loader gave last, `recent` some before it, `fed`
+    the one that a network was shown last;
     `feeding` the walk that the network was last shown a batch of; `network` its id; `losses` and
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
     `depth` is above 0 while a stand-in runs something real. `initialised` is the line of the last
@@ -236,6 +237,7 @@ class Trace:
         self.trained_on: dict[int, Any] = {}
         self.batch: Batch | None = None
         self.recent: list[Batch] = []
+        self.fed: Batch | None = None
         self.feeding: Walk | None = None
         self.network: int | None = None
         self.shown: tuple[int, ...] = ()

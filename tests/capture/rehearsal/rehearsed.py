@@ -63,7 +63,7 @@ def rehearsed(source: str, look: Callable[[Trace], Any], **settings: Any) -> Any
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
-        found = pickle.loads(pipe.read())  # noqa: S301 - our own child's
+        found = pickle.loads(pipe.read())
     os.waitpid(child, 0)
     gc.unfreeze()
     if isinstance(found, AssertionError):
@@ -79,7 +79,7 @@ def _seen(asked: RehearsalRequest, text: str, look: Callable[[Trace], Any]) -> A
     sys.modules["__main__"] = main
     vars(main)["trace"] = trace
     with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
-        exec(compile(text, NAME, "exec"), vars(main))  # noqa: S102 - what is tested
+        exec(compile(text, NAME, "exec"), vars(main))
     return look(trace)
 
 

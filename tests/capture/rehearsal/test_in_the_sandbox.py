@@ -7,6 +7,7 @@ from textwrap import dedent
 
 import pytest
 
+from grader.errors import SubmissionError
 from grader.program.listing import Listing
 from grader.program.rehearsed import Rehearsal, RehearsalRequest
 from grader.sandbox import box, child, lock
@@ -120,9 +121,7 @@ def rehearsed(sandbox, listing: Listing, **changes) -> Rehearsal:
     return Rehearsal.model_validate(json.loads(said), strict=False)
 
 
-@pytest.mark.parametrize(
-    "listing", [SCRIPT, CELLS, FOLDER], ids=["script", "notebook", "folder"]
-)
+@pytest.mark.parametrize("listing", [SCRIPT, CELLS, FOLDER], ids=["script", "notebook", "folder"])
 def test_the_recipe_of_a_whole_training(sandbox, listing):
     found = rehearsed(sandbox, listing)
     (training,) = found.trainings
@@ -133,7 +132,7 @@ def test_the_recipe_of_a_whole_training(sandbox, listing):
     assert recipe.optimizer.name == "SGD"
     rates = [(round(run.value, 6), run.steps) for run in recipe.schedule.learning_rate[0]]
     assert rates == [(0.05, 938), (0.005, 938)]
-    assert [item.name for item in recipe.augmentations][0] == "RandomRotation"
+    assert recipe.augmentations[0].name == "RandomRotation"
     lines = (NET + DATA + TRAIN).split("\n")
     if listing is SCRIPT:
         assert lines[training.line - 1].startswith("optimizer = ")
@@ -159,7 +158,9 @@ def test_an_error_that_the_file_catches_is_not_the_end_of_its_training(sandbox):
     source = TRAIN.replace("    scheduler.step()", "    scheduler.step(); 1 / (epoch - 2)")
     lines = source.strip().split("\n")
     at = next(index for index, line in enumerate(lines) if line.startswith("for epoch"))
-    body = "\n".join(["try:", *(f"    {line}" for line in lines[at:]), "except Exception as e:", "    print(e)"])
+    body = "\n".join(
+        ["try:", *(f"    {line}" for line in lines[at:]), "except Exception as e:", "    print(e)"]
+    )
     text = NET + DATA + "\n".join(lines[:at]) + "\n" + body
     found = rehearsed(sandbox, Listing.of_file("train.py", text))
     (training,) = found.trainings
@@ -192,7 +193,7 @@ def test_files_that_the_script_reads_and_writes(sandbox):
         "src/train.py": "import yaml_is_not_needed, os\n"
         "lines = open('conf/a.txt').read(), open('b.txt').read()\n"
         "open('logs/out.txt', 'w').write('x')\nos.chdir('/content/drive')\n"
-        "os.system('nvidia-smi')\nimport subprocess\nsubprocess.check_call(['pip', 'install', 'x'])\n"
+        "os.system('nvidia-smi')\nimport subprocess\nsubprocess.check_call(['pip', 'list'])\n"
         "print(lines, open('logs/out.txt').read())",
         "conf/a.txt": "one",
         "src/b.txt": "two",
@@ -200,3 +201,64 @@ def test_files_that_the_script_reads_and_writes(sandbox):
     found = rehearsed(sandbox, folder(files))
     assert found.troubles == ()
     assert found.printed == "('one', 'two') x\n"
+
+
+def test_a_guess_counts_only_where_it_may_have_decided_something(sandbox):
+    """A condition on scikit-learn after the training is over decided nothing of it."""
+    after = (
+        "from sklearn.metrics import f1_score\nif f1_score([1], [1]) > 0.9:\n    print('good')\n"
+    )
+    found = rehearsed(sandbox, Listing.of_file("train.py", NET + DATA + TRAIN + after))
+    assert found.guesses == ()
+    inside = TRAIN.replace("    scheduler.step()", "    if f1_score([1], [1]) > 0.9: break")
+    text = "from sklearn.metrics import f1_score\n" + NET + DATA + inside
+    (guess,) = rehearsed(sandbox, Listing.of_file("train.py", text)).guesses
+    assert "sklearn" in guess.text
+
+
+def test_a_file_that_switches_the_clock_off_is_ended(sandbox):
+    text = "import signal\nsignal.setitimer(signal.ITIMER_PROF, 0)\nwhile True: pass"
+    with pytest.raises(SubmissionError, match="it used more processor time than it may"):
+        rehearsed(sandbox, Listing.of_file("train.py", text), seconds=0.2)
+
+
+LIGHTNING = (
+    NET.replace("nn.Module", "pl.LightningModule").replace(
+        "from torch import nn",
+        "from torch import nn\nimport pytorch_lightning as pl\nimport torchmetrics",
+    )
+    + """
+    def training_step(self, batch, index):
+        x, y = batch
+        loss = F.nll_loss(self(x), y)
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch, index):
+        x, y = batch
+        self.log("val_acc", M.accuracy(self(x), y, task="multiclass", num_classes=10))
+
+    def configure_optimizers(self):
+        optimizer = torch.optim.AdamW(self.parameters(), lr=0.01)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 0.01, total_steps=self.trainer.estimated_stepping_batches
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+"""
+)
+
+
+def test_a_training_of_lightning(sandbox):
+    train = (
+        "train, test = loaders(100)\n"
+        "trainer = pl.Trainer(max_epochs=3, gradient_clip_val=1.0, accelerator='gpu', devices=1)\n"
+        "trainer.fit(Net(width=4), train, test)\ntrainer.test(dataloaders=test)\n"
+    )
+    found = rehearsed(sandbox, Listing.of_file("train.py", LIGHTNING + DATA + train))
+    (training,) = found.trainings
+    assert (training.obstacles, found.troubles, found.guesses) == ((), (), ())
+    recipe = training.recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.optimizer.name) == (3, 100, "AdamW")
+    assert recipe.clip_norm == 1.0
+    assert len(recipe.schedule.learning_rate[0]) > 1000
+    assert training.network.keywords == {"width": 4}

@@ -23,9 +23,10 @@ from torchvision import datasets, transforms
 from grader.capture.rehearsal.loaders import LINE
 from grader.capture.rehearsal.summary import summarise
 from grader.capture.rehearsal.trace import Clip, LossCall, Objective, PenaltyTerm
+from grader.program.listing import Listing
 from grader.program.recipe import Patience, Run
 from grader.program.rehearsed import Rehearsal
-from tests.capture.rehearsal.traces import PLAIN, Made, images, kind, objective, request
+from tests.capture.rehearsal.traces import IMAGES, PLAIN, Made, images, kind, objective, request
 
 
 def only(made):
@@ -336,6 +337,39 @@ def test_epochs_that_end_early():
     assert "1 of 3 epochs end before all batches are used (2 of 6)" in obstacle(made)
 
 
+def test_the_last_epoch_is_cut_where_steps_are_counted():
+    made = Made()
+    walk = made.record.walks[2][0]
+    walk.complete, walk.batches = False, 2
+    assert "The last of 3 epochs ends after 2 of 6 batches" in obstacle(made)
+
+
+def test_the_line_of_epochs_is_that_of_the_loop_around_the_batches():
+    text = "import torch\n\n\ndef train():\n    for batch in loader:\n        step()\n\n\n"
+    text += "for epoch in range(3):\n    train()\n"
+    made = Made()
+    made.request = request(listing=Listing.of_file("train.py", text))
+    for walk, _ in made.record.walks:
+        walk.line, walk.stack = 5, (5, 10)
+    assert recipe(made).lines["epochs"] == 9
+
+
+def test_images_of_some_classes_are_left_out():
+    whole = images(transforms.ToTensor())
+    odd = Subset(whole, [index for index in range(IMAGES) if whole.targets[index] % 2])
+    assert "Images of some classes are left out" in obstacle(Made(dataset=odd))
+
+
+def test_albumentations_is_named_with_its_twins():
+    class Absorbed:
+        def __init__(self):
+            self._absorbed = "albumentations.Compose()"
+
+    said = obstacle(Made(dataset=Wrapped(images(), Absorbed())))
+    assert "made with albumentations" in said
+    assert "HorizontalFlip is RandomHorizontalFlip" in said
+
+
 def test_accumulated_batches():
     made = Made()
     for pair in made.record.walks:
@@ -373,11 +407,15 @@ def test_other_optimizers_are_refused_by_name(optimizer, expected):
 
 
 def test_an_optimizer_made_anew_forgets():
+    made = Made(optimizer=adam)
+    made.train(adam)
+    assert "Adam is made anew 1 time while it trains, which forgets" in obstacle(made)
+
+
+def test_sgd_without_momentum_has_nothing_to_forget():
     made = Made()
     made.train()
-    training = only(made)
-    assert training.recipe.epochs == 6
-    assert "SGD is made anew 1 time while it trains" in notes(made)
+    assert recipe(made).epochs == 6
 
 
 def test_one_optimizer_after_another():

@@ -29,7 +29,7 @@ from grader.training.data import TrainingData
 from grader.training.engine import loop, replay
 from grader.training.engine.engine import Began, Training
 from grader.training.engine.replay import NotRecordableError, Replay, Work
-from grader.training.engine.update import RULES
+from grader.training.engine.rules import RULES
 from grader.training.records import Ending, Epoch, Feedback
 from grader.training.run import train_seeds
 from grader.training.task import Task

@@ -18,7 +18,8 @@ from grader.errors import SubmissionError
 from grader.program.recipe import Loss, Optimizer, OptimizerGroup, Plateau, Recipe, Run, Schedule
 from grader.training.choices import OPTIMIZERS
 from grader.training.engine.optimizer import Driver
-from grader.training.engine.update import RULES, NotRecordableError, Update
+from grader.training.engine.rules import RULES
+from grader.training.engine.update import NotRecordableError, Update
 
 STEPS = 50
 SHAPES = {"filter": (3, 1, 2, 2), "bias": (3,), "matrix": (10, 7), "scale": (), "unused": (4,)}
