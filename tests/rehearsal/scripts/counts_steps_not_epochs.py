@@ -1,4 +1,4 @@
-#: refused = ["steps"]
+#: refused = ["batches"]
 #: at = ""
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim

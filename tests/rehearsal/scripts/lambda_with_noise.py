@@ -1,4 +1,4 @@
-#: refused = ["Lambda"]
+#: refused = ["lambda"]
 #: at = "transforms.Lambda"
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
