@@ -151,13 +151,16 @@ def _found(asker: _Asker) -> Rehearsed:
     if training.recipe is None or obstacles:
         return Rehearsed(first, training, None, tuple(obstacles), _notes(first, training))
     source = "\n".join(part.text for part in asker.listing.parts)
-    ask, shown = _on_fewer_images(asker, training)
-    depends = probing.probe(ask, source, shown)
+    depends = probing.Depends()
+    if probing.is_needed(source):
+        ask, shown = _on_fewer_images(asker, training)
+        depends = probing.probe(ask, source, shown)
     if depends.obstacles:
         return Rehearsed(first, training, None, depends.obstacles, _notes(first, training))
     recipe = training.recipe.model_copy(update=depends.changes)
     held_back = asker.assignment.validation_images(asker.train_images)
-    if recipe.follows_metric and held_back:
+    own = asker.train_images - (recipe.images or asker.train_images)
+    if recipe.follows_metric and held_back > own:  # else the student holds enough back
         fewer = asker("improving", images=asker.train_images - held_back).counting
         if fewer is None or fewer.recipe is None:
             text = "Rehearsed with some training images held back for its metric, it does not train"
