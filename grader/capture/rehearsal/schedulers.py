@@ -62,8 +62,8 @@ class Schedulers:
 
 def _leave_out_parts(records: list[SchedulerRecord], scheduler: Any) -> None:
     """What SequentialLR and ChainedScheduler are made of is stepped by them alone."""
-    parts = getattr(scheduler, "_schedulers", ())
-    records[:] = [item for item in records if not any(item.scheduler is part for part in parts)]
+    parts = {id(part) for part in getattr(scheduler, "_schedulers", ())}
+    records[:] = [item for item in records if id(item.scheduler) not in parts]
 
 
 def _number(metric: Any) -> float:
