@@ -85,7 +85,10 @@ class Case:
         for name in order:
             for cell, text in _pieces(name, self.files[name]):
                 first = parts[-1].last + 1 if parts else 1
-                parts.append(Part(file=name, cell=cell, first=first, text=text))
+                writes = re.match(r"%%writefile (\S+)", text)
+                file = writes[1] if writes else name
+                code = text[writes.end() :] if writes else text
+                parts.append(Part(file=file, cell=cell, first=first, text=code))
         return Listing(main=self.main, parts=tuple(parts))
 
     def lines_of(self, text: str) -> set[int]:
