@@ -190,7 +190,8 @@ def accuracies(source: str) -> list[float]:
     texts = re.findall(r"(?<![\w.])\d+\.?\d*(?![\w.])", source)[:MOST_NUMBERS]
     numbers = [float(text) for text in texts]
     shares = [value for value in numbers if 0.8 <= value < 1]
-    return sorted({*shares, *(value / 100 for value in numbers if 80 <= value < 100)})
+    percents = [round(value / 100, 12) for value in numbers if 80 <= value < 100]
+    return sorted({*shares, *percents})
 
 
 def _without_a_gpu(ask: Ask, training: Training, found: Depends) -> None:

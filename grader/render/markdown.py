@@ -52,6 +52,7 @@ def _recipe(report: Report) -> list[str]:
     parts = [f"**Recipe.** {prose(recipe.headline(report))}"]
     if found.obstacles:
         parts.append(_listed((_hint(report, hint) for hint in found.obstacles), ""))
+        parts.append(recipe.whose_lines(found))
     lines = [
         f"{prose(name)}: {prose(text)} {code(where) if where else ''}".rstrip()
         for name, text, where in recipe.rows(found)

@@ -53,7 +53,10 @@ def draw(report: Report) -> list[RenderableType]:
     grid.add_column(justify="right", no_wrap=True, style="cyan")
     for name, text, where in rows(recipe):
         grid.add_row(name, text, where)
-    parts: list[RenderableType] = [section("Recipe"), Text(headline(report)), grid]
+    parts: list[RenderableType] = [section("Recipe"), Text(headline(report))]
+    if recipe.obstacles:
+        parts.append(Text(whose_lines(recipe), style="dim"))
+    parts.append(grid)
     if recipe.obstacles:
         parts += [Text("What stands in the way of yours:", style="yellow")]
         parts.append(check_lines.hint_lines(report, recipe.obstacles[:MOST_HINTS]))
@@ -61,6 +64,12 @@ def draw(report: Report) -> list[RenderableType]:
         parts += [Text("What the grader does otherwise:", style="dim")]
         parts.append(check_lines.hint_lines(report, recipe.differences[:MOST_HINTS], quote=False))
     return [Group(parts[0], Padding(Group(*parts[1:]), (0, 0, 0, 1)))]
+
+
+def whose_lines(recipe: RecipeReport) -> str:
+    """Above the lines of a recipe that is not used: they are then the student's, if any were."""
+    understood = any(fact.line is not None for fact in recipe.facts)
+    return "What was understood of yours:" if understood else "The assignment's:"
 
 
 def rows(recipe: RecipeReport) -> Iterator[tuple[str, str, str]]:
