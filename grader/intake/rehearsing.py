@@ -57,7 +57,7 @@ class _Asker:
     assignment: Assignment
     sandbox: Sandbox
     train_images: int
-    left: float = CPU_SECONDS
+    left: float
     asked: int = 0
     known: dict[tuple[str, bool, int], Rehearsal] = field(default_factory=dict)
 
@@ -125,7 +125,7 @@ def rehearse(
 
     What fails in the student's code is an obstacle, not an error.
     """
-    asker = _Asker(listing, assignment, sandbox, train_images)
+    asker = _Asker(listing, assignment, sandbox, train_images, CPU_SECONDS)
     try:
         return _found(asker)
     except SubmissionError as error:
