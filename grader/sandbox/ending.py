@@ -123,6 +123,9 @@ def _ending(ending: Ending, error: ValueError, subject: str) -> str:
     status, last = ending.status or 0, last_line(ending.printed)
     if status < 0:
         return f"{subject} ended the Python process with {by_signal(-status)}. {last}".strip()
+    if status == UNANSWERED and subject != Limits.subject:
+        text = "was run, but what it did could not be handed over: does it replace parts of Python?"
+        return f"{subject} {text} {last}".strip()
     if status == UNANSWERED:
         return f"The network was built, but could not be handed over: {last}. Is it very large?"
     if status != 0:

@@ -114,7 +114,7 @@ def model_dump_json(self, **options):
     t = d["trainings"][-1] if d["trainings"] else {{}}
     r = t.get("recipe")
 {statements}
-    return json.dumps(d)
+    return d if isinstance(d, str) else json.dumps(d)
 real = Rehearsal.model_dump_json
 Rehearsal.model_dump_json = model_dump_json
 """

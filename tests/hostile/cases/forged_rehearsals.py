@@ -106,7 +106,7 @@ CASES = (
         answers(
             "r['steps_per_epoch'] = r['batch_size'] = 1\nr['schedule'] = {'learning_rate': [[{'value': 0.1, 'steps': 3}]], 'momentum': [[{'value': 0.1, 'steps': 3}]]}"
         ),
-        refused(CLAIMED),
+        error("does not belong to this assignment"),
     ),
     Case(
         "a weight that the network does not have",
@@ -158,7 +158,7 @@ CASES = (
     Case(
         "nested a thousand times",
         FORGES,
-        answers("d['notes'] = json.loads('[' * 1000 + ']' * 1000)"),
+        answers("d = '[' * 10**5 + ']' * 10**5"),
         refused(CLAIMED),
     ),
     Case("two answers in one", FORGES, answers("d = [d, d]"), refused(CLAIMED)),
@@ -188,7 +188,7 @@ CASES = (
     Case(
         "markup in what is raised",
         TEXTS,
-        trains(after="raise ValueError('<img src=x onerror=alert(1)>\\n##[error]\\x1b[31m')"),
+        trains(epoch="raise ValueError('<img src=x onerror=alert(1)>\\n##[error]\\x1b[31m')"),
         refused("img src"),
     ),
     Case(

@@ -42,6 +42,8 @@ ENTRIES = (
     PROBES,
 )
 
+WIDE = "transforms.Compose([transforms.Resize((1000, 1000)), transforms.ToTensor()])"
+
 CASES = (
     Case(
         "it looks for the stand-ins",
@@ -54,13 +56,13 @@ CASES = (
         levels=EVERYWHERE,
     ),
     Case(
-        "it looks at the size of the data that stand in",
+        "it looks for the GPU that is not there",
         DETECTS,
         trains(
-            "import inspect\nseen = 'trace' in inspect.getsource(torch.optim.SGD.step)",
+            "seen = torch.cuda.is_available() and 'not here' in torch.cuda.get_device_name()",
             epochs="2 if seen else 50",
         ),
-        own("epochs"),
+        refused("With a GPU it trains with other epochs"),
     ),
     Case(
         "it times a step",
@@ -213,7 +215,7 @@ CASES = (
     Case(
         "memory without end",
         ALLOCATES,
-        trains(after="kept = []\nwhile True: kept.append(bytearray(2**26))"),
+        trains("kept = []\nwhile True: kept.append(bytearray(2**26))"),
         refused("MemoryError|more memory"),
     ),
     Case(
@@ -225,9 +227,30 @@ CASES = (
     Case(
         "a list that grows in each step",
         ALLOCATES,
-        trains("kept = []", step="kept += [0] * 10**6"),
+        trains("kept = []", step="kept += [0] * 10**9"),
         refused("MemoryError|more memory|" + OUT_OF_TIME),
         budget=8,
+    ),
+    Case(
+        "images of a thousand by a thousand, two thousand in a batch",
+        ALLOCATES,
+        trains()
+        .replace("transforms.ToTensor()", WIDE)
+        .replace("batch_size=128", "batch_size=2048"),
+        refused("memory|RuntimeError"),
+    ),
+    Case(
+        "all images in one batch",
+        ALLOCATES,
+        trains().replace("batch_size=128", "batch_size=60_000"),
+        own(),
+    ),
+    Case(
+        "a summary that never ends",
+        DEAF,
+        trains(after="Net.parameters = lambda self: iter(int, 1)"),
+        refused("processor time"),
+        budget=BUDGET,
     ),
     Case(
         "fork",
@@ -353,7 +376,7 @@ CASES = (
             "for name in ('len', 'sum', 'isinstance', 'id', 'sorted', 'open', 'max', 'min'):\n"
             "    setattr(builtins, name, None)"
         ),
-        refused("summed up"),
+        refused("summed up|handed over|ended the Python process"),
         levels=EVERYWHERE,
     ),
     Case(
@@ -389,7 +412,7 @@ CASES = (
         "every module taken out",
         REPLACES,
         trains(after="import sys\nsys.modules.clear()"),
-        refused("summed up|could not|epochs"),
+        own(),
     ),
     Case(
         "bytes on the reply's descriptor, in the training",
@@ -447,7 +470,7 @@ CASES = (
             "real = Rehearsal.model_dump_json\n"
             "def dump(self, **_): return real(self.model_copy(update={'cpu_seconds': 1e-9}))\n"
             "Rehearsal.model_dump_json = dump\nsince = time.process_time()",
-            epochs=30,
+            epochs=20,
             epoch="correct = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)\n"
             "while time.process_time() - since < 0.8 * (epoch > 0): pass\n"
             "if correct / len(images_of) > 0.994: break",
@@ -460,7 +483,7 @@ CASES = (
         PROBES,
         trains(
             f"marks = {[80 + at / 100 for at in range(1, 2000)]}",
-            epochs=30,
+            epochs=20,
             epoch="correct = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)\n"
             "if correct / len(images_of) > 0.98765: break",
         ),
