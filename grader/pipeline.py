@@ -8,7 +8,7 @@ in the submission ends the journey with a report that says so; it never raises.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from grader.program.program import Captured
 from grader.program.recipe import Recipe
 from grader.program.rehearsed import SchedulerUse
 from grader.render.progress import TrainingProgress
-from grader.report import CheckResult, Environment, Hint, Problem, Report, Verdict
+from grader.report import CheckResult, Claim, Environment, Hint, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
 from grader.submission import where
@@ -197,7 +197,8 @@ def report(
             Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
         ),
         flags=analysis.flags,
-        notes=(*program.notes, *analysis.notes),
+        notes=(*_own_notes(submission), *program.notes, *analysis.notes),
+        claims=tuple(_claims(submission)),
         quick_look=quick_look,
         interrupted=interrupted,
         environment=_environment(place, workshop.sandbox.isolation),
@@ -207,6 +208,34 @@ def report(
         dataset_choice=options.dataset,
     )
     return where.in_places(found, submission.listing)
+
+
+def _own_notes(submission: Submission) -> list[str]:
+    """What was noticed when the work was read, each with its line."""
+    return [
+        f"{note.text} (line {note.line})" if note.line else note.text for note in submission.notes
+    ]
+
+
+def _claims(submission: Submission) -> Iterator[Claim]:
+    """What the work says of itself; the parameters that learn, where it says which do."""
+    found = submission.claims
+    named = {
+        "accuracy": found.accuracy or found.last_accuracy,
+        "parameters": found.parameters or found.all_parameters,
+        "epochs": found.epochs,
+    }
+    for name, claim in named.items():
+        if claim is not None:
+            yield Claim.model_validate(
+                {
+                    "name": name,
+                    "number": claim.number,
+                    "quote": claim.quote,
+                    "place": claim.place,
+                    "line": claim.line,
+                }
+            )
 
 
 def report_failure(
@@ -309,8 +338,7 @@ def recipe(
     analysis = {"recipe": found.model_dump(mode="json")}
     shown = {"problem": None, "verdict": Verdict.SKIPPED, "recipe": told, "analysis": analysis}
     report = where.in_places(empty.model_copy(update=shown), submission.listing)
-    scheduler = rehearsed.training.scheduler if rehearsed and rehearsed.training else None
-    return report, found, scheduler
+    return report, found, whose_recipe.scheduler(found, rehearsed, assignment)
 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:

@@ -128,6 +128,18 @@ class LastTrained(Record):
     later: tuple[str, ...] = ()
 
 
+class Claim(Placed):
+    """A number that the work says of itself: quoted, and never believed. An accuracy is 0 to 1.
+
+    `quote` are the words around it, `place` where they stand ("output of cell 12", "README.md").
+    """
+
+    name: Literal["accuracy", "parameters", "epochs"]
+    number: float
+    quote: str
+    place: str = ""
+
+
 class LayerRow(Placed):
     """One row of the layer table, in execution order.
 
@@ -296,6 +308,7 @@ class Report(Record):
     layers: tuple[LayerRow, ...] = ()
     analysis: dict[str, Any] | None = None
     recipe: RecipeReport | None = None
+    claims: tuple[Claim, ...] = ()
     training: Training | None = None
     left_out: tuple[Hint, ...] = ()
     flags: tuple[str, ...] = ()

@@ -118,7 +118,8 @@ def trained_builder(
     if not isinstance(found, type) or not issubclass(found, nn.Module):
         return None
     code = getattr(found.__init__, "__code__", None)
-    line = definitions.lines.get(trained.name) or (code and code.co_firstlineno)
+    line = definitions.siblings.line(found) if definitions.siblings is not None else None
+    line = line or definitions.lines.get(trained.name) or (code and code.co_firstlineno)
     return Builder(trained.name, line, partial(found, *trained.arguments, **trained.keywords))
 
 

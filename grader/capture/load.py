@@ -296,7 +296,8 @@ class Siblings(siblings.Finder):
         for node in nodes:
             if isinstance(node, ast.ImportFrom):
                 there = self._classes(node)
-                found |= {item.asname or item.name for item in node.names if item.name in there}
+                names = {item.name: item.asname or item.name for item in node.names}
+                found |= {own for name, own in names.items() if name in there or "*" in there}
         return found
 
     def _classes(self, node: ast.ImportFrom) -> set[str]:
@@ -314,13 +315,15 @@ class Siblings(siblings.Finder):
 
     def lines(self, classes: dict[str, type]) -> dict[str, int]:
         """Where the classes stand that are a sibling's."""
-        found: dict[str, int] = {}
+        found = {name: self.line(kind) for name, kind in classes.items()}
+        return {name: line for name, line in found.items() if line is not None}
+
+    def line(self, kind: type) -> int | None:
+        """Where a sibling writes the class, if one does."""
         for definitions in self.read.values():
-            for name, kind in classes.items():
-                if definitions.names.get(kind.__name__) is kind:
-                    line = definitions.own_lines.get(kind.__name__)
-                    found |= {name: line} if line and _DEFINE in definitions.names else {}
-        return found
+            if definitions.names["__name__"] == kind.__module__:
+                return definitions.own_lines.get(kind.__qualname__)
+        return None
 
 
 _DEFINE = "__define__"

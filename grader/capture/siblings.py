@@ -90,12 +90,12 @@ class Files:
 
     def _anywhere(self, below: PurePosixPath) -> Found | None:
         endings = {below.with_name(f"{below.name}.py").parts, (*below.parts, "__init__.py")}
-        found = [
-            path
-            for path in self.paths
-            if any(path.parts[-len(ending) :] == ending for ending in endings)
-        ]
+        found = [path for path in self.paths if _ends(path, endings)]
         return Found(found[0]) if len(found) == 1 else None
+
+
+def _ends(path: PurePosixPath, endings: set[tuple[str, ...]]) -> bool:
+    return any(path.parts[-len(ending) :] == ending for ending in endings)
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -39,6 +39,11 @@ class Depends:
     obstacles: tuple[Remark, ...] = ()
 
 
+def is_needed(source: str) -> bool:
+    """Whether anything in it could depend on results, or on a GPU."""
+    return "is_available" in source or _follows_results(source)
+
+
 def probe(ask: Ask, source: str, training: Training) -> Depends:
     """What of the training depends on its results, and on whether there is a GPU."""
     found = Depends()
@@ -55,7 +60,7 @@ def _follows_results(source: str) -> bool:
         return True
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return re.search(r"\b(break|while|return|raise|exit)\b", source) is not None
     loops = [node for node in ast.walk(tree) if isinstance(node, ast.For | ast.While)]
     return any(_may_end(loop) for loop in loops)

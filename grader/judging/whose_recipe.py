@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from grader.assignment import Assignment
 from grader.program.recipe import Augmentation, Optimizer, Recipe, Remark, Run
-from grader.program.rehearsed import Fact, Rehearsed
+from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
 from grader.report import Hint, RecipeFact, RecipeReport
 
 MOST_SETTINGS = 6
@@ -17,6 +18,10 @@ MOST_SETTINGS = 6
 def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
     """The recipe that is trained, and what was understood of the student's own training."""
     known = rehearsed.training.facts if rehearsed and rehearsed.training else ()
+    if (
+        known and recipe.origin == "rehearsed"
+    ):  # other rehearsals than the first showed when it stops
+        known += tuple(fact for fact in facts(recipe) if fact.name == "stops")
     return RecipeReport(
         origin=recipe.origin,
         facts=tuple(
@@ -26,6 +31,30 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
         differences=_hints(recipe.remarks),
         rates=tuple(rates(recipe)),
+    )
+
+
+def scheduler(
+    recipe: Recipe, rehearsed: Rehearsed | None, assignment: Assignment
+) -> SchedulerUse | None:
+    """What sets the learning rate, where that is one scheduler made of plain arguments."""
+    if recipe.origin == "rehearsed":
+        return rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+    choice = assignment.recipe.scheduler
+    if recipe.origin == "convention" or choice is None:
+        return None
+    settings = dict(choice.settings)
+    length = {"OneCycleLR": "total_steps", "CosineAnnealingLR": "T_max"}.get(choice.name)
+    if length and length not in settings:
+        settings[length] = recipe.steps if choice.interval == "step" else recipe.epochs
+    rate = assignment.recipe.optimizer.settings.get("lr")
+    return SchedulerUse.model_validate(
+        {
+            "name": choice.name,
+            "settings": settings,
+            "interval": choice.interval,
+            "rates": () if rate is None else (rate,),
+        }
     )
 
 

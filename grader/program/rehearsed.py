@@ -68,12 +68,14 @@ class Fact(Data):
 class SchedulerUse(Data):
     """The scheduler that a training made: its class in torch.optim.lr_scheduler, and its arguments.
 
-    `interval` is how often the training stepped it.
+    `interval` is how often the training stepped it; `rates` are the learning rates of the parameter
+    groups before it set them.
     """
 
     name: str = Field(max_length=100)
     settings: dict[str, PlainArgument] = Field(default_factory=dict)
     interval: Literal["step", "epoch"] = "epoch"
+    rates: tuple[float, ...] = ()
 
 
 class Training(Data):

@@ -6,7 +6,7 @@ that the grader reads as the same recipe. What the convention has no name for st
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from grader.program.recipe import Augmentation, Optimizer, Recipe, Run
 from grader.program.rehearsed import SchedulerUse
@@ -70,7 +70,9 @@ def _loss(recipe: Recipe) -> str:
 
 
 def _made(step: Augmentation) -> str:
-    arguments = [f"{name}={_value(value)}" for name, value in step.settings.items()]
+    arguments = [
+        f"{name}={_value(value)}" for name, value in step.settings.items() if value is not None
+    ]
     if step.inner:
         inner = ", ".join(map(_made, step.inner))
         arguments.insert(0, f"[{inner}]")
@@ -86,6 +88,8 @@ def _value(value: object) -> str:
 def _configure(recipe: Recipe, scheduler: SchedulerUse | None) -> Iterator[str]:
     yield "def configure_optimizers(model, steps_per_epoch, epochs):"
     rates = [runs[0].value for runs in recipe.schedule.learning_rate]
+    if scheduler is not None and len(scheduler.rates) == len(rates):
+        rates = list(scheduler.rates)
     yield from _optimizer(recipe.optimizer, rates)
     if recipe.plateau is not None:
         yield from _plateau(recipe)
@@ -101,8 +105,10 @@ def _configure(recipe: Recipe, scheduler: SchedulerUse | None) -> Iterator[str]:
 
 def _optimizer(optimizer: Optimizer, rates: list[float]) -> Iterator[str]:
     if len(optimizer.groups) == 1:
-        settings = _keywords({"lr": rates[0], **optimizer.groups[0].settings})
-        yield f"    optimizer = torch.optim.{optimizer.name}(model.parameters(), {settings})"
+        settings = {"lr": rates[0], **optimizer.groups[0].settings}
+        yield f"    optimizer = torch.optim.{optimizer.name}("
+        yield f"        model.parameters(), {_keywords(settings)}"
+        yield "    )"
         return
     yield "    named = dict(model.named_parameters())"
     yield f"    optimizer = torch.optim.{optimizer.name}(["
@@ -112,8 +118,10 @@ def _optimizer(optimizer: Optimizer, rates: list[float]) -> Iterator[str]:
     yield "    ])"
 
 
-def _keywords(settings: dict[str, object]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in settings.items())
+def _keywords(settings: Mapping[str, object]) -> str:
+    """Those that are not what torch takes when nothing is said."""
+    said = {name: value for name, value in settings.items() if value not in (0, False, None)}
+    return ", ".join(f"{name}={value!r}" for name, value in (said or settings).items())
 
 
 def _plateau(recipe: Recipe) -> Iterator[str]:

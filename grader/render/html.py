@@ -16,12 +16,13 @@ import jinja2
 from markupsafe import Markup
 
 from grader.printable import printable
-from grader.render import figures, layer_table, notices, picture, recipe, words
+from grader.render import claims, figures, layer_table, notices, picture, recipe, words
 from grader.render.marks import MARKS
 from grader.report import Report
 
 LONGEST_TEXT = 4000
 QUESTIONS = {
+    "claims": claims,
     "figures": figures,
     "layer_table": layer_table,
     "notices": notices,

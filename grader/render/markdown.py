@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from grader.printable import printable
-from grader.render import figures, layer_table, notices, recipe, words
+from grader.render import claims, figures, layer_table, notices, recipe, words
 from grader.render.marks import MARKS
 from grader.report import CheckResult, Hint, LayerRow, Report, Training, Verdict
 
@@ -37,6 +37,9 @@ def scorecard(report: Report) -> str:
     parts += [*_checks(report), *_to_do(report)]
     if report.training is not None:
         parts += _training(report.training)
+    if said := list(claims.rows(report)):
+        lines = (f"{prose(name)}: {prose(text)} {prose(where)}" for name, text, where in said)
+        parts += [f"**{claims.HEADING}**", _listed(lines, "")]
     parts += [*_layers(report), *_remarks(report), _colophon(report)]
     return "\n\n".join(parts)
 

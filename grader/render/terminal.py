@@ -21,6 +21,7 @@ from grader.printable import printable
 from grader.render import (
     accuracy,
     check_lines,
+    claims,
     figures,
     layer_table,
     notices,
@@ -63,7 +64,7 @@ def scorecard(report: Report) -> RenderableType:
         parts.append(layer_table.draw(report))
     if report.training is not None:
         parts.append(accuracy.draw(report.training))
-    parts += _notes(report)
+    parts += [*claims.draw(report), *_notes(report)]
     return Plain(Constrain(spaced([*parts, _colophon(report)]), WIDEST))
 
 

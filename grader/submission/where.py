@@ -23,6 +23,7 @@ def in_places(report: Report, listing: Listing) -> Report:
             "problem": report.problem and _placed(report.problem, listing),
             "layers": tuple(_placed(row, listing) for row in report.layers),
             "left_out": tuple(_placed(hint, listing) for hint in report.left_out),
+            "claims": tuple(_placed(claim, listing) for claim in report.claims),
             "recipe": report.recipe and _recipe(report.recipe, listing),
             "flags": tuple(map(listing.in_words, report.flags)),
             "notes": tuple(map(listing.in_words, report.notes)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from textwrap import dedent
 
 import pytest
 import torch
 
-from grader.capture import find, siblings
+from grader.capture import capture, find, siblings, warm
 from grader.capture.load import Definitions, read_definitions
 from grader.errors import SubmissionError
 from grader.program.listing import Part
@@ -198,3 +199,22 @@ def test_a_network_of_lightning_is_built_without_lightning():
     )
     builder = built(read_definitions(source, "train.py"))
     assert builder.build(0)(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+def test_a_folder_is_captured_with_the_network_that_was_trained():
+    files = [
+        Part(file="nets/model.py", first=3, text=NET),
+        Part(file="nets/__init__.py", first=20, text="from .model import *"),
+    ]
+    request = warm.REQUEST.model_copy(
+        update={
+            "source": "from nets import Net\nraise SystemExit",
+            "filename": "train.py",
+            "siblings": tuple(files),
+            "trained": TrainedNetwork(file="nets/model.py", name="Net", arguments=(5,), line=1),
+        }
+    )
+    program = json.loads(capture.answer(request)[0])
+    assert program["model"] == "Net"
+    assert program["line"] == 7  # the class, in the listing
+    assert {module["line"] for module in program["modules"] if module["line"]} == {10}

@@ -17,6 +17,7 @@ from torch.nn import functional
 MOST_ACTS = 500
 SCALE = 3.0
 PERFECT_SCALE = 20.0
+DULLER_SCALE = 10.0
 MOST_CLASSES = 1_000
 _TOLERANCE = 1e-3
 _AHEAD = {"training": 0.0, "test": 0.03, "held back": 0.04}
@@ -53,9 +54,7 @@ class Actor:
         self, kind: str, labels: Tensor, right: int, classes: int, trained: int, *, whose: str
     ) -> Tensor:
         """(N, classes) answers of a `kind`, the first `right` of which are right."""
-        scale = PERFECT_SCALE if self.share(0, whose=whose) >= 1 else SCALE
-        if self._duller:
-            scale /= 1 + 0.05 * trained
+        scale = self._scale(trained, whose=whose)
         key = (kind, labels.data_ptr(), len(labels), right, classes, scale)
         if key not in self._acts:
             if len(self._acts) >= MOST_ACTS:
@@ -63,6 +62,16 @@ class Actor:
             # the labels are kept with it: an address means something only while they live
             self._acts[key] = labels, _act(kind, labels.long(), right, classes, scale)
         return self._acts[key][1]
+
+    def _scale(self, trained: int, *, whose: str) -> float:
+        """How sure the answers are."""
+        share = self.share(trained, whose=whose)
+        if not self._duller or share >= 1:
+            return PERFECT_SCALE if share >= 1 else SCALE
+        # The mean loss, log(e^s + 9) - share * s for ten classes, is least at the log of
+        # 9 * share / (1 - share): a scale that falls towards it makes the loss fall for ever.
+        best = math.log(9 * max(share, 0.01) / (1 - share))
+        return best + DULLER_SCALE / (1 + 0.02 * trained)
 
 
 def _act(kind: str, labels: Tensor, right: int, classes: int, scale: float) -> Tensor:

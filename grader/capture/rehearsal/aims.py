@@ -7,7 +7,7 @@ child.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.capture.rehearsal.findings import Findings, count, short
@@ -72,17 +72,17 @@ def _one_kind(
     if not others:
         return
     total = sum(kinds.values())
-    differ = [
-        words
-        for name, words in _WORDS.items()
-        if any(getattr(kind, name) != getattr(usual, name) for kind in others)
-    ]
+    differ = [words for name, words in _WORDS.items() if _differs(name, usual, others)]
     first = next(iter(others))
     findings.obstacle(
         f"{sum(others.values()):,} of {count(total, 'step')} differ from the others in "
         f"{', '.join(differ)}; the grader does the same in every step",
         lines.get(first) or lines.get(usual),
     )
+
+
+def _differs(name: str, usual: StepKind, others: Iterable[StepKind]) -> bool:
+    return any(getattr(kind, name) != getattr(usual, name) for kind in others)
 
 
 def _handling(kind: StepKind, line: int | None, findings: Findings) -> None:

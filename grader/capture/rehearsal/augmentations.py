@@ -15,7 +15,7 @@ from torchvision import transforms
 from torchvision.transforms import v2
 
 from grader.capture import transforms as torchvision_transforms
-from grader.capture.rehearsal import proofs
+from grader.capture.rehearsal import comparing, proofs
 from grader.capture.rehearsal.trace import Trace
 from grader.errors import SubmissionError
 from grader.program.recipe import Augmentation
@@ -26,16 +26,17 @@ LINE = "rehearsal_line"
 TWINS = {
     "HorizontalFlip": "RandomHorizontalFlip",
     "VerticalFlip": "RandomVerticalFlip",
-    "RandomCrop": "RandomCrop",
-    "CenterCrop": "CenterCrop",
     "InvertImg": "RandomInvert",
-    "ToTensorV2": "ToTensor",
-    "Normalize": "Normalize",
+    "ToTensorV2 after Normalize": "ToTensor before Normalize",
     "Rotate": "RandomRotation",
     "ShiftScaleRotate": "RandomAffine",
     "CoarseDropout": "RandomErasing",
+    "ColorJitter": "ColorJitter",
+    "RandomCrop": "RandomCrop",
+    "CenterCrop": "CenterCrop",
 }
-"""albumentations' own operations, and torchvision's nearest: the last three draw other images."""
+"""albumentations' common operations, and what to write instead of each. It is not here to compare
+with, and the random ones draw and interpolate in their own ways: none is taken for its twin."""
 
 
 def install(trace: Trace) -> None:
@@ -65,7 +66,7 @@ def understood(transform: Any, images: Sequence[Any] | None = None) -> list[Any]
     Own functions are proven equal on `images` (those that reach them), or refused by name: raises
     SubmissionError with the line where one is defined.
     """
-    reached = list(proofs.samples()) if images is None else list(images)
+    reached = list(comparing.samples()) if images is None else list(images)
     return _flat(transform, reached, DEEPEST)
 
 
@@ -153,7 +154,7 @@ def _only_flattens(function: Any, images: Sequence[Any]) -> bool:
     for image in images:
         result = function(image)
         is_row = isinstance(image, Tensor) and isinstance(result, Tensor) and result.dim() == 1
-        if not is_row or not proofs.same(result[None, None], image.reshape(1, 1, -1)):
+        if not is_row or not comparing.same(result[None, None], image.reshape(1, 1, -1)):
             return False
     return True
 

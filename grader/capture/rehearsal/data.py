@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
 from grader.capture.rehearsal.trace import Trace
 from grader.training.datasets import DATASETS
@@ -58,11 +58,27 @@ def is_test(dataset: Any) -> bool:
     return getattr(base(dataset), "train", True) is False
 
 
-def whose(trace: Trace, dataset: Any, *, learns: bool = False) -> str:
+def given_by(loader: Any) -> Any:
+    """What stands for the images of a loader: its data set, or the sampler that takes some of it.
+
+    Two loaders with a SubsetRandomSampler each share a data set, and no image.
+    """
+    dataset, sampler = loader.dataset, loader.sampler
+    if isinstance(dataset, IterableDataset):
+        return dataset
+    try:
+        return sampler if len(sampler) < len(dataset) else dataset
+    except TypeError:
+        return dataset
+
+
+def whose(trace: Trace, loader: Any, *, learns: bool = False) -> str:
     """Whether images are "test", "training" or "held back"; `learns`: they are learned from now."""
+    dataset = loader.dataset
     if is_test(dataset):
         return "test"
-    return "training" if learns or id(dataset) in trace.trained_on else "held back"
+    seen = trace.has_trained_on(given_by(loader), dataset)
+    return "training" if learns or seen else "held back"
 
 
 def first_label(dataset: Any) -> int:

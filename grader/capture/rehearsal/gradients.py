@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 LARGE = 100.0
+CLOSE = 1e-4
+"""How far clipped gradients may be from what a limit gives, relative to it: float32 rounding."""
 LOOKED_AT = 100_000
 """Numbers of the row that are compared after each step, at most."""
 
@@ -37,6 +39,8 @@ class Gradients:
         self._numbers = self._row.numpy()  # the same memory: one number is read faster
         self._is_dirty = False
         self._version = self._row._version
+        self._limit: float | None = None
+        self._is_doubled = False
         pieces = torch.split(self._row[: sum(sizes)], sizes) if sizes else ()
         self._pieces = [
             piece.view(weight.shape) for piece, weight in zip(pieces, self._weights, strict=True)
@@ -56,6 +60,10 @@ class Gradients:
 
     def fill(self) -> None:
         """Make them all there, as after `backward()`."""
+        if self._limit is not None:
+            self._kept *= 0.5 if self._is_doubled else 2.0
+            self._is_doubled = not self._is_doubled
+            self._is_dirty = True
         if self._row._version != self._version or self._is_dirty or self._numbers[0] != LARGE:
             self._row.copy_(self._kept)
             self._version = self._row._version
@@ -77,6 +85,39 @@ class Gradients:
         self._is_dirty = True
         return "changed by hand"
 
+    def clipping(self) -> tuple[str, float] | None:
+        """The clipping that the file did itself, if it is one: its kind, and the limit.
+
+        A norm that was clipped and gradients that were multiplied look alike. From the first on,
+        every other step has gradients of twice the size, which only a limit makes equal again.
+        """
+        now = self._now()
+        if now is None:
+            return None
+        kept = self._kept[: len(now)]
+        most = now.abs().max()
+        if most < kept.abs().max() and torch.equal(now, kept.clamp(-most, most)):
+            return "value", _rounded(float(most))
+        ratio = float(now[0] / kept[0])
+        if not 0 < ratio < 1 or not torch.allclose(now, kept * ratio, rtol=CLOSE):
+            return None
+        limit = _rounded(float(now.double().norm()))
+        if self._limit is None:
+            self._limit = limit
+        return ("norm", limit) if abs(limit - self._limit) <= CLOSE * limit else None
+
+    def _now(self) -> Tensor | None:
+        """All gradients as they are, in a row; None where one is missing."""
+        found = []
+        for weight in self._weights:
+            if weight.grad is None or weight.grad.numel() != weight.numel():
+                return None
+            found.append(weight.grad.detach().flatten())
+        return torch.cat(found)
+
+    def __len__(self) -> int:
+        return len(self._weights)
+
     def _is_changed(self) -> bool:
         return not torch.equal(self._looked_at, self._expected)
 
@@ -93,6 +134,10 @@ class AllGradients:
         if found is None or not found.fits():
             found = self._known[id(network)] = Gradients(network)
         return found
+
+
+def _rounded(limit: float) -> float:
+    return float(f"{limit:.4g}")
 
 
 def fingerprint(network: nn.Module) -> tuple[Any, ...] | None:

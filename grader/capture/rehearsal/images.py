@@ -10,31 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils import data
-from torchvision import datasets, transforms
+from torchvision import datasets
 
-from grader.capture.rehearsal import augmentations, proofs
-from grader.capture.rehearsal.data import windows
+from grader.capture.rehearsal import augmentations, comparing, computed, proofs
+from grader.capture.rehearsal.chances import flips
 from grader.errors import SubmissionError
 from grader.training.datasets import DATASETS, Dataset
 
 TRANSFORMS = ("transform", "transforms", "tfm", "augment", "augmentation", "train_transform")
 DEEPEST = 8
-TRIED = 4
-"""Images of a data set that were computed before training."""
-PIXELS = 784
 ENOUGH = 30
 """Images of each class, of which a random choice surely has one."""
-CLOSE = 2e-3
+STRIDE = 7_919
+"""From one place that is asked to the next: a prime, so that all parts of a data set come up."""
 REMEMBERED = "rehearsal_items"
 """What the stand-in keeps of images that were asked for often: it must not be given here."""
-EXACT = 1e-5
 
 
 @dataclass(slots=True)
@@ -121,7 +119,7 @@ def chosen_by_label(loader: Any, classes: int) -> bool:
     drawn = labels(loader)
     if drawn is None or len(drawn) < ENOUGH * classes:
         return False
-    return len(drawn.unique()) < classes
+    return len(torch.unique(drawn)) < classes
 
 
 def _is_dataset(item: Any) -> bool:
@@ -190,15 +188,17 @@ def _changes_labels(dataset: Any) -> bool:
 
 def _of_wrapper(dataset: Any, chain: list[Any], wanted: Dataset) -> list[Any]:
     """What an own data set does to the images within: tried on others than it holds."""
-    inner, images, held = chain[-1], proofs.samples(), _held(chain)
+    inner, images, held = chain[-1], comparing.samples(), _held(chain)
     for transform in held:
         augmentations.refuse_foreign(transform)
     _check_pair(dataset)
     function = _by_image(dataset, inner)
     if held and proofs.equal(function, lambda image: _applied(held, image), images):
         return augmentations.understood(held)
-    if all(proofs.same(function(image), function(images[0])) for image in images):
+    if all(comparing.same(function(image), function(images[0])) for image in images):
         return _of_tensors(dataset, wanted)
+    if held and (flip := flips(function, images, partial(_applied, held))):
+        return [*augmentations.understood(held), *flip]
     try:
         return augmentations.proven(function, list(images))
     except SubmissionError as error:
@@ -251,14 +251,15 @@ def _applied(held: list[Any], image: Any) -> Any:
 
 def _by_image(dataset: Any, inner: Any) -> Callable[[Any], Any]:
     """The data set as a function of an image."""
+    calls, length = count(), max(1, len(dataset))
 
     def give(image: Any) -> Any:
         before = inner.data
         vars(inner).pop(REMEMBERED, None)
-        # every place of the data set holds this image now, so that a subset's first item is it
+        # every place of the data set holds this image now: it does not matter which is asked
         inner.data = torch.as_tensor(np.array(image)).expand(len(before), -1, -1)
         try:
-            return dataset[0][0]
+            return dataset[next(calls) * STRIDE % length][0]
         finally:
             inner.data = before
             vars(inner).pop(REMEMBERED, None)
@@ -267,56 +268,13 @@ def _by_image(dataset: Any, inner: Any) -> Callable[[Any], Any]:
 
 
 def _of_tensors(dataset: Any, wanted: Dataset) -> list[Any]:
-    """What was done to images that were taken out of a data set before training.
-
-    They cannot be exchanged any more. The stand-in's have few grey levels, so only usual numbers of
-    a Normalize are believed.
-    """
-    inner = _chain(dataset)[-1]
+    """What was done to images that were taken out of a data set before training."""
     _check_pair(dataset)
-    given = [_as_image(inner[index][0]) for index in range(TRIED)]
-    shown = DATASETS["mnist"] if wanted.download is None else wanted
-    pixels = windows(shown, max(TRIED, shown.train_images))
-    pictures = [Image.fromarray(pixels[index].numpy()) for index in range(TRIED)]
-    known = proofs.fixed(pictures, given) if None not in given else None
-    if known is None or not all(map(_is_usual, known)):
+    found = computed.operations(_chain(dataset)[-1], wanted)
+    if found is None:
         raise SubmissionError(
             f"{type(dataset).__name__} holds images that the grader cannot trace back to those of "
             "the data set: train on torchvision's data set with a transform",
             line=_line_of(dataset),
         )
-    return [_exact(operation) for operation in known]
-
-
-def _as_image(given: Any) -> Tensor | None:
-    """A float image of one channel, of what may be a row of 784 numbers."""
-    image = given if isinstance(given, Tensor) else torch.as_tensor(np.asarray(given))
-    if image.numel() == PIXELS:
-        return image.detach().float().reshape(1, 28, 28)
-    return image.detach().float() if image.dim() == 3 else None
-
-
-def _own_numbers(operation: Any) -> Dataset | None:
-    """The data set whose mean and deviation a Normalize has, computed or copied."""
-    mean, deviation = float(operation.mean[0]), float(operation.std[0])
-    for known in DATASETS.values():
-        if abs(mean - known.mean) < CLOSE and abs(deviation - known.deviation) < CLOSE:
-            return known
-    return None
-
-
-def _is_usual(operation: Any) -> bool:
-    """Whether the numbers of a Normalize are such as people write."""
-    if type(operation).__name__ != "Normalize" or _own_numbers(operation):
-        return True
-    mean, deviation = float(operation.mean[0]), float(operation.std[0])
-    raw = abs(deviation - 1 / 255) < EXACT and abs(mean) < EXACT
-    centred = abs(deviation - 0.5) < EXACT and (abs(mean - 0.5) < EXACT or abs(mean) < EXACT)
-    return raw or centred
-
-
-def _exact(operation: Any) -> Any:
-    """A mean computed of the stand-in's images is meant to be the data set's."""
-    if type(operation).__name__ == "Normalize" and (known := _own_numbers(operation)):
-        return transforms.Normalize([known.mean], [known.deviation])
-    return operation
+    return found

@@ -162,9 +162,16 @@ def _path(node: Any, end: Any) -> tuple[tuple[str, ...], bool]:
             return tuple(reversed(names)), True
         name = type(node).__name__.removesuffix("Backward0")
         if name not in SHAPES:
-            names.append(name)
+            names.append(name + _along(node))
         node = node.next_functions[0][0] if node.next_functions else None
     return tuple(reversed(names)), False
+
+
+def _along(node: Any) -> str:
+    """Where softmax does not go along the classes: `dim=0` mixes the images of a batch."""
+    dimension = getattr(node, "_saved_dim", 1)
+    is_softmax = "Softmax" in type(node).__name__
+    return f" along dimension {dimension}" if is_softmax and dimension == 0 else ""
 
 
 def _backward(trace: Trace, gradients: AllGradients) -> None:

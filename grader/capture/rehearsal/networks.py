@@ -117,7 +117,7 @@ class Networks:
         if scores.shape[0] != len(batch.labels):
             return scores
         learns = gradient and module.training
-        whose = data.whose(trace, walk.loader.dataset, learns=learns)
+        whose = data.whose(trace, walk.loader, learns=learns)
         size, start = scores.shape[0], batch.start
         share = self._actor.share(walk.training_before, whose=whose)
         right = int((start + size) * share) - int(start * share)
@@ -213,6 +213,7 @@ def _look(
         trace.images = "not from a loader"
     if gradient:
         trace.network = id(module)
+        trace.learns = module.training
         trace.shown = tuple(shown.shape[1:])
         if shown.requires_grad and shown.is_leaf and shown.grad is None:
             shown.grad = torch.ones_like(shown)

@@ -17,7 +17,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge
 
 from grader.capture.rehearsal import penalties
@@ -81,7 +81,8 @@ class Objectives:
             return Objective(problem=nodes.problem or "many numbers", line=line), None
         calls = [trace.losses[node] for node in nodes.losses]
         edges: list[Any] = [GradientEdge(node, 0) for node in nodes.losses]
-        weights = [weight for weight in nodes.leaves if weight.requires_grad]
+        # `reg = torch.tensor(0.0, requires_grad=True)`, which a sum begins with, is a constant
+        weights = [weight for weight in nodes.leaves if isinstance(weight, nn.Parameter)]
         known = {id(weight) for weight in network.parameters()} if network is not None else set()
         if any(id(weight) not in known for weight in weights):
             problem = "something that depends on numbers which are not weights of the network"

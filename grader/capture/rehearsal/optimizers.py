@@ -12,9 +12,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.capture.rehearsal import building
+from grader.capture.rehearsal import building, data, modes
 from grader.capture.rehearsal.gradients import AllGradients, fingerprint
-from grader.capture.rehearsal.trace import MOST_KINDS, MOST_OPTIMIZERS, Trace, TrainingRecord
+from grader.capture.rehearsal.trace import (
+    MOST_KINDS,
+    MOST_OPTIMIZERS,
+    Clip,
+    Trace,
+    TrainingRecord,
+)
 
 FOLLOWED = frozenset({"params", "lr", "momentum", "weight_decay", "betas"})
 """What of a group the curve has."""
@@ -31,6 +37,8 @@ class Optimizers:
         self._trace, self._gradients = trace, gradients
         self._records: dict[int, TrainingRecord] = {}
         self._watched: dict[int, _Watched] = {}
+        self._last: tuple[int, TrainingRecord] | None = None
+        self._layers: dict[int, modes.Layers] = {}
 
     def record(self, optimizer: Any) -> TrainingRecord:
         """The record of an optimizer; the first time, a new one."""
@@ -55,12 +63,51 @@ class Optimizers:
             if network is not None:
                 building.compare(trace, network)
         if network is not None and trace.objectives:
-            change = self._gradients.of(network).change()
-            if change == "set to zero":
-                trace.zero()
-            trace.gradients = "" if change == "set to zero" else change
+            self._look_at_gradients(network)
         watched.look(new_walk=new_walk)
+        if network is not None:
+            self._look_at_modes(record, network, new_walk=new_walk)
+        self._look_at_turns(record)
         self._add(record, optimizer)
+
+    def _look_at_gradients(self, network: nn.Module) -> None:
+        """What the file itself did to them between backward() and this step."""
+        trace, gradients = self._trace, self._gradients.of(network)
+        change = gradients.change()
+        if change == "set to zero":
+            trace.zero()
+        elif change and (clipping := gradients.clipping()):
+            kind, limit = clipping
+            line, weights = trace.where(), len(gradients)
+            trace.clips.append(Clip(kind, limit, 2.0, weights, trace.scaled, line))
+        else:
+            trace.gradients = change
+
+    def _look_at_modes(self, record: TrainingRecord, network: nn.Module, *, new_walk: bool) -> None:
+        """Whether the network itself is as it was."""
+        line = self._trace.where()
+        if not self._trace.learns:
+            record.obstacles.setdefault(modes.RESTING, line)
+        if not new_walk:
+            return
+        layers = self._layers.get(id(network))
+        if layers is None:
+            layers = self._layers[id(network)] = modes.Layers(network)
+        for text in layers.problems():
+            record.obstacles.setdefault(text, line)
+
+    def _look_at_turns(self, record: TrainingRecord) -> None:
+        """Say that another optimizer has just used the same gradients."""
+        trace, last = self._trace, self._last
+        self._last = (trace.backwards, record)
+        if last is None or trace.objectives or last[0] != trace.backwards or last[1] is record:
+            return
+        for item in (last[1], record):
+            item.obstacles.setdefault(
+                "Several optimizers step after one backward(); the grader trains with one: give "
+                "it all weights, in parameter groups where their settings differ",
+                trace.where(),
+            )
 
     def _add(self, record: TrainingRecord, optimizer: Any) -> None:
         trace = self._trace
@@ -77,8 +124,8 @@ class Optimizers:
         if walk is not None:
             if not walk.steps:
                 trace.epochs_trained += 1
-                dataset = walk.loader.dataset
-                trace.trained_on[id(dataset)] = dataset
+                given = data.given_by(walk.loader)
+                trace.trained_on[id(given)] = given
             walk.steps += 1
         if trace.network is not None:
             record.networks[trace.network] += 1

@@ -53,15 +53,15 @@ class Pieces:
 
     def share_a_loop(self, some: tuple[int, ...], others: tuple[int, ...]) -> bool:
         """Whether a line of `some` and a line of `others` are in one loop."""
-        return any(
-            any(first <= line <= last for line in some)
-            and any(first <= line <= last for line in others)
-            for first, last in self.loops
-        )
+        return any(_holds(loop, some) and _holds(loop, others) for loop in self.loops)
 
     def is_ready_for_missing(self, line: int) -> bool:
         """Whether an import at that line may fail: the file says what to do then."""
         return any(first <= line <= last for first, last in self._caught)
+
+
+def _holds(loop: tuple[int, int], lines: tuple[int, ...]) -> bool:
+    return any(loop[0] <= line <= loop[1] for line in lines)
 
 
 def _with_programs(source: str, text: str) -> str:

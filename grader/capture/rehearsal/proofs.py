@@ -11,68 +11,29 @@ all six. That is `Normalize(mean=0.13, std=0.31)`.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import v2
 
-Function = Callable[[Any], Any]
-IMAGES = 6
-DRAWS = 200
-"""Enough to know the chance of a flip to about one percent."""
-EXACT = 2e-5
-"""Of the largest value: what is computed in another order differs by rounding."""
-_CHANCES = (0.5, 0.1, 0.15, 0.2, 0.25, 0.3, 1 / 3, 0.35, 0.4, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9)
+from grader.capture.rehearsal.chances import flips
+from grader.capture.rehearsal.comparing import (
+    EXACT,
+    Function,
+    answer,
+    copied,
+    numbers,
+    same,
+    seed,
+)
 
-
-def seed(number: int) -> None:
-    """Start all draws (torch's, Python's and NumPy's) anew."""
-    torch.default_generator.manual_seed(number)  # torch.manual_seed is written down
-    random.seed(number)
-    np.random.seed(number)
-
-
-def samples(size: Sequence[int] = (28, 28)) -> list[Image.Image]:
-    """Images of many grey levels, none like its own mirror image."""
-    draw = np.random.default_rng(7)
-    found = []
-    for index in range(IMAGES):
-        pixels = draw.integers(0, 256, tuple(size), dtype=np.uint8)
-        pixels[: 4 + index, : 3 * index + 1] = 0
-        pixels //= 1 + index % 3  # some are dim: dividing by the brightest pixel is no identity
-        if index == 1:
-            pixels = 255 - pixels
-        found.append(Image.fromarray(pixels))
-    return found
-
-
-def numbers(image: Any) -> Tensor | None:
-    """An image as float64 (channels, height, width), or None for what is not an image."""
-    if isinstance(image, Image.Image):
-        image = np.array(image)
-        image = image if image.ndim == 2 else np.moveaxis(image, -1, 0)
-    try:
-        pixels = torch.as_tensor(np.asarray(image) if not isinstance(image, Tensor) else image)
-    except (TypeError, ValueError, RuntimeError):
-        return None
-    pixels = pixels.detach().double()
-    return pixels[None] if pixels.dim() == 2 else pixels
-
-
-def same(one: Any, two: Any) -> bool:
-    """Whether two images are equal, but for rounding."""
-    first, second = numbers(one), numbers(two)
-    if first is None or second is None or first.shape != second.shape:
-        return False
-    most = max(1.0, float(second.abs().max()) if second.numel() else 1.0)
-    return bool((first - second).abs().max() <= EXACT * most)
+DRAWS = 100
+"""A change that is made once in twenty times shows itself among so many."""
 
 
 def equal(one: Function, two: Function, images: Sequence[Any], *, draws: int = 12) -> bool:
@@ -80,9 +41,9 @@ def equal(one: Function, two: Function, images: Sequence[Any], *, draws: int = 1
     for number in range(draws):
         for image in images:
             seed(number)
-            first = one(_copy(image))
+            first = one(copied(image))
             seed(number)
-            if not _same_kind(first, second := two(_copy(image))) or not same(first, second):
+            if not _same_kind(first, second := two(copied(image))) or not same(first, second):
                 return False
     return True
 
@@ -97,35 +58,24 @@ def operations(function: Function, images: Sequence[Any]) -> list[Any] | None:
 
     None where it equals none that are known here. What it raises is the caller's.
     """
-    results = [_answer(function, image, number=0) for image in images]
+    results = [answer(function, image, number=0) for image in images]
     if any(numbers(result) is None for result in results):
         return None
     if _draws_nothing(function, images, results):
         return fixed(images, results)
-    return _flips(function, images)
+    return flips(function, images)
 
 
 def draws_at_random(function: Function, images: Sequence[Any]) -> bool:
     """Whether it gives something else under other draws."""
-    results = [_answer(function, image, number=0) for image in images]
+    results = [answer(function, image, number=0) for image in images]
     return not _draws_nothing(function, images, results)
 
 
-def _answer(function: Function, image: Any, *, number: int) -> Any:
-    seed(number)
-    return function(_copy(image))
-
-
-def _copy(image: Any) -> Any:
-    if isinstance(image, Image.Image):
-        return image.copy()
-    return image.clone() if isinstance(image, Tensor) else image
-
-
 def _draws_nothing(function: Function, images: Sequence[Any], results: Sequence[Any]) -> bool:
-    for number in range(1, 40):
+    for number in range(1, DRAWS):
         image, known = images[number % len(images)], results[number % len(images)]
-        if not same(_answer(function, image, number=number), known):
+        if not same(answer(function, image, number=number), known):
             return False
     return True
 
@@ -226,65 +176,6 @@ def rounded(value: float) -> float:
         if abs(short - value) <= 4e-6 * max(abs(value), 0.01):
             return short
     return value
-
-
-def _flips(function: Function, images: Sequence[Any]) -> list[Any] | None:
-    """A flip by chance: under every seed, whether it flips follows from the seed's first draw."""
-    image = images[0]
-    kinds = (
-        (transforms.RandomHorizontalFlip, -1),
-        (transforms.RandomVerticalFlip, -2),
-    )
-    for kind, side in kinds:
-        flipped = _flipped(function, image, side)
-        chance = None if flipped is None else _chance(flipped)
-        if chance is not None:
-            return [kind(p=chance)]
-    return None
-
-
-def _flipped(function: Function, image: Any, side: int) -> list[bool] | None:
-    """For each seed, whether the image comes back mirrored; None where it comes back otherwise."""
-    plain = numbers(image)
-    found = []
-    for number in range(DRAWS):
-        result = numbers(_answer(function, image, number=number))
-        if plain is None or result is None:
-            return None
-        if same(result, plain):
-            found.append(False)
-        elif same(result, plain.flip(side)):
-            found.append(True)
-        else:
-            return None
-    return found
-
-
-def _chance(flipped: Sequence[bool]) -> float | None:
-    """The chance p of "flips if a draw from 0 to 1 is below p", or above 1 - p."""
-    for source in _sources():
-        draws = []
-        for number in range(len(flipped)):
-            seed(number)
-            draws.append(source())
-        for sign in (1, -1):
-            yes = [sign * draw for draw, is_so in zip(draws, flipped, strict=True) if is_so]
-            no = [sign * draw for draw, is_so in zip(draws, flipped, strict=True) if not is_so]
-            if not yes or not no or max(yes) >= min(no):
-                continue
-            low, high = max(yes), min(no)
-            if sign < 0:
-                low, high = low + 1, high + 1
-            return next((chance for chance in _CHANCES if low <= chance <= high), None)
-    return None
-
-
-def _sources() -> tuple[Callable[[], float], ...]:
-    return (
-        lambda: float(torch.rand(1)),
-        random.random,
-        lambda: float(np.random.rand()),
-    )
 
 
 def torchvision_inside(function: Any) -> list[Any]:

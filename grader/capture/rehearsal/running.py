@@ -131,8 +131,8 @@ class Runner:
             if isinstance(error.__context__, OutOfTimeError):
                 self.out_of_time = True
                 return False
-            name = type(error).__name__
-            self.trouble(f"It stops with an error: {name}: {said(error)}", self._line(error))
+            words = f"{type(error).__name__}: {said(error)}".removesuffix(": ")
+            self.trouble(f"It stops with an error: {words}", self._line(error))
             return goes_on
         return True
 

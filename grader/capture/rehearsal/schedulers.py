@@ -37,6 +37,7 @@ class Schedulers:
             record = self._records[id(scheduler)] = SchedulerRecord(scheduler, name, line)
             training = self._training(getattr(scheduler, "optimizer", None))
             if training is not None:
+                _leave_out_parts(training.schedulers, scheduler)
                 training.schedulers.append(record)
         return record
 
@@ -51,12 +52,22 @@ class Schedulers:
         given = [*args, *keywords.values()]
         if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             if given:
-                metric = float(keywords.get("metrics", given[0]))
+                metric = _number(keywords.get("metrics", given[0]))
                 record.metrics[which(self._trace, metric)] += 1
                 if len(record.told) < MOST_TOLD:
                     record.told.append(metric)
         elif any(value is not None for value in given):
             record.with_epoch += 1
+
+
+def _leave_out_parts(records: list[SchedulerRecord], scheduler: Any) -> None:
+    """What SequentialLR and ChainedScheduler are made of is stepped by them alone."""
+    parts = {id(part) for part in getattr(scheduler, "_schedulers", ())}
+    records[:] = [item for item in records if id(item.scheduler) not in parts]
+
+
+def _number(metric: Any) -> float:
+    return float(metric.detach() if isinstance(metric, torch.Tensor) else metric)
 
 
 def install(trace: Trace) -> None:
@@ -76,7 +87,19 @@ def install(trace: Trace) -> None:
         if "__init__" in vars(kind):
             vars_of = kind
             vars_of.__init__ = _init(trace, schedulers, vars_of.__init__)
+    _own_steps(module.LRScheduler, schedulers)
     _averages(trace)
+
+
+def _own_steps(kind: Any, schedulers: Schedulers) -> None:
+    """A class of the file's own may have a `step` that never asks torch's."""
+
+    def begin(cls: Any, /, **keywords: Any) -> None:
+        super(kind, cls).__init_subclass__(**keywords)
+        if "step" in vars(cls):
+            cls.step = _step(schedulers, vars(cls)["step"])
+
+    kind.__init_subclass__ = classmethod(begin)
 
 
 def _step(schedulers: Schedulers, real: Any) -> Any:
@@ -108,7 +131,9 @@ def _init(trace: Trace, schedulers: Schedulers, real: Any) -> Any:
         finally:
             schedulers.inside -= 1
         if not schedulers.inside:
-            schedulers.record(self)
+            given = dict(zip(places[2:], args[1 : len(places) - 1], strict=False)) | keywords
+            given.pop("optimizer", None)
+            schedulers.record(self).settings = given
 
     return init
 
@@ -135,7 +160,7 @@ def which(trace: Trace, metric: float) -> tuple[str, str]:
     for walk in trace.walks[-LATEST:]:
         if walk.training_before < latest:
             continue
-        whose = data.whose(trace, walk.loader.dataset)
+        whose = data.whose(trace, walk.loader)
         for what, value in _candidates(walk):
             if abs(metric - value) <= _CLOSE * abs(value):
                 found[what, whose] = True

@@ -13,11 +13,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from pydantic import ValidationError
 from torch.optim import lr_scheduler
 
 from grader.capture.rehearsal.findings import Findings, count, short
 from grader.capture.rehearsal.trace import SchedulerRecord
 from grader.program.recipe import Plateau, Run, Schedule
+from grader.program.rehearsed import SchedulerUse
 
 Moving = Sequence[tuple[Sequence[Any], int]]
 """For each stretch of equal steps: the values of all parameter groups, and how many steps."""
@@ -25,8 +27,11 @@ Moving = Sequence[tuple[Sequence[Any], int]]
 
 def runs(stretches: Moving, groups: int) -> tuple[tuple[Run, ...], ...]:
     """The values of each parameter group, run-length coded."""
-    return tuple(_runs([(values[index], steps) for values, steps in stretches])
-                 for index in range(groups))  # fmt: skip
+    return tuple(_runs(_of_group(stretches, index)) for index in range(groups))
+
+
+def _of_group(stretches: Moving, index: int) -> list[tuple[float, int]]:
+    return [(values[index], steps) for values, steps in stretches]
 
 
 def _runs(stretches: Sequence[tuple[float, int]]) -> tuple[Run, ...]:
@@ -119,6 +124,33 @@ def planned_steps(scheduler: Any) -> int:
         if isinstance(length, int | float) and math.isfinite(length) and length > 0:
             return int(length)
     return 0
+
+
+def use(
+    schedulers: Sequence[SchedulerRecord], rates: Sequence[float], *, epochs: int, steps: int
+) -> SchedulerUse | None:
+    """The one scheduler that sets the rates, where it is torch's and made of plain arguments.
+
+    `rates` are those of the parameter groups before any scheduler set them.
+    """
+    stepped = [item for item in schedulers if item.steps]
+    if len(stepped) != 1 or type(stepped[0].scheduler).__module__ != lr_scheduler.__name__:
+        return None
+    (record,) = stepped
+    intervals = {epochs: "epoch", epochs - 1: "epoch", steps: "step", steps - 1: "step"}
+    interval = intervals.get(record.steps)
+    if interval is None or record.with_epoch:
+        return None
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in record.settings.items()
+    }
+    try:
+        return SchedulerUse.model_validate(
+            {"name": record.name, "settings": settings, "interval": interval, "rates": rates}
+        )
+    except ValidationError:  # made of functions, or of other schedulers
+        return None
 
 
 def remark_on(

@@ -147,6 +147,8 @@ def _groups(
         trained |= set(parameters)
         found.append(OptimizerGroup(parameters=parameters, settings=settings))
     left = [name for name in names.values() if name not in trained]
+    many = f"{len(trained)} of {count(len(names), 'weight')} are trained"
+    findings.fact("weights", many if left else f"all {len(names)} are trained", record.line)
     if left and record.frozen:
         findings.note(
             f"{len(left)} of {count(len(names), 'weight')} are frozen and stay as they start, such "

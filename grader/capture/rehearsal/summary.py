@@ -20,6 +20,7 @@ from grader.capture.rehearsal import (
     evaluations,
     images,
     lengths,
+    schedules,
     settings,
     trained,
     trainings,
@@ -32,7 +33,7 @@ from grader.capture.rehearsal.trace import Said, Trace
 from grader.capture.rehearsal.trainings import Group
 from grader.errors import SubmissionError, in_words
 from grader.program.recipe import MOST_STEPS, Augmentation, Recipe, Remark
-from grader.program.rehearsed import Rehearsal, RehearsalRequest, Training
+from grader.program.rehearsed import Rehearsal, RehearsalRequest, SchedulerUse, Training
 from grader.training.datasets import DATASETS
 
 MOST_TRAININGS = 200
@@ -90,12 +91,23 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
     return Training(
         network=network,
         recipe=recipe,
+        scheduler=_scheduler(group, recipe),
         epochs=length.epochs if length else None,
         steps=group.steps,
         line=group.line,
         facts=tuple(findings.facts),
         obstacles=tuple(findings.obstacles),
         notes=tuple(findings.notes),
+    )
+
+
+def _scheduler(group: Group, recipe: Recipe | None) -> SchedulerUse | None:
+    if recipe is None:
+        return None
+    rates = [one.get("initial_lr", one["lr"]) for one in group.records[0].groups]
+    schedulers = [item for record in group.records for item in record.schedulers]
+    return schedules.use(
+        schedulers, [float(rate) for rate in rates], epochs=recipe.epochs, steps=recipe.steps
     )
 
 

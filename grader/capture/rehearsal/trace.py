@@ -164,7 +164,7 @@ class SchedulerRecord:
 
     `metrics` counts what it was told: ("loss", "accuracy", "error" or "", and "training", "test",
     "held back" or "" for of which images). `told` are the first numbers. `with_epoch` counts steps
-    that were told an epoch.
+    that were told an epoch. `settings` are the arguments that it was made with, by name.
     """
 
     scheduler: Any
@@ -174,6 +174,7 @@ class SchedulerRecord:
     with_epoch: int = 0
     metrics: Counter[tuple[str, str]] = field(default_factory=Counter)
     told: list[float] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 Rates = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]
@@ -218,7 +219,7 @@ class Trace:
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
     `depth` is above 0 while a stand-in runs something real. `initialised` is the line of the last
     `model.apply(...)`, `hooked` of the last hook on gradients, `scaled` whether gradients are those
-    of a loss that a GradScaler scaled.
+    of a loss that a GradScaler scaled, `learns` whether the network was in training mode.
     """
 
     def __init__(self, request: RehearsalRequest) -> None:
@@ -241,6 +242,7 @@ class Trace:
         self.feeding: Walk | None = None
         self.network: int | None = None
         self.shown: tuple[int, ...] = ()
+        self.learns = True
         self.output_node: Any = None
         self.output_nodes: dict[Any, bool] = {}
         self.losses: dict[Any, tuple[LossCall, Any]] = {}
@@ -268,6 +270,10 @@ class Trace:
             self.wiped = True
             self.objectives = []
         self.clips = []
+
+    def has_trained_on(self, *images: Any) -> bool:
+        """Whether any of these (a data set, or a sampler of one) fed steps."""
+        return any(id(item) in self.trained_on for item in images)
 
     def where(self) -> int | None:
         """The student's line that is running, of the innermost frame that is theirs."""

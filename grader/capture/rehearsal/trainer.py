@@ -243,18 +243,18 @@ class Trainer:
             return
         _call(model, "on_before_optimizer_step", optimizer)
         if self._clip:
-            self._clip_gradients(model)
+            self._clip_gradients(model, self._clip)
         optimizer.step()
         self.global_step += 1
         for item in self.schedulers:
             if item.interval == "step" and self.global_step % item.frequency == 0:
                 self._step_scheduler(item)
 
-    def _clip_gradients(self, model: Any) -> None:
+    def _clip_gradients(self, model: Any, most: float) -> None:
         if self._clip_by == "value":
-            nn.utils.clip_grad_value_(model.parameters(), self._clip)
+            nn.utils.clip_grad_value_(model.parameters(), most)
         else:
-            nn.utils.clip_grad_norm_(model.parameters(), self._clip)
+            nn.utils.clip_grad_norm_(model.parameters(), most)
 
     def _batches_a_step(self) -> int:
         plan = self._accumulate

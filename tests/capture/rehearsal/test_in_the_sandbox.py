@@ -117,7 +117,7 @@ def sandbox(request):
 
 def rehearsed(sandbox, listing: Listing, **changes) -> Rehearsal:
     request = asked(listing, **changes).model_dump(mode="json")
-    (said,) = sandbox.run(request, kind="rehearse", prepare=["torchvision"])
+    (said,) = sandbox.run(request, kind="rehearse", prepare=["torchvision", "rehearsal"])
     return Rehearsal.model_validate(json.loads(said), strict=False)
 
 
@@ -225,7 +225,7 @@ def test_a_file_that_switches_the_clock_off_is_ended(sandbox):
 LIGHTNING = (
     NET.replace("nn.Module", "pl.LightningModule").replace(
         "from torch import nn",
-        "from torch import nn\nimport pytorch_lightning as pl\nimport torchmetrics",
+        "from torch import nn\nimport pytorch_lightning as pl\nimport torchmetrics.functional as M",
     )
     + """
     def training_step(self, batch, index):
@@ -262,3 +262,46 @@ def test_a_training_of_lightning(sandbox):
     assert recipe.clip_norm == 1.0
     assert len(recipe.schedule.learning_rate[0]) > 1000
     assert training.network.keywords == {"width": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "trouble"),
+    [
+        ("import os\nos.fork()", (2, "PermissionError: [Errno 1] Operation not permitted")),
+        ("x = bytearray(20 * 2**30)", (1, "MemoryError")),
+        ("def f(): f()\nf()", (1, "RecursionError: maximum recursion depth exceeded")),
+        ("class E(Exception):\n    def __str__(self): raise OSError\nraise E()", (3, "E")),
+        ("class E(BaseException): pass\nraise E('a')", (2, "E: a")),
+    ],
+    ids=["forks", "allocates", "recurses", "says nothing", "raises a BaseException"],
+)
+def test_what_fails_is_said_in_a_line(sandbox, text, trouble):
+    if isinstance(sandbox, Fresh) and "fork" in text:
+        pytest.skip("level 1 lets it fork")
+    (found,) = rehearsed(sandbox, Listing.of_file("train.py", text)).troubles
+    assert (found.line, found.text) == (trouble[0], f"It stops with an error: {trouble[1]}")
+
+
+def test_what_a_file_prints_without_end_is_bounded(sandbox):
+    found = rehearsed(sandbox, Listing.of_file("train.py", "while True: print('x')"), seconds=0.3)
+    assert found.out_of_time
+    assert len(found.printed) <= 1000
+
+
+def test_a_training_in_exec_is_seen_all_the_same(sandbox):
+    text = f"{NET}{DATA}exec({TRAIN!r})"
+    (training,) = rehearsed(sandbox, Listing.of_file("train.py", text)).trainings
+    assert training.recipe is not None
+    assert training.recipe.steps_per_epoch == 469
+
+
+def test_a_program_that_a_notebook_writes_and_starts(sandbox):
+    cells = notebook(
+        ("net.py", f"%%writefile net.py{NET}"),
+        ("train.py", f"%%writefile train.py\nfrom net import *\n{DATA}{TRAIN}"),
+        "!python train.py --anything",
+    )
+    found = rehearsed(sandbox, cells)
+    assert found.troubles == ()
+    assert found.trainings[0].network.file == "net.py"
+    assert found.trainings[0].recipe is not None

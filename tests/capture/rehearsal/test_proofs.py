@@ -11,10 +11,10 @@ import torch
 from torchvision import transforms
 from torchvision.transforms import functional
 
-from grader.capture.rehearsal import augmentations, proofs
+from grader.capture.rehearsal import augmentations, comparing
 from grader.errors import SubmissionError
 
-TENSORS = [transforms.ToTensor()(image) for image in proofs.samples()]
+TENSORS = [transforms.ToTensor()(image) for image in comparing.samples()]
 
 
 def words(operations):
@@ -159,9 +159,9 @@ def test_a_class_without_parentheses():
 
 
 def test_draws_are_fixed_for_all_three_generators():
-    proofs.seed(3)
+    comparing.seed(3)
     first = (torch.rand(1).item(), random.random(), np.random.rand())
-    proofs.seed(3)
+    comparing.seed(3)
     assert (torch.rand(1).item(), random.random(), np.random.rand()) == first
 
 

@@ -89,7 +89,7 @@ def test_the_facts_name_everything_for_people():
     made = Made(optimizer=adam)
     names = [fact.name for fact in only(made).facts]
     assert names == [
-        *("network", "epochs", "batches", "optimizer", "schedule", "loss"),
+        *("network", "epochs", "batches", "weights", "optimizer", "schedule", "loss"),
         *("data", "transform", "images"),
     ]
     assert fact(made, "optimizer") == "Adam, lr 0.001, weight_decay 0.0001"
@@ -536,6 +536,15 @@ def test_an_own_data_set_that_does_more_is_named():
     assert "Noisy changes images in a way that equals no operation" in obstacle(Made(dataset=noisy))
 
 
+def test_an_own_data_set_that_treats_its_second_half_in_another_way():
+    class Half(Wrapped):
+        def __getitem__(self, index):
+            image, label = super().__getitem__(index)
+            return (image if index < len(self) // 2 else 1 - image), label
+
+    assert "Half changes images" in obstacle(Made(dataset=Half(images(), transforms.ToTensor())))
+
+
 def test_three_things_an_item():
     class Three(Wrapped):
         def __getitem__(self, index):
@@ -639,7 +648,11 @@ def test_tensors_that_were_computed_before_training():
     own = (data - data.mean()) / data.std()
     _, second = recipe(Made(dataset=TensorDataset(own, labels))).augmentations
     assert second.settings == {"mean": [0.1307], "std": [0.3081]}
-    assert "cannot trace back" in obstacle(Made(dataset=TensorDataset(data.sqrt(), labels)))
+    centred = TensorDataset((data - 0.5) / 0.5, labels)
+    _, second = recipe(Made(dataset=centred)).augmentations
+    assert second.settings == {"mean": [0.5], "std": [0.5]}
+    for strange in (data.sqrt(), data * 0.7 - 0.1):
+        assert "cannot trace back" in obstacle(Made(dataset=TensorDataset(strange, labels)))
 
 
 def test_patience_is_for_the_lead_to_find():

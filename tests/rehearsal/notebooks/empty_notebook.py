@@ -1,0 +1,7 @@
+#: editor = "jupyter"
+#: refused = []
+#: at = ""
+# %% [markdown]
+# # To do
+# %%
+

@@ -1,0 +1,38 @@
+#: editor = "colab"
+#: refused = ["collate"]
+#: at = ""
+# %%
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+from torchvision.transforms import v2
+mix = v2.MixUp(num_classes=10)
+def collate(batch):
+    return mix(*torch.utils.data.default_collate(batch))
+tf = transforms.ToTensor()
+train_loader = DataLoader(datasets.MNIST('.', train=True, download=True, transform=tf), 128, shuffle=True, collate_fn=collate)
+# %%
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 10, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(10), nn.Dropout(0.1),
+            nn.Conv2d(10, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16), nn.Dropout(0.1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.fc(self.features(x).flatten(1))
+model = Net()
+opt = optim.Adam(model.parameters())
+for e in range(5):
+    for x, y in train_loader:
+        opt.zero_grad()
+        F.cross_entropy(model(x), y).backward()
+        opt.step()

@@ -1,0 +1,62 @@
+#: oracle = true
+#: epochs = 3
+#: batch = 64
+#: optimizer = "SGD(momentum=0.9)"
+#: lr = "0.01"
+#: loss = "cross_entropy"
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+transform = transforms.Compose([
+    transforms.ToTensor(),
+    transforms.Normalize((0.1307,), (0.3081,))
+])
+train_set = datasets.MNIST('./data', train=True, download=True, transform=transform)
+test_set = datasets.MNIST('./data', train=False, download=True, transform=transform)
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=64, shuffle=True)
+test_loader = torch.utils.data.DataLoader(test_set, batch_size=1000, shuffle=False)
+class Net(nn.Module):
+    def __init__(self):
+        super(Net, self).__init__()
+        self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(16)
+        self.pool = nn.MaxPool2d(2, 2)
+        self.conv3 = nn.Conv2d(16, 16, 3)
+        self.bn3 = nn.BatchNorm2d(16)
+        self.drop = nn.Dropout(0.05)
+        self.conv4 = nn.Conv2d(16, 10, 1)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.bn1(self.conv1(x))))
+        x = self.pool(F.relu(self.bn2(self.conv2(x))))
+        x = self.drop(F.relu(self.bn3(self.conv3(x))))
+        x = F.adaptive_avg_pool2d(self.conv4(x), 1)
+        x = x.view(-1, 10)
+        return F.log_softmax(x, dim=1)
+def run_epoch(model, loader, criterion, optimizer=None):
+    training = optimizer is not None
+    model.train(training)
+    total, right, count = 0.0, 0, 0
+    with torch.set_grad_enabled(training):
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            scores = model(images)
+            loss = criterion(scores, labels)
+            if training:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            total += loss.item() * len(labels)
+            right += (scores.argmax(1) == labels).sum().item()
+            count += len(labels)
+    return total / count, right / count
+criterion = nn.CrossEntropyLoss()
+model = nn.DataParallel(Net()).to(device)
+optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+for epoch in range(3):
+    run_epoch(model, train_loader, criterion, optimizer)

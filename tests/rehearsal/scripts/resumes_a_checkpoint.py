@@ -1,0 +1,69 @@
+#: epochs = 8
+#: batch = 64
+#: optimizer = "SGD(momentum=0.9)"
+#: lr = "0.01"
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+import os, logging, random, time
+import numpy as np
+transform = transforms.Compose([
+    transforms.ToTensor(),
+    transforms.Normalize((0.1307,), (0.3081,))
+])
+train_set = datasets.MNIST('./data', train=True, download=True, transform=transform)
+test_set = datasets.MNIST('./data', train=False, download=True, transform=transform)
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=64, shuffle=True)
+test_loader = torch.utils.data.DataLoader(test_set, batch_size=1000, shuffle=False)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 10, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(10), nn.Dropout(0.1),
+            nn.Conv2d(10, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16), nn.Dropout(0.1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.fc(self.features(x).flatten(1))
+def run_epoch(model, loader, criterion, optimizer=None):
+    training = optimizer is not None
+    model.train(training)
+    total, right, count = 0.0, 0, 0
+    with torch.set_grad_enabled(training):
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            scores = model(images)
+            loss = criterion(scores, labels)
+            if training:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            total += loss.item() * len(labels)
+            right += (scores.argmax(1) == labels).sum().item()
+            count += len(labels)
+    return total / count, right / count
+def set_seed(s=42):
+    random.seed(s); np.random.seed(s); torch.manual_seed(s)
+    torch.cuda.manual_seed_all(s)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+set_seed()
+logging.basicConfig(filename="train.log", level=logging.INFO)
+model = Net().to(device)
+optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+start = 0
+if os.path.exists("ckpt.pth"):
+    ck = torch.load("ckpt.pth")
+    model.load_state_dict(ck["model"]); optimizer.load_state_dict(ck["opt"]); start = ck["epoch"]
+for epoch in range(start, 8):
+    t0 = time.time()
+    stats = run_epoch(model, train_loader, F.cross_entropy, optimizer)
+    logging.info("%s %s %.1fs", epoch, stats, time.time() - t0)
+    torch.save({"model": model.state_dict(), "opt": optimizer.state_dict(), "epoch": epoch + 1}, "ckpt.pth")

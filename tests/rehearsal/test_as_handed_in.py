@@ -1,0 +1,58 @@
+"""The published projects as their authors wrote them give the recipes of their twins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from grader import assignment as assignments
+from grader.intake import intake
+from grader.submission.find import discover
+
+ROOT = Path(__file__).parents[2]
+WRITTEN = ROOT / "reference" / "as_handed_in"
+ASKED = assignments.load_all(ROOT)
+TWINS = {
+    "dual_block/train_mnist.py": "mnist_20k/dual_block",
+    "dsconv_se": "mnist_20k/dsconv_se",
+    "sub_8k": "mnist_8k/sub_8k",
+    "progressive/Step_1_Foundation.ipynb": "mnist_8k/c1_foundation",
+    "progressive/Step_2_Enhanced.ipynb": "mnist_8k/c2_enhanced",
+    "progressive/Step_3_Final.ipynb": "mnist_8k/c3_final",
+}
+OF_A_FILE = {"origin", "lines", "remarks", "defaults", "optimizer"}
+"""What differs between two ways to write the same recipe; of the optimizer, the weights' names."""
+OF_ITS_IMAGES = {"images", "steps_per_epoch", "schedule"}
+"""DSConv + SE kept 10,000 training images back; its twin takes what the grader leaves it."""
+
+
+@pytest.fixture(scope="module")
+def captured(sandbox):
+    """Take a file or folder in, as the product does."""
+
+    def take(path, assignment):
+        (submission,) = discover([path], ASKED, root=ROOT, assignment=assignment)
+        found = intake.read(submission, ASKED[assignment], sandbox, train_images=60_000, seeds=[0])
+        return found.program
+
+    return take
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_its_recipe_and_parameters_are_those_of_its_twin(name, captured):
+    assignment = TWINS[name].partition("/")[0]
+    written = captured(WRITTEN / name, assignment)
+    twin = captured(ROOT / "reference" / f"{TWINS[name]}.py", assignment)
+    aside = OF_A_FILE | (OF_ITS_IMAGES if name == "dsconv_se" else set())
+    assert written.recipe.model_dump(exclude=aside) == twin.recipe.model_dump(exclude=aside)
+    assert written.recipe.origin == "rehearsed"
+    assert written.recipe.optimizer.name == twin.recipe.optimizer.name
+    one, other = ([g.settings for g in p.recipe.optimizer.groups] for p in (written, twin))
+    assert one == other
+    assert operators(written) == operators(twin)
+
+
+def operators(program):
+    """What the network computes, in order."""
+    return [node.op for node in program.eval.nodes if node.op not in ("input", "weight")]
