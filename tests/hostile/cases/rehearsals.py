@@ -248,7 +248,7 @@ CASES = (
     Case(
         "a summary that never ends",
         DEAF,
-        trains(after="Net.parameters = lambda self: iter(int, 1)"),
+        trains(after="model.parameters = lambda: iter(int, 1)"),
         refused("processor time"),
         budget=BUDGET,
     ),
