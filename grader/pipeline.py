@@ -26,7 +26,7 @@ from grader.judging import shuffle, trial, whose_recipe
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
-from grader.program.program import Captured
+from grader.program.program import Captured, Program
 from grader.program.recipe import Recipe
 from grader.program.rehearsed import SchedulerUse
 from grader.render.progress import TrainingProgress
@@ -193,9 +193,7 @@ def report(
         analysis=summary.to_json(analysis, assignment),
         recipe=whose_recipe.describe(program.recipe, captured.rehearsed),
         training=training,
-        left_out=tuple(
-            Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
-        ),
+        left_out=_not_executed(program),
         flags=analysis.flags,
         notes=(*_own_notes(submission), *program.notes, *analysis.notes),
         claims=tuple(_claims(submission)),
@@ -208,6 +206,15 @@ def report(
         dataset_choice=options.dataset,
     )
     return where.in_places(found, submission.listing)
+
+
+def _not_executed(program: Program) -> tuple[Hint, ...]:
+    """What capture left out; where the whole training was rehearsed, all of it did run there."""
+    if program.recipe.origin == "rehearsed":
+        return ()
+    return tuple(
+        Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
+    )
 
 
 def _own_notes(submission: Submission) -> list[str]:

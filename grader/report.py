@@ -64,8 +64,7 @@ class CheckResult(Record):
 class Placed(Record):
     """Something with a place: `line` (from 1) of the submission's file.
 
-    In a notebook it is the line of the code cell `cell` (from 1); in a folder, that of `file`,
-    where that is not the main one.
+    In a notebook it is the line of the code cell `cell` (from 1); in a folder, that of `file`.
     """
 
     line: int | None = None

@@ -146,8 +146,8 @@ def capture(
         default_recipe=assignment.recipe.model_dump(mode="json"),
     )
     place = sandbox or Fresh()
-    texts = [request.source, *(part.text for part in request.siblings)]
-    packages = [name for name in PREPARED if any(name in text for text in texts)]
+    text = "\n".join([request.source, *(part.text for part in request.siblings)])
+    packages = [name for name in PREPARED if name in text]
     answer = place.run(request.model_dump(mode="json"), limits, prepare=packages)
     found = checked(answer, tuple(seeds))
     if (found.input_shape, found.classes) != (assignment.input_shape, assignment.classes):

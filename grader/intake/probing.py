@@ -41,7 +41,18 @@ class Depends:
 
 def is_needed(source: str) -> bool:
     """Whether anything in it could depend on results, or on a GPU."""
-    return "is_available" in source or _follows_results(source)
+    return _asks_for_a_gpu(source) or _follows_results(source)
+
+
+_ONLY_A_DEVICE = re.compile(
+    r"""["']cuda(?::\d)?["']\s+if\s+(?:torch\.)?cuda\.is_available\(\)\s+else\s+["']cpu["']"""
+)
+
+
+def _asks_for_a_gpu(source: str) -> bool:
+    """Whether it may train otherwise without a GPU: one that is only trained on tells nothing."""
+    rest = _ONLY_A_DEVICE.sub("", source)
+    return "is_available" in rest or re.search(r"device(\.type)?\s*[!=]=", rest) is not None
 
 
 def probe(ask: Ask, source: str, training: Training) -> Depends:
@@ -49,7 +60,7 @@ def probe(ask: Ask, source: str, training: Training) -> Depends:
     found = Depends()
     if _follows_results(source):
         _results(ask, source, training, found)
-    if not found.obstacles and "is_available" in source:
+    if not found.obstacles and _asks_for_a_gpu(source):
         _without_a_gpu(ask, training, found)
     return found
 
@@ -102,6 +113,14 @@ def _results(ask: Ask, source: str, training: Training, found: Depends) -> None:
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
         _patience(ask, training, epochs, flat, found)
+    if not perfect and not found.obstacles:
+        found.obstacles = (
+            Remark(
+                text="Where the network does well, the training is another one, and the grader "
+                "cannot tell by which rule",
+                line=training.line,
+            ),
+        )
     if perfect < min(full, flat) and not found.obstacles:
         _stop(source, training, epochs, min(full, flat), perfect, found)
 

@@ -38,7 +38,7 @@ class Part(Data):
 
 
 class Place(Data):
-    """Where a line is, for people: in `file` ("" in the main one), in `cell` of a notebook."""
+    """Where a line is, for people: in `file` ("" if there is one), in `cell` of a notebook."""
 
     line: int
     cell: int | None = None
@@ -86,7 +86,7 @@ class Listing(Data):
         part = self.part(line)
         if part is None:
             return Place(line=line)
-        file = part.file if part.file != self.main else ""
+        file = part.file if len(self.files) > 1 else ""
         return Place(line=line - part.first + 1, cell=part.cell, file=file)
 
     def in_words(self, text: str) -> str:

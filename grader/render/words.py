@@ -116,8 +116,8 @@ def path_place(report: Report, where: Placed) -> str:
 
 
 def within(report: Report, where: Placed | None) -> str:
-    """The path of the submission's file that is meant: its main one, or another of its folder."""
-    if where is None or not where.file:
+    """The path of the file that is meant, in the folder that was handed in, if it was one."""
+    if where is None or not where.file or where.file == re.split(r"[\\/]", report.path)[-1]:
         return report.path
     return f"{report.path.rstrip('/')}/{where.file}"
 

@@ -49,7 +49,8 @@ def _check(check: CheckResult, listing: Listing) -> CheckResult:
 
 def _recipe(recipe: RecipeReport, listing: Listing) -> RecipeReport:
     changes = {
-        name: tuple(_placed(item, listing) for item in getattr(recipe, name))
-        for name in ("facts", "obstacles", "differences")
+        "facts": tuple(_placed(fact, listing) for fact in recipe.facts),
+        "obstacles": tuple(_placed(hint, listing) for hint in recipe.obstacles),
+        "differences": tuple(_placed(hint, listing) for hint in recipe.differences),
     }
     return recipe.model_copy(update=changes)

@@ -235,7 +235,8 @@ def _files() -> None:
         writes = isinstance(mode, str) and any(letter in mode for letter in "wax")
         if writes and isinstance(file, str | os.PathLike):
             with contextlib.suppress(OSError):
-                os.makedirs(os.path.dirname(os.path.abspath(file)), exist_ok=True)  # noqa: PTH100, PTH103, PTH120 - as open takes it
+                folder = os.path.dirname(os.path.abspath(file))  # noqa: PTH100, PTH120 - as open
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as open takes it
         return real(file, mode, *args, **keywords)
 
     vars(builtins)["open"] = vars(io)["open"] = opened

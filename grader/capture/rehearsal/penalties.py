@@ -7,6 +7,7 @@ or None where L1, L2 and norms do not give that gradient and that value.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -35,7 +36,7 @@ class _Fit:
 
 
 def fitted(
-    weights: list[Tensor], gradients: list[Tensor | None], value: float
+    weights: Sequence[Tensor], gradients: Sequence[Tensor | None], value: float
 ) -> tuple[PenaltyTerm, ...] | None:
     """The terms whose gradients these are, and whose sum has this value."""
     fits = []
@@ -130,7 +131,7 @@ def _join(merged: dict[tuple[str, float], list[int]], singles: list[_Fit]) -> bo
     return True
 
 
-def _value(terms: tuple[PenaltyTerm, ...], weights: list[Tensor]) -> float:
+def _value(terms: tuple[PenaltyTerm, ...], weights: Sequence[Tensor]) -> float:
     known = {id(weight): weight.detach().double() for weight in weights}
     total = 0.0
     for term in terms:

@@ -216,7 +216,7 @@ CASES = (
         "memory without end",
         ALLOCATES,
         trains("kept = []\nwhile True: kept.append(bytearray(2**26))"),
-        refused("MemoryError|more memory"),
+        refused("MemoryError|more memory|" + OUT_OF_TIME),
     ),
     Case(
         "a tensor of 40 GB",
@@ -248,7 +248,7 @@ CASES = (
     Case(
         "a summary that never ends",
         DEAF,
-        trains(after="model.parameters = lambda: iter(int, 1)"),
+        trains(after="model.parameters = lambda: (p for p in iter(lambda: torch.ones(1), 1))"),
         refused("processor time"),
         budget=BUDGET,
     ),
@@ -487,7 +487,7 @@ CASES = (
             epoch="correct = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)\n"
             "if correct / len(images_of) > 0.98765: break",
         ),
-        Expected(words="processor time|epochs|does not stand"),
+        Expected(words="processor time|epochs|does not stand|cannot tell"),
         budget=5,
     ),
     Case(
