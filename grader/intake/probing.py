@@ -113,6 +113,14 @@ def _results(ask: Ask, source: str, training: Training, found: Depends) -> None:
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
         _patience(ask, training, epochs, flat, found)
+    if not perfect and not found.obstacles:
+        found.obstacles = (
+            Remark(
+                text="Where the network does well, the training is another one, and the grader "
+                "cannot tell by which rule",
+                line=training.line,
+            ),
+        )
     if perfect < min(full, flat) and not found.obstacles:
         _stop(source, training, epochs, min(full, flat), perfect, found)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import time
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -35,7 +36,7 @@ times as long, and whose recipe is trained must not depend on that.
 LEAST_SECONDS = 0.1
 """What a rehearsal counts at least, whatever its child says: so their number has a bound."""
 WALL_SECONDS = 120.0
-"""For one of them: a machine may be busy."""
+"""By the clock, for all of them together, whatever their children say of their time."""
 MEMORY_BYTES = 8 * 2**30
 LARGEST = 2**23
 """Bytes of an answer."""
@@ -64,7 +65,8 @@ class _Asker:
     assignment: Assignment
     sandbox: Sandbox
     train_images: int
-    left: float = CPU_SECONDS
+    left: float
+    waited: float = 0.0
     asked: int = 0
     known: dict[tuple[str, bool, int], Rehearsal] = field(default_factory=dict)
 
@@ -97,12 +99,13 @@ class _Asker:
             most_steps=self.assignment.limits.steps,
         )
         limits = ending.Limits(
-            seconds=WALL_SECONDS,
+            seconds=max(1.0, WALL_SECONDS - self.waited),
             memory_bytes=MEMORY_BYTES,
             subject="The training",
             too_long="It was rehearsed with stand-ins that cost nothing, and did not come to its "
             "end: look for an endless loop, or for work that has nothing to do with training.",
         )
+        began = time.monotonic()
         parts = self.sandbox.run(
             request.model_dump(mode="json"),
             limits,
@@ -111,6 +114,7 @@ class _Asker:
         )
         self.asked += 1
         found = _checked(parts, most=request.seconds)
+        self.waited += time.monotonic() - began
         self.left -= min(max(LEAST_SECONDS, found.cpu_seconds), request.seconds)
         if found.out_of_time and self.asked > 1:  # what was not seen to its end proves nothing
             raise SubmissionError(
@@ -140,7 +144,7 @@ def rehearse(
 
     What fails in the student's code is an obstacle, not an error.
     """
-    asker = _Asker(listing, assignment, sandbox, train_images)
+    asker = _Asker(listing, assignment, sandbox, train_images, CPU_SECONDS)
     try:
         return _found(asker)
     except SubmissionError as error:

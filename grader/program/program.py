@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from grader import ops
 from grader.errors import SubmissionError, in_words
 from grader.program.graph import MOST_WEIGHTS, Graph, Module, Weight
-from grader.program.recipe import Recipe
+from grader.program.recipe import Recipe, check_curves
 from grader.program.rehearsed import Rehearsed
 from grader.program.values import BATCH, Data
 
@@ -125,15 +125,7 @@ def _check_recipe(recipe: Recipe, weights: dict[str, Weight]) -> None:
                 raise ValueError(f"{what} names {name}, which is not a parameter of the model")
     if recipe.plateau and len(recipe.plateau.min_lr) != len(recipe.optimizer.groups):
         raise ValueError("min_lr has another number of parameter groups than the optimizer")
-    schedule = recipe.schedule
-    for curves in (schedule.learning_rate, schedule.momentum, schedule.weight_decay):
-        if curves and len(curves) != len(recipe.optimizer.groups):
-            raise ValueError(
-                "the schedule has another number of parameter groups than the optimizer"
-            )
-        for curve in curves:
-            if sum(run.steps for run in curve) != recipe.steps:
-                raise ValueError("the schedule does not cover epochs x steps_per_epoch steps")
+    check_curves(recipe)
 
 
 def read(text: str | bytes) -> Program:

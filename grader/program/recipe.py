@@ -187,3 +187,16 @@ class Recipe(Data):
         patience = self.patience is not None and not self.patience.monitor.startswith("train")
         stop = self.stop_at_accuracy is not None and self.stop_monitor == "accuracy"
         return plateau or patience or stop
+
+
+def check_curves(recipe: Recipe) -> None:
+    """Raises ValueError unless the schedule has a value for every group at every step."""
+    schedule = recipe.schedule
+    for curves in (schedule.learning_rate, schedule.momentum, schedule.weight_decay):
+        if curves and len(curves) != len(recipe.optimizer.groups):
+            raise ValueError(
+                "the schedule has another number of parameter groups than the optimizer"
+            )
+        for curve in curves:
+            if sum(run.steps for run in curve) != recipe.steps:
+                raise ValueError("the schedule does not cover epochs x steps_per_epoch steps")

@@ -7,12 +7,12 @@ another recipe: the grader trains with what it is shown, so a forgery gains noth
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from grader.program.listing import Listing
-from grader.program.recipe import Recipe, Remark
+from grader.program.recipe import Recipe, Remark, check_curves
 from grader.program.values import Data
 
 Plain = bool | int | float | Annotated[str, Field(max_length=1_000)] | None
@@ -95,6 +95,16 @@ class Training(Data):
     facts: tuple[Fact, ...] = Field(default=(), max_length=50)
     obstacles: tuple[Remark, ...] = Field(default=(), max_length=50)
     notes: tuple[Remark, ...] = Field(default=(), max_length=50)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.recipe is not None:
+            if self.epochs != self.recipe.epochs:
+                raise ValueError("the recipe has another number of epochs than the training")
+            if not self.recipe.schedule.learning_rate:
+                raise ValueError("the schedule has no learning rate")
+            check_curves(self.recipe)
+        return self
 
 
 class Rehearsal(Data):

@@ -20,6 +20,8 @@ FOLDER_BYTES = 256 * 2**20
 FOLDER_FILES = 1_000
 UNANSWERED = 70
 """Exit status of a child that was locked but could not answer."""
+THE_FILE = "The file"
+"""Who works in a child, in messages, unless it is said otherwise."""
 _LONGEST_MESSAGE = 4_000
 _LARGEST_HEADER = 2**16
 
@@ -35,7 +37,7 @@ class Limits:
     seconds: float = 120.0
     memory_bytes: int = 8 * 2**30
     output_bytes: int = PRINTED_BYTES
-    subject: str = "The file"
+    subject: str = THE_FILE
     too_long: str = (
         "Building and running the network once takes a moment: move training, input() and "
         'plt.show() under `if __name__ == "__main__":`, and look for an endless loop.'
@@ -123,6 +125,9 @@ def _ending(ending: Ending, error: ValueError, subject: str) -> str:
     status, last = ending.status or 0, last_line(ending.printed)
     if status < 0:
         return f"{subject} ended the Python process with {by_signal(-status)}. {last}".strip()
+    if status == UNANSWERED and subject != THE_FILE:
+        text = "was run, but what it did could not be handed over: does it replace parts of Python?"
+        return f"{subject} {text} {last}".strip()
     if status == UNANSWERED:
         return f"The network was built, but could not be handed over: {last}. Is it very large?"
     if status != 0:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grader.intake import rehearsing
+
 CANARY = "@CANARY@"
 """In a source: the folder of files that no submission may read or change."""
 
@@ -74,7 +76,8 @@ class Expected:
 
     `error`: it cannot be graded, and that is its own fault. `failed`: the required checks that
     fail, no others do. `flagged`: an instructor is told. `words` is a regular expression for the
-    reason, found in the problem, the reasons and hints of failed checks, the flags or the notes.
+    reason, found in the problem, the reasons and hints of failed checks, the flags, the notes, or
+    the lines of the recipe. `recipe` says whose that is ("" where it does not matter).
     """
 
     error: bool = False
@@ -82,6 +85,7 @@ class Expected:
     flagged: bool = False
     words: str = ""
     line: int | None = None
+    recipe: str = ""
 
 
 def error(words: str, *, line: int | None = None) -> Expected:
@@ -113,6 +117,8 @@ class Case:
     variables of the grader. `place` puts it into a folder in another way than by writing a file,
     and gives its path. `swapped` is written over the file when it has been read. `seeds` is how
     often the network is built: the product builds it five times, two are enough for most cases.
+    `budget` is the processor time for the rehearsals of its training, `waits` the time that each of
+    them has by the clock.
     """
 
     name: str
@@ -127,6 +133,8 @@ class Case:
     swapped: str = ""
     levels: tuple[int, ...] = (2, 3)
     seeds: int = 2
+    budget: float = rehearsing.CPU_SECONDS
+    waits: float = rehearsing.WALL_SECONDS
 
     @property
     def content(self) -> bytes:

@@ -8,13 +8,16 @@ from tests.hostile.case import Case
 from tests.hostile.cases import (
     files,
     forged_output,
+    forged_rehearsals,
     framework,
+    hand_ins,
     honest,
     imports,
     model_level,
     monkeypatching,
     operators,
     process,
+    rehearsals,
     resources,
     without_learning,
 )
@@ -30,10 +33,13 @@ GROUPS = {
     "operators": operators,
     "model level": model_level,
     "without learning": without_learning,
+    "rehearsals": rehearsals,
+    "forged rehearsals": forged_rehearsals,
+    "folders, archives, notebooks": hand_ins,
     "honest": honest,
 }
 BOTH = (2, 3)
-OF_THE_SANDBOX = {"process control", "resources", "files and names", "monkeypatching"}
+OF_THE_SANDBOX = {"process control", "resources", "files and names", "monkeypatching", "rehearsals"}
 """Groups that attack the sandbox: a case is graded at level 2 and at level 3. Those of the others,
 which are about what a child hands over, are graded at one or the other, in turn: grading all twice
 would take too long."""

@@ -21,6 +21,7 @@ from unittest import mock
 from rich.console import Console
 
 from grader import pipeline
+from grader.intake import rehearsing
 from grader.options import Options
 from grader.render import formats, terminal
 from grader.render.markdown import ZERO_WIDTH_SPACE
@@ -32,11 +33,13 @@ from grader.sandbox.level import Isolation
 from grader.submission import find
 from grader.training.worker.crew import Crew
 from tests.hostile.case import CANARY, Case
-from tests.hostile.cases import files, forged_output, process
+from tests.hostile.cases import files, forged_output, forged_rehearsals, process
 from tests.static_grading import Images, every_check, plain
 
 GRACE_SECONDS = 2.0
 """What a case may take beyond its limit, until it is ended and cleaned up."""
+GRACE_OF_PROCESSOR = 12.0
+"""Seconds of processor time beyond all limits: what a file takes that does not listen."""
 MARK = "hostile-mark"
 """What submissions try to write into files that are not theirs."""
 ACCEPTED = (Verdict.PASSED, Verdict.PASSED_SO_FAR)
@@ -56,8 +59,8 @@ class Timed:
     def run(
         self, request: Mapping[str, Any], limits: Limits | None = None, **options: Any
     ) -> tuple[bytes, ...]:
-        if "kind" in options:  # to watch: the submission's code has ended
-            return self.sandbox.run(request, limits, **options)
+        if options.get("kind", "capture") != "capture":  # to rehearse, which has limits of its own
+            return self.sandbox.run(request, limits, **options)  # or to watch: its code has ended
         began = time.monotonic()
         try:
             return self.sandbox.run(request, self.limits, **options)
@@ -81,10 +84,14 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
     canary = planted(folder)
     file = placed(case, folder / "submissions", canary)
     timed = Timed(sandbox, Limits(seconds=case.seconds))
-    before = traces(sandbox)
-    with mock.patch.dict(
-        os.environ,
-        {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()},
+    before, used = traces(sandbox), spent(sandbox)
+    with (
+        mock.patch.dict(
+            os.environ,
+            {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()},
+        ),
+        mock.patch.object(rehearsing, "CPU_SECONDS", case.budget),
+        mock.patch.object(rehearsing, "WALL_SECONDS", case.waits),
     ):
         assignment = every_check()
         found = find.discover(
@@ -98,7 +105,7 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
     report = report.model_copy(update={"checks": plain(report.checks)})
     complaints = {
         "crash": crashed(report),
-        "hang": late(timed, case),
+        "hang": late(timed, case) + busy(spent(sandbox) - used, case),
         "answer": list(wrong(case, report)),
         "leftover": left(sandbox, before) + changed(canary),
         "output": list(raw(report, everywhere=case.answers in SHOWN_EVERYWHERE)),
@@ -154,6 +161,26 @@ def late(timed: Timed, case: Case) -> list[str]:
     return [f"{timed.seconds:.1f} s"] if timed.seconds > case.seconds + GRACE_SECONDS else []
 
 
+def busy(seconds: float, case: Case) -> list[str]:
+    """Whether its children took more processor time than all of them together may."""
+    most = case.budget + case.seconds + GRACE_OF_PROCESSOR
+    return [f"{seconds:.1f} s of processor time"] if seconds > most else []
+
+
+def spent(sandbox: Any) -> float:
+    """Seconds of processor time of all children that a sandbox has had so far."""
+    process = getattr(sandbox, "_process", None)
+    if process is None:
+        times = os.times()
+        return times.children_user + times.children_system
+    ticks = 0
+    for pid in {process.pid} | descendants(process.pid):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[13]) + int(fields[14])  # of children that have ended
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def wrong(case: Case, report: Report) -> Iterator[str]:
     """Every difference between the report and what is expected."""
     expected = case.expected
@@ -168,6 +195,9 @@ def wrong(case: Case, report: Report) -> Iterator[str]:
         yield f"flags: {report.flags}"
     if not re.search(expected.words, reasons(report)):
         yield f"{expected.words!r} is not in {reasons(report)!r}"
+    whose = report.recipe.origin if report.recipe else "nobody"
+    if expected.recipe and whose != expected.recipe:
+        yield f"the recipe is that of {whose}, not {expected.recipe}"
     if expected.line and (report.problem is None or report.problem.line != expected.line):
         yield f"line {report.problem.line if report.problem else None}, not {expected.line}"
     if (report.verdict in ACCEPTED) == bool(expected.error or expected.failed):
@@ -180,6 +210,9 @@ def reasons(report: Report) -> str:
     for check in report.checks:
         if check.verdict is Verdict.FAILED:
             told += [f"{check.measured}: {check.detail}", *(hint.text for hint in check.hints)]
+    if recipe := report.recipe:
+        told += [f"{fact.name}: {fact.text}" for fact in recipe.facts]
+        told += [hint.text for hint in (*recipe.obstacles, *recipe.differences)]
     return "\n".join([*told, *report.flags, *report.notes])
 
 
@@ -267,6 +300,6 @@ FORBIDDEN = {"Cc", "Cf", "Cs"}
 ALLOWED = {"csv": {"\n", "\r"}, "markdown": {"\n", ZERO_WIDTH_SPACE}}
 SHOWN_EVERYWHERE = {
     *(forged_output.ESCAPES, forged_output.COMMANDS, forged_output.MARKUP),
-    *(files.NAMES, process.STRANGE_ERROR),
+    *(files.NAMES, process.STRANGE_ERROR, forged_rehearsals.TEXTS),
 }
 """Entries whose cases are about what is shown; the other formats take a second each."""

@@ -6,6 +6,7 @@ In: a RehearsalRequest. Out: a Rehearsal. Runs in the locked child, once: torch 
 from __future__ import annotations
 
 import builtins
+import contextlib
 import gc
 import math
 import os
@@ -90,8 +91,9 @@ def _lay_out(request: RehearsalRequest) -> None:
         if not part.file.lower().endswith(".py"):
             running.write(part.file, part.text)
             running.write(str(folder / part.file), part.text)
-    os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - below the child's own folder
-    os.chdir(folder)
+    with contextlib.suppress(OSError):  # an archive may have names that no disk takes
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - below the child's own folder
+        os.chdir(folder)
 
 
 def _run(runner: running.Runner, seconds: float) -> None:
@@ -123,8 +125,9 @@ def _end_at(seconds: float) -> None:
 
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
     limit = math.ceil(seconds)
-    if most == resource.RLIM_INFINITY or limit < most:
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, most))
+    # The second limit ends a file that ignores the signal at the first, and cannot be raised.
+    if most == resource.RLIM_INFINITY or limit + 1 < most:
+        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
 
 
 def _left(trace: Trace, first: int, last: int) -> None:

@@ -6,6 +6,7 @@ trace. A cell that fails does not stop the next one, as in Jupyter.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import io
 import os
@@ -217,12 +218,16 @@ def _finish(coroutine: Coroutine[Any, Any, Any]) -> None:
 
 
 def write(file: str, text: str) -> None:
-    """Put a file that the student's code may read into the child's own folder."""
+    """Put a file that the student's code may read into the child's own folder.
+
+    Where no disk takes its name, it is not there.
+    """
     path = PurePosixPath(file)
     if path.is_absolute() or ".." in path.parts:
         return
-    os.makedirs(path.parent, exist_ok=True)  # noqa: PTH103 - the folder is the current one
-    Path(path).write_text(text, encoding="utf-8", errors="replace")
+    with contextlib.suppress(OSError):
+        os.makedirs(path.parent, exist_ok=True)  # noqa: PTH103 - the folder is the current one
+        Path(path).write_text(text, encoding="utf-8", errors="replace")
 
 
 def said(error: object) -> str:
