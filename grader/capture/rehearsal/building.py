@@ -1,18 +1,20 @@
 """Networks as they are built: class, arguments, and whether their weights change after.
 
-In: the trace. Out: a note on every network of the student's own classes, which a copy of it has
+In: the trace. Out: numbers for constant weights, and a note on every network of the student's own classes, which a copy of it has
 too. Patched through `nn.Module.__init_subclass__`: only classes of the file that is rehearsed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from grader.capture.rehearsal.gradients import fingerprint
 from grader.capture.rehearsal.trace import Trace
@@ -55,10 +57,35 @@ def _watched(trace: Trace, real: Any) -> Any:
             real(self, *args, **keywords)
             return
         built = vars(self)[BUILT] = Built(_network(trace, type(self), args, keywords))
-        real(self, *args, **keywords)
+        trace.building += 1
+        try:
+            real(self, *args, **keywords)
+        finally:
+            trace.building -= 1
+        if not trace.building:
+            make_all_generic(self.parameters())
         built.weights = _weights(self)
 
     return init
+
+
+def make_all_generic(weights: Iterable[Any]) -> None:
+    """Give numbers to weights that are the same everywhere (0 or 1): terms on them then tell."""
+    for weight in weights:
+        if isinstance(weight, Tensor) and _is_made(weight):
+            _make_generic(weight)
+
+
+def _make_generic(weight: Tensor) -> None:
+    with contextlib.suppress(RuntimeError, ValueError), torch.no_grad():
+        values = weight.data
+        if (
+            values.numel()
+            and values.is_floating_point()
+            and bool((values == values.flatten()[0]).all())
+        ):
+            fresh = torch.rand(values.shape, generator=torch.Generator().manual_seed(1))
+            values.copy_(fresh * 0.5 + 0.25)
 
 
 def _network(trace: Trace, kind: type, args: Any, keywords: Any) -> TrainedNetwork:

@@ -19,9 +19,9 @@ class Guesses:
         self._trace, self._pieces = trace, pieces
         self._found: dict[tuple[str, int | None], tuple[int, bool]] = {}
 
-    def add(self, text: str) -> None:
-        """Write one down."""
-        key = (text, self._trace.where())
+    def add(self, text: str, line: int | None = None) -> None:
+        """Write one down; without `line`, of the line that is running."""
+        key = (text, line or self._trace.where())
         if key in self._found or len(self._found) < MOST:
             steps, within = self._found.get(key, (self._steps, False))
             self._found[key] = (steps, within or self._is_within_a_training())

@@ -52,8 +52,7 @@ class Networks:
         trace.networks[id(module)] = module
         trace.network_lines[id(module)] = building.line(module) or trace.where()
         building.compare(trace, module)
-        for weight in module.parameters():
-            _make_generic(weight)
+        building.make_all_generic(module.parameters())
         building.remember(module)
 
     def call(self, module: nn.Module, *args: Any, **keywords: Any) -> Any:
@@ -159,19 +158,6 @@ def install(trace: Trace) -> None:
 
     kind.__call__ = call
     building.install(trace, direct)
-
-
-def _make_generic(weight: Tensor) -> None:
-    """A weight that is the same everywhere (0 or 1) gets numbers: terms on it can then be told."""
-    with contextlib.suppress(RuntimeError, ValueError), torch.no_grad():
-        values = weight.data
-        if (
-            values.numel()
-            and values.is_floating_point()
-            and bool((values == values.flatten()[0]).all())
-        ):
-            fresh = torch.rand(values.shape, generator=torch.Generator().manual_seed(1))
-            values.copy_(fresh * 0.5 + 0.25)
 
 
 def _batch(trace: Trace, shown: Tensor) -> Batch | None:

@@ -13,6 +13,7 @@ point along w, the value tells which it is.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -47,7 +48,7 @@ class Objectives:
         if found is not None and root.numel() == 1:
             return Objective(losses=((found[0], 1.0),), line=trace.where())
         if again := self._again(root, node):
-            return again
+            return _as_means(again, self._images())
         self._measured += 1
         if self._measured > MOST_MEASURED:
             return Objective(problem="a formula that is another one in every step")
@@ -55,7 +56,12 @@ class Objectives:
             objective, value = self._measure(root, network)
         if not objective.problem and value is not None:
             self._last = (type(node), trace.feeding, objective, value)
-        return objective
+        return _as_means(objective, self._images())
+
+    def _images(self) -> int:
+        """How many there are in the batch that the network was shown last."""
+        batch = self._trace.fed
+        return 0 if batch is None or batch.labels is None else len(batch.labels)
 
     def _again(self, root: Tensor, node: Any) -> Objective | None:
         """The objective that was measured last in this walk, if this one has its value."""
@@ -110,6 +116,9 @@ class Objectives:
             return Objective(unknown, (), text if weights else FORMULA, line), None
         return Objective(losses, terms, "" if losses else "terms on the weights alone", line), rest
 
+
+MEAN = 1e-5
+"""How far six digits of a factor may be from one image's share, relative to it."""
 
 FORMULA = "a formula of your own"
 
@@ -190,6 +199,22 @@ def _factors(
             factors.append((_reduced(call), _rounded(factor * value.numel())))
             total += factor * float(value.sum())
     return tuple(factors), total
+
+
+def _as_means(objective: Objective, images: int) -> Objective:
+    """A sum over the images of a batch, divided by their number, is their mean.
+
+    So it is in the smaller last batch, too. The mean of weighted classes is another one.
+    """
+    losses = []
+    for call, factor in objective.losses:
+        names = {name for name, _ in call.options}
+        is_sum = dict(call.options).get("reduction") == "sum" and "weight" not in names
+        if is_sum and call.true_labels and math.isclose(factor * images, 1, rel_tol=MEAN):
+            losses.append((_reduced(call), 1.0))
+        else:
+            losses.append((call, factor))
+    return dataclasses.replace(objective, losses=tuple(losses))
 
 
 def _reduced(call: LossCall) -> LossCall:

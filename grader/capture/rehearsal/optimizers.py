@@ -256,6 +256,8 @@ def install(trace: Trace, gradients: AllGradients) -> None:
         if not getattr(own.step, "rehearsed", False):
             own.step = _step(optimizers)
         real_init(self, *args, **keywords)
+        for group in self.param_groups:
+            building.make_all_generic(group["params"])
         optimizers.record(self)
 
     def zero(self: Any, *_: Any, **__: Any) -> None:

@@ -14,17 +14,20 @@ import shlex
 import sys
 import traceback
 import types
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grader.capture import siblings
+from grader.capture.rehearsal.machine import NotHandedInError
 from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import Pieces
 from grader.program.listing import Part
 from grader.program.recipe import Remark
 
 MOST_TROUBLES = 20
+WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".npy", ".pkl", ".bin", ".h5")
+"""How the names of files end that hold weights."""
 _LONGEST = 400
 
 
@@ -66,11 +69,21 @@ class Tail(io.TextIOBase):
         return io.BytesIO()
 
 
-class Runner:
-    """Runs the parts of `pieces`; `troubles` are what failed, `out_of_time` how it ended."""
+def _nothing(_: str, __: int | None) -> None:
+    """Nobody wants to know."""
 
-    def __init__(self, pieces: Pieces, finder: Others) -> None:
-        self._pieces, self._finder = pieces, finder
+
+class Runner:
+    """Runs the parts of `pieces`; `troubles` are what failed, `out_of_time` how it ended.
+
+    `doubt` is told, with its line, what makes every training after it another one than the
+    student's.
+    """
+
+    def __init__(
+        self, pieces: Pieces, finder: Others, doubt: Callable[[str, int | None], None] = _nothing
+    ) -> None:
+        self._pieces, self._finder, self._doubt = pieces, finder, doubt
         self.names: dict[str, Any] = {}
         self.troubles: list[Remark] = []
         self.out_of_time = False
@@ -132,6 +145,12 @@ class Runner:
                 self.out_of_time = True
                 return False
             words = f"{type(error).__name__}: {said(error)}".removesuffix(": ")
+            if (file := _weights_of(error)) is not None:
+                self._doubt(
+                    f"The training begins with weights from {file}, which was not handed in; the "
+                    "grader begins with those that the network's class gives: train it from there",
+                    self._line(error),
+                )
             self.trouble(f"It stops with an error: {words}", self._line(error))
             return goes_on
         return True
@@ -203,6 +222,15 @@ class Runner:
             if self._finder.knows(file):
                 return file
         return None
+
+
+def _weights_of(error: BaseException) -> str | None:
+    """The file of weights that is not here, where that is the error."""
+    if isinstance(error, NotHandedInError):
+        return error.file
+    name = str(getattr(error, "filename", None) or "")
+    is_one = isinstance(error, FileNotFoundError) and name.lower().endswith(WEIGHTS)
+    return name[:80] if is_one else None
 
 
 def _finish(coroutine: Coroutine[Any, Any, Any]) -> None:

@@ -217,7 +217,7 @@ class Trace:
     the one that a network was shown last;
     `feeding` the walk that the network was last shown a batch of; `network` its id; `losses` and
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
-    `depth` is above 0 while a stand-in runs something real. `initialised` is the line of the last
+    `depth` is above 0 while a stand-in runs something real, `building` while a network is built. `initialised` is the line of the last
     `model.apply(...)`, `hooked` of the last hook on gradients, `scaled` whether gradients are those
     of a loss that a GradScaler scaled, `learns` whether the network was in training mode.
     """
@@ -249,6 +249,7 @@ class Trace:
         self.initialised: int | None = None
         self.hooked: int | None = None
         self.depth = 0
+        self.building = 0
         self.scaled = False
         self.zeroed = True
         self.begin_step()
