@@ -1,20 +1,11 @@
 """The whole training script stands at the top level, as notebooks export it.
 
-Only definitions run, so the script is harmless; the report lists what was not executed.
+The whole training is rehearsed, in a locked child, and its recipe is the one that is trained.
 
 ✓ parameter_limit: 7,450 parameters
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
-· SGD (line 46) of this file is not read: the network is trained with the assignment's optimizer and schedule. To train with your own, return them from a function configure_optimizers(model, steps_per_epoch, epochs)
-○ line 19: !pip install torchsummary (a notebook command, not Python)
-○ line 26: train_set = datasets.MNIST("data", train=True, download=True, transform=transforms.ToTensor()) (not needed to build the network)
-○ line 27: train_loader = torch.utils.data.DataLoader(train_set, batch_size=128, shuffle=True) (not needed to build the network)
-○ line 43: device = torch.device("cuda" if torch.cuda.is_available() else "cpu") (not needed to build the network)
-○ line 44: model = Net().to(device) (not needed to build the network)
-○ line 45: summary(model, input_size=(1, 28, 28)) (it does something instead of defining it)
-○ line 46: optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9) (not needed to build the network)
-○ line 48: for epoch in range(1, 20): (it does something instead of defining it)
-○ line 53: torch.save(model.state_dict(), "model.pt") (it does something instead of defining it)
+✓ epochs: 19 epochs
 """
 !pip install torchsummary
 import torch
