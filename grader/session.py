@@ -21,7 +21,7 @@ from rich.text import Text
 from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
-from grader.printable import printable
+from grader.printable import printable, printable_path
 from grader.render import convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
@@ -135,6 +135,17 @@ def _say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
         more = len(left_out) - len(shown)
         shown += [f"and {more} more"] if more else []
         _say(messages, f"{len(left_out)} left out: {', '.join(shown)}", style="yellow")
+
+
+def _not_one(path: Path, found: Sequence[Submission], *, command: str, training: str | None) -> str:
+    names = ", ".join(submission.display for submission in found[:5])
+    more = ", ..." if len(found) > 5 else ""
+    unknown = f" None of them is {printable(training, 100)}, which is to train." if training else ""
+    return (
+        f"{printable_path(path)} holds {words.several(len(found), 'submission')}; {command} takes "
+        f"one.{unknown} Name one of {names}{more}; or, where they are one person's work, the one "
+        f"that trains: --training {printable(found[0].path.name, 100)}."
+    )
 
 
 def _refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError]) -> None:
@@ -340,9 +351,7 @@ def _only(
         trainings=_trainings(known),
     )
     if len(found) != 1:
-        raise UsageError(
-            f"{path} holds {words.several(len(found), 'submission')}; {command} takes one."
-        )
+        raise UsageError(_not_one(path, found, command=command, training=training))
     _refuse_all_broken([found[0].assignment], broken)
     return found[0], known[found[0].assignment]
 
