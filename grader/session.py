@@ -330,6 +330,11 @@ def show_recipe(
         except SubmissionError as error:
             return _cannot(found, error)
     if write:
+        if report.recipe and report.recipe.obstacles:  # what is pasted must not pass for the other
+            sys.stdout.write(
+                "# Your own recipe could not be used: this is the assignment's. Without --write,\n"
+                "# this command says what stands in the way of yours.\n"
+            )
         sys.stdout.write(convention.written(trained, scheduler))
     else:
         for part in recipe.draw(report):
@@ -358,8 +363,8 @@ def _only(
 
 def _cannot(submission: Submission, error: SubmissionError) -> int:
     """Print why nothing could be said of a submission; the exit code for that."""
-    line = f":{error.line}" if error.line else ""
-    text = printable(f"{submission.display}{line}: {error.message}", 4000)
+    place = f", {submission.listing.place(error.line)}" if error.line else ""
+    text = printable(f"{submission.display}{place}: {error.message}", 4000)
     Console(stderr=True).print(text, markup=False, highlight=False)
     return 1
 
