@@ -58,6 +58,13 @@ def analyse(session: nox.Session) -> None:
 
 
 @nox.session
+def recipe(session: nox.Session) -> None:
+    """Show how a submission would be trained: `nox -s recipe -- my_notebook.ipynb`."""
+    install(session)
+    run(session, "-m", "grader", "recipe", *session.posargs)
+
+
+@nox.session
 def explain(session: nox.Session) -> None:
     """Say what a check means, and why: `nox -s explain -- gap`."""
     install(session)

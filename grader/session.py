@@ -21,7 +21,7 @@ from rich.text import Text
 from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
-from grader.printable import printable
+from grader.printable import printable, printable_path
 from grader.render import convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
@@ -135,6 +135,17 @@ def _say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
         more = len(left_out) - len(shown)
         shown += [f"and {more} more"] if more else []
         _say(messages, f"{len(left_out)} left out: {', '.join(shown)}", style="yellow")
+
+
+def _not_one(path: Path, found: Sequence[Submission], *, command: str, training: str | None) -> str:
+    names = ", ".join(submission.display for submission in found[:5])
+    more = ", ..." if len(found) > 5 else ""
+    unknown = f" None of them is {printable(training, 100)}, which is to train." if training else ""
+    return (
+        f"{printable_path(path)} holds {words.several(len(found), 'submission')}; {command} takes "
+        f"one.{unknown} Name one of {names}{more}; or, where they are one person's work, the one "
+        f"that trains: --training {printable(found[0].path.name, 100)}."
+    )
 
 
 def _refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError]) -> None:
@@ -319,6 +330,11 @@ def show_recipe(
         except SubmissionError as error:
             return _cannot(found, error)
     if write:
+        if report.recipe and report.recipe.obstacles:  # what is pasted must not pass for the other
+            sys.stdout.write(
+                "# Your own recipe could not be used: this is the assignment's. Without --write,\n"
+                "# this command says what stands in the way of yours.\n"
+            )
         sys.stdout.write(convention.written(trained, scheduler))
     else:
         for part in recipe.draw(report):
@@ -340,17 +356,15 @@ def _only(
         trainings=_trainings(known),
     )
     if len(found) != 1:
-        raise UsageError(
-            f"{path} holds {words.several(len(found), 'submission')}; {command} takes one."
-        )
+        raise UsageError(_not_one(path, found, command=command, training=training))
     _refuse_all_broken([found[0].assignment], broken)
     return found[0], known[found[0].assignment]
 
 
 def _cannot(submission: Submission, error: SubmissionError) -> int:
     """Print why nothing could be said of a submission; the exit code for that."""
-    line = f":{error.line}" if error.line else ""
-    text = printable(f"{submission.display}{line}: {error.message}", 4000)
+    place = f", {submission.listing.place(error.line)}" if error.line else ""
+    text = printable(f"{submission.display}{place}: {error.message}", 4000)
     Console(stderr=True).print(text, markup=False, highlight=False)
     return 1
 
