@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
 from grader.errors import GraderError, SubmissionError
-from grader.intake import rehearsing
+from grader.intake import rehearsing, stored_bars
 from grader.printable import visible
 from grader.program import program
 from grader.program.graph import Graph, Node
@@ -82,7 +83,15 @@ def rehearse(
     listing = submission.listing
     if not rehearsing.is_rehearsed(listing):
         return None
-    return rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
+    found = rehearsing.rehearse(listing, assignment, sandbox, train_images=train_images)
+    if found.recipe is None:
+        return found
+    remark = stored_bars.remark(submission.claims, found.recipe, train_images=train_images)
+    if remark is None:
+        return found
+    remarks = (*found.recipe.remarks, remark)[:50]
+    recipe = found.recipe.model_copy(update={"remarks": remarks})
+    return replace(found, recipe=recipe, notes=(*found.notes, remark))
 
 
 def capture_rehearsed(

@@ -158,7 +158,7 @@ def _stop(
     found: Depends,
 ) -> None:
     """Find the accuracy at which it stops: most likely a number that stands in the file."""
-    if epochs("1.0 1.0") >= full:
+    if epochs("1.0 1.0 duller") >= full:
         found.obstacles = (
             Remark(
                 text="The training stops when the loss is small enough; the grader can stop at an "

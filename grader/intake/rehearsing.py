@@ -41,8 +41,23 @@ MEMORY_BYTES = 8 * 2**30
 LARGEST = 2**23
 """Bytes of an answer."""
 _TRAINS = re.compile(
-    r"\.backward\(|\.fit\w*\(|\bTrainer\(|\boptim\.[A-Z]\w*\(|\bfastai\b|\bignite\b"
+    r"\.backward\(|\.fit\w*\(|\bTrainer\(|\boptim\.[A-Z]\w*\(|\.fine_tune\(|create_supervised_trainer\("
 )
+_TRAINERS = {
+    "tensorflow": "Keras (TensorFlow)",
+    "keras": "Keras",
+    "fastai": "fastai",
+    "ignite": "ignite",
+    "optuna": "optuna",
+    "ray": "Ray",
+    "skorch": "skorch",
+    "catalyst": "Catalyst",
+    "poutyne": "Poutyne",
+    "transformers": "transformers",
+    "jax": "JAX",
+    "paddle": "Paddle",
+}
+"""Packages that train, or call what trains, by themselves."""
 _CONVENTION = re.compile(r"^(?:async )?def configure_optimizers\(|^configure_optimizers\s*=", re.M)
 
 
@@ -216,9 +231,26 @@ def _why_nothing(rehearsal: Rehearsal) -> tuple[Remark, ...]:
     """Why no training was seen at all."""
     if rehearsal.out_of_time:
         return tuple(_doubts(rehearsal))
+    names = [_TRAINERS[name] for name in rehearsal.stand_ins if name in _TRAINERS]
+    if names:
+        text = (
+            f"The training is left to {' and '.join(names)}, which the grader does not run: write "
+            "the loop that trains into the file, in PyTorch alone"
+        )
+        return (Remark(text=text), *rehearsal.troubles)
     if rehearsal.troubles:
         return rehearsal.troubles
+    if rehearsal.guesses:
+        return rehearsal.guesses
+    if rehearsal.backwards and not rehearsal.optimizers_without_steps:
+        text = (
+            "backward() is called, but no optimizer of torch.optim steps: the grader cannot follow "
+            "weights that are changed by hand. Train with torch.optim, such as torch.optim.SGD"
+        )
+        return (Remark(text=text),)
     if rehearsal.optimizers_without_steps:
         return (Remark(text="An optimizer is made, but none of the code that runs steps it"),)
     text = "The code that runs trains nothing: call the training at the top level of the file"
-    return (Remark(text=f"{text}, or under `if __name__ == '__main__':`"),)
+    text = f"{text}, or under `if __name__ == '__main__':`"
+    last = rehearsal.printed.strip().rpartition("\n")[2]
+    return (Remark(text=f"{text}. It printed last: {last[:400]}" if last else text),)

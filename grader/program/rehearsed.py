@@ -112,6 +112,7 @@ class Rehearsal(Data):
 
     `guesses` are values that a stand-in made up and the file then used; `troubles` what failed;
     `stand_ins` the packages that were stood in for; `printed` the end of what was printed.
+    `backwards` counts calls of backward().
     `out_of_time`: the training was not seen to its end. `seeds` that the file sets.
     """
 
@@ -123,6 +124,7 @@ class Rehearsal(Data):
     printed: str = Field(default="", max_length=2_000)
     out_of_time: bool = False
     optimizers_without_steps: int = 0
+    backwards: int = 0
     cpu_seconds: float = Field(default=0.0, ge=0)
 
     @property

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from grader.printable import printable
 
 LONGEST_QUOTE = 100
+MOST_BARS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Claim:
 class Claims:
     """What the work says: the best accuracy and the last one that was printed, and the counts.
 
-    `parameters` are those that learn, where the work says so; `all_parameters` the total.
+    `parameters` are those that learn, where the work says so; `all_parameters` the total. `bars`
+    are the lengths of progress bars that ran to their end, each once.
     """
 
     accuracy: Claim | None = None
@@ -50,6 +52,7 @@ class Claims:
     parameters: Claim | None = None
     all_parameters: Claim | None = None
     epochs: Claim | None = None
+    bars: tuple[Claim, ...] = ()
 
 
 NO_CLAIMS = Claims()
@@ -70,6 +73,7 @@ _ACCURACY_FIRST = re.compile(
 )
 _KIND = re.compile(r"(?P<train>train)|(?P<test>test|val(?!ue))", re.IGNORECASE)
 _BAR = re.compile(r"it/s|s/it|batch_id|\d%\|", re.IGNORECASE)
+_WHOLE_BAR = re.compile(r"(?<![\d./])(?P<length>\d{1,6})/(?P=length) \[")
 _COUNT = r"(?P<number>\d{1,3}(?:[,_ ]\d{3})+|\d+)(?![\d.%kKmM])"
 _PARAMETERS = (
     re.compile(
@@ -102,10 +106,20 @@ def read(texts: Iterable[Text]) -> Claims:
     total = counts.get("total")
     parameters = counts.get("trainable") or total or counts.get("")
     epochs = _counted(printed) or _last(_epochs, prose)
-    return Claims(best, last, parameters, total, epochs)
+    return Claims(best, last, parameters, total, epochs, _bars(printed))
 
 
 _Line = tuple[Text, str]
+
+
+def _bars(printed: list[_Line]) -> tuple[Claim, ...]:
+    found: dict[int, Claim] = {}
+    for line in printed:
+        for match in _WHOLE_BAR.finditer(line[1]):
+            length = int(match["length"])
+            if len(found) < MOST_BARS:
+                found.setdefault(length, _claim(length, line, match))
+    return tuple(found.values())
 
 
 def _lines(text: Text) -> Iterator[str]:

@@ -53,6 +53,19 @@ def test_its_recipe_and_parameters_are_those_of_its_twin(name, captured):
     assert operators(written) == operators(twin)
 
 
+COUNTS = {"model_a": "26,458", "model_b": "17,042"}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_keras_notebook_is_refused_with_what_it_says_of_itself(name):
+    path = WRITTEN / "keras" / f"{name}.ipynb"
+    (submission,) = discover([path], ASKED, root=ROOT, assignment="mnist_20k")
+    assert submission.problem is not None
+    assert "torch.nn.Module" in submission.problem.message
+    assert COUNTS[name] in submission.problem.message
+    assert submission.problem.line
+
+
 def operators(program):
     """What the network computes, in order."""
     return [node.op for node in program.eval.nodes if node.op not in ("input", "weight")]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from grader import assignment as assignments
-from grader.intake import rehearsing
+from grader.intake import intake, rehearsing
+from grader.submission.find import discover
 from tests.rehearsal.cases import Case, all_cases
 from tests.rehearsal.comparing import differences, steps
 
@@ -42,14 +43,33 @@ def test_the_recipe_is_the_students_own(case, rehearsed):
     held_back = ASKED.validation_images(IMAGES)
     expected = steps(case, train_images=IMAGES, held_back=held_back)
     assert differences(case, recipe, steps_per_epoch=expected) == []
-    notes = " ".join(remark.text for remark in found.notes)
-    for word in case["notes"] or []:
-        assert word in notes
+    if not case.main.endswith(".ipynb"):
+        check_notes(case, found.notes)
     check_network(case, found.training.network)
     check_lines(case, found.training)
     if case["trainings"]:
         stepped = [training for training in found.rehearsal.trainings if training.steps]
         assert len(stepped) == case["trainings"]
+
+
+def check_notes(case, remarks):
+    """What the student is told beside the recipe."""
+    notes = " ".join(remark.text for remark in remarks)
+    for word in case["notes"] or []:
+        assert word in notes
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in chosen(trains=True) if case["notes"] and case.main.endswith(".ipynb")],
+    ids=str,
+)
+def test_a_notebook_is_read_with_what_is_stored_of_its_last_run(case, sandbox, tmp_path):
+    path = case.write(tmp_path)
+    (submission,) = discover([path], {"mnist_20k": ASKED}, root=ROOT, assignment="mnist_20k")
+    found = intake.rehearse(submission, ASKED, sandbox, IMAGES)
+    assert found is not None
+    check_notes(case, (*submission.notes, *found.notes))
 
 
 def check_network(case, network):

@@ -66,8 +66,10 @@ class Actor:
     def _scale(self, trained: int, *, whose: str) -> float:
         """How sure the answers are."""
         share = self.share(trained, whose=whose)
-        if not self._duller or share >= 1:
-            return PERFECT_SCALE if share >= 1 else SCALE
+        if share >= 1:  # all right, and with "duller" the loss is not small all the same
+            return SCALE if self._duller else PERFECT_SCALE
+        if not self._duller:
+            return SCALE
         # The mean loss, log(e^s + 9) - share * s for ten classes, is least at the log of
         # 9 * share / (1 - share): a scale that falls towards it makes the loss fall for ever.
         best = math.log(9 * max(share, 0.01) / (1 - share))

@@ -90,7 +90,7 @@ def _handling(kind: StepKind, line: int | None, findings: Findings) -> None:
         findings.obstacle(
             f"The images are {kind.images}; the grader shows the network what the transform makes "
             "of them: put it into the transform",
-            line,
+            kind.shown_at or line,
         )
     if kind.wiped:
         findings.obstacle(

@@ -134,7 +134,9 @@ def proven(function: Any, images: list[Any], depth: int = DEEPEST) -> list[Any]:
         return known
     if _only_flattens(function, images):
         return []
-    raise SubmissionError(_unknown(function, images), line=line_of(function))
+    is_written_here = hasattr(function, "__code__")  # else the line is where the object is made
+    line = line_of(function) if is_written_here else None
+    raise SubmissionError(_unknown(function, images), line=line)
 
 
 def _list(candidate: Any) -> list[Any]:

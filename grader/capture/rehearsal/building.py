@@ -1,7 +1,8 @@
 """Networks as they are built: class, arguments, and whether their weights change after.
 
-In: the trace. Out: numbers for constant weights, and a note on every network of the student's own classes, which a copy of it has
-too. Patched through `nn.Module.__init_subclass__`: only classes of the file that is rehearsed.
+In: the trace. Out: numbers for constant weights, and a note on every network of the student's own
+classes, which a copy of it has too. Patched through `nn.Module.__init_subclass__`: only classes of
+the file that is rehearsed.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.capture.rehearsal import augmentations, images, lengths
+from grader.capture.rehearsal import augmentations, data, images, lengths
 from grader.capture.rehearsal.findings import Findings, count
 from grader.capture.rehearsal.trace import Trace, Walk
 from grader.capture.rehearsal.trainings import Group
@@ -29,10 +29,13 @@ def remark(trace: Trace, group: Group, request: RehearsalRequest, findings: Find
     given = images.read(last.loader.dataset, request.dataset, transform=last.transform)
     line = lengths.line_of(last.loader) or last.line
     findings.fact("test images", _in_words(last, given), line)
-    if given.training:
+    if given.training and not any(data.is_test(walk.loader.dataset) for walk in walks):
+        which = "training images"
+        if all(data.whose(trace, walk.loader) == "held back" for walk in walks):
+            which += " that are held back"
         findings.note(
-            "The network is never tested on the test images, but on training images; the grader "
-            "tests it on the test images",
+            f"The network is never tested on the test images, but on {which}; the grader tests it "
+            "on the test images",
             line,
         )
     if any(is_training for _, is_training in last.forwards):

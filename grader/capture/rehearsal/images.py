@@ -76,7 +76,8 @@ def read(dataset: Any, wanted: str, *, transform: Any = None) -> Images:
     try:
         found.operations = _operations(dataset, chain, transform, DATASETS[wanted])
     except SubmissionError as error:
-        found.problem, found.line = error.message, error.line
+        found.problem = error.message
+        found.line = error.line or augmentations.line_of(transform)
     except Exception as error:  # the student's own code, on an image
         found.problem = (
             f"The data set fails on an image that it was tried on ({type(error).__name__}: "

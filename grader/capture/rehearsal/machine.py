@@ -235,12 +235,14 @@ def _saved(trace: Trace) -> None:
         except FileNotFoundError as error:
             raise NotHandedInError(f"there is no file {shown}", file=shown) from error
 
-    def download(url: Any, *_: Any, **__: Any) -> Any:
-        shown = str(url)[:80]
-        raise NotHandedInError(f"{shown} cannot be downloaded here", file=shown)
-
     vars(torch).update(save=save, load=load)
-    vars(torch.hub)["load_state_dict_from_url"] = download
+    vars(torch.hub)["load_state_dict_from_url"] = _download
+
+
+def _download(url: Any, *_: Any, **__: Any) -> Any:
+    """Weights from elsewhere: there is no network."""
+    shown = str(url)[:80]
+    raise NotHandedInError(f"{shown} cannot be downloaded here", file=shown)
 
 
 def _files() -> None:

@@ -193,6 +193,8 @@ def _look(
         if gradient:
             if trace.images == "untouched":
                 trace.images = _state(trace, shown, batch)
+                if trace.images != "untouched":
+                    trace.shown_at = trace.where()
             trace.feeding = walk
     elif gradient:
         trace.feeding = None

@@ -47,7 +47,9 @@ class Optimizers:
         if record is None:
             if len(trace.trainings) >= MOST_OPTIMIZERS:
                 raise RuntimeError(f"more than {MOST_OPTIMIZERS} optimizers")
-            record = TrainingRecord(optimizer, type(optimizer).__name__, trace.where())
+            record = TrainingRecord(
+                optimizer, type(optimizer).__name__, trace.where_made(optimizer)
+            )
             self._records[id(optimizer)] = record
             trace.trainings.append(record)
         return record

@@ -11,10 +11,14 @@ import builtins
 import dis
 import importlib.abc
 import importlib.machinery
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
+
+from grader.capture import siblings
+from grader.program.recipe import Remark
 
 SHOW = frozenset(
     """
@@ -35,6 +39,8 @@ REAL = frozenset({"torch", "torchvision", "numpy", "PIL", "torchgen", "functorch
 BOARD = "torch.utils.tensorboard"
 OWN_LIBRARIES = ("builtins", "numpy", "torch", "torchvision")
 
+MOST_LOOPS = 20
+
 Guess = Callable[[str], object]
 Asked = Literal["library", "student", "ready"]
 """Who imports something: the student's code may be ready for what is missing."""
@@ -42,8 +48,28 @@ _guesses: list[Guess] = []
 """Who is told of guesses: one, in the child."""
 
 
+_read: dict[str, int] = {}
+"""Files that packages were told to read, and the line that says so."""
+_imported: dict[str, int] = {}
+"""The line of the first import of each package."""
+_loops: dict[str, int] = {}
+"""What loops went over that never ran, and their lines."""
+_FILE = re.compile(r"[^/\\]+\.(csv|tsv|parquet|json|jsonl|npy|npz|mat|h5|hdf5|pkl|zip|gz|feather)")
+
+
 class UnknownValueError(TypeError):
-    """A number is asked of a package that is only stood in for."""
+    """A number is asked of a package that is only stood in for.
+
+    `rehearsal_line` is where it comes from, if that is known.
+    """
+
+    rehearsal_line: int | None = None
+
+
+class NoNetworkError(ModuleNotFoundError):
+    """The network's class is asked of something that is not here."""
+
+    rehearsal_line: int | None = None
 
 
 def _guess(package: str, what: str) -> None:
@@ -63,9 +89,7 @@ class Absorbed:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
         if name in ("parameters", "named_parameters"):
-            raise ModuleNotFoundError(
-                f"the network comes from {_package(self)}, which is not here: write it with torch"
-            )
+            raise _no_network(_package(self))
         return Absorbed(f"{self._absorbed}.{name}")
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -75,6 +99,10 @@ class Absorbed:
         """Something absorbed again, or what it decorates."""
         if len(args) == 1 and _can_be_decorated(args[0]):
             return args[0]
+        files = [item for item in args if isinstance(item, str) and _FILE.search(item)]
+        if files and (found := _FILE.search(files[0])):
+            _read[found[0]] = sys._getframe(1).f_lineno
+            return Absorbed(f"{self._absorbed}({found[0]!r})")
         return Absorbed(f"{self._absorbed}()")
 
     def __getitem__(self, key: object) -> Any:
@@ -98,6 +126,8 @@ class Absorbed:
     def __iter__(self) -> Iterator[Any]:
         """As many as `a, b = absorbed` unpacks; none for a loop."""
         count = _unpacked(sys._getframe(1))
+        if not count and len(_loops) < MOST_LOOPS:
+            _loops.setdefault(self._absorbed[:200], sys._getframe(1).f_lineno)
         return iter([Absorbed(f"{self._absorbed}[{index}]") for index in range(count)])
 
     def __contains__(self, item: object) -> bool:
@@ -133,18 +163,18 @@ class Absorbed:
     def __float__(self) -> float:
         if _formats(sys._getframe(1)):
             return 0.0
-        raise UnknownValueError(_unknown(self))
+        raise _unknown_value(self)
 
     def __int__(self) -> int:
         if _formats(sys._getframe(1)):
             return 0
-        raise UnknownValueError(_unknown(self))
+        raise _unknown_value(self)
 
     def __index__(self) -> int:
-        raise UnknownValueError(_unknown(self))
+        raise _unknown_value(self)
 
     def __len__(self) -> int:
-        raise UnknownValueError(_unknown(self))
+        raise _unknown_value(self)
 
     def __str__(self) -> str:
         return f"<{self._absorbed}>"
@@ -168,6 +198,40 @@ def _package(absorbed: Absorbed) -> str:
 
 def _unknown(absorbed: Absorbed) -> str:
     return f"a number of {_package(absorbed)} is needed, which only has a stand-in here"
+
+
+def _unknown_value(absorbed: Absorbed) -> UnknownValueError:
+    """What to raise: a file that is read stands for the data."""
+    for name, line in _read.items():
+        if repr(name) in absorbed._absorbed:
+            error = UnknownValueError(
+                f"the data come from {name}, which {_package(absorbed)} would read and the grader "
+                "does not have: take the images of torchvision's data set instead"
+            )
+            error.rehearsal_line = line
+            return error
+    return UnknownValueError(_unknown(absorbed))
+
+
+def _no_network(package: str) -> NoNetworkError:
+    text = "which is not here: write it with torch"
+    if package not in SHOW:
+        text = f"which was not handed in: hand in {package}.py too"
+    error = NoNetworkError(f"the network comes from {package}, {text}")
+    error.rehearsal_line = _imported.get(package)
+    return error
+
+
+def empty_loops() -> tuple[Remark, ...]:
+    """Loops over what packages would have given, none of which ran."""
+    return tuple(
+        Remark(
+            text=f"The loop over {name} does not run: {name.partition('.')[0]} only has a "
+            "stand-in here",
+            line=line,
+        )
+        for name, line in _loops.items()
+    )
 
 
 def _can_be_decorated(thing: Any) -> bool:
@@ -290,6 +354,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         asked = self._asked()
         if asked == "library" or (asked == "ready" and (self._last or top in DETECTED)):
             return None
+        _imported.setdefault(top, siblings.asking()[1])
         self._used["tensorboard" if name.startswith(BOARD) else top] = True
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
@@ -334,7 +399,31 @@ def _selection(name: str) -> types.ModuleType:
     return module
 
 
-_SPECIAL: dict[str, Callable[[str], types.ModuleType]] = {"sklearn.model_selection": _selection}
+def _hydra(name: str) -> types.ModuleType:
+    """Hydra calls main() with settings from files, in a way that is its own."""
+
+    def main(*_: Any, config_path: Any = None, config_name: Any = None, **__: Any) -> Any:
+        def decorate(_: Any) -> Any:
+            return refuse
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            where = "/".join(str(item) for item in (config_path, config_name) if item)
+            raise UnknownValueError(
+                f"hydra gives this function its settings from {where or 'its files'}, and is not "
+                "here: write the settings into the file itself"
+            )
+
+        return decorate
+
+    module = AbsorbedModule(name)
+    vars(module)["main"] = main
+    return module
+
+
+_SPECIAL: dict[str, Callable[[str], types.ModuleType]] = {
+    "sklearn.model_selection": _selection,
+    "hydra": _hydra,
+}
 """Packages, or modules in them, with a stand-in of their own."""
 
 

@@ -61,11 +61,14 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     vars(builtins)[PROGRAM] = runner.start_program
     sys.argv = [PurePosixPath(listing.main).name]
     printed = running.Tail(PRINTED)
-    sys.stdout = sys.stderr = printed
+    sys.stdout = sys.stderr = runner.printed = printed
     _run(runner, request.seconds)
     guesses.tell()
     found = summary.summarise(trace, request)
+    loops = () if found.trainings else packages.empty_loops()
     more: dict[str, Any] = {
+        "guesses": (*found.guesses, *loops)[:100],
+        "backwards": trace.backwards,
         "troubles": (*runner.troubles, *found.troubles)[:100],
         "stand_ins": tuple(sorted(used))[:200],
         "printed": printed.text.encode("utf-8", "replace").decode(),
@@ -143,6 +146,7 @@ def _left(trace: Trace, first: int, last: int) -> None:
         return
     if any(first <= line <= last for line in walk.stack):
         training.interrupted = f"{type(error).__name__}: {running.said(error)}"
+        training.interrupted_at = running.line_of(error, trace.filename)
 
 
 def _said_by_lightning(trace: Trace, kind: str, text: str) -> None:

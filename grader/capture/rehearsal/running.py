@@ -84,6 +84,7 @@ class Runner:
         self, pieces: Pieces, finder: Others, doubt: Callable[[str, int | None], None] = _nothing
     ) -> None:
         self._pieces, self._finder, self._doubt = pieces, finder, doubt
+        self.printed: Tail | None = None
         self.names: dict[str, Any] = {}
         self.troubles: list[Remark] = []
         self.out_of_time = False
@@ -134,7 +135,8 @@ class Runner:
             return goes_on
         except SystemExit as error:
             if error.code not in (None, 0) and not self.troubles:
-                self.trouble(f"The file ends the program: {said(error.code)}", self._line(error))
+                text = f"The file ends the program: {said(error.code)}{self._printed_last}"
+                self.trouble(text, self._line(error))
             return goes_on
         except SyntaxError as error:
             self._not_python(error, part)
@@ -208,11 +210,15 @@ class Runner:
         finally:
             sys.argv, sys.modules["__main__"] = before, main
 
+    @property
+    def _printed_last(self) -> str:
+        """The last line that was printed, which most likely says why."""
+        lines = self.printed.text.split("\n") if self.printed is not None else []
+        shown = [line.strip() for line in lines if line.strip()]
+        return f". It printed last: {shown[-1][:_LONGEST]}" if shown else ""
+
     def _line(self, error: BaseException) -> int | None:
-        """The innermost line of the student's code on the way to the error."""
-        steps = traceback.walk_tb(error.__traceback__)
-        lines = [line for frame, line in steps if frame.f_code.co_filename == self._pieces.name]
-        return lines[-1] if lines else None
+        return line_of(error, self._pieces.name)
 
     def _known(self, name: str) -> str | None:
         """The file of the submission that a command names, in whatever folder it believes to be."""
@@ -222,6 +228,15 @@ class Runner:
             if self._finder.knows(file):
                 return file
         return None
+
+
+def line_of(error: BaseException, filename: str) -> int | None:
+    """The innermost line of the student's code on the way to the error, or the one it names."""
+    if isinstance(made := getattr(error, "rehearsal_line", None), int):
+        return made
+    steps = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in steps if frame.f_code.co_filename == filename]
+    return lines[-1] if lines else None
 
 
 def _weights_of(error: BaseException) -> str | None:

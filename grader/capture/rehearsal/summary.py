@@ -74,8 +74,10 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
         for text, line in record.notes.items():
             findings.note(text, line)
     if error := group.records[-1].interrupted:
-        findings.obstacle(f"The training ends with an error, so its epochs are not all there: "
-                          f"{error[:300]}", group.line)  # fmt: skip
+        findings.obstacle(
+            f"The training ends with an error, so its epochs are not all there: {error[:300]}",
+            group.records[-1].interrupted_at or group.line,
+        )
     network = _network(trace, group, findings)
     length = lengths.read(group.walks, request.listing, group.line, findings)
     told = settings.read(group.records, group.network, findings,

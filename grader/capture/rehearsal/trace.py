@@ -147,7 +147,8 @@ class StepKind:
     `objectives` has one entry per call of `backward()`. `images` is "untouched" or says, as the end
     of "the images are ...", what happened to them between loader and network. `zeroed`: gradients
     were set to zero since the last step. `wiped`: after `backward()`, so that the step had none.
-    `gradients` is "" or says how they were changed by hand.
+    `gradients` is "" or says how they were changed by hand. `shown_at` is where the
+    network was shown the images.
     """
 
     objectives: tuple[Objective, ...]
@@ -156,6 +157,7 @@ class StepKind:
     zeroed: bool
     wiped: bool = False
     gradients: str = ""
+    shown_at: int | None = field(default=None, compare=False)
 
 
 @dataclass(eq=False, slots=True)
@@ -207,6 +209,7 @@ class TrainingRecord:
     obstacles: Said = field(default_factory=dict)
     notes: Said = field(default_factory=dict)
     interrupted: str = ""
+    interrupted_at: int | None = None
     steps: int = 0
 
 
@@ -217,7 +220,8 @@ class Trace:
     the one that a network was shown last;
     `feeding` the walk that the network was last shown a batch of; `network` its id; `losses` and
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
-    `depth` is above 0 while a stand-in runs something real, `building` while a network is built. `initialised` is the line of the last
+    `depth` is above 0 while a stand-in runs something real, `building` while a network is built.
+    `initialised` is the line of the last
     `model.apply(...)`, `hooked` of the last hook on gradients, `scaled` whether gradients are those
     of a loss that a GradScaler scaled, `learns` whether the network was in training mode.
     """
@@ -261,6 +265,7 @@ class Trace:
         self.objectives: list[Objective] = []
         self.clips: list[Clip] = []
         self.images = "untouched"
+        self.shown_at: int | None = None
         self.wiped = False
         self.gradients = ""
 
@@ -281,6 +286,16 @@ class Trace:
         frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             if frame.f_code.co_filename == self.filename:
+                return frame.f_lineno
+            frame = frame.f_back
+        return None
+
+    def where_made(self, thing: Any) -> int | None:
+        """The student's line that makes a thing: the innermost that is not in its own methods."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            is_own = frame.f_code.co_varnames[:1] == ("self",) and frame.f_locals["self"] is thing
+            if frame.f_code.co_filename == self.filename and not is_own:
                 return frame.f_lineno
             frame = frame.f_back
         return None
@@ -314,4 +329,5 @@ class Trace:
             self.zeroed,
             self.wiped and not self.objectives,
             self.gradients,
+            self.shown_at,
         )

@@ -3,7 +3,7 @@
 #: batch = 32
 #: optimizer = "SGD(momentum=0.9)"
 #: lr = "0.02"
-#: notes = ["order"]
+#: notes = ["was last run before"]
 # %% [1]
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
