@@ -68,15 +68,19 @@ def draw(report: Report) -> list[RenderableType]:
 
 def whose_lines(recipe: RecipeReport) -> str:
     """Above the lines of a recipe that is not used: they are then the student's, if any were."""
-    understood = any(fact.line is not None for fact in recipe.facts)
-    return "What was understood of yours:" if understood else "The assignment's:"
+    return "What was understood of yours:" if _understood(recipe) else "The assignment's:"
+
+
+def _understood(recipe: RecipeReport) -> bool:
+    """Whether the lines are the student's, though the recipe that is trained is not."""
+    return any(fact.line is not None for fact in recipe.facts)
 
 
 def rows(recipe: RecipeReport) -> Iterator[tuple[str, str, str]]:
     """Name, text and place of each line; the curve of the rate by epoch is one of them."""
     for fact in recipe.facts:
         yield printable(fact.name, 30), printable(fact.text, 400), _place(fact)
-    if len(set(recipe.rates)) > 1:
+    if len(set(recipe.rates)) > 1 and not (recipe.obstacles and _understood(recipe)):
         yield "rate by epoch", sparkline(recipe.rates), ""
 
 

@@ -144,7 +144,7 @@ def _left(trace: Trace, first: int, last: int) -> None:
     walk = training.walks[-1][0] if training is not None and training.walks else None
     if training is None or walk is None or training.interrupted:
         return
-    if any(first <= line <= last for line in walk.stack):
+    if error is not None and any(first <= line <= last for line in walk.stack):
         training.interrupted = f"{type(error).__name__}: {running.said(error)}"
         training.interrupted_at = running.line_of(error, trace.filename)
 
