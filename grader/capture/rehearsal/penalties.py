@@ -131,7 +131,7 @@ def _join(merged: dict[tuple[str, float], list[int]], singles: list[_Fit]) -> bo
     return True
 
 
-def _value(terms: tuple[PenaltyTerm, ...], weights: list[Tensor]) -> float:
+def _value(terms: tuple[PenaltyTerm, ...], weights: Sequence[Tensor]) -> float:
     known = {id(weight): weight.detach().double() for weight in weights}
     total = 0.0
     for term in terms:
