@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from grader import assignment as assignments
+from grader.analysis import summary
 from grader.intake import intake
 from grader.submission.find import discover
 
@@ -21,6 +22,8 @@ TWINS = {
     "progressive/Step_2_Enhanced.ipynb": "mnist_8k/c2_enhanced",
     "progressive/Step_3_Final.ipynb": "mnist_8k/c3_final",
 }
+PLACES = {"line", "lines", "name", "names", "module", "place"}
+ASIDE = {"recipe", "left_out"}
 OF_A_FILE = {"origin", "lines", "remarks", "defaults", "optimizer"}
 """What differs between two ways to write the same recipe; of the optimizer, the weights' names."""
 OF_ITS_IMAGES = {"images", "steps_per_epoch", "schedule"}
@@ -51,6 +54,8 @@ def test_its_recipe_and_parameters_are_those_of_its_twin(name, captured):
     one, other = ([g.settings for g in p.recipe.optimizer.groups] for p in (written, twin))
     assert one == other
     assert operators(written) == operators(twin)
+    one, other = (analysed(program, assignment) for program in (written, twin))
+    assert without_places(one) == without_places(other)
 
 
 COUNTS = {"model_a": "26,458", "model_b": "17,042"}
@@ -64,6 +69,21 @@ def test_a_keras_notebook_is_refused_with_what_it_says_of_itself(name):
     assert "torch.nn.Module" in submission.problem.message
     assert COUNTS[name] in submission.problem.message
     assert submission.problem.line
+
+
+def analysed(program, assignment):
+    """What is said of the network before it is trained, as JSON; the recipe aside."""
+    said = summary.to_json(summary.analyse(program), ASKED[assignment])
+    return {key: value for key, value in said.items() if key not in ASIDE}
+
+
+def without_places(value):
+    """The same without lines and the names that the student gave."""
+    if isinstance(value, list | tuple):
+        return [without_places(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: without_places(item) for key, item in value.items() if key not in PLACES}
 
 
 def operators(program):

@@ -136,7 +136,7 @@ def _end_at(seconds: float) -> None:
 def _left(trace: Trace, first: int, last: int) -> None:
     """An error flies through a loop: if a training runs in there, it does not come to its end."""
     error = sys.exception()
-    if isinstance(error, GeneratorExit | running.OutOfTimeError):
+    if error is None or isinstance(error, GeneratorExit | running.OutOfTimeError):
         return
     if isinstance(error, SystemExit) and error.code in (None, 0):
         return  # `sys.exit()` in the loop ends the training as `break` does
