@@ -211,6 +211,8 @@ def _on_fewer_images(asker: _Asker, training: Training) -> tuple[probing.Ask, Tr
         return asker, training
     if shown is None or shown.recipe is None or shown.epochs != training.epochs:
         return asker, training
+    if shown.recipe.steps_per_epoch < 2:  # one that ends after a single step counts as none
+        return asker, training
     return functools.partial(asker, images=images), shown
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import textwrap
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -160,7 +161,8 @@ def in_folder(where: Path, content: bytes) -> Path:
 def packed(*extra: tuple[str, bytes], main: str = "", mode: int = 0) -> bytes:
     """A zip archive of a training and of `extra` members, which have this file mode."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        warnings.simplefilter("ignore")  # of a member that is there twice
         archive.writestr("train.py", main or trains())
         for name, content in extra:
             member = zipfile.ZipInfo(name)

@@ -248,7 +248,9 @@ CASES = (
     Case(
         "a summary that never ends",
         DEAF,
-        trains(after="model.parameters = lambda: (p for p in iter(lambda: torch.ones(1), 1))"),
+        trains(
+            after="model.named_parameters = lambda **_: (pair for pair in iter(lambda: ('w', torch.ones(1)), 1))"
+        ),
         refused("processor time"),
         budget=BUDGET,
     ),
