@@ -41,7 +41,8 @@ MEMORY_BYTES = 8 * 2**30
 LARGEST = 2**23
 """Bytes of an answer."""
 _TRAINS = re.compile(
-    r"\.backward\(|\.fit\w*\(|\bTrainer\(|\boptim\.[A-Z]\w*\(|\.fine_tune\(|create_supervised_trainer\("
+    r"\.backward\(|\.fit\w*\(|\bTrainer\(|\boptim\.[A-Z]\w*\(|\.fine_tune\("
+    r"|create_supervised_trainer\("
 )
 _TRAINERS = {
     "tensorflow": "Keras (TensorFlow)",
