@@ -78,7 +78,7 @@ CASES = (
     Case("NaN in the answer", FORGES, answers("d['cpu_seconds'] = float('nan')"), refused(CLAIMED)),
     Case("time below zero", FORGES, answers("d['cpu_seconds'] = -1e9"), refused(CLAIMED)),
     Case(
-        "1e999",
+        "1e999 in the recipe",
         FORGES,
         answers(
             "r['penalties'] = [{'kind': 'l2', 'factor': 1e999, 'parameters': ['stem.weight']}]"

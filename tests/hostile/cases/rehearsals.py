@@ -267,7 +267,7 @@ CASES = (
         own(),
     ),
     Case(
-        "a thread",
+        "a thread of the training",
         STARTS,
         trains(
             "import threading, time, _thread\n"
