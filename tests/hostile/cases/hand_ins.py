@@ -79,7 +79,12 @@ CASES = (
                 own(),
                 (2, 3),
             ),
-            ("a device in an archive", packed(("zero.txt", b""), mode=stat.S_IFCHR | 0o666), own(), (2, 3)),
+            (
+                "a device in an archive",
+                packed(("zero.txt", b""), mode=stat.S_IFCHR | 0o666),
+                own(),
+                (2, 3),
+            ),
             (
                 "paths that lead out",
                 packed(
