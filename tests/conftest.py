@@ -3,7 +3,12 @@
 import os
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
+
+# As in the zygote (`grader.capture.__main__`): after an export the first backward pass would start
+# a thread, and nothing that uses autograd could be forked.
+torch.ones(1, requires_grad=True).sum().backward()
 
 if (
     "PYTEST_XDIST_WORKER" in os.environ

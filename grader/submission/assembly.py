@@ -36,7 +36,7 @@ def of_file(name: str, content: bytes) -> Work:
     assembler = _Assembler(shown)
     digest = hashlib.sha256(content).hexdigest()
     try:
-        assembler.add_main(shown, content)
+        assembler.add_main(name, content)
     except SubmissionError as problem:
         return Work(blank(shown), problem=problem)
     return assembler.work(digest, ())

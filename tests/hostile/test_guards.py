@@ -294,9 +294,9 @@ GUARDS = (
         changed(_stranger),
     ),
     Guard(
-        "program/program.py",
+        "program/recipe.py",
         "sum(run.steps for run in curve) != recipe.steps",
-        changed(lambda d: d["recipe"].update(epochs=7)),
+        lambda module: module.check_curves(PROGRAM.recipe.model_copy(update={"epochs": 7})),
     ),
     Guard(
         "program/program.py",

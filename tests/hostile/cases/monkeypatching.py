@@ -164,7 +164,7 @@ CASES = (
     patched(
         "a Program that is empty",
         EXPORTER,
-        "from grader.program import Program; Program.to_json = lambda self: '{}'",
+        "from grader.program.program import Program; Program.to_json = lambda self: '{}'",
         error("not one that the grader accepts"),
     ),
     patched(
