@@ -9,6 +9,7 @@ none for a source in which nothing can end a loop early.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,8 +18,6 @@ from typing import Any, Protocol
 from grader.program.recipe import Patience, Recipe, Remark
 from grader.program.rehearsed import Rehearsal, Training
 
-FINEST = 0.0004
-"""Of a share of right answers: 4 of 10,000 images."""
 MOST_NUMBERS = 2_000
 
 
@@ -55,11 +54,14 @@ def _asks_for_a_gpu(source: str) -> bool:
     return "is_available" in rest or re.search(r"device(\.type)?\s*[!=]=", rest) is not None
 
 
-def probe(ask: Ask, source: str, training: Training) -> Depends:
-    """What of the training depends on its results, and on whether there is a GPU."""
+def probe(ask: Ask, source: str, training: Training, *, fine: Ask | None = None) -> Depends:
+    """What of the training depends on its results, and on whether there is a GPU.
+
+    `fine` asks on all images, where `ask` takes fewer: a threshold needs a fine accuracy.
+    """
     found = Depends()
     if _follows_results(source):
-        _results(ask, source, training, found)
+        _results(ask, fine or ask, source, training, found)
     if not found.obstacles and _asks_for_a_gpu(source):
         _without_a_gpu(ask, training, found)
     return found
@@ -90,15 +92,12 @@ def _is_exit(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func) in ("exit", "quit", "sys.exit")
 
 
-def _results(ask: Ask, source: str, training: Training, found: Depends) -> None:
+def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depends) -> None:
     recipe, full = training.recipe, training.epochs
     assert recipe is not None
     assert full is not None
 
-    def epochs(role: str) -> int:
-        again = _same(ask(role), training)
-        return (again.epochs or 0) if again else 0
-
+    epochs = functools.partial(_epochs, ask, training)
     for role in ("flat", "perfect"):
         again = _same(ask(role), training)
         if again and again.recipe and again.epochs == full and _moved(recipe, again.recipe):
@@ -122,7 +121,14 @@ def _results(ask: Ask, source: str, training: Training, found: Depends) -> None:
             ),
         )
     if perfect < min(full, flat) and not found.obstacles:
-        _stop(source, training, epochs, min(full, flat), perfect, found)
+        finely = functools.partial(_epochs, fine, training)
+        _stop(source, training, finely, min(full, flat), perfect, found)
+
+
+def _epochs(ask: Ask, training: Training, role: str) -> int:
+    """How many epochs the same training has under that role; 0 where it is another one."""
+    again = _same(ask(role), training)
+    return (again.epochs or 0) if again else 0
 
 
 def _patience(
@@ -147,6 +153,14 @@ def _patience(
     else:
         monitor = "train_loss" if loss else "train_accuracy"
     found.changes["patience"] = Patience(monitor=monitor, epochs=flat - 1)
+    found.notes += (
+        Remark(
+            text="Whether the early stop asks for a least improvement (min_delta) is not read: "
+            "here an epoch that is better by any amount counts as an improvement. A rule that "
+            "asks for one stops earlier than the grader does",
+            line=training.line,
+        ),
+    )
 
 
 def _stop(
@@ -171,7 +185,8 @@ def _stop(
     low, high = 0, len(marks)
     while low < high:
         middle = (low + high) // 2
-        share = marks[middle] + FINEST / 2
+        # Between this number and the next: a share of few images is a coarse number.
+        share = (marks[middle] + [*marks, 1.0][middle + 1]) / 2
         if epochs(f"{share} {share}") < full:
             high = middle
         else:
@@ -217,7 +232,7 @@ def _without_a_gpu(ask: Ask, training: Training, found: Depends) -> None:
             f"Batches have {one.batch_size} images with a GPU and {two.batch_size} without one: "
             f"the grader takes {one.batch_size}, wherever it runs"
         )
-        found.notes = (Remark(text=text, line=one.lines.get("batch_size")),)
+        found.notes += (Remark(text=text, line=one.lines.get("batch_size")),)
 
 
 _WORDS = {

@@ -180,7 +180,7 @@ def _found(asker: _Asker) -> Rehearsed:
     depends = probing.Depends()
     if probing.is_needed(source):
         ask, shown = _on_fewer_images(asker, training)
-        depends = probing.probe(ask, source, shown)
+        depends = probing.probe(ask, source, shown, fine=asker)
     if depends.obstacles:
         return Rehearsed(first, training, None, depends.obstacles, _notes(first, training))
     recipe = training.recipe.model_copy(update=depends.changes)

@@ -167,3 +167,21 @@ def test_it_probes_only_where_something_could_depend_on_results(source, needed):
 def test_numbers_that_may_be_an_accuracy():
     assert probing.accuracies("99.4 0.98 x95 5 100 0.5 89") == [0.89, 0.98, 0.994]
     assert re.search("0.994", str(probing.accuracies("best = 0.994")))
+
+
+@pytest.mark.parametrize("images", [250, 600, 6_000, 10_000])
+@pytest.mark.parametrize("threshold", [0.993, 0.98])
+def test_a_threshold_is_found_on_few_held_back_images_too(images, threshold):
+    """A share of few images is a coarse number: 99.32 % of 600 are 595, and 595 are 99.17 %."""
+
+    def rule(rows) -> bool:
+        return int(rows[-1][1] * images) / images > threshold
+
+    found = probing.probe(asked(rule), LOOP + f"{threshold} 0.96", training(EPOCHS))
+    assert found.changes["stop_at_accuracy"] == threshold
+
+
+def test_patience_says_what_of_the_rule_was_not_read():
+    ask = asked(without_improvement(2, 3, -1))
+    found = probing.probe(ask, LOOP, training(EPOCHS))
+    assert "least improvement" in found.notes[0].text

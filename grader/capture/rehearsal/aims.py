@@ -11,7 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.capture.rehearsal.findings import Findings, count, short
-from grader.capture.rehearsal.trace import Clip, LossCall, Objective, StepKind, TrainingRecord
+from grader.capture.rehearsal.trace import (
+    MOST_KINDS,
+    Clip,
+    LossCall,
+    Objective,
+    StepKind,
+    TrainingRecord,
+)
 from grader.program.recipe import Loss, Penalty
 
 _NAMES = {"cross_entropy": "cross_entropy", "nll_loss": "nll"}
@@ -71,12 +78,14 @@ def _one_kind(
     others = {kind: often for kind, often in kinds.items() if kind != usual}
     if not others:
         return
-    total = sum(kinds.values())
+    number = f"{sum(others.values()):,} of {count(sum(kinds.values()), 'step')}"
+    if len(kinds) >= MOST_KINDS:  # more kinds than these were not counted
+        number = "Most steps"
     differ = [words for name, words in _WORDS.items() if _differs(name, usual, others)]
     first = next(iter(others))
     findings.obstacle(
-        f"{sum(others.values()):,} of {count(total, 'step')} differ from the others in "
-        f"{', '.join(differ)}; the grader does the same in every step",
+        f"{number} differ from the others in {', '.join(differ)}; the grader does the same in "
+        "every step. Let each step do the same, or say with configure_optimizers how to train instead",
         lines.get(first) or lines.get(usual),
     )
 

@@ -87,7 +87,9 @@ CASES = (
     Case(
         "an empty grader.program",
         FAKES,
-        net("import sys, types; sys.modules['grader.program.program'] = types.ModuleType('program')"),
+        net(
+            "import sys, types; sys.modules['grader.program.program'] = types.ModuleType('program')"
+        ),
         PASSES,
     ),
     Case(
