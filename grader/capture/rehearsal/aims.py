@@ -85,7 +85,8 @@ def _one_kind(
     first = next(iter(others))
     findings.obstacle(
         f"{number} differ from the others in {', '.join(differ)}; the grader does the same in "
-        "every step. Let each step do the same, or say with configure_optimizers how to train instead",
+        "every step. Let each step do the same, or say with configure_optimizers how to train "
+        "instead",
         lines.get(first) or lines.get(usual),
     )
 
