@@ -129,7 +129,7 @@ class _Asker:
             prepare=["torchvision", "rehearsal"],
         )
         self.asked += 1
-        found = _checked(parts, most=request.seconds)
+        found = of_model(_checked(parts, most=request.seconds), self.listing)
         self.waited += time.monotonic() - began
         self.left -= min(max(LEAST_SECONDS, found.cpu_seconds), request.seconds)
         if found.out_of_time and self.asked > 1:  # what was not seen to its end proves nothing
@@ -166,6 +166,44 @@ def rehearse(
     except SubmissionError as error:
         remark = Remark(text=error.message[:2000], line=error.line)
         return Rehearsed(Rehearsal(), obstacles=(remark,), rehearsals=asker.asked)
+
+
+_MODEL = re.compile(r"""^MODEL\s*=\s*["']?(\w+)""", re.M)
+
+
+def of_model(rehearsal: Rehearsal, listing: Listing) -> Rehearsal:
+    """The rehearsal with the trainings of the network that `MODEL` names alone, if it names one.
+
+    Another network may have weights of the same names: its recipe must not be taken for this one's.
+    """
+    named = _MODEL.search(listing.source(listing.main))
+    if named is None:
+        return rehearsal
+    names = [item.network.name if item.network else "" for item in rehearsal.trainings]
+    kept = [one for one, name in zip(rehearsal.trainings, names, strict=True) if name == named[1]]
+    troubles = rehearsal.troubles
+    if names and not kept:
+        text = (
+            f"MODEL = {named[1]} says which network is graded, and the training is of "
+            f"{', '.join(dict.fromkeys(filter(None, names))) or 'another one'}. Name the class "
+            "that is trained, or train the one that MODEL names"
+        )
+        line = listing.source(listing.main).count("\n", 0, named.start()) + 1
+        troubles = (Remark(text=text, line=line),)
+    return rehearsal.model_copy(update={"trainings": tuple(kept), "troubles": troubles})
+
+
+def others(rehearsal: Rehearsal) -> tuple[Remark, ...]:
+    """What to say where a file trains several times: which training counts, and the others."""
+    stepped = [training for training in rehearsal.trainings if training.steps > 1]
+    if len(stepped) < 2:
+        return ()
+    shown = [
+        f"{one.network.name if one.network else 'a network'} (line {one.line})"
+        for one in stepped[:-1][:10]
+    ]
+    text = f"The work trains {len(stepped)} times, and the last one counts. Before it: "
+    return (Remark(text=f"{text}{', '.join(shown)}", line=stepped[-1].line),)
 
 
 def _found(asker: _Asker) -> Rehearsed:
@@ -218,7 +256,7 @@ def _on_fewer_images(asker: _Asker, training: Training) -> tuple[probing.Ask, Tr
 
 
 def _notes(rehearsal: Rehearsal, training: Training) -> tuple[Remark, ...]:
-    return (*training.notes, *rehearsal.notes)
+    return (*others(rehearsal), *training.notes, *rehearsal.notes)
 
 
 def _doubts(rehearsal: Rehearsal) -> list[Remark]:
