@@ -28,6 +28,9 @@ FORMATS = {
     "junit": Format("grader.render.junit", "test results for a CI system"),
     "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
     "annotations": Format("grader.render.annotations", "GitHub's remarks beside the lines"),
+    "sarif": Format("grader.render.sarif", "the same for code scanning and editors"),
+    "gradescope": Format("grader.render.gradescope", "one submission's results.json"),
+    "classroom50": Format("grader.render.classroom50", "one submission's result.json"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 from grader.printable import printable
-from grader.render import notices, words
+from grader.render import check_texts, notices, words
 from grader.render.marks import MARKS
 from grader.report import CheckResult, Placed, Report, Verdict
 
@@ -90,7 +90,7 @@ def _case(
 
 def _outcome(report: Report, check: CheckResult) -> Outcome | None:
     message = _message(check)
-    text = "\n".join([*filter(None, [check.detail]), *_hints(report, check)])
+    text = "\n".join([*filter(None, [check.detail]), *check_texts.hints(report, check)])
     if check.verdict is Verdict.BROKEN:
         return Outcome("error", message, text)
     if check.verdict is Verdict.SKIPPED:
@@ -111,14 +111,6 @@ def _message(check: CheckResult) -> str:
     facts = [check.measured, f"limit {check.limit}" if check.limit else ""]
     measured = ", ".join(filter(None, facts))
     return f"{check.title.rstrip('.')}: {measured}" if measured else check.title
-
-
-def _hints(report: Report, check: CheckResult) -> list[str]:
-    places = (words.place(report, hint) for hint in check.hints)
-    return [
-        f"{place}: {hint.text}" if place else hint.text
-        for place, hint in zip(places, check.hints, strict=True)
-    ]
 
 
 def _text(text: str) -> str:
