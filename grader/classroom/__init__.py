@@ -1,0 +1,1 @@
+"""A whole class: who handed in what, how the works resemble each other, and the gradebook."""
