@@ -1,0 +1,181 @@
+"""Points as a learning platform takes them back. In: a class's Reports and its list. Out: CSV.
+
+A grade is written only where it is final. A cell that stays empty leaves the gradebook as it is,
+and what stayed empty is said, with the reason.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from grader.classroom import roster
+from grader.classroom.roster import Identity, Joined, Roster, Student
+from grader.printable import printable
+from grader.render import notices, words
+from grader.render.spreadsheet import cell
+from grader.report import Report, Verdict
+from grader.submission.submission import UsageError
+
+CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+MOODLE_COLUMNS = (
+    "Identifier",
+    "Full name",
+    "Email address",
+    "Status",
+    "Grade",
+    "Maximum Grade",
+    "Grade can be changed",
+    "Last modified (submission)",
+    "Last modified (grade)",
+    "Feedback comments",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradebook:
+    """The table, and what is not in it: sentences for the instructor."""
+
+    text: str
+    remarks: tuple[str, ...]
+
+
+def canvas(reports: Sequence[Report], known: Roster, *, column: str = "") -> Gradebook:
+    """Canvas's "Import grades": https://community.canvaslms.com, gradebook CSV.
+
+    `column` is the assignment's column as Canvas exports it, "MNIST (4711)"; another name makes a
+    new assignment. Without it, that of the list that was exported is taken, else the title.
+    Raises UsageError where the reports are not of one assignment.
+    """
+    title, points = _assignment(reports)
+    joined = _joined(reports, known)
+    found = column or next((name for name in known.columns if name.startswith(f"{title} (")), title)
+    rows = [[*CANVAS_COLUMNS, found], ["    Points Possible", "", "", "", "", words.points(points)]]
+    for student in known.students:
+        report = _of(joined, student)
+        row = [student.row.get(name) or _canvas(student)[name] for name in CANVAS_COLUMNS]
+        rows.append([*row, _points(report)])
+    return Gradebook(_csv(rows), tuple(_remarks(joined)))
+
+
+def _canvas(student: Student) -> dict[str, str]:
+    facts = (student.name, student.number, student.student_id, student.login, student.section)
+    return dict(zip(CANVAS_COLUMNS, facts, strict=True))
+
+
+def moodle(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """Moodle's grading worksheet, filled in: https://docs.moodle.org, "Offline grading worksheet".
+
+    The list is the worksheet that Moodle exports: every column of it comes back. Raises UsageError
+    for another list, or where the reports are not of one assignment.
+    """
+    _, points = _assignment(reports)
+    missing = [name for name in ("Identifier", "Grade") if name not in known.columns]
+    if missing:
+        raise UsageError(
+            f"Moodle takes back its own worksheet, and this list has no column {missing[0]!r}. "
+            'Download it in the assignment: "Grading action", "Download grading worksheet".'
+        )
+    joined = _joined(reports, known)
+    rows = [list(known.columns)]
+    for student in known.students:
+        rows.append(_moodle(student, _of(joined, student), points, known.columns))
+    return Gradebook(_csv(rows), tuple(_remarks(joined)))
+
+
+def _moodle(
+    student: Student, report: Report | None, points: float, columns: Sequence[str]
+) -> list[str]:
+    row = dict(student.row)
+    if report is not None and not not_final(report):
+        row["Grade"] = _rescaled(report, points, row.get("Maximum Grade", ""))
+        if "Feedback comments" in columns:
+            row["Feedback comments"] = _feedback(report)
+    return [row.get(name, "") for name in columns]
+
+
+def _rescaled(report: Report, points: float, maximum: str) -> str:
+    """The points on the platform's own scale, where it says another maximum than we do."""
+    try:
+        scale = float(maximum.replace(",", ".")) / points
+    except (ValueError, ZeroDivisionError):
+        scale = 1.0
+    return words.points(report.points * scale)
+
+
+def _feedback(report: Report) -> str:
+    """What the student reads beside the grade: the verdict, and what is open."""
+    opened = [
+        f"{check.title.rstrip('.')}: {check.measured or check.detail}"
+        for check in report.checks
+        if check.required and check.verdict is not Verdict.PASSED
+    ]
+    said = [f"{notices.headline(report)}: {notices.total(report)}", *opened]
+    if report.problem is not None:
+        said.append(report.problem.message)
+    return printable(". ".join(said), 1000)
+
+
+def not_final(report: Report) -> str:
+    """Why these points are no grade; empty where they are one."""
+    if report.verdict is Verdict.BROKEN:
+        return "could not be graded, and not by its own fault"
+    if banners := notices.banners(report):
+        return banners[0][0]
+    if report.verdict in (Verdict.PASSED_SO_FAR, Verdict.UNKNOWN, Verdict.SKIPPED):
+        return f"is not decided yet ({notices.verdict(report.verdict)})"
+    return ""
+
+
+def _points(report: Report | None) -> str:
+    return "" if report is None or not_final(report) else words.points(report.points)
+
+
+def _assignment(reports: Sequence[Report]) -> tuple[str, float]:
+    """The title of the one assignment, and its points."""
+    names = sorted({report.assignment for report in reports})
+    if len(names) != 1:
+        raise UsageError(
+            f"A gradebook's column is one assignment's, and these reports are of {len(names)}: "
+            f"{', '.join(map(printable, names))}. Name the folder of one, grades/{names[0]}."
+        )
+    return reports[0].assignment_title, max(report.max_points for report in reports)
+
+
+def _joined(reports: Sequence[Report], known: Roster) -> Joined[Report]:
+    return roster.join(known, [(identity(report), report) for report in reports])
+
+
+def identity(report: Report) -> Identity:
+    """Whose work a report is on, as far as its name and place say."""
+    return Identity(report.display_name or report.submission)
+
+
+def _of(joined: Joined[Report], student: Student) -> Report | None:
+    return next((report for owner, report in joined.owners if owner is student), None)
+
+
+def _remarks(joined: Joined[Report]) -> Iterator[str]:
+    yield from _named(
+        "not on the list, so in no row", [notices.name(report) for report in joined.unknown]
+    )
+    for student, works in joined.several:
+        paths = ", ".join(printable(report.path, 100) for report in works)
+        yield f"{printable(student.name)} has {len(works)} works, so no grade is written: {paths}"
+    yield from _named("no work", [printable(student.name) for student in joined.missing])
+    for _, report in joined.owners:
+        if reason := not_final(report):
+            yield f"{notices.name(report)}: no grade is written: {reason}"
+
+
+def _named(what: str, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"{what} ({len(names)}): {', '.join(names)}"
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([list(map(cell, row)) for row in rows])
+    return text.getvalue()

@@ -1,0 +1,119 @@
+"""Gradebooks of learning platforms, by the rules that these publish."""
+
+import csv
+import io
+
+import pytest
+
+from grader.classroom import gradebook, roster
+from grader.report import Verdict
+from grader.submission.submission import UsageError
+from tests import report_examples as examples
+
+CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section
+    Points Possible,,,,
+"Liddell, Alice",1001,S1,alice,A
+"Doe, Jane",1002,S2,jane,A
+"""
+MOODLE = """Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,\
+Last modified (submission),Last modified (grade),Feedback comments
+Participant 71,Alice Liddell,alice@uni.example,Submitted,,50.00,Yes,"Monday, 1 June",-,
+Participant 72,Jane Doe,jane@uni.example,No submission,,50.00,Yes,-,-,
+"""
+
+
+def rows(book):
+    return list(csv.reader(io.StringIO(book.text)))
+
+
+def canvas(*reports, **options):
+    return gradebook.canvas(reports, roster.parse(CANVAS, "list.csv"), **options)
+
+
+def moodle(*reports):
+    return gradebook.moodle(reports, roster.parse(MOODLE, "list.csv"))
+
+
+def test_canvas_gets_its_two_heading_lines_and_a_line_for_each_student():
+    first, second, *others = rows(canvas(examples.passed()))
+    assert first[:5] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"]
+    assert first[5] == examples.passed().assignment_title
+    assert (second[0].strip(), second[5]) == ("Points Possible", "100")
+    assert others[0] == ["Liddell, Alice", "1001", "S1", "alice", "A", "100"]
+
+
+def test_who_handed_in_nothing_keeps_an_empty_cell_and_is_named():
+    book = canvas(examples.passed())
+    assert rows(book)[3][5] == ""
+    assert "no work (1): Jane Doe" in book.remarks
+
+
+def test_a_column_that_canvas_knows_is_written_by_its_own_name():
+    assert rows(canvas(examples.passed(), column="MNIST (4711)"))[0][5] == "MNIST (4711)"
+    title = examples.passed().assignment_title
+    listed = CANVAS.replace("Section\n", f'Section,"{title} (4711)"\n', 1)
+    found = gradebook.canvas([examples.passed()], roster.parse(listed, "list.csv"))
+    assert rows(found)[0][5] == f"{title} (4711)"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"verdict": Verdict("broken")}, "not by its own fault"),
+        ({"quick_look": "2 of 15 epochs"}, "QUICK LOOK"),
+        ({"interrupted": True}, "INTERRUPTED"),
+        ({"verdict": Verdict("passed_so_far")}, "not decided yet"),
+        ({"verdict": Verdict("unknown")}, "not decided yet"),
+    ],
+)
+def test_points_that_are_not_final_are_no_grade(changed, reason):
+    report = examples.passed().model_copy(update=changed)
+    for book, column in ((canvas(report), 5), (moodle(report), 4)):
+        line = next(row for row in rows(book) if "Liddell" in "".join(row))
+        assert line[column] == ""
+        assert any(reason in remark for remark in book.remarks)
+
+
+def test_practice_points_are_none_either():
+    report = examples.practice().model_copy(update={"submission": "alice"})
+    assert any("PRACTICE" in remark for remark in canvas(report).remarks)
+
+
+def test_moodle_gets_its_worksheet_back_with_the_grade_on_its_own_scale():
+    first, alice, jane = rows(moodle(examples.passed()))
+    assert first == list(gradebook.MOODLE_COLUMNS)
+    assert alice[:5] == ["Participant 71", "Alice Liddell", "alice@uni.example", "Submitted", "50"]
+    assert alice[7] == "Monday, 1 June"
+    assert alice[9].startswith("✓ passed: 100 of 100 points")
+    assert jane[4] == ""
+
+
+def test_moodle_takes_only_its_own_worksheet():
+    with pytest.raises(UsageError, match="Download grading worksheet"):
+        gradebook.moodle([examples.passed()], roster.parse(CANVAS, "list.csv"))
+
+
+def test_a_student_with_two_works_gets_no_grade_and_both_are_named():
+    one, other = (
+        examples.passed().model_copy(update={"path": path, "display_name": "Alice Liddell"})
+        for path in ("a/first.py", "a/second.py")
+    )
+    book = canvas(one, other)
+    assert rows(book)[2][5] == ""
+    assert any("a/first.py, a/second.py" in remark for remark in book.remarks)
+
+
+def test_a_work_of_nobody_on_the_list_is_named():
+    report = examples.passed().model_copy(update={"submission": "mallory"})
+    assert "not on the list, so in no row (1): mallory" in canvas(report).remarks
+
+
+def test_a_column_is_one_assignment_s():
+    with pytest.raises(UsageError, match="are of 2: mnist_20k, mnist_8k"):
+        canvas(examples.passed(), examples.failed())
+
+
+def test_a_name_that_begins_like_a_formula_runs_in_no_spreadsheet():
+    listed = CANVAS.replace('"Doe, Jane"', "=1+1")
+    book = gradebook.canvas([examples.passed()], roster.parse(listed, "list.csv"))
+    assert rows(book)[3][0] == "'=1+1"
