@@ -107,7 +107,7 @@ def _checks(report: Report) -> list[str]:
     if not report.checks:
         return []
     head = ["", "check", "measured", "limit", "points"]
-    return [_table(head, "clrlr", [_check_cells(check) for check in report.checks])]
+    return [table(head, "clrlr", [_check_cells(check) for check in report.checks])]
 
 
 def _check_cells(check: CheckResult) -> list[str]:
@@ -153,7 +153,7 @@ def _training(training: Training) -> list[str]:
     parts = ["### Training", prose(figures.source(training)), _scores(training)]
     if len(training.runs) > 1:
         rows = [figures.seed_cells(run, figures.threshold(training)) for run in training.runs]
-        parts.append(_table(figures.SEED_HEAD, "r" * len(figures.SEED_HEAD), rows))
+        parts.append(table(figures.SEED_HEAD, "r" * len(figures.SEED_HEAD), rows))
     if training.feedback:
         parts.append(prose(training.feedback))
     if doubts:
@@ -171,7 +171,7 @@ def _scores(training: Training) -> str:
         rows.append(["95 % interval", ends[0], f"to {ends[1]} for the mean over training runs"])
     for fact in figures.facts(training):
         rows.append([prose(fact.name), fact.shape, prose(fact.text)])
-    return _table(["accuracy", "", ""], "lrl", rows)
+    return table(["accuracy", "", ""], "lrl", rows)
 
 
 def _layers(report: Report) -> list[str]:
@@ -181,7 +181,7 @@ def _layers(report: Report) -> list[str]:
     totals = html.escape(layer_table.totals(report))
     parts = [
         f"<details><summary>Layers: {totals}</summary>",
-        _table(layer_table.HEAD, "llrrrrrrr", shown),
+        table(layer_table.HEAD, "llrrrrrrr", shown),
     ]
     if len(report.layers) > MOST_ROWS:
         parts.append(f"… and {len(report.layers) - MOST_ROWS:,} more layers")
@@ -214,7 +214,7 @@ def _colophon(report: Report) -> str:
 
 def _class_table(reports: Sequence[Report]) -> str:
     head = ["", "submission", "assignment", "points", "accuracy"]
-    return _table(head, "cllrr", [_summary_cells(report) for report in reports])
+    return table(head, "cllrr", [_summary_cells(report) for report in reports])
 
 
 def _summary_cells(report: Report) -> list[str]:
@@ -231,6 +231,7 @@ def _listed(items: Iterable[str], indent: str = "") -> str:
     return "\n".join(lines)
 
 
-def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are Markdown already; `align` has "l", "r" or "c" for each column."""
     marks = [{"l": "---", "r": "---:", "c": ":-:"}[side] for side in align]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, marks, *rows])
