@@ -248,8 +248,8 @@ OPERATORS: dict[str, Operator] = {
         max.other min.other: self other
         pow.Tensor_Scalar pow_.Scalar: self exponent
         pow.Scalar: self exponent
-        addcmul addcdiv: self tensor1 tensor2 value=1
-        lerp.Tensor lerp.Scalar: self end weight
+        addcmul addcmul_ addcdiv addcdiv_: self tensor1 tensor2 value=1
+        lerp.Tensor lerp_.Tensor lerp.Scalar lerp_.Scalar: self end weight
         clone: self memory_format=None
         contiguous: self memory_format=None
         detach detach_ alias lift_fresh_copy lift_fresh: self

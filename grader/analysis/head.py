@@ -33,6 +33,10 @@ HeadKind = Literal[
 ]
 
 _MIXES = {Kind.LINEAR, Kind.CONVOLUTION, Kind.MATMUL}
+_SUMS_NOTHING_UP = {
+    *(Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.CONCATENATE, Kind.STACK, Kind.SIZE, Kind.CREATE),
+    None,
+}
 _POOLS = {
     "mean": "average",
     "sum": "sum",
@@ -180,7 +184,7 @@ def _positions(field: ReceptiveField, node: Node) -> frozenset[AxisName]:
 
 def _lost(graph: Graph, field: ReceptiveField, node: Node) -> frozenset[AxisName]:
     """The axes that the node ends: its input has positions along them, its result has none."""
-    if kind(node) in {Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.SIZE, Kind.CREATE, None}:
+    if kind(node) in _SUMS_NOTHING_UP:
         return frozenset()
     if kind(node) is Kind.CONVOLUTION:
         return covered(graph, field.answers, node)

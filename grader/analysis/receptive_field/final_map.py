@@ -70,9 +70,21 @@ def spatial_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) ->
 
 def _ends(maps: list[str], flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
     """The maps that no other one is made from, as they were before they were flattened."""
-    kept = set(maps)
-    ends = [name for name in maps if not kept.intersection(flow.readers[name]) - {name}]
-    return tuple(dict.fromkeys(_unfolded(name, flow, answers, kept) for name in ends))
+    earlier = _sources_of(maps, flow)
+    ends = [name for name in maps if name not in earlier]
+    return tuple(dict.fromkeys(_unfolded(name, flow, answers, set(maps)) for name in ends))
+
+
+def _sources_of(maps: list[str], flow: Dataflow) -> set[str]:
+    """All that a map is made from, also by way of a gate, which has no rows and columns."""
+    found: set[str] = set()
+    waiting = list(maps)
+    while waiting:
+        name = waiting.pop()
+        new = set(flow.reads[name]) - found - {name}
+        found |= new
+        waiting.extend(new)
+    return found
 
 
 def _scores(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> set[str]:
