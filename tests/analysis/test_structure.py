@@ -296,9 +296,7 @@ def test_what_a_gate_inside_the_network_reads_is_no_head(name, gate):
     squeeze = SQUEEZES[name]
     inputs = squeeze(torch.rand(2, 8, 26, 26)).shape[1]
     last = nn.Linear(720, 3) if gate is mixed_filters else nn.Conv2d(8, 10, 3)
-    found = structure_of(
-        lambda: Net(gate(squeeze), nn.Conv2d(1, 8, 3), nn.Linear(inputs, 3), last)
-    )
+    found = structure_of(lambda: Net(gate(squeeze), nn.Conv2d(1, 8, 3), nn.Linear(inputs, 3), last))
     assert [item.kind for item in found.head] == ["global average pooling"]
 
 
