@@ -151,6 +151,12 @@ HEADS = {
     "adaptive 1d": lambda: Net(
         lambda x, a: F.adaptive_avg_pool1d(a(x).flatten(2), 1).squeeze(2), nn.Conv2d(1, 10, 3)
     ),
+    "a sum that is divided": lambda: Net(
+        lambda x, a: (y := a(x)).sum((2, 3)) / (y.shape[2] * y.shape[3]), nn.Conv2d(1, 10, 3)
+    ),
+    "a sum of products that is divided": lambda: Net(
+        lambda x, a: torch.einsum("nchw->nc", a(x)) * (1 / 676), nn.Conv2d(1, 10, 3)
+    ),
     "channels last": lambda: Net(
         lambda x, a: a(x).permute(0, 2, 3, 1).mean((1, 2)), nn.Conv2d(1, 10, 3)
     ),
@@ -178,6 +184,10 @@ OTHER_HEADS = {
         "global max pooling",
     ),
     "sum": (lambda: Net(lambda x, a: a(x).sum((2, 3)), nn.Conv2d(1, 10, 3)), "global sum pooling"),
+    "sum over another number": (
+        lambda: Net(lambda x, a: a(x).sum((2, 3)) / 100, nn.Conv2d(1, 10, 3)),
+        "global sum pooling",
+    ),
     "lp": (
         lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.LPPool2d(2, 26), nn.Flatten()),
         "global Lp pooling",
@@ -309,6 +319,17 @@ def test_a_map_that_goes_to_the_scores_and_to_a_later_map_is_part_of_the_head():
         lambda: Net(whole, nn.Conv2d(1, 4, 5), nn.Conv2d(4, 8, 3), nn.Linear(2304 + 8, 10))
     )
     assert [item.kind for item in found.head] == ["global average pooling", "fully connected"]
+
+
+def test_the_levels_of_a_pyramid_are_all_in_the_head():
+    def whole(x, convolve, end):
+        x = convolve(x)
+        levels = [F.adaptive_avg_pool2d(x, size).flatten(1) for size in (1, 2)]
+        return end(torch.cat(levels, 1))
+
+    found = structure_of(lambda: Net(whole, nn.Conv2d(1, 8, 3), nn.Linear(40, 10)))
+    assert found.has_gap
+    assert found.has_fc
 
 
 def test_pooling_that_leaves_a_row_out_is_not_global():
