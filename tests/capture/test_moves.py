@@ -113,6 +113,24 @@ def test_a_refusal_of_the_number_of_images_has_its_line(forward, said):
     assert problem.line == 14
 
 
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "x = x.reshape(len(x), 10, 6, 6)",
+        "x = x + torch.zeros(1, 10, 1, 1).expand(len(x), -1, -1, -1)",
+        "x = x.view(len(x), -1).unflatten(1, (10, 6, 6)) * len([1, 2])",
+        "x = torch.cat([x] * len(self.conv.weight.shape), 1)[:, :10]",
+    ],
+)
+def test_len_of_the_images_leaves_their_number_open(forward):
+    assert "one batch size" not in str(notes(file(forward=forward)))
+
+
+def test_a_len_of_the_students_own_is_left_alone():
+    source = file(forward="x = x * len(x)").replace("class Net", "len = lambda x: 2\nclass Net", 1)
+    program(source)
+
+
 def test_a_weight_that_is_changed_after_its_layer_is_named_with_the_line():
     problem = refusal(file(forward="self.conv.weight.data.clamp_(-0.5, 0.5)"))
     assert "after a layer has used it" in problem.message
