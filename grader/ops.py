@@ -472,6 +472,10 @@ INSTEAD = {
     "hstack vstack": "Use torch.cat.",
     "repeat_interleave": "Use nn.Upsample for positions, x.repeat() for channels.",
     "baddbmm": "Use torch.bmm and +.",
+    "bernoulli empty empty_like new_empty": "To leave a branch out at random (stochastic depth), "
+    "multiply it by F.dropout(x.new_ones(x.size(0), 1, 1, 1), p, self.training); to fill a new "
+    "tensor, begin with torch.zeros.",
+    "meshgrid": "Use rows.view(-1, 1).expand(h, w) and columns.expand(h, w).",
 }
 """What to write for the operators that students use most, of those that are not listed.
 

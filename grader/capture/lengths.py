@@ -34,7 +34,7 @@ def _names(model: nn.Module, filename: str) -> dict[str, Any] | None:
     for module in model.modules():
         for kind in type(module).__mro__:
             for method in ("forward", "__init__"):
-                found = vars(kind).get(method)
+                found: Any = vars(kind).get(method)
                 code = getattr(found, "__code__", None)
                 if code is not None and code.co_filename == filename:
                     names: dict[str, Any] = found.__globals__
