@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from grader.errors import SubmissionError
 from grader.submission import archive, contents, folder
+from grader.submission.entries import on_disk
 from grader.submission.find import Found, again, look
 
 NAMES = ["mnist_20k", "mnist_8k"]
@@ -317,7 +318,7 @@ def test_a_folder_is_bounded_in_files_and_names(tmp_path, monkeypatch):
     monkeypatch.setattr(contents, "MOST_FILES", 3)
     monkeypatch.setattr(contents, "MOST_ENTRIES", 6)
     lay(tmp_path, {f"{number}.py": b"x = 1\n" for number in range(9)})
-    found = folder.gather(tmp_path)
+    found = folder.gather(on_disk(tmp_path))
     assert sorted(found.files) == ["0.py", "1.py", "2.py"]
     assert found.skipped["3.py"].startswith("more than 3 files")
     assert found.skipped["..."] == "the rest: more than 6 files, not looked at"
@@ -325,7 +326,7 @@ def test_a_folder_is_bounded_in_files_and_names(tmp_path, monkeypatch):
 
 def test_a_folder_too_deep_is_left_out(tmp_path):
     lay(tmp_path, {"/".join("abcdefghijkl") + "/x.py": b"", "x.py": b"x = 1"})
-    found = folder.gather(tmp_path)
+    found = folder.gather(on_disk(tmp_path))
     assert list(found.files) == ["x.py"]
     assert list(found.skipped.values()) == ["more than 8 folders deep"]
 
