@@ -160,7 +160,7 @@ class _Tree:
     archive: zipfile.ZipFile
     top: _Names = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    left: int = MOST_UNPACKED
+    left: int = field(default_factory=lambda: MOST_UNPACKED)
 
     def add(self, member: zipfile.ZipInfo) -> None:
         """Put a member in its place, or say why it has none."""
@@ -282,7 +282,7 @@ class _Bounded(io.RawIOBase):
         left = max(self.size - self._place, 0)
         wanted = left if size is None or size < 0 else min(size, left)
         if wanted > MOST_DIRECTORY:
-            raise zipfile.BadZipFile("the list of names is too long")
+            raise ValueError("the list of names is too long")
         if isinstance(self._source, bytes):
             found = self._source[self._place : self._place + wanted]
         else:

@@ -6,7 +6,6 @@ followed, and nothing is executed.
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +32,8 @@ class Entry:
 
     In an archive, `path` is the archive's with the name within. `kind` is one of those above.
     `read` takes the most bytes that are wanted and gives at most one more; it raises
-    SubmissionError. `entries` are a folder's, by their names; it raises OSError. `is_packed` says that it is in an archive.
+    SubmissionError. `entries` are a folder's, by their names; it raises OSError. `is_packed` says
+    that it is in an archive.
     """
 
     path: Path

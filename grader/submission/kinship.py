@@ -12,14 +12,14 @@ from grader.submission.contents import SETTINGS, Contents, is_readme, why_not_en
 from grader.submission.entries import Entry
 from grader.submission.main_file import Script
 
-_PARTS = frozenset(
-    """
+_PART_NAMES = """
     src source code scripts notebook notebooks model models net nets network networks module modules
     layers core util utils helper helpers common lib libs tool tools data dataset datasets config
     configs conf train training test tests eval evaluation docs doc examples checkpoint checkpoints
     weights result results output outputs log logs plots figures images img assets experiments
-    """.split()
-)
+    old backup archive previous draft drafts
+"""
+_PARTS = frozenset(_PART_NAMES.split())
 """What people call the folders within their work."""
 
 
@@ -34,22 +34,28 @@ def are_several(entries: Sequence[Entry]) -> bool:
     One person's `models/` and `training/` are not: their names say so, or an import does.
     """
     folders = [one for one in entries if one.is_folder and not why_not_enter(one.name)]
-    is_code_beside = any(one.suffix in (".py", ".ipynb") for one in entries if not one.is_folder)
-    if is_code_beside or len(folders) < 2 or any(map(is_part, folders)):
+    if len(folders) < 2 or any(map(is_part, folders)):
         return False
-    names = {one.name.casefold() for one in folders}
-    found = 0
-    for one in folders:
-        scripts = assembly.scripts(folder.gather(one))
-        others = names - {one.name.casefold()}
-        if any(_imports(script, others) for script in scripts):
-            return False
-        found += any(script.trains or script.has_network for script in scripts)
-    return found > 1
+    files = [one for one in entries if not one.is_folder]
+    groups = [assembly.scripts(folder.gather(one)) for one in folders]
+    beside = folder.of_files({one.name: one for one in files})
+    groups += [[script] for script in assembly.scripts(beside)]
+    names = [one.name.casefold() for one in folders]
+    names += [group[0].name.removesuffix(".py").casefold() for group in groups[len(folders) :]]
+    if any(_imports(group, {*names} - {own}) for own, group in zip(names, groups, strict=True)):
+        return False
+    return sum(map(_has_work, groups[: len(folders)])) > 1
 
 
-def _imports(script: Script, names: set[str]) -> bool:
-    return any(module.partition(".")[0].casefold() in names for module in script.imported)
+def _has_work(scripts: Sequence[Script]) -> bool:
+    return any(script.trains or script.has_network for script in scripts)
+
+
+def _imports(scripts: Sequence[Script], names: set[str]) -> bool:
+    """Whether one of them imports a module of these names that is not beside it."""
+    own = {script.name.removesuffix(".py").casefold() for script in scripts}
+    first = {module.partition(".")[0].casefold() for one in scripts for module in one.imported}
+    return bool(first & (names - own))
 
 
 def is_one_work(contents: Contents, scripts: Sequence[Script]) -> bool:

@@ -78,9 +78,7 @@ def _last_of(names: Mapping[str, list[tuple[int, int, Entry]]]) -> Files:
 
 def is_hand_in(entry: Entry) -> bool:
     """Whether a folder is one person's by the name that a platform gave it, or a clone."""
-    return entry.is_folder and (
-        PLATFORM.fullmatch(entry.name) is not None or is_repository(entry)
-    )
+    return entry.is_folder and (PLATFORM.fullmatch(entry.name) is not None or is_repository(entry))
 
 
 def is_repository(entry: Entry) -> bool:

@@ -47,7 +47,7 @@ class Walk:
         if entry.is_archive:
             self._take_archive(entry, is_named=True)
         elif not entry.is_folder:
-            siblings = roster.within(_parent(entry)) if roster.whose(entry) else []
+            siblings = _beside(entry) if roster.whose(entry) else []
             self._take_file(entry, siblings)
         elif any(one.name == FILE for one in roster.within(entry)):
             self.visit(path / "submissions")
@@ -79,7 +79,7 @@ class Walk:
 
     def _take_whole(self, entry: Entry, entries: Sequence[Entry]) -> bool:
         """Take a folder that was named as one person's work, if it is that."""
-        beside = roster.within(_parent(entry))
+        beside = _beside(entry)
         if entry.path == self.root or any(one.name == FILE for one in beside):
             return False
         if PLATFORM.fullmatch(entry.name):
@@ -119,29 +119,27 @@ class Walk:
 
     def _take_each(self, outer: Entry, entries: Sequence[Entry]) -> None:
         people = roster.files_of(entries)
-        listed = self._gradescope(entries)
+        listed = roster.gradescope(entries)
         hand_ins = {entry.path for entry in _hand_ins(entries)}
         for entry in entries:
             if entry.name in listed:
-                self._hand_in(entry, listed[entry.name])
+                self._take_listed(entry, listed)
             elif entry.path in hand_ins:
-                self._hand_in(entry)
+                self._hand_in(entry, "" if PLATFORM.fullmatch(entry.name) else entry.name)
             elif (whose := roster.whose(entry)) and people[whose].first is not None:
                 self._take_group(people[whose], entry)
             elif not _is_furniture(entry) and not (listed and entry.name in roster.GRADESCOPE_LIST):
                 self._judge(entry, outer)
 
-    def _gradescope(self, entries: Sequence[Entry]) -> dict[str, str]:
-        """Of each of Gradescope's folders whose it is; where somebody has several, of the last."""
-        listed = roster.gradescope(entries)
-        last: dict[str, str] = {}
-        for name in sorted(listed, key=lambda name: (len(name), name)):
-            last[listed[name]] = name
-        for entry in entries:
-            if entry.name in listed and last[listed[entry.name]] != entry.name:
-                self.leave_out(entry, f"handed in again: {last[listed[entry.name]]} counts")
-        known = set(last.values())
-        return {name: person for name, person in listed.items() if name in known}
+    def _take_listed(self, entry: Entry, listed: Mapping[str, str]) -> None:
+        """Take a folder of Gradescope's; of somebody who has several, the last."""
+        person = listed[entry.name]
+        theirs = [name for name, whose in listed.items() if whose == person]
+        last = max(theirs, key=lambda name: (len(name), name))  # their numbers grow
+        if entry.name == last:
+            self._hand_in(entry, person)
+        else:
+            self.leave_out(entry, f"handed in again: {last} counts")
 
     def _judge(self, entry: Entry, outer: Entry) -> None:
         reason = _why_not(entry)
@@ -228,7 +226,7 @@ def again(entry: Entry) -> Contents | Entry:
     if entry.is_folder:
         return folder.gather(entry)
     whose = roster.whose(entry)
-    group = roster.files_of(roster.within(_parent(entry))).get(whose) if whose else None
+    group = roster.files_of(_beside(entry)).get(whose) if whose else None
     if group is None or entry.is_archive:
         return entry
     return _together(group)
@@ -255,8 +253,10 @@ def _at(path: Path) -> Entry:
     return entry
 
 
-def _parent(entry: Entry) -> Entry:
-    return _at(entry.path.parent)
+def _beside(entry: Entry) -> list[Entry]:
+    """All entries of the folder or archive that it is in."""
+    outer = _at(entry.path.parent)
+    return roster.within(archive.opened(outer).root if outer.is_archive else outer)
 
 
 def _inner(entry: Entry, entries: Sequence[Entry]) -> tuple[Entry, Sequence[Entry]]:
@@ -299,6 +299,8 @@ def _why_not(entry: Entry) -> str:
 def _why_beside(entry: Entry) -> str:
     if entry.is_folder:
         return "a folder beside the work: it is not needed"
+    if entry.kind == LINK:
+        return LINK
     return _why_not(entry) or "a second file: it is not needed"
 
 

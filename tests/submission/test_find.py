@@ -209,10 +209,13 @@ def test_a_device_is_refused(root):
     assert "null is a device" in problem_with(root, Path("/dev/null"))
 
 
-def test_a_folder_with_the_name_of_a_file_is_refused(root):
-    (hand_in(root, "anna.py").parent / "ben.py").mkdir()
-    messages = [one.problem and one.problem.message for one in find(root)]
-    assert messages == [None, "ben.py is a folder, not a file. Hand in the Python file itself."]
+def test_a_folder_with_the_name_of_a_file_is_looked_into_like_any_other(root):
+    folder = hand_in(root, "anna.py").parent
+    (folder / "ben.py").mkdir()
+    (folder / "carl.py").mkdir()
+    (folder / "carl.py" / "net.py").write_bytes(SOURCE)
+    assert [(one.shown, one.problem) for one in find(root)] == [("anna", None), ("carl.py", None)]
+    assert left_out(root, folder) == {"ben.py/": "a hand-in without a Python file or a notebook"}
 
 
 def test_a_file_of_256_kib_is_read_and_one_byte_more_is_refused(root):
@@ -448,7 +451,7 @@ def test_a_folder_says_what_it_leaves_out_and_why(root):
     assert left_out(root, folder) == {
         "_draft.py": "a helper: its name begins with _",
         "all.rar": "an archive of another kind: pack it as .zip",
-        "bob/": "a folder: name it, to grade what is in it",
+        "bob/": "a hand-in without a Python file or a notebook",
         "conftest.py": "a helper of pytest",
         "essay.docx": "not a .py file",
         "link": "a symbolic link",
