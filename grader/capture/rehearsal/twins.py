@@ -136,7 +136,7 @@ class _Frame:
 
 def steps(operation: Operation, size: Sequence[int] = SIZE) -> list[Any]:
     """Torchvision's operations that equal it, on grey images. Raises SubmissionError."""
-    frame = _Frame(*size)
+    frame = _Frame(size[0], size[1])
     found = _steps(operation, frame)
     if frame.is_tensor and not frame.is_normal:
         raise _error(operation, "its images are left in whole numbers, without Normalize")

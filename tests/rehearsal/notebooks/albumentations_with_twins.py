@@ -1,7 +1,7 @@
 #: editor = "colab"
 #: epochs = 10
 #: batch = 128
-#: optimizer = "Adam(lr=0.001)"
+#: optimizer = "Adam()"
 #: lr = "0.001"
 #: transform = "Pad(2), RandomHorizontalFlip(0.1), ToTensor(), Normalize((0.1307,), (0.3081,))"
 # %%
