@@ -18,7 +18,7 @@ from grader.assignment import FILE, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable_path
 from grader.program.listing import Listing
-from grader.submission import archive, assembly, walk
+from grader.submission import archive, assembly, walk, wrong_kind
 from grader.submission.contents import Contents, grouped
 from grader.submission.entries import Entry, on_disk
 from grader.submission.people import named, within
@@ -181,10 +181,7 @@ def _read(path: Path, content: Contents | Entry, training: str | None) -> Work:
         most = MOST_NOTEBOOK_BYTES if content.suffix == ".ipynb" else MOST_BYTES
         source = content.read(most)
         if content.suffix not in (".py", ".ipynb"):
-            raise SubmissionError(
-                f"{shown} is not a .py file. Hand in a Python file, a notebook (.ipynb), or a "
-                "folder with these, which may be packed as .zip."
-            )
+            raise wrong_kind.of(shown, source)
     except SubmissionError as problem:
         return Work(assembly.blank(path.name), problem=problem)
     return assembly.of_file(path.name, source)

@@ -319,7 +319,9 @@ _KINDS: Mapping[str, str] = {
     ".zip": "hidden",
     **dict.fromkeys((".gz", ".tgz", ".tar", ".rar", ".7z"), _ARCHIVE),
     **dict.fromkeys((".pyc", ".pyo"), "compiled code: hand in its source"),
-    **dict.fromkeys((".pt", ".pth", ".safetensors", ".onnx"), "weights: hand in the code"),
+    **dict.fromkeys(
+        (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".h5"), "weights: hand in the code"
+    ),
 }
 
 
