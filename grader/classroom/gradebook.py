@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from grader.classroom import roster
 from grader.classroom.roster import Identity, Joined, Roster, Student
@@ -17,6 +18,7 @@ from grader.printable import printable
 from grader.render import notices, words
 from grader.render.spreadsheet import cell
 from grader.report import Report, Verdict
+from grader.submission import people
 from grader.submission.submission import UsageError
 
 CANVAS_COLUMNS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -150,6 +152,9 @@ def _joined(reports: Sequence[Report], known: Roster) -> Joined[Report]:
 
 def identity(report: Report) -> Identity:
     """Whose work a report is on, as far as its name and place say."""
+    named = people.person(Path(report.path))
+    if named:
+        return Identity(*named)
     return Identity(report.display_name or report.submission)
 
 

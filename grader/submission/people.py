@@ -97,13 +97,18 @@ def _paths(group: Sequence[Submission]) -> list[list[str]]:
     return [[*one.path.parent.relative_to(common).parts, one.path.stem] for one in group]
 
 
-def _person(path: Path) -> str | None:
-    """Whom a learning platform's folder or file is named after."""
+def person(path: Path) -> tuple[str, str] | None:
+    """Whom a learning platform's folder or file is named after, and the platform's number."""
     for name in (path.parent.name, path.name):
         if found := PLATFORM.fullmatch(name):
-            return found["person"]
+            return found["person"], found["number"]
     found = MOODLE_FILE.fullmatch(path.name) or CANVAS.fullmatch(path.name)
-    return found["person"] if found else None
+    return (found["person"], found["number"]) if found else None
+
+
+def _person(path: Path) -> str | None:
+    found = person(path)
+    return found[0] if found else None
 
 
 def within(root: Path, file: Path) -> Path:

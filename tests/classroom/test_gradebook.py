@@ -117,3 +117,16 @@ def test_a_name_that_begins_like_a_formula_runs_in_no_spreadsheet():
     listed = CANVAS.replace('"Doe, Jane"', "=1+1")
     book = gradebook.canvas([examples.passed()], roster.parse(listed, "list.csv"))
     assert rows(book)[3][0] == "'=1+1"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "hand-ins/Alicia_1001_assignsubmission_file/net.ipynb",
+        "hand-ins/Alicia_1001_assignsubmission_file",
+        "class.zip/liddellalice_LATE_1001_77123_net.ipynb",
+    ],
+)
+def test_the_platform_s_number_in_a_path_says_whose_it_is(path):
+    report = examples.passed().model_copy(update={"submission": "net", "path": path})
+    assert rows(canvas(report))[2][5] == "100"
