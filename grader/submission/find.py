@@ -43,6 +43,7 @@ def discover(
     assignments: Collection[str],
     *,
     root: Path,
+    home: Path | None = None,
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
@@ -52,6 +53,7 @@ def discover(
         paths,
         assignments,
         root=root,
+        home=home,
         assignment=assignment,
         training=training,
         trainings=trainings,
@@ -64,6 +66,7 @@ def look(
     assignments: Collection[str],
     *,
     root: Path,
+    home: Path | None = None,
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
@@ -72,7 +75,8 @@ def look(
 
     Without paths: all of all `assignments` (names) of the project folder `root`, or of the one
     named. The assignment of a file is the one named, else that of its folder. `training` names the
-    file that trains in work of several, else `trainings` by the assignment. Raises UsageError.
+    file that trains in work of several, else `trainings` by the assignment. Paths are shown from
+    `home` on, which is `root` unless it is given. Raises UsageError.
     """
     if assignment is not None and assignment not in assignments:
         known = ", ".join(assignments)
@@ -83,7 +87,8 @@ def look(
     root = _absolute(root)
     asked = [assignment] if assignment else assignments
     wanted = paths or _folders(root, asked)
-    walk = Walk(root, training)
+    home = _absolute(home or root)
+    walk = Walk(root, home, training)
     for path in wanted:
         walk.visit(_absolute(path))
     if not paths and assignment is None:
@@ -93,12 +98,12 @@ def look(
         of = assignment or _infer(path, assignments, walk)
         if of is not None:
             work = _read(path, contents, training or trainings.get(of))
-            found.append(_submission(path, of, work, root))
-            shown = printable_path(within(root, path))
+            found.append(_submission(path, of, work, home))
+            shown = printable_path(within(home, path))
             walk.left_out += grouped(work.left_out, shown)
     if not found:
         raise UsageError(_nothing_in(wanted, walk.left_out))
-    return Found(named(found, root), walk.left_out)
+    return Found(named(found, home), walk.left_out)
 
 
 def again(path: Path, sha256: str) -> Listing | None:
@@ -191,11 +196,11 @@ def _read(path: Path, contents: Contents | None, training: str | None) -> Work:
     return assembly.of_file(path.name, content)
 
 
-def _submission(path: Path, assignment: str, work: Work, root: Path) -> Submission:
+def _submission(path: Path, assignment: str, work: Work, home: Path) -> Submission:
     return Submission(
         path=path,
         name=path.stem,
-        display=printable_path(within(root, path)),
+        display=printable_path(within(home, path)),
         assignment=assignment,
         listing=work.listing,
         sha256=work.sha256,

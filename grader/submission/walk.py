@@ -29,11 +29,13 @@ TAKEN = (".py", ".ipynb", ".zip")
 class Walk:
     """What the paths of a command hold: what is `found` to grade, and what is left out.
 
-    `found` gives the contents of a folder, and None for a file, which is read later. `training` is
-    the file that the user says trains: a folder that holds it is one person's.
+    `found` gives the contents of a folder, and None for a file, which is read later. `root` holds
+    assignments/; paths are shown from `home` on. `training` is the file that the user says trains:
+    a folder that holds it is one person's.
     """
 
     root: Path
+    home: Path
     training: str | None = None
     found: dict[Path, Contents | None] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -67,7 +69,7 @@ class Walk:
     def leave_out(self, path: Path, reason: str) -> None:
         """Remember that something is not graded, and why."""
         slash = "/" if path.is_dir() and not path.is_symlink() else ""
-        self.left_out.append(LeftOut(f"{printable_path(within(self.root, path))}{slash}", reason))
+        self.left_out.append(LeftOut(f"{printable_path(within(self.home, path))}{slash}", reason))
 
     def folders_without_rules(self) -> None:
         """Leave out what stands among the assignments and is none."""

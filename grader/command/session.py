@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.text import Text
 
 from grader.assignment import Assignment, load_each
+from grader.command.project import Project
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable, printable_path
@@ -39,8 +40,6 @@ if TYPE_CHECKING:  # they load torch: not before `_begin`
     from grader.pipeline import Workshop
     from grader.training.data import Source
 
-Work = Callable[[], int]
-
 MOST_NAMED = 100
 """Of what is left out; the rest is counted."""
 
@@ -55,6 +54,7 @@ def grade(options: Options) -> int:
         options.paths,
         names,
         root=options.root,
+        home=options.home,
         assignment=options.assignment,
         training=options.training,
         trainings=_trainings(known),
@@ -78,6 +78,7 @@ def grade(options: Options) -> int:
     fit = [known[name] for name in asked if name not in broken]
     sources = _images(fit, options, messages)
     graded = []
+    home = options.home or options.root
     with isolation.choose(options.require_isolation, begun=begun) as sandbox:
         crew = Crew()
         secret = seal.secret()
@@ -87,7 +88,7 @@ def grade(options: Options) -> int:
         }
         desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
         for one in found:
-            item = places.own(one, options.output, root=options.root, secret=secret)
+            item = places.own(one, options.output, root=home, secret=secret)
             if error := broken.get(item.assignment):
                 report = desk.refuse(item, error, known.get(item.assignment))
             else:
@@ -314,13 +315,13 @@ def _conclude(graded: list[Report], options: Options) -> None:
 
 
 def show_recipe(
-    path: Path, *, assignment: str | None, training: str | None, root: Path, write: bool
+    path: Path, *, assignment: str | None, training: str | None, project: Project, write: bool
 ) -> int:
     """Print what would be trained, line by line; with `write`, in the convention.
 
     1 when that cannot be said. Raises UsageError and GraderError.
     """
-    found, known = _only(path, assignment, training, root, "recipe")
+    found, known = _only(path, assignment, training, project, "recipe")
     begun = _begin()
     from grader import pipeline
 
@@ -343,14 +344,15 @@ def show_recipe(
 
 
 def _only(
-    path: Path, assignment: str | None, training: str | None, root: Path, command: str
+    path: Path, assignment: str | None, training: str | None, project: Project, command: str
 ) -> tuple[Submission, Assignment]:
     """The one submission at `path`, and its assignment."""
-    known, broken = load_each(root)
+    known, broken = load_each(project.root)
     found = find.discover(
         [path],
         sorted([*known, *broken]),
-        root=root,
+        root=project.root,
+        home=project.home,
         assignment=assignment,
         training=training,
         trainings=_trainings(known),
@@ -380,13 +382,13 @@ def analyse(
     assignment: str | None,
     training: str | None = None,
     output: Path | None,
-    root: Path,
+    project: Project,
 ) -> int:
     """Write the JSON analysis of one submission; 1 when it cannot be captured.
 
     Raises UsageError and GraderError.
     """
-    found, known = _only(path, assignment, training, root, "analyse")
+    found, known = _only(path, assignment, training, project, "analyse")
     begun = _begin()
     from grader import pipeline
 
