@@ -265,6 +265,26 @@ def explain(
     raise typer.Exit(guarded(lambda: explanation.show(check)))
 
 
+@app.command()
+def new_assignment(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and _: my_course.")],
+    *,
+    model: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="The assignment to begin with.")
+    ] = "mnist_8k",
+    root: Root = None,
+) -> None:
+    """Make a folder for an assignment of your own, which can be graded at once."""
+    from grader.command import scaffold
+    from grader.command.project import find
+
+    def made() -> int:
+        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root))))
+        return 0
+
+    raise typer.Exit(guarded(made))
+
+
 def main() -> None:
     """Run the command of the command line, and end with its exit code."""
     try:

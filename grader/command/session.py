@@ -44,6 +44,12 @@ MOST_NAMED = 100
 """Of what is left out; the rest is counted."""
 
 
+BROUGHT = (
+    "There is no assignments/ folder here or above, so the example that comes with the grader is "
+    "graded. Name a file to grade your own: grader grade my_model.py --assignment mnist_8k"
+)
+
+
 def grade(options: Options) -> int:
     """Grade every submission that was asked for. Raises UsageError and GraderError."""
     _speak_any_encoding()
@@ -60,6 +66,8 @@ def grade(options: Options) -> int:
         trainings=_trainings(known),
     )
     found = looked.submissions
+    if options.home not in (None, options.root) and not options.paths:
+        _say(messages, BROUGHT)
     _say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     _refuse_all_broken(asked, broken)
