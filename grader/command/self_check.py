@@ -1,0 +1,180 @@
+"""Grade what a student's own process asks about: the same steps, and never a grade.
+
+In: a Submission and its Assignment. Out: a Report that says `self_check`. Student code still runs
+in a locked child, which leaves the process that asks as it was. But that process is the student's:
+whoever can change the grader's code in its memory can change its answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from grader import pipeline
+from grader.assignment import Assignment
+from grader.errors import GraderError
+from grader.intake import intake, rehearsing
+from grader.judging.trial import Training, Trial
+from grader.options import Options
+from grader.pipeline import Workshop
+from grader.program.program import Captured
+from grader.render.progress import TrainingProgress
+from grader.report import CheckResult, Report, Verdict
+from grader.sandbox import isolation
+from grader.sandbox.isolation import Proven
+from grader.sandbox.zygote import Zygote
+from grader.submission.submission import Submission
+from grader.training import data
+from grader.training.data import Data, Source
+from grader.training.datasets import DATASETS
+from grader.training.lab_note import Clock
+from grader.training.worker.crew import Crew
+
+UNTOLD = (
+    "Your training was not looked at, to be quick: grader.grade({name}) rehearses it and trains."
+)
+
+
+class Bench:
+    """Where one notebook's self-checks happen: a sandbox that stays warm, and images read once.
+
+    The first check starts it, which takes seconds; `close` ends it.
+    """
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._sandbox: Proven | None = None
+        self._images: dict[tuple[str, str, Path | None, bool], _Read] = {}
+
+    def close(self) -> None:
+        """End the sandbox. The next check starts another."""
+        self._sandbox = None
+        self._stack.close()
+
+    def check(self, submission: Submission, assignment: Assignment, folder: Path | None) -> Report:
+        """What can be said of the network without its training. Raises GraderError."""
+        options = Options(static=True, data=folder)
+        workshop = self._workshop(assignment, options)
+        clock = Clock()
+        try:
+            with clock.measure("capture"):
+                captured = _network_alone(submission, assignment, workshop)
+            with clock.measure("analysis"):
+                seen = pipeline.watch(captured, workshop.images.read(), workshop.sandbox)
+                analysis = pipeline.prove(captured, seen)
+            quiet, nothing = TrainingProgress(quiet=True), Training(_no_trial)
+            checks = pipeline.check(assignment, options, analysis, seen, nothing, quiet)
+            trains = rehearsing.is_rehearsed(submission.listing)
+            if trains:
+                checks = tuple(_untold(check, captured) for check in checks)
+            report = pipeline.report(
+                submission, assignment, captured, analysis, None, checks, clock, workshop
+            )
+            if trains:
+                analysed = dict(report.analysis or {})
+                analysed.pop("recipe", None)  # the assignment's, which says nothing of theirs
+                report = report.model_copy(update={"recipe": None, "analysis": analysed})
+        except Exception as error:
+            # As in the pipeline: the student reads what is wrong, wherever it happened.
+            report = pipeline.report_failure(submission, assignment, error, workshop)
+        return self._marked(report)
+
+    def grade(self, submission: Submission, assignment: Assignment, options: Options) -> Report:
+        """All checks, with a training. Raises GraderError."""
+        workshop = self._workshop(assignment, options)
+        console = Console(file=sys.stderr, force_jupyter=False)
+        with TrainingProgress(submission.shown, console=console) as progress:
+            return self._marked(pipeline.grade(submission, assignment, workshop, progress))
+
+    def _marked(self, report: Report) -> Report:
+        problem = report.problem
+        if problem is not None and problem.fault == "grader":
+            self.close()  # whatever it was, the next check begins anew
+        return report.model_copy(update={"self_check": True})
+
+    def _workshop(self, assignment: Assignment, options: Options) -> Workshop:
+        if self._sandbox is None:
+            begun = _begin()
+            self._sandbox = self._stack.enter_context(isolation.choose(begun=begun))
+        key = (assignment.dataset, options.dataset, options.data, options.static)
+        images = self._images.get(key)
+        if images is None or (images.source.practice and not options.static):
+            source = data.resolve(
+                DATASETS[assignment.dataset],
+                options.data,
+                choice=options.dataset,
+                fetch=not options.static,
+                say=_say,
+            )
+            images = self._images[key] = _Read(source)
+        return Workshop(options, images, self._sandbox, Crew())  # type: ignore[arg-type] # a Source
+
+
+class _Read:
+    """A Source whose images are read from the disk once."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._data: Data | None = None
+
+    @property
+    def train_images(self) -> int:
+        return self.source.train_images
+
+    def read(self) -> Data:
+        if self._data is None:
+            self._data = self.source.read()
+        return self._data
+
+
+def _begin() -> Zygote | None:
+    """As for a command: the sandbox gets ready while the rest of torch is loaded here."""
+    begun = isolation.begin()
+    import torch._dynamo  # noqa: F401 - loaded for its effect
+
+    return begun
+
+
+def _network_alone(submission: Submission, assignment: Assignment, workshop: Workshop) -> Captured:
+    """The network as data, without a rehearsal of its training. Raises SubmissionError."""
+    if submission.problem:
+        raise submission.problem
+    captured = intake.capture_rehearsed(
+        submission,
+        assignment,
+        workshop.sandbox,
+        None,
+        train_images=workshop.images.train_images,
+        seeds=(0, 1),
+    )
+    intake.check_size(captured.program, assignment.limits)
+    intake.check_shapes(captured.program)
+    intake.check_work(captured.program, assignment.limits)
+    return captured
+
+
+def _untold(check: CheckResult, captured: Captured) -> CheckResult:
+    """A check of the recipe says nothing where the student's own recipe was not looked for."""
+    if check.name != "epochs":
+        return check
+    detail = UNTOLD.format(name=captured.program.model)
+    return check.model_copy(
+        update={
+            "verdict": Verdict.SKIPPED,
+            "points": 0,
+            "measured": "",
+            "detail": detail,
+            "hints": (),
+        }
+    )
+
+
+def _no_trial() -> Trial:
+    raise GraderError("a check without training asked for a training")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - for the student, as in a command
