@@ -62,18 +62,15 @@ def without_ours(text: str) -> str:
 
 
 def _is_ours(node: ast.stmt, ours: set[str]) -> bool:
-    """Whether a statement imports or calls the grader and does nothing else.
+    """Whether a statement calls the grader and does nothing else.
 
-    `ours` holds the names of it, and gets those that the statement binds.
+    `ours` holds the names of it, and gets those that the statement imports. Imports stay: a call in
+    a loop stays too, and does nothing where the cells are rehearsed.
     """
     if isinstance(node, ast.Import):
-        bound = {alias.asname or alias.name for alias in node.names if alias.name == "grader"}
-        ours |= bound
-        return len(bound) == len(node.names)
-    if isinstance(node, ast.ImportFrom):
-        if node.module == "grader":
-            ours |= {alias.asname or alias.name for alias in node.names}
-        return node.module == "grader"
+        ours |= {alias.asname or alias.name for alias in node.names if alias.name == "grader"}
+    if isinstance(node, ast.ImportFrom) and node.module == "grader":
+        ours |= {alias.asname or alias.name for alias in node.names}
     if isinstance(node, ast.Expr | ast.Assign):
         return _root(node.value) in ours
     return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -18,9 +19,10 @@ from grader.assignment import Assignment
 from grader.errors import GraderError
 from grader.intake import intake, rehearsing
 from grader.judging.trial import Training, Trial
-from grader.options import Options
+from grader.options import STATIC, Options
 from grader.pipeline import Workshop
 from grader.program.program import Captured
+from grader.program.rehearsed import Rehearsal, Rehearsed
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report, Verdict
 from grader.sandbox import isolation
@@ -33,9 +35,10 @@ from grader.training.datasets import DATASETS
 from grader.training.lab_note import Clock
 from grader.training.worker.crew import Crew
 
-UNTOLD = (
-    "Your training was not looked at, to be quick: grader.grade({name}) rehearses it and trains."
-)
+UNTOLD = "Your training was not looked at, to be quick: grader.grade({name}) does that, and trains."
+UNTRAINED = "This takes a training: grader.grade({name})"
+NO_RECIPE = Rehearsed(Rehearsal())
+"""Of a training that was not looked at: nothing of it is read, and nothing is said of it."""
 
 
 class Bench:
@@ -69,14 +72,15 @@ class Bench:
             checks = pipeline.check(assignment, options, analysis, seen, nothing, quiet)
             trains = rehearsing.is_rehearsed(submission.listing)
             if trains:
-                checks = tuple(_untold(check, captured) for check in checks)
+                checks = tuple(_untold(check, captured.program.model) for check in checks)
             report = pipeline.report(
                 submission, assignment, captured, analysis, None, checks, clock, workshop
             )
             if trains:
                 analysed = dict(report.analysis or {})
                 analysed.pop("recipe", None)  # the assignment's, which says nothing of theirs
-                report = report.model_copy(update={"recipe": None, "analysis": analysed})
+                changes = {"recipe": None, "analysis": analysed, "left_out": ()}
+                report = report.model_copy(update=changes)
         except Exception as error:
             # As in the pipeline: the student reads what is wrong, wherever it happened.
             report = pipeline.report_failure(submission, assignment, error, workshop)
@@ -146,30 +150,24 @@ def _network_alone(submission: Submission, assignment: Assignment, workshop: Wor
         submission,
         assignment,
         workshop.sandbox,
-        None,
+        NO_RECIPE if rehearsing.is_rehearsed(submission.listing) else None,
         train_images=workshop.images.train_images,
         seeds=(0, 1),
     )
     intake.check_size(captured.program, assignment.limits)
     intake.check_shapes(captured.program)
     intake.check_work(captured.program, assignment.limits)
-    return captured
+    return replace(captured, rehearsed=None)
 
 
-def _untold(check: CheckResult, captured: Captured) -> CheckResult:
+def _untold(check: CheckResult, name: str) -> CheckResult:
     """A check of the recipe says nothing where the student's own recipe was not looked for."""
+    if check.detail == STATIC:
+        return check.model_copy(update={"detail": UNTRAINED.format(name=name)})
     if check.name != "epochs":
         return check
-    detail = UNTOLD.format(name=captured.program.model)
-    return check.model_copy(
-        update={
-            "verdict": Verdict.SKIPPED,
-            "points": 0,
-            "measured": "",
-            "detail": detail,
-            "hints": (),
-        }
-    )
+    unknown = {"verdict": Verdict.SKIPPED, "points": 0, "measured": "", "hints": ()}
+    return check.model_copy(update={**unknown, "detail": UNTOLD.format(name=name)})
 
 
 def _no_trial() -> Trial:
