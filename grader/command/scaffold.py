@@ -38,9 +38,11 @@ def begin(name: str, model: str, project: Project) -> Path:
     folder = home / "assignments" / name
     if folder.exists():
         raise UsageError(f"{printable_path(folder)} is there already: choose another name.")
-    write_whole(folder / FILE, _renamed(source / FILE, model, name))
-    for file in ("README.md", "starter.py"):
-        write_whole(folder / file, _renamed(source / file, model, name))
+    for file in (FILE, "README.md", "starter.py"):
+        text = _renamed(source / file, model, name)
+        if not (home / "noxfile.py").exists():  # a clone's commands are nox's
+            text = re.sub(r"nox -s (\w+) -- ", r"grader \1 ", text)
+        write_whole(folder / file, text)
     submissions = folder / "submissions"
     submissions.mkdir()
     own = source / "submissions" / "example.py"
