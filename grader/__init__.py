@@ -5,6 +5,7 @@ checks: they show what the grader would say, and are never a grade.
 """
 
 import sys
+from importlib import import_module
 
 __version__ = "0.1.0"
 NOTEBOOK = ("check", "grade")
@@ -24,13 +25,9 @@ def __getattr__(name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - 
     if "grader.capture" in sys.modules:
         # A rehearsal runs the notebook: there is nothing to check in there.
         return lambda *arguments, **named: None
-    from grader.command import notebook
-
-    return getattr(notebook, name)
+    return getattr(import_module("grader.command.notebook"), name)
 
 
 def load_ipython_extension(shell):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - the same
     """Make `%grader` known to IPython: `%load_ext grader`."""
-    from grader.command import notebook
-
-    notebook.load_magic(shell)
+    import_module("grader.command.notebook").load_magic(shell)

@@ -1,4 +1,4 @@
-"""A notebook checks its own class: the same answers as a command's, shown at once, never a grade."""
+"""A notebook checks its own class: answers as of a command, shown at once, and never a grade."""
 
 import json
 import subprocess
