@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from grader.intake import improvement
 from grader.program.recipe import Patience, Recipe, Remark
 from grader.program.rehearsed import Rehearsal, Training
 
@@ -111,7 +112,8 @@ def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depend
             return
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
-        _patience(ask, training, epochs, flat, found)
+        finely = functools.partial(_epochs, fine, training)
+        _patience(source, training, epochs, finely, flat, found)
     if not perfect and not found.obstacles:
         found.obstacles = (
             Remark(
@@ -132,7 +134,12 @@ def _epochs(ask: Ask, training: Training, role: str) -> int:
 
 
 def _patience(
-    ask: Ask, training: Training, epochs: Callable[[str], int], flat: int, found: Depends
+    source: str,
+    training: Training,
+    epochs: Callable[[str], int],
+    finely: Callable[[str], int],
+    flat: int,
+    found: Depends,
 ) -> None:
     full = training.epochs or 0
     if flat < 2:
@@ -152,15 +159,37 @@ def _patience(
         monitor = "loss" if loss else "accuracy"
     else:
         monitor = "train_loss" if loss else "train_accuracy"
-    found.changes["patience"] = Patience(monitor=monitor, epochs=flat - 1)
-    found.notes += (
-        Remark(
-            text="Whether the early stop asks for a least improvement (min_delta) is not read: "
-            "here an epoch that is better by any amount counts as an improvement. A rule that "
-            "asks for one stops earlier than the grader does",
-            line=training.line,
-        ),
+    asked = finely if monitor.endswith("accuracy") else epochs
+    least = improvement.measure(asked, source, monitor, patience=flat - 1, full=full)
+    if least.rule:
+        text = (
+            f"The early stop {least.rule}; the grader ends a training when so many epochs in a row "
+            "are not better than the best one: count these"
+        )
+        found.obstacles = (Remark(text=text, line=training.line),)
+        return
+    found.changes["patience"] = Patience(
+        monitor=monitor, epochs=flat - 1, threshold=least.amount or 0.0
     )
+    found.notes += _in_words(least, training.line)
+
+
+def _in_words(least: improvement.Improvement, line: int | None) -> tuple[Remark, ...]:
+    """What is not exactly known of an early stop's least improvement."""
+    if least.unknown:
+        text = (
+            "Whether the early stop asks for a least improvement (min_delta) cannot be told: "
+            f"{least.unknown}. Here an epoch that is better by any amount counts as an "
+            "improvement. A rule that asks for one stops earlier than the grader does"
+        )
+        return (Remark(text=text, line=line),)
+    if least.measured:
+        text = (
+            f"The least improvement that the early stop asks for is measured, as {least.amount:g}: "
+            "no such number stands in the file"
+        )
+        return (Remark(text=text, line=line),)
+    return ()
 
 
 def _stop(
