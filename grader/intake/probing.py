@@ -110,6 +110,16 @@ def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depend
                 ),
             )
             return
+    if (longer := epochs("leaping")) > full:
+        found.obstacles = (
+            Remark(
+                text=f"The training ends after {full} epochs where each is a little better than "
+                f"the last, and goes on for {longer} where each is much better: its early stop "
+                "asks for more than the grader can measure. Let it ask for less (min_delta)",
+                line=training.line,
+            ),
+        )
+        return
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
         finely = functools.partial(_epochs, fine, training)
@@ -141,7 +151,8 @@ def _patience(
     flat: int,
     found: Depends,
 ) -> None:
-    full = training.epochs or 0
+    recipe, full = training.recipe, training.epochs or 0
+    assert recipe is not None
     if flat < 2:
         found.obstacles = (
             Remark(
@@ -159,7 +170,9 @@ def _patience(
         monitor = "loss" if loss else "accuracy"
     else:
         monitor = "train_loss" if loss else "train_accuracy"
-    asked = finely if monitor.endswith("accuracy") else epochs
+    # A share of few images is a coarse number; all test images are there either way.
+    on_few = monitor.endswith("accuracy") and (monitor != "accuracy" or recipe.images)
+    asked = finely if on_few else epochs
     least = improvement.measure(asked, source, monitor, patience=flat - 1, full=full)
     if least.rule:
         text = (

@@ -92,9 +92,7 @@ def _plain_read(recipe: Recipe) -> dict[str, Any]:
         "penalties": sorted((term.kind, term.factor) for term in recipe.penalties),
         "clip": (recipe.clip_norm, recipe.clip_value),
         "plateau": shown or {},
-        "patience": (
-            (patience.monitor, patience.epochs, patience.threshold) if patience else {}
-        ),
+        "patience": ((patience.monitor, patience.epochs, patience.threshold) if patience else {}),
         "stop": (stop, recipe.stop_after, recipe.stop_monitor) if stop else {},
     }
 

@@ -46,7 +46,8 @@ Asked = Literal["library", "student", "ready"]
 """Who imports something: the student's code may be ready for what is missing."""
 _guesses: list[Guess] = []
 """Who is told of guesses: one, in the child."""
-
+_answers: list[bool] = []
+"""What a condition is answered with: one, in the child."""
 
 _read: dict[str, int] = {}
 """Files that packages were told to read, and the line that says so."""
@@ -73,8 +74,9 @@ class NoNetworkError(ModuleNotFoundError):
 
 
 def _guess(package: str, what: str) -> None:
+    answer = "yes" if any(_answers) else "no"
     for tell in _guesses:
-        tell(f"{what} {package}, which only has a stand-in here, was answered with no")
+        tell(f"{what} {package}, which only has a stand-in here, was answered with {answer}")
 
 
 class Absorbed:
@@ -146,7 +148,7 @@ class Absorbed:
 
     def _asked(self, *_: Any) -> bool:
         _guess(_package(self), "A comparison with something of")
-        return False
+        return any(_answers)
 
     __lt__ = __le__ = __gt__ = __ge__ = _asked
 
@@ -158,7 +160,7 @@ class Absorbed:
 
     def __bool__(self) -> bool:
         _guess(_package(self), "A condition that asks")
-        return False
+        return any(_answers)
 
     def __float__(self) -> float:
         if _formats(sys._getframe(1)):
@@ -433,14 +435,18 @@ def add(tops: Sequence[str], make: Callable[[str], types.ModuleType]) -> None:
 
 
 def install(
-    guess: Guess, asked: Callable[[], Asked], own: frozenset[str] = frozenset()
+    guess: Guess,
+    asked: Callable[[], Asked],
+    own: frozenset[str] = frozenset(),
+    *,
+    yes: bool = False,
 ) -> dict[str, bool]:
     """Put the stand-ins in; gives a dictionary that will name those that were used.
 
-    `guess` is told of guesses, `asked` says who imports something just now. What the names in `own`
+    `guess` is told of guesses, which are all answered with `yes` or no; `asked` says who imports something just now. What the names in `own`
     stand for is the student's own.
     """
-    _guesses[:] = [guess]
+    _guesses[:], _answers[:] = [guess], [yes]
     used: dict[str, bool] = {}
     shown = SHOW - own
     for name in [item for item in sys.modules if item.partition(".")[0] in shown]:

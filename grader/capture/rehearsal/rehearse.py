@@ -51,7 +51,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     guesses = Guesses(trace, pieces)
     runner = running.Runner(pieces, finder, guesses.add)
     _lay_out(request)
-    used = packages.install(guesses.add, lambda: _asked(pieces), finder.top_names)
+    used = packages.install(guesses.add, lambda: _asked(pieces), finder.top_names, yes=request.yes)
     lightning.install()
     trainer.install(lambda kind, text: _said_by_lightning(trace, kind, text))
     sys.meta_path.insert(0, finder)
