@@ -201,12 +201,15 @@ def others(rehearsal: Rehearsal) -> tuple[Remark, ...]:
     stepped = [training for training in rehearsal.trainings if training.steps > 1]
     if len(stepped) < 2:
         return ()
-    shown = [
-        f"{one.network.name if one.network else 'a network'} (line {one.line})"
-        for one in stepped[:-1][:10]
-    ]
+    shown = [_named(one) for one in stepped[:-1][:10]]
     text = f"The work trains {len(stepped)} times, and the last one counts. Before it: "
     return (Remark(text=f"{text}{', '.join(shown)}", line=stepped[-1].line),)
+
+
+def _named(training: Training) -> str:
+    name = training.network.name if training.network else "a network"
+    searched = [fact.text for fact in training.facts if fact.name == "search"]
+    return f"{name} ({', '.join([f'line {training.line}', *searched])})"
 
 
 def _found(asker: _Asker) -> Rehearsed:

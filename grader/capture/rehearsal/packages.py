@@ -443,8 +443,8 @@ def install(
 ) -> dict[str, bool]:
     """Put the stand-ins in; gives a dictionary that will name those that were used.
 
-    `guess` is told of guesses, which are all answered with `yes` or no; `asked` says who imports something just now. What the names in `own`
-    stand for is the student's own.
+    `guess` is told of guesses, which are all answered with `yes` or no; `asked` says who imports
+    something just now. What the names in `own` stand for is the student's own.
     """
     _guesses[:], _answers[:] = [guess], [yes]
     used: dict[str, bool] = {}
