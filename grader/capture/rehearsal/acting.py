@@ -2,9 +2,10 @@
 
 In: the request's role. Out: scores. "improving" gets a little better in each epoch and never good,
 so that no rule of patience ends a training that would go on; the other roles are for those rules.
-"leaping" improves by so much that no rule asks for more. "flat" is a hair worse after its first epoch: real results never repeat to the last digit, and a
-rule that takes an equal one for an improvement would never end. Training images and others have
-shares of their own, so that a number that a file watches says whose it is.
+"leaping" improves by so much that no rule asks for more. "flat" is a hair worse after its first
+epoch: real results never repeat to the last digit, and a rule that takes an equal one for an
+improvement would never end. Training images and others have shares of their own, so that a number
+that a file watches says whose it is.
 """
 
 from __future__ import annotations
