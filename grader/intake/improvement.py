@@ -97,7 +97,8 @@ def measure(
     ends = patience + 1
     if epochs("sagging") != ends:
         return Improvement(
-            rule="compares an epoch with the one before it, and not with the best so far"
+            rule="does not compare each epoch with the best one before it (but with the last one, "
+            "say, or only after every few epochs)"
         )
     trials = _Trials(epochs, what, patience, full, ends)
     try:
@@ -112,7 +113,7 @@ def _measured(trials: _Trials, source: str, scale: _Scale) -> Improvement:
     if trials.improves(scale.least):
         return Improvement(0.0)
     if not trials.improves(scale.most):
-        return Improvement(unknown="no improvement is large enough")
+        raise _OtherRuleError  # as where so many epochs are trained at least
     low, high = scale.least, scale.most
     numbers = [number for number in amounts(source) if low / 2 < number < high]
     while numbers and low < high:

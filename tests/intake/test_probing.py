@@ -252,7 +252,7 @@ def test_a_stop_that_looks_at_the_last_epoch_only_is_refused():
         return len(worse) >= 2 and all(worse[-2:])
 
     found = probing.probe(asked(rule), LOOP, training(EPOCHS))
-    assert "compares an epoch with the one before it" in found.obstacles[0].text
+    assert "does not compare each epoch with the best" in found.obstacles[0].text
 
 
 def test_a_stop_that_never_forgets_is_refused():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 
 
 class Callback:

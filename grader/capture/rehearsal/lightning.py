@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from grader.capture.rehearsal import callbacks, metrics, packages, trainer, tuner
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 
 TOPS = ("lightning", "pytorch_lightning", "lightning_fabric")
 PYTORCH = ("lightning", "lightning.pytorch", "pytorch_lightning")

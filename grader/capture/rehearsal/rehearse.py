@@ -19,6 +19,7 @@ from typing import Any
 
 from grader.capture import siblings
 from grader.capture.rehearsal import (
+    absorbed,
     lightning,
     packages,
     programs,
@@ -65,7 +66,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     _run(runner, request.seconds)
     guesses.tell()
     found = summary.summarise(trace, request)
-    loops = () if found.trainings else packages.empty_loops()
+    loops = () if found.trainings else absorbed.empty_loops()
     more: dict[str, Any] = {
         "guesses": (*found.guesses, *loops)[:100],
         "backwards": trace.backwards,

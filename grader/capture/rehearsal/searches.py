@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from grader.capture.rehearsal import packages
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 from grader.capture.rehearsal.trace import Trace, TrainingRecord
 
 LEAST_STEPS = 10

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from grader.capture.rehearsal import callbacks, hooks, trainer_arguments, tuner
+from grader.capture.rehearsal.absorbed import Absorbed
 from grader.capture.rehearsal.logged import Logged, Scheduled, configured
-from grader.capture.rehearsal.packages import Absorbed
 
 Told = Callable[[str, str], object]
 _told: list[Told] = []

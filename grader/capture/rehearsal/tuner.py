@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 
 _RATE = (
     "The learning rate is found by trying (lr_find), so it is another one each time: write the one "

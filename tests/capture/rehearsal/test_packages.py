@@ -7,7 +7,8 @@ import importlib
 import pytest
 
 from grader.capture.rehearsal import packages
-from grader.capture.rehearsal.packages import Absorbed, Bar, UnknownValueError
+from grader.capture.rehearsal.absorbed import Absorbed, UnknownValueError
+from grader.capture.rehearsal.packages import Bar
 from tests.capture.rehearsal.student import undone
 
 

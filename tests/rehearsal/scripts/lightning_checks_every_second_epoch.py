@@ -1,4 +1,4 @@
-#: refused = ["does not count epochs in a row"]
+#: refused = ["does not compare each epoch with the best"]
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
 from torch.utils.data import DataLoader

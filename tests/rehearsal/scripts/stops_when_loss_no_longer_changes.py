@@ -1,4 +1,4 @@
-#: refused = ["compares an epoch with the one before it"]
+#: refused = ["does not compare each epoch with the best"]
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
 from torch.utils.data import DataLoader
