@@ -20,6 +20,8 @@ from grader.program.recipe import Patience, Recipe, Remark
 from grader.program.rehearsed import Rehearsal, Training
 
 MOST_NUMBERS = 2_000
+MOST_COARSE_STEPS = 1_500
+"""Steps of a rehearsal on a tenth of the images, up to which all of them may be asked ten times."""
 
 
 class Ask(Protocol):
@@ -171,8 +173,9 @@ def _patience(
     else:
         monitor = "train_loss" if loss else "train_accuracy"
     # A share of few images is a coarse number; all test images are there either way.
-    on_few = monitor.endswith("accuracy") and (monitor != "accuracy" or recipe.images)
-    asked = finely if on_few else epochs
+    is_coarse = monitor.endswith("accuracy") and (monitor != "accuracy" or recipe.images)
+    is_short = (flat + 3) * recipe.steps_per_epoch <= MOST_COARSE_STEPS
+    asked = finely if is_coarse and is_short else epochs
     least = improvement.measure(asked, source, monitor, patience=flat - 1, full=full)
     if least.rule:
         text = (
