@@ -18,7 +18,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older one reads this, to say 
     raise ImportError(sentence)
 
 
-def __getattr__(name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - an older Python reads it
+def __getattr__(name):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202 - any Python reads it
     """Find what a notebook calls, when it is asked for."""
     if name not in NOTEBOOK:
         raise AttributeError(f"module 'grader' has no attribute {name!r}")
