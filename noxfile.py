@@ -28,8 +28,8 @@ OLD_PYTHON = sys.version_info < LEAST
 OTHER_PYTHON = "3.12" if OLD_PYTHON else None
 SIZE = (
     "The grader's environment is made in {folder}, once: PyTorch and what it needs. Without a GPU "
-    "that is about 1.4 GB on the disk; with CUDA, about 3 GB to download and 6 GB on the disk. It "
-    "takes minutes. UV_TORCH_BACKEND=cpu leaves CUDA out."
+    "that is about 0.3 GB to download and 1.2 GB on the disk, with CUDA 3 GB and 6 GB. It takes "
+    "minutes. UV_TORCH_BACKEND=cpu leaves CUDA out."
 )
 TAKE_FILES = ("grade", "analyse", "recipe", "explain", "export", "grader")
 """Sessions whose arguments are files or names, which may come without `--`."""
