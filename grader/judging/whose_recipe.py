@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from grader.assignment import Assignment
+from grader.judging import own_scheduler
 from grader.program.recipe import Augmentation, Optimizer, Recipe, Remark, Run
 from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
 from grader.report import Hint, RecipeFact, RecipeReport
@@ -39,7 +40,8 @@ def scheduler(
 ) -> SchedulerUse | None:
     """What sets the learning rate, where that is one scheduler made of plain arguments."""
     if recipe.origin == "rehearsed":
-        return rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+        use = rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+        return use if use is not None and own_scheduler.makes(recipe, use) else None
     choice = assignment.recipe.scheduler
     if recipe.origin == "convention" or choice is None:
         return None
@@ -56,6 +58,12 @@ def scheduler(
             "rates": () if rate is None else (rate,),
         }
     )
+
+
+def trains_all(rehearsed: Rehearsed) -> bool:
+    """Whether the training gave all weights of its network to the optimizer."""
+    known = rehearsed.training.facts if rehearsed.training else ()
+    return all(fact.text.startswith("all") for fact in known if fact.name == "weights")
 
 
 def _hints(remarks: Iterable[Remark]) -> tuple[Hint, ...]:
