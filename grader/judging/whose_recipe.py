@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from grader.assignment import Assignment
 from grader.judging import own_scheduler
-from grader.program.recipe import Augmentation, Optimizer, Recipe, Remark, Run
+from grader.program.recipe import Augmentation, Optimizer, Plateau, Recipe, Remark, Run
 from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
 from grader.report import Hint, RecipeFact, RecipeReport
 
@@ -19,10 +19,8 @@ MOST_SETTINGS = 6
 def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
     """The recipe that is trained, and what was understood of the student's own training."""
     known = rehearsed.training.facts if rehearsed and rehearsed.training else ()
-    if (
-        known and recipe.origin == "rehearsed"
-    ):  # other rehearsals than the first showed when it stops
-        known += tuple(fact for fact in facts(recipe) if fact.name == "stops")
+    if known and recipe.origin == "rehearsed":
+        known = tuple(_completed(known, recipe))
     return RecipeReport(
         origin=recipe.origin,
         facts=tuple(
@@ -32,6 +30,41 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
         differences=_hints(recipe.remarks),
         rates=tuple(rates(recipe)),
+    )
+
+
+def _completed(known: Iterable[Fact], recipe: Recipe) -> Iterator[Fact]:
+    """What a rehearsal told of its training, and what only the whole recipe shows.
+
+    One rehearsal does not show when results end a training, or change its rate.
+    """
+    for fact in known:
+        if fact.name != "schedule":
+            yield fact
+            continue
+        text = _plateau(recipe, recipe.plateau) if recipe.plateau else fact.text
+        yield fact.model_copy(update={"text": text})
+        for what, curve in _moving(recipe):
+            yield Fact(name=what, text=curve, line=fact.line)
+    yield from (fact for fact in facts(recipe) if fact.name == "stops")
+
+
+def _moving(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """What else than the learning rate moves while it trains: its name and its path."""
+    settings = recipe.optimizer.groups[0].settings
+    momentum = "beta1" if "betas" in settings else "momentum"
+    schedule = recipe.schedule
+    for what, curves in ((momentum, schedule.momentum), ("weight decay", schedule.weight_decay)):
+        if curves and len({run.value for run in curves[0]}) > 1:
+            yield what, _path(curves[0])
+
+
+def _plateau(recipe: Recipe, rule: Plateau) -> str:
+    rate = recipe.schedule.learning_rate[0][0].value
+    epochs = f"{rule.patience + 1} epochs" if rule.patience else "an epoch"
+    return (
+        f"ReduceLROnPlateau: the rate begins at {rate:.3g}, and is multiplied by {rule.factor:g} "
+        f"after {epochs} without improvement of the {_WATCHED[rule.monitor]}"
     )
 
 
@@ -94,6 +127,8 @@ def facts(recipe: Recipe) -> Iterator[Fact]:
     yield Fact(name="batch size", text=str(recipe.batch_size), line=lines.get("batch_size"))
     yield Fact(name="optimizer", text=_optimizer(recipe.optimizer), line=lines.get("optimizer"))
     yield Fact(name="learning rate", text=_schedule(recipe), line=lines.get("optimizer"))
+    for what, curve in _moving(recipe):
+        yield Fact(name=what, text=curve, line=lines.get("optimizer"))
     yield Fact(name="loss", text=_loss(recipe), line=lines.get("criterion"))
     transform = " → ".join(map(_augmentation, recipe.augmentations)) or "the images as they are"
     yield Fact(name="transform", text=transform[:1000], line=lines.get("train_transform"))
@@ -120,7 +155,7 @@ def _optimizer(optimizer: Optimizer) -> str:
 def _schedule(recipe: Recipe) -> str:
     text = _path(recipe.schedule.learning_rate[0])
     if recipe.plateau:
-        return f"ReduceLROnPlateau from {text}, told the {_WATCHED[recipe.plateau.monitor]}"
+        return _plateau(recipe, recipe.plateau)
     return f"{recipe.schedule.scheduler}: {text}" if recipe.schedule.scheduler else text
 
 
@@ -183,4 +218,5 @@ def _stops(recipe: Recipe) -> Iterator[str]:
         yield f"at {100 * recipe.stop_at_accuracy:g} % {_WATCHED[recipe.stop_monitor]}{times}"
     if recipe.patience is not None:
         what = _WATCHED[recipe.patience.monitor]
-        yield f"after {recipe.patience.epochs} epochs without improvement of the {what}"
+        epochs = "an epoch" if recipe.patience.epochs == 1 else f"{recipe.patience.epochs} epochs"
+        yield f"after {epochs} without improvement of the {what}"
