@@ -211,7 +211,8 @@ def _found(asker: _Asker) -> Rehearsed:
     training = first.counting
     if training is None:
         return Rehearsed(first, None, None, _why_nothing(first), first.notes)
-    obstacles = [*training.obstacles, *_doubts(first)]
+    # What was not seen to its end looks like a training that stops in the middle.
+    obstacles = _doubts(first) if first.out_of_time else [*training.obstacles, *_doubts(first)]
     if training.recipe is None or obstacles:
         return Rehearsed(first, training, None, tuple(obstacles), _notes(first, training))
     source = "\n".join(part.text for part in asker.listing.parts)

@@ -26,7 +26,6 @@ CHOSEN = (
     "multi_step_before_training",
     "one_cycle_per_batch",
     "one_cycle_per_epoch",
-    "warm_up_by_hand_in_steps",
     "lambda_warm_up",
     "rate_set_by_hand",
     "a_rate_for_each_layer",
@@ -97,6 +96,13 @@ def test_a_file_with_its_written_recipe_is_trained_the_same(name, locked, tmp_pa
     assert second.recipe.origin == "convention"
     expected = steps(case, train_images=IMAGES, held_back=ASKED.validation_images(IMAGES))
     assert differences(case, second.recipe, steps_per_epoch=expected) == []
+
+
+def test_rates_by_a_rule_of_ones_own_that_are_too_many_to_write_are_said(locked, tmp_path):
+    case = CASES["warm_up_by_hand_in_steps"]
+    text = source(told(case.write(tmp_path), locked))
+    assert "# The learning rate moves at every step, by a rule of your own" in text
+    assert "lr=0.1" not in text  # where it ends: it stays as it begins
 
 
 @pytest.mark.parametrize("name", UNWRITTEN)
