@@ -102,7 +102,7 @@ def test_rates_by_a_rule_of_ones_own_that_are_too_many_to_write_are_said(locked,
     case = CASES["warm_up_by_hand_in_steps"]
     text = source(told(case.write(tmp_path), locked))
     assert "# The learning rate moves at every step, by a rule of your own" in text
-    assert "lr=0.1" not in text  # where it ends: it stays as it begins
+    assert "lr=0.0004" in text  # the first step of the warm-up: 0.2 / 500
 
 
 @pytest.mark.parametrize("name", UNWRITTEN)
