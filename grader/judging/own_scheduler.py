@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.optim import lr_scheduler
@@ -30,7 +31,8 @@ def makes(recipe: Recipe, use: SchedulerUse) -> bool:
         warnings.simplefilter("ignore")  # that the optimizer has not stepped
         try:
             optimizer = _optimizer(recipe, use)
-            scheduler = kind(optimizer, **use.settings)
+            settings: dict[str, Any] = dict(use.settings)
+            scheduler = kind(optimizer, **settings)
             return _agrees(recipe, use, optimizer, scheduler)
         except (ArithmeticError, LookupError, TypeError, ValueError):  # what a child said of it
             return False

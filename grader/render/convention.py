@@ -154,7 +154,7 @@ def _configure(
         rates = list(scheduler.rates)
     in_table = scheduler is None and _fits_in_a_table(recipe)
     if in_table:  # in shares of the largest: the first may be 0
-        rates = [max(run.value for run in runs) for runs in curves]
+        rates = list(map(_largest, curves))
     yield from _optimizer(recipe.optimizer, rates, trains_all=trains_all)
     if recipe.plateau is not None:
         yield from _plateau(recipe)
@@ -171,11 +171,16 @@ def _configure(
         yield "    return optimizer"
 
 
+def _largest(runs: tuple[Run, ...]) -> float:
+    return max(run.value for run in runs)
+
+
 def _fits_in_a_table(recipe: Recipe) -> bool:
     curves = recipe.schedule.learning_rate
     moves = any(len(runs) > 1 for runs in curves)
-    if not all(any(run.value for run in runs) for runs in curves):  # a share of 0 is nothing
-        return False
+    for runs in curves:
+        if _largest(runs) <= 0:  # there are no shares of 0
+            return False
     return moves and sum(len(runs) for runs in curves) <= MOST_RATES
 
 

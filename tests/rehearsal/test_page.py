@@ -57,7 +57,9 @@ NOT_FOLLOWED = {
         "noise_in_the_loop",
         "normalises_in_the_loop",
     ),
-    "a transform of your own, or of another package, that equals none of torchvision's": (
+    "a transform of your own, or of another package, that equals none of torchvision's (noise, "
+    "cutout, albumentations' `Rotate`, `ShiftScaleRotate`, `RandomCrop`)": (
+        "lambda_with_noise",
         "cutout_class",
         "albumentations",
     ),
