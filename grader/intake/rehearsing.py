@@ -21,7 +21,7 @@ from grader.errors import SubmissionError
 from grader.intake import probing
 from grader.printable import visible
 from grader.program.listing import Listing
-from grader.program.recipe import Remark
+from grader.program.recipe import Recipe, Remark
 from grader.program.rehearsed import Rehearsal, RehearsalRequest, Rehearsed, Training
 from grader.sandbox import ending, strict_json
 from grader.sandbox.isolation import Sandbox
@@ -218,7 +218,8 @@ def _found(asker: _Asker) -> Rehearsed:
     if training is None:
         return Rehearsed(first, None, None, _why_nothing(first), first.notes)
     first = _without_idle_guesses(asker, first)
-    obstacles = [*training.obstacles, *_doubts(first)]
+    # What was not seen to its end looks like a training that stops in the middle.
+    obstacles = _doubts(first) if first.out_of_time else [*training.obstacles, *_doubts(first)]
     if training.recipe is None or obstacles:
         return Rehearsed(first, training, None, tuple(obstacles), _notes(first, training))
     source = "\n".join(part.text for part in asker.listing.parts)
@@ -231,14 +232,16 @@ def _found(asker: _Asker) -> Rehearsed:
     recipe = training.recipe.model_copy(update=depends.changes)
     held_back = asker.assignment.validation_images(asker.train_images)
     own = asker.train_images - (recipe.images or asker.train_images)
+    held: tuple[Remark, ...] = ()
     if recipe.follows_metric and held_back > own:  # else the student holds enough back
         fewer = asker("improving", images=asker.train_images - held_back).counting
         if fewer is None or fewer.recipe is None:
             text = "Rehearsed with some training images held back for its metric, it does not train"
             return Rehearsed(first, training, None, (Remark(text=text, line=training.line),))
-        training = fewer
+        training = _counted(fewer, asker.train_images, held_back)
         recipe = fewer.recipe.model_copy(update=depends.changes)
-    notes = (*_notes(first, training), *depends.notes)
+        held = (_holds_back(recipe, asker.train_images, held_back),)
+    notes = (*_notes(first, training), *held, *depends.notes)
     recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
 
@@ -266,6 +269,27 @@ def _without_idle_guesses(asker: _Asker, first: Rehearsal) -> Rehearsal:
         for guess in first.guesses
     ]
     return first.model_copy(update={"guesses": (), "notes": (*first.notes, *notes)[:100]})
+
+
+def _counted(training: Training, images: int, held_back: int) -> Training:
+    """With the number of its images said beside those that were held back from it."""
+    assert training.recipe is not None
+    used = training.recipe.learned_from(images - held_back)
+    text = f"{used:,} of {images:,} training images; {held_back:,} are held back"
+    told = [
+        fact.model_copy(update={"text": text}) if fact.name == "images" else fact
+        for fact in training.facts
+    ]
+    return training.model_copy(update={"facts": tuple(told)})
+
+
+def _holds_back(recipe: Recipe, images: int, held_back: int) -> Remark:
+    text = (
+        f"What depends on results watches {held_back:,} of the {images:,} training images, which "
+        f"are held back: no training sees a test label. So an epoch has {recipe.steps_per_epoch:,} "
+        "steps"
+    )
+    return Remark(text=text, line=recipe.lines.get("epochs"))
 
 
 def _on_fewer_images(asker: _Asker, training: Training) -> tuple[probing.Ask, Training]:
