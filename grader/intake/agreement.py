@@ -52,7 +52,9 @@ def _differs(recipe: Recipe, assignment: Assignment) -> str:
     names = ("cross_entropy", "nll") if default.criterion == "auto" else (default.criterion,)
     if recipe.loss not in [Loss.model_validate({"name": name}) for name in names]:
         return "loss"
-    if [step.name for step in recipe.augmentations] != [one.name for one in default.train_transform]:
+    if [step.name for step in recipe.augmentations] != [
+        one.name for one in default.train_transform
+    ]:
         return "transform"
     fields = ("images", "drop_last", "penalties", "patience", "plateau", "clip_norm", "clip_value")
     for name in (*fields, "stop_at_accuracy", "stop_after"):
@@ -78,7 +80,7 @@ def _planned_otherwise(recipe: Recipe, known: Curves) -> str:
         return "setting of the optimizer"
     for curves, values in ((schedule.learning_rate, rates), (schedule.momentum, momenta)):
         found = [run.value for curve in curves[:1] for run in curve for _ in range(run.steps)]
-        if curves and found != values:
+        if (curves or values is rates) and found != values:
             return "schedule"
     return "weight decay" if schedule.weight_decay else ""
 
@@ -98,7 +100,9 @@ def _planned(default: str, steps: int, steps_per_epoch: int) -> Curves:
         warnings.simplefilter("ignore")  # no step of the optimizer is taken
         for step in range(1, steps + 1):
             rates.append(float(group["lr"]))
-            momenta.append(float(group["betas"][0] if "betas" in group else group.get("momentum", 0)))
+            momenta.append(
+                float(group["betas"][0] if "betas" in group else group.get("momentum", 0))
+            )
             if scheduler is None or step == steps:
                 continue
             if recipe.scheduler.interval == "step" or step % steps_per_epoch == 0:

@@ -252,6 +252,13 @@ def _found(asker: _Asker) -> Rehearsed:
         training = fewer
         recipe = fewer.recipe.model_copy(update=depends.changes)
     notes = (*_notes(first, training), *depends.notes)
+    available = asker.train_images - (held_back if recipe.follows_metric else 0)
+    if (batches := recipe.batches(available)) != recipe.steps_per_epoch:
+        text = (
+            f"An epoch takes {recipe.steps_per_epoch:,} steps in the rehearsal, and has "
+            f"{batches:,} batches of {recipe.batch_size:,} images"
+        )
+        return Rehearsed(first, training, None, (Remark(text=text, line=training.line),), notes)
     recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
 

@@ -329,7 +329,7 @@ CASES = (
         (
             "a rate that is equal to everything",
             trains(LYING).replace("lr=0.05", "lr=Lying(0.05)"),
-            own("lr 0.05|lr 9"),
+            own("optimizer: SGD, lr 9, momentum 0.9"),
         ),
         (
             "a batch size that counts otherwise than it says",
@@ -337,7 +337,7 @@ CASES = (
                 "class Size(int):\n    def __index__(self): return 1\n"
                 "    def __int__(self): return 1\n    def __repr__(self): return '128'"
             ).replace("batch_size=128", "batch_size=Size(128)"),
-            refused("."),
+            refused("An epoch takes 8 steps in the rehearsal, and has 1,000 batches of 1 images"),
         ),
         (
             "a rate that is read anew each time",
@@ -347,7 +347,7 @@ CASES = (
                 "        return Rates.read / 1e4 if key == 'lr' else dict.__getitem__(self, key)",
                 epoch="optimizer.param_groups[0] = Rates(optimizer.param_groups[0])",
             ),
-            refused("."),
+            own("no scheduler, the rate is set by hand"),
         ),
     ),
 )

@@ -17,9 +17,7 @@ REHEARSED = "hasattr(__import__('builtins'), '__left_by_an_error__')"
 BY_ITS_TORCH = "torch.optim.Optimizer.zero_grad.__module__.startswith('grader')"
 BY_ITS_NAME = "__name__ == '__main__'"
 
-TOO_LARGE = Expected(
-    failed=frozenset({"parameter_limit"}), words="47,650 parameters", flagged=True
-)
+TOO_LARGE = Expected(failed=frozenset({"parameter_limit"}), words="47,650 parameters", flagged=True)
 """Weights that the rehearsed training does not know are never trained, and an instructor is told."""
 
 
