@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 
-from tests.hostile.case import EVERYWHERE, Case, Expected, error
+from tests.hostile.case import EVERYWHERE, Case, error
 from tests.hostile.rehearsing import (
     CLAIMED,
     answers,
@@ -100,7 +100,7 @@ CASES = (
         (
             "a hundred thousand empty cells of code",
             cells(*[code("")] * 10**5, code(trains())),
-            own(),
+            error("holds too much code: 100001 cells"),
         ),
         (
             "a hundred thousand outputs",
@@ -110,7 +110,7 @@ CASES = (
         (
             "a source of a hundred thousand lines in a list",
             cells(code(["x = 1\n"] * 10**5), code(trains())),
-            error("too much code|larger"),
+            error("holds too much code: 2 cells"),
         ),
         filename="work.ipynb",
     ),
@@ -159,8 +159,8 @@ CASES = (
         SOURCES,
         ("null bytes in a cell", cells(code("x = 1\0"), code(trains())), own()),
         ("half a character in a cell", cells(code("x = '\ud800'"), code(trains())), own()),
-        ("a source that is a number", cells(code(17), code(trains())), Expected(words="17|epochs")),
-        ("a source of sources", cells(code([["x"], {}]), code(trains())), Expected(words="epochs")),
+        ("a source that is a number", cells(code(17), code(trains())), own()),
+        ("a source of sources", cells(code([["x"], {}]), code(trains())), own()),
         ("other ends of lines", cells(code(trains().replace("\n", "\r"))), own()),
         (
             "a form feed and other spaces in a cell",
@@ -184,7 +184,7 @@ CASES = (
                 "import tool",
                 trains(),
             ),
-            refused("SystemExit|ends the program|summed up|ended"),
+            refused("could not be handed over"),
         ),
         (
             "pydantic written by a cell, after it was imported",
@@ -243,13 +243,17 @@ CASES = (
     *_of(
         NESTED,
         ("an archive in an archive, ten times", in_archives(10), own()),
-        ("members that say they are small", of_another_size(packed(), 1), error("archive|read")),
+        (
+            "members that say they are small",
+            of_another_size(packed(), 1),
+            error("work.zip holds no Python file and no notebook"),
+        ),
         (
             "members that say they are of four gigabytes",
             of_another_size(packed(), 2**32 - 2),
-            error("archive|larger|read"),
+            error("work.zip holds no Python file and no notebook"),
         ),
-        ("members that are locked", locked(packed()), error("password|encrypted|read")),
+        ("members that are locked", locked(packed()), error("is locked with a password")),
         (
             "a notebook that unpacks to a hundred megabytes",
             packed(("work.ipynb", b'{"cells": [' + b" " * 10**8 + b"]}")),
@@ -267,7 +271,7 @@ CASES = (
         (
             "a reply of three hundred megabytes",
             answers("d = '\"' + 'x' * 3 * 10**8 + '\"'"),
-            refused("reply|larger|MiB|accepted|memory"),
+            refused("The training was run, and answered with more than 256 MiB"),
         ),
         (
             "a hundred thousand optimizers that step",
@@ -275,7 +279,7 @@ CASES = (
                 epoch="for at in range(30_000):\n"
                 "    torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=at).step()"
             ),
-            refused("."),
+            refused("Several optimizers step after one backward"),
         ),
         (
             "names of a million letters",

@@ -85,7 +85,7 @@ CASES = (
         (
             "another class of the same name",
             trains(f"if not ({REHEARSED}):\n    class Net(nn.Linear): pass"),
-            own(),
+            error("missing 2 required positional arguments"),
         ),
     ),
     *_of(
@@ -101,12 +101,12 @@ CASES = (
             arguments(
                 "Net(type('Two', (int,), {'__index__': lambda self: 2, '__int__': lambda self: 2})(200))"
             ),
-            TOO_LARGE,
+            fails("parameter_limit", words="47,650 parameters"),
         ),
         (
             "an argument that no data can hold",
             arguments("Net(wide=type('Any', (), {'__index__': lambda self: 2})())"),
-            fails("parameter_limit", words="47,650 parameters"),
+            own("epochs: 3"),
         ),
     ),
     *_of(
@@ -157,11 +157,10 @@ CASES = (
             own(r"epochs: \d+ epochs? of \d+ steps"),
         ),
         (
-            "epochs by random, and an early stop to be probed",
+            "epochs by random numbers that the system seeds",
             trains(
-                "import random, os\nrandom.seed(os.urandom(8))\nis_available = 1",
+                "import random, os\nrandom.seed(os.urandom(8))",
                 epochs="random.randint(2, 9)",
-                epoch="if right > 0.5: break",
             ),
             own(r"epochs: \d+ epochs? of \d+ steps"),
         ),
