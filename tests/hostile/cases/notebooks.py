@@ -246,12 +246,12 @@ CASES = (
         (
             "members that say they are small",
             of_another_size(packed(), 1),
-            error("work.zip holds no Python file and no notebook"),
+            error("work.zip holds code that cannot be read: train.py: it "),
         ),
         (
             "members that say they are of four gigabytes",
             of_another_size(packed(), 2**32 - 2),
-            error("work.zip holds no Python file and no notebook"),
+            error("work.zip holds code that cannot be read: train.py: it "),
         ),
         ("members that are locked", locked(packed()), error("is locked with a password")),
         (
