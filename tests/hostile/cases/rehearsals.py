@@ -489,7 +489,7 @@ CASES = (
             epoch="correct = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)\n"
             "if correct / len(images_of) > 0.98765: break",
         ),
-        refused("cannot tell which of the numbers of the file is its threshold: 98.7.* %"),
+        own("stops: at 98.8 % training accuracy"),  # of 1,000 images: 988, as 0.98765 asks
         budget=5,
     ),
     Case(

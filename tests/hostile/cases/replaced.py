@@ -321,7 +321,7 @@ CASES = (
                 "builtins.__import__ = forever",
                 after="import math",
             ),
-            refused(OUT_OF_TIME),
+            refused("with SIGXCPU"),
         ),
     ),
     *_of(
