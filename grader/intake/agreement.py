@@ -103,7 +103,7 @@ def _planned(default: str, steps: int, steps_per_epoch: int) -> Curves:
             momenta.append(
                 float(group["betas"][0] if "betas" in group else group.get("momentum", 0))
             )
-            if scheduler is None or step == steps:
+            if recipe.scheduler is None or step == steps:
                 continue
             if recipe.scheduler.interval == "step" or step % steps_per_epoch == 0:
                 scheduler.step()

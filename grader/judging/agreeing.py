@@ -74,7 +74,7 @@ def _schedule(text: str, recipe: Recipe) -> bool:
         return True
     if "stays" in course and max(rates) - min(rates) > _CLOSE * max(rates):
         return False
-    return all(any(_near(number, rate) for rate in rates) for number in said)
+    return all(_is_one_of(number, rates) for number in said)
 
 
 def _loss(text: str, recipe: Recipe) -> bool:
@@ -103,8 +103,11 @@ def _clipping(text: str, recipe: Recipe) -> bool:
 
 
 def _has_one_of(text: str, values: list[float]) -> bool:
-    said = [float(number) for number in _NUMBER.findall(text)]
-    return any(_near(number, value) for number in said for value in values)
+    return any(_is_one_of(float(number), values) for number in _NUMBER.findall(text))
+
+
+def _is_one_of(said: float, values: list[float]) -> bool:
+    return any(_near(said, value) for value in values)
 
 
 def _near(said: float, value: float) -> bool:
