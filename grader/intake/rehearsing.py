@@ -13,6 +13,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -132,7 +133,7 @@ class _Asker:
             prepare=["torchvision", "rehearsal"],
         )
         self.asked += 1
-        found = of_model(_checked(parts, most=request.seconds), self.listing)
+        found = of_model(_checked(parts, self.listing), self.listing)
         self.waited += time.monotonic() - began
         self.left -= min(max(LEAST_SECONDS, found.cpu_seconds), request.seconds)
         if found.out_of_time and self.asked > 1:  # what was not seen to its end proves nothing
@@ -143,10 +144,11 @@ class _Asker:
         return found
 
 
-def _checked(parts: tuple[bytes, ...], *, most: float) -> Rehearsal:
+def _checked(parts: tuple[bytes, ...], listing: Listing) -> Rehearsal:
     try:
         (said,) = parts
         shown = visible(strict_json.read(said, most_bytes=LARGEST))
+        _leave_out_lines(shown, max(part.last for part in listing.parts))
         found = Rehearsal.model_validate_json(json.dumps(shown), strict=False)
     except (ValidationError, ValueError) as error:
         first = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
@@ -154,6 +156,24 @@ def _checked(parts: tuple[bytes, ...], *, most: float) -> Rehearsal:
             f"The training was rehearsed, but the result cannot be accepted: {first}."
         ) from error
     return found
+
+
+def _leave_out_lines(said: Any, last: int) -> None:
+    """Take out the lines that the submission does not have, of everything that is `said`."""
+    if isinstance(said, list):
+        for item in said:
+            _leave_out_lines(item, last)
+    elif isinstance(said, dict):
+        if not _is_line(said.get("line"), last):
+            said.pop("line", None)
+        if isinstance(lines := said.get("lines"), dict):
+            said["lines"] = {name: at for name, at in lines.items() if _is_line(at, last)}
+        for item in said.values():
+            _leave_out_lines(item, last)
+
+
+def _is_line(number: object, last: int) -> bool:
+    return type(number) is int and 1 <= number <= last
 
 
 def rehearse(
@@ -242,6 +262,13 @@ def _found(asker: _Asker) -> Rehearsed:
         recipe = fewer.recipe.model_copy(update=depends.changes)
         held = (_holds_back(recipe, asker.train_images, held_back),)
     notes = (*_notes(first, training), *held, *depends.notes)
+    available = asker.train_images - (held_back if recipe.follows_metric else 0)
+    if (batches := recipe.batches(available)) != recipe.steps_per_epoch:
+        text = (
+            f"An epoch takes {recipe.steps_per_epoch:,} steps in the rehearsal, and has "
+            f"{batches:,} batches of {recipe.batch_size:,} images"
+        )
+        return Rehearsed(first, training, None, (Remark(text=text, line=training.line),), notes)
     recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
 

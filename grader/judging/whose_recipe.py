@@ -8,18 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from grader.assignment import Assignment
-from grader.judging import own_scheduler
+from grader.judging import agreeing, own_scheduler
 from grader.program.recipe import Augmentation, Optimizer, Plateau, Recipe, Remark, Run
 from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
 from grader.report import Hint, RecipeFact, RecipeReport
 
 MOST_SETTINGS = 6
+_OTHER_WORDS = (
+    "What the rehearsal wrote of this training in words is not what it handed over to be trained: "
+    "the lines above are the grader's own, of what is trained"
+)
 
 
 def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
     """The recipe that is trained, and what was understood of the student's own training."""
     known = rehearsed.training.facts if rehearsed and rehearsed.training else ()
-    if known and recipe.origin == "rehearsed":
+    differences = recipe.remarks
+    if recipe.origin == "rehearsed" and not agreeing.agree(known, recipe):
+        known = ()
+        differences += (Remark(text=_OTHER_WORDS),)
+    elif recipe.origin == "rehearsed":
         known = tuple(_completed(known, recipe))
     return RecipeReport(
         origin=recipe.origin,
@@ -28,7 +36,7 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
             for fact in known or facts(recipe)
         ),
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
-        differences=_hints(recipe.remarks),
+        differences=_hints(differences),
         rates=tuple(rates(recipe)),
     )
 
