@@ -168,8 +168,19 @@ def _rehearsed(request: Mapping[str, Any]) -> list[bytes]:
     except BaseException as error:
         text = "The training was run with stand-ins, but what it did could not be summed up"
         with contextlib.suppress(BaseException):  # an error of theirs may say what it likes
-            text += f" ({type(error).__name__}: {str(error)[:200]})"
+            text += f" ({type(error).__name__}: {_first_line(error)[:200]})"
         return [_refusal(f"{text}.", None)]
+
+
+def _first_line(error: BaseException) -> str:
+    """What it says, without pydantic's frame around its own reason."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        from grader.errors import in_words
+
+        return in_words(error.errors(include_url=False, include_input=False)[0])
+    return str(error)
 
 
 def _captured(request: Request) -> list[bytes]:
