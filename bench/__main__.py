@@ -22,7 +22,7 @@ from torchvision import models
 
 from bench import training
 from grader import assignment, intake, network, submission
-from grader.analysis import summary
+from grader.analysis import shapes, summary
 from grader.analysis.cost import measure_cost
 from grader.analysis.receptive_field import proof
 from grader.analysis.receptive_field.field import find_field
@@ -90,7 +90,7 @@ def _reference(name: str, sandbox: isolation.Sandbox, runs: int) -> Iterator[Row
     one = captured()
     weights = network.build(one.program, one.values[0]).weights
     yield _timed(name, f"capture ({sandbox.isolation.name}, zygote warm)", captured, runs)
-    yield _timed(name, "shapes checked", lambda: intake.check_shapes(one.program), runs)
+    yield _timed(name, "shapes checked", lambda: shapes.check(one.program), runs)
     yield _timed(name, "all analyses", lambda: summary.analyse(one.program), runs)
     yield _timed(name, "NaN probe", lambda: proof.measure(one.program.eval, weights), runs)
 

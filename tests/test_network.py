@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from grader import network
+from grader.analysis import shapes
 from grader.assignment import Bound, Limits
 from grader.errors import SubmissionError
 from grader.intake import intake
@@ -53,7 +54,7 @@ def scores(model: nn.Module) -> Tensor:
 def test_a_rebuilt_network_computes_and_trains_bit_for_bit_like_the_original(original):
     program, values = program_of(original)
     assert read(program.to_json()) == program
-    intake.check_shapes(program)
+    shapes.check(program)
     rebuilt = network.build(read(program.to_json()), values)
     assert torch.equal(scores(rebuilt), scores(original))
     assert fit(rebuilt, list(rebuilt.parameters())) == fit(original, list(original.parameters()))
@@ -77,7 +78,7 @@ def parsed() -> dict[str, Any]:
 def accept(data: dict[str, Any]) -> network.Network:
     """All that the grader does with a captured network before it runs it."""
     program = read(json.dumps(data))
-    intake.check_shapes(program)
+    shapes.check(program)
     return network.build(program, captured()[1])
 
 

@@ -1,10 +1,11 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
-Started by `grader.sandbox` with `python -I`, in one of four ways:
+Started by `grader.sandbox` with `python -I`, in one of five ways:
     capture     level 1: one order with a request (a frame on standard input); on what was standard
                 output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
     watch       the same, but it runs no student code: it watches the captured network
+    shapes      the same, but it runs that network without any data
     zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
                 child for each request
 """
@@ -32,7 +33,7 @@ if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
 
 
 def main(way: str = "") -> None:
-    """Serve one of the four ways."""
+    """Serve one of the five ways."""
     if way == "zygote":
         zygote()
     else:
@@ -108,7 +109,7 @@ def _warm_up() -> None:
 
     import torch
 
-    from grader.analysis.untrained import watched
+    from grader.analysis.untrained import watched, watching
     from grader.capture import capture, warm
 
     # The first backward pass decides how many threads autograd has. Now there is only a CPU, so it
@@ -116,7 +117,7 @@ def _warm_up() -> None:
     # could fork after that, and no locked child may.
     torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call] # torch's
     found, *values = capture.answer(warm.REQUEST)
-    watched.answer(found, watched.shown(*watched.NOTHING), *values)
+    watching.answer(found, watched.shown(*watched.NOTHING), *values)
     gc.collect()
     gc.freeze()  # the children's garbage collectors need not look at torch
 
@@ -146,9 +147,13 @@ def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> 
 
         return _captured(warm.REQUEST)
     if kind == "watch":
-        from grader.analysis.untrained import watched
+        from grader.analysis.untrained import watching
 
-        return [b'{"captured": true}', watched.answer(*blobs)]
+        return [b'{"captured": true}', watching.answer(*blobs)]
+    if kind == "shapes":
+        from grader.analysis.untrained import watching
+
+        return [b'{"captured": true}', watching.fit(*blobs)]
     if kind == "rehearse":
         return _rehearsed(request)
     from grader.program.request import Request
