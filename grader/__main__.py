@@ -23,7 +23,7 @@ from grader.render.formats import FORMATS
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # a session takes half a second to import: not for --help
-    from grader.session import Work
+    from grader.command.session import Work
 
 # Threads that wait by spinning make training ten times slower as soon as anything else runs on the
 # machine.
@@ -137,7 +137,7 @@ def grade(
     root: Root = Path(),
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
-    from grader import session
+    from grader.command import session
     from grader.options import Options
 
     options = Options(
@@ -173,7 +173,7 @@ def analyse(
     root: Root = Path(),
 ) -> None:
     """Print what the network is, as JSON, without training it."""
-    from grader import session
+    from grader.command import session
 
     raise typer.Exit(
         guarded(
@@ -196,7 +196,7 @@ def recipe(
     root: Root = Path(),
 ) -> None:
     """Show how a submission would be trained, line by line, and what was not understood."""
-    from grader import session
+    from grader.command import session
 
     raise typer.Exit(
         guarded(

@@ -49,13 +49,14 @@ WATCHED_IMAGES = 200
 class Workshop:
     """What submissions for one data set are graded with.
 
-    The user's options, the images, who captures and who trains, and the installation's own secret.
+    The user's options, the images, who captures and who trains (nobody, where nothing is to be
+    trained), and the installation's own secret.
     """
 
     options: Options
     images: Source
     sandbox: Sandbox
-    trainer: Trainer
+    trainer: Trainer | None
     secret: bytes = shuffle.SECRET
 
 
@@ -130,6 +131,7 @@ def train(
     from grader.judging.judge import Judge
     from grader.training import device
 
+    assert workshop.trainer is not None
     with clock.measure("training", "Training"):
         return trial.conduct(
             captured,
