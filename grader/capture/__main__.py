@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from grader.sandbox import frames, lock, reply, same_code
+from grader.sandbox import frames, loading, lock, reply, same_code
 
 if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
     from grader.program.request import Request
@@ -56,6 +56,9 @@ def single(kind: str) -> None:
     with pipe:
         pipe.write(same_code.own_line())
         pipe.flush()  # before any student code runs
+        if kind != "probes":
+            with loading.uncollected():
+                import torch  # noqa: F401 - loaded for its effect
         answer = work(kind, order["request"], blobs)
         pipe.write(reply.pack(answer, bytes.fromhex(order["nonce"])))
     end(0)  # a student's atexit hooks and threads have no say in how this ends
@@ -98,7 +101,8 @@ def zygote() -> None:
     control = socket.socket(fileno=os.dup(0))
     control.set_inheritable(False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    _warm_up()
+    with loading.uncollected():
+        _warm_up()
     nursery.Nursery(control, Path(os.environ["TMPDIR"]), work, prepare).serve()
     os._exit(0)  # torch takes a second to tidy up, for nobody
 

@@ -136,6 +136,11 @@ def _say(messages: Console, text: str, *, style: str = "dim") -> None:
     messages.print(Plain(Text(text, style=style)), soft_wrap=True)
 
 
+def say(text: str, *, style: str = "dim") -> None:
+    """A message for people on standard error, as `grade` writes its own."""
+    _say(Console(stderr=True), text, style=style)
+
+
 def _say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
     """In one line, whatever the command says about being quiet: nobody's work is lost unseen."""
     if left_out:

@@ -10,7 +10,7 @@ import contextlib
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from grader.sandbox import isolation
+from grader.sandbox import isolation, loading
 from grader.sandbox.isolation import Proven
 from grader.sandbox.zygote import Zygote
 
@@ -56,9 +56,10 @@ class Workroom:
         if self._begun is not None:
             self._stack.callback(self._begun.close)
         if self.trains:
-            # Torch would load this part of itself only for the first tensor that has a shape and
-            # no data.
-            import torch._dynamo  # noqa: F401 - loaded for its effect
+            with loading.uncollected():
+                # Torch would load this part of itself only for the first tensor that has a shape
+                # and no data.
+                import torch._dynamo  # noqa: F401 - loaded for its effect
 
     @property
     def sandbox(self) -> Proven:
