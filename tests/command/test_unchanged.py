@@ -1,4 +1,4 @@
-"""A report is handed out again only where grading again would say the same; and then without torch."""
+"""A report is handed out again only where grading would say the same, and then without torch."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_nothing_changed_is_graded_once(room, gradings):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('parameters = "< 8,000"', 'parameters = "< 7,999"'), ("seconds = ", "seconds = 1")],
+    [('parameters = "<= 8,000"', 'parameters = "<= 7,999"'), ("seconds = ", "seconds = 1")],
 )
 def test_another_assignment_is_another_grading(room, gradings, old, new):
     session.grade(options(room))
