@@ -23,6 +23,7 @@ from grader.errors import SubmissionError
 from grader.intake import intake
 from grader.ops import OPERATORS
 from grader.program.program import read
+from grader.program.values import concrete
 from tests.networks import CLASSES, habits, images, networks, program_of
 
 STEPS = 20
@@ -256,7 +257,7 @@ def test_tracing_names_every_node_with_its_result():
     [(("N", 3), 2, (2, 3)), (("4*N", 10), 2, (8, 10)), ((), 5, ()), ((0, "N"), 7, (0, 7))],
 )
 def test_a_shape_becomes_numbers_for_a_number_of_images(shape, batch, sizes):
-    assert network.concrete(shape, batch) == sizes
+    assert concrete(shape, batch) == sizes
 
 
 LIMITS = Limits(

@@ -7,6 +7,7 @@ says, and what would be accepted. Loads torch: `default_recipe.py` remembers wha
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -14,7 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.assignment import FILE, Assignment, SchedulerChoice, TransformChoice, did_you_mean
+from grader.assignment import (
+    FILE,
+    Assignment,
+    SchedulerChoice,
+    TransformChoice,
+    did_you_mean,
+    sentence,
+)
 from grader.errors import AssignmentError
 from grader.training.choices import SCHEDULERS
 from grader.training.datasets import DATASETS
@@ -109,6 +117,9 @@ def _made(
                 f"{key}.settings.{setting} is not a setting of {name}; known: {listed}."
                 f"{did_you_mean(setting, known)}",
             )
+        if words := _wrong_type(needed[setting].default, settings[setting]):
+            found = json.dumps(settings[setting], default=str)
+            raise _mistake(assignment, f"{key}.settings.{setting} = {found}; {words}")
     for setting in known:
         if needed[setting].default is inspect.Parameter.empty and setting not in settings:
             raise _mistake(assignment, f"{key}.settings.{setting} is missing: {name} needs it")
@@ -116,6 +127,15 @@ def _made(
         return make()
     except Exception as error:  # whatever torch says about a number
         raise _refused(assignment, key, name, error) from error
+
+
+def _wrong_type(default: Any, given: Any) -> str:
+    """What a setting must be that is of another type than torch's default for it, or ""."""
+    if isinstance(default, bool):
+        return "" if isinstance(given, bool) else "it must be true or false"
+    if isinstance(default, int | float) and isinstance(given, str | bool):
+        return "it must be a number"
+    return ""
 
 
 def _used(assignment: Assignment, key: str, name: str, use: Callable[[], Any]) -> Any:
@@ -135,4 +155,4 @@ def _refused(assignment: Assignment, key: str, name: str, error: Exception) -> A
 
 
 def _mistake(assignment: Assignment, text: str) -> AssignmentError:
-    return AssignmentError(f"assignments/{assignment.name}/{FILE}: {text.rstrip('.')}.")
+    return AssignmentError(f"assignments/{assignment.name}/{FILE}: {sentence(text)}")

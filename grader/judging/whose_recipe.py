@@ -175,4 +175,6 @@ def _stops(recipe: Recipe) -> Iterator[str]:
         yield f"at {100 * recipe.stop_at_accuracy:g} % {_WATCHED[recipe.stop_monitor]}{times}"
     if recipe.patience is not None:
         what = _WATCHED[recipe.patience.monitor]
-        yield f"after {recipe.patience.epochs} epochs without improvement of the {what}"
+        least = recipe.patience.threshold
+        by = f" by more than {least:g}" if least else ""
+        yield f"after {recipe.patience.epochs} epochs without improvement of the {what}{by}"

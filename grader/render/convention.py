@@ -51,7 +51,9 @@ def _without_a_name(recipe: Recipe) -> Iterator[str]:
         yield f"{penalty.factor!r} times the {penalty.kind} of {len(penalty.parameters)} weights"
     if recipe.patience is not None:
         monitor = recipe.patience.monitor
-        yield f"stops after {recipe.patience.epochs} epochs without improvement of {monitor}"
+        least = recipe.patience.threshold
+        by = f" by more than {least:g}" if least else ""
+        yield f"stops after {recipe.patience.epochs} epochs without improvement of {monitor}{by}"
     if recipe.stop_after > 1:
         yield f"stops after {recipe.stop_after} epochs in a row at that accuracy"
 
