@@ -438,7 +438,7 @@ def test_a_login_page_in_place_of_the_internet_is_a_reason_and_no_crash(monkeypa
         raise http.client.BadStatusLine("<html>")
 
     monkeypatch.undo()
-    monkeypatch.setattr(download.urllib.request, "urlopen", login)
+    monkeypatch.setattr("urllib.request.urlopen", login)
     assert "cannot be reached (<html>)" in download.fetch(MNIST, tmp_path)
 
 
