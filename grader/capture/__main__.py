@@ -1,11 +1,12 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
-Started by `grader.sandbox` with `python -I`, in one of five ways:
+Started by `grader.sandbox` with `python -I`, in one of six ways:
     capture     level 1: one order with a request (a frame on standard input); on what was standard
                 output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
     watch       the same, but it runs no student code: it watches the captured network
     shapes      the same, but it runs that network without any data
+    plan        the same, but it reads nothing of the submission: what the assignment's recipe is
     zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
                 child for each request
 """
@@ -33,7 +34,7 @@ if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
 
 
 def main(way: str = "") -> None:
-    """Serve one of the five ways."""
+    """Serve one of the six ways."""
     if way == "zygote":
         zygote()
     else:
@@ -158,6 +159,10 @@ def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> 
         from grader.analysis.untrained import watching
 
         return [b'{"captured": true}', watching.fit(*blobs)]
+    if kind == "plan":
+        from grader.intake import planning
+
+        return [b'{"captured": true}', planning.answer(request)]
     if kind == "rehearse":
         return _rehearsed(request)
     from grader.program.request import Request
@@ -177,8 +182,19 @@ def _rehearsed(request: Mapping[str, Any]) -> list[bytes]:
     except BaseException as error:
         text = "The training was run with stand-ins, but what it did could not be summed up"
         with contextlib.suppress(BaseException):  # an error of theirs may say what it likes
-            text += f" ({type(error).__name__}: {str(error)[:200]})"
+            text += f" ({type(error).__name__}: {_first_line(error)[:200]})"
         return [_refusal(f"{text}.", None)]
+
+
+def _first_line(error: BaseException) -> str:
+    """What it says, without pydantic's frame around its own reason."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        from grader.errors import in_words
+
+        return in_words(error.errors(include_url=False, include_input=False)[0])
+    return str(error)
 
 
 def _captured(request: Request) -> list[bytes]:

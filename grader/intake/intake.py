@@ -19,7 +19,7 @@ from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
 from grader.errors import GraderError, SubmissionError
-from grader.intake import rehearsing, stored_bars
+from grader.intake import agreement, rehearsing, stored_bars
 from grader.printable import visible
 from grader.program import program
 from grader.program.graph import Graph
@@ -161,6 +161,7 @@ def capture(
             "The captured network does not belong to this assignment: it has other shapes."
         )
     _check_steps(found.recipe, assignment, train_images)
+    agreement.check_recipe(found.recipe, rehearsed, assignment, place)
     return Captured(found, dict(zip(seeds, answer[1:], strict=True)), rehearsed)
 
 
