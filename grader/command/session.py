@@ -68,15 +68,13 @@ def grade_in(room: Workroom, options: Options) -> int:
     _say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     _refuse_all_broken(asked, broken)
-    if room.trains:
-        room.begin()
     broken |= _tried_out([known[name] for name in asked if name in known])
     _refuse_all_broken(asked, broken)
     for name in broken if not options.paths and not options.assignment else asked:
         if name in broken:
             _say(messages, f"{name} is left out. {broken[name]}", style="red")
     reports.check_writable(options.output)
-    device_kind = _device_kind(options)
+    device_kind = _device_kind(options, room)
     fit = [known[name] for name in asked if name not in broken]
     sources = _images(fit, options, messages)
     graded = []
@@ -97,14 +95,15 @@ def grade_in(room: Workroom, options: Options) -> int:
     return 3 if desk.unwritten else exit_code(graded, known)
 
 
-def _device_kind(options: Options) -> str:
+def _device_kind(options: Options, room: Workroom) -> str:
     """The kind of device that trains, "none" for static checks. Raises GraderError."""
     if options.static:
         return "none"
     known = present.kind_without_torch(options.device)
     if known is not None:
         return known
-    from grader.training import device  # it loads torch
+    room.begin()  # the sandbox gets ready while torch is loaded here
+    from grader.training import device
 
     return device.choose(options.device).type
 

@@ -113,6 +113,14 @@ def test_what_is_unchanged_is_shown_without_torch(room, gradings):
     assert heavy(found["modules"]) == set()
 
 
+def test_a_training_that_still_stands_is_shown_without_torch(room, gradings):
+    session.grade(options(room, static=False, dataset="practice", device="cpu"))
+    assert gradings == ["ada"]
+    found = own_process(room, "grade", "--dataset=practice", "--device=cpu")
+    assert "unchanged since" in found["said"]
+    assert heavy(found["modules"]) == set()
+
+
 def test_the_pipeline_of_static_checks_loads_no_torch():
     script = "import sys, grader.pipeline; print('torch' in sys.modules)"
     done = subprocess.run(
