@@ -67,7 +67,21 @@ def test_what_stood_in_the_way_is_told_beside_the_assignments_recipe():
 def told(recipe, *known: Fact):
     """The lines of a recipe that was rehearsed."""
     rehearsed = recipe.model_copy(update={"origin": "rehearsed"})
-    training = Training(recipe=rehearsed, epochs=recipe.epochs, steps=recipe.steps, facts=known)
+    rate = recipe.schedule.learning_rate[0][0].value
+    transform = ", ".join(step.name for step in recipe.augmentations)
+    loss = "cross entropy" if recipe.loss.name == "cross_entropy" else "negative log-likelihood"
+    always = {
+        "epochs": f"{recipe.epochs} epochs of {recipe.steps_per_epoch:,} steps",
+        "batches": f"{recipe.batch_size:,} images a batch",
+        "images": "all",
+        "optimizer": f"{recipe.optimizer.name}, lr {rate:g}",
+        "loss": loss,
+        "transform": transform,
+    }
+    facts = [*known, *(Fact(name=name, text=text) for name, text in always.items())]
+    training = Training(
+        recipe=rehearsed, epochs=recipe.epochs, steps=recipe.steps, facts=tuple(facts)
+    )
     found = whose_recipe.describe(rehearsed, Rehearsed(Rehearsal(), training, rehearsed))
     return {fact.name: fact for fact in found.facts}
 
@@ -94,6 +108,7 @@ def test_a_plateau_rule_is_told_with_what_it_does():
         "o = torch.optim.SGD(model.parameters(), 0.1)\n"
         "return o, torch.optim.lr_scheduler.ReduceLROnPlateau(o, factor=0.5, patience=2)"
     )
-    text = told(read(configured(body)), SCHEDULE)["schedule"].text
+    stays = Fact(name="schedule", text="ReduceLROnPlateau: the rate stays at 0.1", line=3)
+    text = told(read(configured(body)), stays)["schedule"].text
     assert "begins at 0.1, and is multiplied by 0.5 after 3 epochs without" in text
     assert "loss on held-back images" in text

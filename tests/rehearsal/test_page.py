@@ -71,6 +71,19 @@ NOT_FOLLOWED = {
         "gan",
     ),
     "rates that follow results by a rule of your own": ("rate_follows_results",),
+    "an early stop that compares an epoch with the one before it, or counts bad epochs that are "
+    "not in a row": ("stops_when_loss_no_longer_changes", "counts_all_bad_epochs"),
+    "a search for the learning rate whose weights the training goes on with": (
+        "search_that_keeps_weights",
+        "search_that_restores_nothing",
+    ),
+    "a rate or batch size that Lightning's Tuner sets, `optimizer_step()` and the like of your "
+    "own, several devices, `val_check_interval` with an `EarlyStopping`": (
+        "lightning_lr_find",
+        "lightning_steps_by_itself",
+        "lightning_two_devices",
+        "lightning_val_check_interval",
+    ),
     "a file, module or argument that is not there": (
         "yaml_config_not_handed_in",
         "missing_sibling",
