@@ -180,6 +180,45 @@ def grade(
 
 
 @app.command()
+def watch(
+    path: Annotated[Path, typer.Argument(help="One submission: a file or a folder.")],
+    *,
+    assignment: Named = None,
+    training: Training = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The folder that holds MNIST/ or the like, as for grade."),
+    ] = None,
+    require_isolation: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
+    ] = None,
+    idle: Annotated[
+        int, typer.Option(min=1, help="Minutes without a save after which it ends.")
+    ] = 30,
+    output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
+    root: Root = None,
+) -> None:
+    """Check a submission again each time that it is saved, without training it."""
+    from grader.command import resident
+    from grader.command.project import placed
+    from grader.options import Options
+
+    options = Options(
+        paths=(path,),
+        assignment=assignment,
+        training=training,
+        data=data,
+        require_isolation=require_isolation,
+        static=True,
+        output=output,
+    )
+    raise typer.Exit(
+        guarded(lambda: resident.watch(placed(options, root), idle_seconds=60.0 * idle))
+    )
+
+
+@app.command()
 def analyse(
     path: Annotated[Path, typer.Argument(help="One submission.")],
     *,

@@ -20,7 +20,7 @@ from grader.analysis.summary import Analysis
 from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment, Check
 from grader.errors import GraderError, SubmissionError
-from grader.judging.trial import Training
+from grader.judging.starting import Training
 from grader.options import STATIC, Options
 from grader.report import CheckResult, Hint, Verdict
 
@@ -57,7 +57,7 @@ class Known:
     options: Options
     analysis: Analysis
     behaviour: Behaviour | None
-    training: Training
+    training: Training[Any]
 
 
 @dataclass

@@ -11,29 +11,29 @@ import contextlib
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 
 from grader import pipeline
 from grader.assignment import Assignment
+from grader.command.workroom import Workroom
 from grader.errors import GraderError
 from grader.intake import intake, rehearsing
-from grader.judging.trial import Training, Trial
+from grader.judging.starting import Training
 from grader.options import STATIC, Options
 from grader.pipeline import Workshop
 from grader.program.program import Captured
 from grader.program.rehearsed import Rehearsal, Rehearsed
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report, Verdict
-from grader.sandbox import isolation
-from grader.sandbox.isolation import Proven
-from grader.sandbox.zygote import Zygote
 from grader.submission.submission import Submission
 from grader.training import data
-from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
 from grader.training.lab_note import Clock
-from grader.training.worker.crew import Crew
+
+if TYPE_CHECKING:  # it loads torch
+    from grader.judging.trial import Trial
 
 UNTOLD = "Your training was not looked at, to be quick: grader.grade({name}) does that, and trains."
 UNTRAINED = "This takes a training: grader.grade({name})"
@@ -49,12 +49,11 @@ class Bench:
 
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
-        self._sandbox: Proven | None = None
-        self._images: dict[tuple[str, str, Path | None, bool], _Read] = {}
+        self._room: Workroom | None = None
 
     def close(self) -> None:
         """End the sandbox. The next check starts another."""
-        self._sandbox = None
+        self._room = None
         self._stack.close()
 
     def check(self, submission: Submission, assignment: Assignment, folder: Path | None) -> Report:
@@ -68,7 +67,8 @@ class Bench:
             with clock.measure("analysis"):
                 seen = pipeline.watch(captured, workshop.images.read(), workshop.sandbox)
                 analysis = pipeline.prove(captured, seen)
-            quiet, nothing = TrainingProgress(quiet=True), Training(_no_trial)
+            quiet = TrainingProgress(quiet=True)
+            nothing: Training[Trial] = Training(_no_trial)
             checks = pipeline.check(assignment, options, analysis, seen, nothing, quiet)
             trains = rehearsing.is_rehearsed(submission.listing)
             if trains:
@@ -100,46 +100,21 @@ class Bench:
         return report.model_copy(update={"self_check": True})
 
     def _workshop(self, assignment: Assignment, options: Options) -> Workshop:
-        if self._sandbox is None:
-            begun = _begin()
-            self._sandbox = self._stack.enter_context(isolation.choose(begun=begun))
-        key = (assignment.dataset, options.dataset, options.data, options.static)
-        images = self._images.get(key)
-        if images is None or (images.source.practice and not options.static):
-            source = data.resolve(
-                DATASETS[assignment.dataset],
-                options.data,
-                choice=options.dataset,
-                fetch=not options.static,
-                say=_say,
-            )
-            images = self._images[key] = _Read(source)
-        return Workshop(options, images, self._sandbox, Crew())  # type: ignore[arg-type] # a Source
+        if self._room is None:
+            self._room = self._stack.enter_context(Workroom())
+        source = data.resolve(
+            DATASETS[assignment.dataset],
+            options.data,
+            choice=options.dataset,
+            fetch=not options.static,
+            say=_say,
+        )
+        trainer = None
+        if not options.static:
+            from grader.training.worker.crew import Crew  # it loads torch
 
-
-class _Read:
-    """A Source whose images are read from the disk once."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self._data: Data | None = None
-
-    @property
-    def train_images(self) -> int:
-        return self.source.train_images
-
-    def read(self) -> Data:
-        if self._data is None:
-            self._data = self.source.read()
-        return self._data
-
-
-def _begin() -> Zygote | None:
-    """As for a command: the sandbox gets ready while the rest of torch is loaded here."""
-    begun = isolation.begin()
-    import torch._dynamo  # noqa: F401 - loaded for its effect
-
-    return begun
+            trainer = Crew()
+        return Workshop(options, self._room.held(source), self._room.sandbox, trainer)
 
 
 def _network_alone(submission: Submission, assignment: Assignment, workshop: Workshop) -> Captured:
@@ -155,7 +130,7 @@ def _network_alone(submission: Submission, assignment: Assignment, workshop: Wor
         seeds=(0, 1),
     )
     intake.check_size(captured.program, assignment.limits)
-    intake.check_shapes(captured.program)
+    intake.check_shapes(captured.program, workshop.sandbox)
     intake.check_work(captured.program, assignment.limits)
     return replace(captured, rehearsed=None)
 
@@ -170,7 +145,7 @@ def _untold(check: CheckResult, name: str) -> CheckResult:
     return check.model_copy(update={**unknown, "detail": UNTOLD.format(name=name)})
 
 
-def _no_trial() -> Trial:
+def _no_trial() -> NoReturn:
     raise GraderError("a check without training asked for a training")
 
 

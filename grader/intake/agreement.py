@@ -7,20 +7,23 @@ trained in one way and shown with the lines of another.
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
+import sys
 from typing import Any
 
-import torch
-
-from grader.assignment import Assignment, DefaultRecipe
+from grader.assignment import Assignment
 from grader.errors import SubmissionError
 from grader.program.recipe import Loss, Recipe
 from grader.program.rehearsed import Rehearsed
-from grader.training.choices import SCHEDULERS
+from grader.sandbox import strict_json
+from grader.sandbox.isolation import Sandbox
+
+Curves = tuple[dict[str, Any], list[float], list[float]]
+"""Settings, and learning rates and momenta of all steps."""
 
 
-def check_recipe(recipe: Recipe, rehearsed: Rehearsed | None, assignment: Assignment) -> None:
+def check_recipe(
+    recipe: Recipe, rehearsed: Rehearsed | None, assignment: Assignment, sandbox: Sandbox
+) -> None:
     """Raises SubmissionError unless the recipe is the one that its `origin` says.
 
     A rehearsed one is what was rehearsed; where that cannot be used, and where a file says nothing
@@ -31,7 +34,7 @@ def check_recipe(recipe: Recipe, rehearsed: Rehearsed | None, assignment: Assign
             raise _other("another recipe than the one that was rehearsed")
     elif recipe.origin == "rehearsed" or (rehearsed is not None and recipe.origin != "assignment"):
         raise _other(f"a recipe that claims to be from elsewhere ({recipe.origin})")
-    if recipe.origin == "assignment" and (what := _differs(recipe, assignment)):
+    if recipe.origin == "assignment" and (what := _differs(recipe, assignment, sandbox)):
         raise _other(f"a recipe that claims to be the assignment's, and has another {what}")
 
 
@@ -42,7 +45,7 @@ def _other(what: str) -> SubmissionError:
     )
 
 
-def _differs(recipe: Recipe, assignment: Assignment) -> str:
+def _differs(recipe: Recipe, assignment: Assignment, sandbox: Sandbox) -> str:
     """What of the recipe is not the assignment's; "" where all of it is."""
     default = assignment.recipe
     if recipe.epochs != default.epochs:
@@ -62,12 +65,7 @@ def _differs(recipe: Recipe, assignment: Assignment) -> str:
             return name.replace("_", " ")
     if recipe.optimizer.name != default.optimizer.name:
         return "optimizer"
-    known = _planned(default.model_dump_json(), recipe.steps, recipe.steps_per_epoch)
-    return _planned_otherwise(recipe, known)
-
-
-Settings = dict[str, Any]
-Curves = tuple[Settings, list[float], list[float]]
+    return _planned_otherwise(recipe, _planned(recipe, assignment, sandbox))
 
 
 def _planned_otherwise(recipe: Recipe, known: Curves) -> str:
@@ -85,37 +83,20 @@ def _planned_otherwise(recipe: Recipe, known: Curves) -> str:
     return "weight decay" if schedule.weight_decay else ""
 
 
-@cache
-def _planned(default: str, steps: int, steps_per_epoch: int) -> Curves:
-    """Settings, and learning rates and momenta of all steps, of the assignment's recipe (JSON)."""
-    recipe = DefaultRecipe.model_validate_json(default)
-    optimizer = getattr(torch.optim, recipe.optimizer.name)(
-        [torch.zeros(1, requires_grad=True)], **recipe.optimizer.settings
-    )
-    (group,) = optimizer.param_groups
-    scheduler = _scheduler(recipe, optimizer, steps)
-    settings = dict(group)  # with what the scheduler has set
-    rates, momenta = [], []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no step of the optimizer is taken
-        for step in range(1, steps + 1):
-            rates.append(float(group["lr"]))
-            momenta.append(
-                float(group["betas"][0] if "betas" in group else group.get("momentum", 0))
-            )
-            if recipe.scheduler is None or step == steps:
-                continue
-            if recipe.scheduler.interval == "step" or step % steps_per_epoch == 0:
-                scheduler.step()
-    return settings, rates, momenta
+def _planned(recipe: Recipe, assignment: Assignment, sandbox: Sandbox) -> Curves:
+    """What the assignment's recipe comes to: see `planning.py`.
 
+    Where torch is not loaded here, a locked child that reads nothing of the submission has it.
+    """
+    default, steps, each = assignment.recipe, recipe.steps, recipe.steps_per_epoch
+    if "torch" in sys.modules:
+        from grader.intake import planning
 
-def _scheduler(recipe: DefaultRecipe, optimizer: torch.optim.Optimizer, steps: int) -> Any:
-    choice = recipe.scheduler
-    if choice is None:
-        return None
-    settings = dict(choice.settings)
-    length = SCHEDULERS[choice.name]
-    if length and length not in settings:
-        settings[length] = steps if choice.interval == "step" else recipe.epochs
-    return getattr(torch.optim.lr_scheduler, choice.name)(optimizer, **settings)
+        return planning.planned(default.model_dump_json(), steps, each)
+    request = {"default": default.model_dump(mode="json"), "steps": steps, "each": each}
+    (said,) = sandbox.run(request, kind="plan")
+    settings, rates, momenta = strict_json.read(said)
+    read = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }
+    return read, rates, momenta

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from grader.assignment import Assignment
-from grader.judging import agreeing, own_scheduler
+from grader.judging import agreeing
 from grader.program.recipe import Augmentation, Optimizer, Plateau, Recipe, Remark, Run
 from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
 from grader.report import Hint, RecipeFact, RecipeReport
@@ -82,6 +82,8 @@ def scheduler(
     """What sets the learning rate, where that is one scheduler made of plain arguments."""
     if recipe.origin == "rehearsed":
         use = rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+        from grader.judging import own_scheduler  # it loads torch
+
         return use if use is not None and own_scheduler.makes(recipe, use) else None
     choice = assignment.recipe.scheduler
     if recipe.origin == "convention" or choice is None:

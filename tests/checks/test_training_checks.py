@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from grader.checks import plugin
-from grader.judging import judge, trial
+from grader.judging import judge, starting, trial
 from grader.options import Options
 from grader.report import CheckResult, Verdict
 from grader.training.records import INTERRUPTED, Ending
@@ -43,7 +43,7 @@ def checks(
     judgement = judge.verdict(scores, threshold, images=10_000, practice=practice)
     facts = {"interrupted": ending == INTERRUPTED, **more}
     done = trial.Trial((run,), ((9950,) * epochs,), judgement, training, **facts)
-    training = trial.Training(lambda: done)
+    training = starting.Training(lambda: done)
     known = plugin.Known(assignment, Options(), mock.Mock(), mock.Mock(), training)
     return {result.name: result for result in plain(plugin.run_checks(known))}
 
