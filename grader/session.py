@@ -7,7 +7,6 @@ output.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from grader.report import Report, Verdict
 from grader.sandbox import isolation
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.zygote import Zygote
-from grader.storage import places, reports, seal
+from grader.storage import json_text, places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
 from grader.submission.submission import LeftOut, Submission, UsageError
@@ -305,7 +304,7 @@ def _show(report: Report, options: Options) -> None:
 
 def _conclude(graded: list[Report], options: Options) -> None:
     if options.as_json:
-        text = ",\n".join(report.model_dump_json(indent=2) for report in graded)
+        text = ",\n".join(json_text.of_report(report) for report in graded)
         if len(graded) != 1:
             text = f"[{text}]"
         sys.stdout.write(f"{text}\n")
@@ -395,7 +394,7 @@ def analyse(
             analysis = pipeline.analyse(found, known, sandbox)
     except SubmissionError as error:
         return _cannot(found, error)
-    text = json.dumps(analysis, indent=2) + "\n"
+    text = json_text.text(analysis, ascii_only=True) + "\n"
     if output:
         write_whole(output, text)
     else:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from grader.render import figures
 from grader.report import (
     CheckResult,
@@ -113,7 +116,7 @@ LAYERS = (
 )
 
 ANALYSIS = {
-    "schema_version": 1,
+    "schema_version": 2,
     "total_parameters": 6260,
     "multiply_adds": 962_752,
     "head": ["gap", "conv"],
@@ -135,7 +138,11 @@ STATIC = (
         "parameter_limit",
         "The model is small enough.",
         measured="6,260",
-        limit="<= 8,000",
+        asked="<= 8,000",
+        value=6260,
+        relation="<=",
+        limit=8000,
+        unit="parameters",
         points=20,
         max_points=20,
     ),
@@ -143,22 +150,26 @@ STATIC = (
         "batch_normalization",
         "The model normalises its activations.",
         measured="5 layers",
-        limit="at least 1",
+        asked="at least 1",
     ),
     check(
-        "global_average_pooling", "The head averages each feature map.", measured="GAP", limit="GAP"
+        "global_average_pooling", "The head averages each feature map.", measured="GAP", asked="GAP"
     ),
     check(
         "receptive_field",
         "The last feature map sees the whole image.",
         measured="28",
-        limit=">= 28",
+        asked=">= 28",
+        value=28,
+        relation=">=",
+        limit=28,
+        unit="pixels",
     ),
     check(
         "samples_independent",
         "Each image is judged on its own.",
         measured="difference 0",
-        limit="<= 1e-5",
+        asked="<= 1e-5",
     ),
 )
 
@@ -268,14 +279,18 @@ def passed() -> Report:
         points=0,
         max_points=0,
         measured="none",
-        limit="p > 0",
+        asked="p > 0",
         detail="Not required here; the published model found dropout harmful.",
     )
     accuracy = check(
         "accuracy",
         "The model reads enough digits.",
         measured="99.42 %",
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
+        value=0.9942,
+        relation=">=",
+        limit=0.994,
+        unit="fraction",
         points=40,
         max_points=40,
     )
@@ -298,7 +313,11 @@ def failed() -> Report:
         "The model is small enough.",
         Verdict.FAILED,
         measured="26,202",
-        limit="< 20,000",
+        asked="< 20,000",
+        value=26_202,
+        relation="<",
+        limit=20_000,
+        unit="parameters",
         max_points=20,
         detail="26,202 trainable parameters; the limit is 20,000.\n"
         "The convolutions 3 to 5 hold 88 %.",
@@ -312,7 +331,7 @@ def failed() -> Report:
         "Dropout is active while training, and only then.",
         Verdict.FAILED,
         measured="declared, never called",
-        limit="p > 0",
+        asked="p > 0",
         detail="self.drop is built in __init__, but forward() never calls it.",
         hints=(Hint(text="Call it: x = self.drop(x).", line=12),),
     )
@@ -326,7 +345,7 @@ def failed() -> Report:
         "accuracy",
         "The model reads enough digits.",
         Verdict.SKIPPED,
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="Not trained, because a required check failed (--train-anyway trains it).",
     )
@@ -373,7 +392,7 @@ def practice() -> Report:
         "accuracy",
         "The model reads enough digits.",
         Verdict.SKIPPED,
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="Practice digits are not MNIST.",
     )
@@ -395,7 +414,7 @@ def borderline() -> Report:
         "The model reads enough digits.",
         Verdict.BORDERLINE,
         measured="99.40 % ± 0.06",
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="Three seeds do not tell on which side of 99.40 % this recipe lies.",
         hints=(Hint(text="More seeds narrow the interval: --seeds 10."),),
@@ -421,7 +440,11 @@ def unknown() -> Report:
         "The last feature map sees the whole image.",
         Verdict.UNKNOWN,
         measured="28",
-        limit=">= 28",
+        asked=">= 28",
+        value=28,
+        relation=">=",
+        limit=28,
+        unit="pixels",
         detail="torch.sort moves pixels by their values: what one unit sees is not fixed.",
         hints=(Hint(text="Leave the sort out, and the receptive field can be proven.", line=33),),
     )
@@ -438,7 +461,11 @@ def unknown() -> Report:
         "accuracy",
         "The model reads enough digits.",
         measured="99.42 %",
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
+        value=0.9942,
+        relation=">=",
+        limit=0.994,
+        unit="fraction",
         points=40,
         max_points=40,
     )
@@ -460,7 +487,7 @@ def edited() -> Report:
         "accuracy",
         "The model reads enough digits.",
         Verdict.SKIPPED,
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="static checks only (--static)",
     )
@@ -497,3 +524,16 @@ def mistaken() -> Report:
 
 
 ALL = (passed, failed, uncaptured, broken, practice, borderline, unknown, edited, mistaken)
+
+
+def of_version_2(one: Report) -> dict[str, Any]:
+    """As the version before this one wrote it: sentences as limits, and layers in the analysis."""
+    document = json.loads(one.model_dump_json()) | {"schema_version": 2}
+    for item in document["checks"]:
+        for name in ("value", "relation", "limit", "unit"):
+            del item[name]
+        item["limit"] = item.pop("asked")
+    document["analysis"] = document["analysis"] or {}
+    document["analysis"] |= {"layers": [], "flags": ["a"], "notes": [], "left_out": []}
+    document["analysis"]["recipe"] = {"epochs": 15, "schedule": {"learning_rate": [[]]}}
+    return document

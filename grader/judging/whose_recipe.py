@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from grader.analysis import curves
 from grader.assignment import Assignment
 from grader.program.recipe import Augmentation, Optimizer, Recipe, Remark, Run
 from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
@@ -30,7 +31,7 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
         ),
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
         differences=_hints(recipe.remarks),
-        rates=tuple(rates(recipe)),
+        rates=curves.thinned(tuple(rates(recipe))),
     )
 
 

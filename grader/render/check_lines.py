@@ -77,7 +77,7 @@ def _measure(check: CheckResult) -> str:
 
 
 def _limit(check: CheckResult) -> str:
-    return printable(check.limit, 60)
+    return printable(check.asked, 60)
 
 
 def _points(check: CheckResult) -> Text:

@@ -120,7 +120,7 @@ def _check_cells(check: CheckResult) -> list[str]:
         MARKS[check.verdict].symbol,
         title,
         prose(check.measured, 60),
-        prose(check.limit, 60),
+        prose(check.asked, 60),
         points,
     ]
 

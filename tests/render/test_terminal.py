@@ -304,7 +304,7 @@ def test_away_from_a_terminal_there_are_no_escape_sequences(example):
 
 
 def hostile_report(text):
-    everything = {"name": text, "title": text, "measured": text, "limit": text, "detail": text}
+    everything = {"name": text, "title": text, "measured": text, "asked": text, "detail": text}
     check = examples.check(**everything, verdict=Verdict.FAILED, hints=(Hint(text=text, line=1),))
     layer = LayerRow(
         module=text, kind=text, output_shape=(1,), parameters=1, share=1, jump=(text, text)
