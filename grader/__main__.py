@@ -134,6 +134,10 @@ def grade(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress, no scorecards: only the summary.")
     ] = False,
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="Show recipe, layers and accuracy above each scorecard."),
+    ] = False,
     root: Root = Path(),
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
@@ -156,6 +160,7 @@ def grade(
         output=output,
         as_json=as_json,
         quiet=quiet,
+        details=details,
         root=root,
     )
     raise typer.Exit(guarded(lambda: session.grade(options)))

@@ -109,7 +109,7 @@ class Bound(Table):
 
     @property
     def relation(self) -> str:
-        """ "<" or "<="."""
+        """As the brief writes it: "<" or "<="."""
         return "<=" if self.inclusive else "<"
 
     def allows(self, count: int) -> bool:

@@ -26,7 +26,7 @@ from grader.judging import shuffle, trial, whose_recipe
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
-from grader.program.program import Captured, Program
+from grader.program.program import Captured
 from grader.program.recipe import Recipe
 from grader.program.rehearsed import SchedulerUse
 from grader.render.progress import TrainingProgress

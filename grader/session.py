@@ -21,7 +21,7 @@ from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable, printable_path
-from grader.render import convention, notices, recipe, terminal, words
+from grader.render import card, convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
@@ -226,7 +226,7 @@ class _Desk:
         address = seal.address(item, assignment, choices)
         kept = None if self.options.fresh or item.problem else self._kept(item, address)
         if kept:
-            _show(kept, self.options)
+            _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
         from grader import pipeline  # it loads torch: not before `_begin`
 
@@ -252,16 +252,17 @@ class _Desk:
     def _finished(self, report: Report, address: str) -> Report:
         report = reports.told(report, self.options.output, secret=self.secret)
         report = seal.sealed(report, address, self.secret)
+        file = None
         try:
-            self._keep(report)
+            file = self._keep(report)
         except GraderError as error:
             # A full disk takes neither this result nor the next ones from the screen.
             _say(self.messages, f"The grader cannot keep this report: {error}", style="red")
             self.unwritten.append(report)
-        _show(report, self.options)
+        _show(report, self.options, file)
         return report
 
-    def _keep(self, report: Report) -> None:
+    def _keep(self, report: Report) -> Path:
         file = reports.write(report, self.options.output, secret=self.secret)
         if file.name == reports.UNFINISHED and not self.options.quiet:
             text = (
@@ -269,6 +270,7 @@ class _Desk:
                 f"this one is {file}"
             )
             _say(self.messages, text)
+        return file
 
     def _kept(self, item: Submission, address: str) -> Report | None:
         kept = reports.kept(
@@ -297,9 +299,16 @@ def _results() -> Console:
     return console
 
 
-def _show(report: Report, options: Options) -> None:
-    if not (options.as_json or options.quiet):
-        _results().print(terminal.scorecard(report))
+def _show(report: Report, options: Options, file: Path | None) -> None:
+    """The short scorecard, which fits on the last screen, under the details where they are wanted.
+
+    `file` holds the report; None where it could not be written.
+    """
+    if options.as_json or options.quiet:
+        return
+    if options.details:
+        _results().print(terminal.details(report))
+    Console().print(card.draw(report, file))
 
 
 def _conclude(graded: list[Report], options: Options) -> None:

@@ -256,7 +256,8 @@ def test_a_report_of_the_second_version_says_what_is_asked_and_says_it_once():
 
 def test_a_number_keeps_its_kind():
     found = reports.read(examples.passed().model_dump_json())
-    assert [(one.value, one.limit, one.unit) for one in found.checks][0] == (
+    first = found.checks[0]
+    assert (first.value, first.limit, first.unit) == (
         6260,
         8000,
         "parameters",

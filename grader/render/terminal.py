@@ -1,4 +1,4 @@
-"""The scorecard that a student sees, and the table of a class. In: Reports. Out: rich renderables.
+"""The whole scorecard, and the table of a class. In: Reports. Out: rich renderables.
 
 Everything a submission chose (names, kinds, messages) passes `printable` and is never read
 as markup.
@@ -23,6 +23,7 @@ from grader.render import (
     check_lines,
     claims,
     figures,
+    header,
     layer_table,
     notices,
     recipe,
@@ -51,21 +52,29 @@ NARROWEST = 60
 
 def scorecard(report: Report) -> RenderableType:
     """The whole report of one submission, 60 to 100 columns wide."""
-    parts: list[RenderableType] = [
-        _header(report),
+    above: list[RenderableType] = [
+        header.draw(report),
         *(_banner(*notice) for notice in notices.banners(report)),
     ]
     if report.problem is not None:
-        parts.append(_problem(report, report.problem))
-    parts += recipe.draw(report)
+        above.append(_problem(report, report.problem))
+    return Plain(Constrain(spaced([*above, *_details(report)]), WIDEST))
+
+
+def details(report: Report) -> RenderableType:
+    """What the short scorecard (`grader.render.card`) leaves out, to stand above it."""
+    return Plain(Constrain(spaced([*_details(report), Text()]), WIDEST))
+
+
+def _details(report: Report) -> list[RenderableType]:
+    parts = recipe.draw(report)
     if report.checks:
         parts.append(check_lines.draw(report))
     if report.layers:
         parts.append(layer_table.draw(report))
     if report.training is not None:
         parts.append(accuracy.draw(report.training))
-    parts += [*claims.draw(report), *_notes(report)]
-    return Plain(Constrain(spaced([*parts, _colophon(report)]), WIDEST))
+    return [*parts, *claims.draw(report), *_notes(report), _colophon(report)]
 
 
 def summary(reports: Sequence[Report]) -> RenderableType:
@@ -75,27 +84,6 @@ def summary(reports: Sequence[Report]) -> RenderableType:
         group = [report for report in reports if report.assignment == assignment]
         parts += [section(printable(group[0].assignment_title, 60)), _ClassTable(group), Text()]
     return Plain(Constrain(Group(*parts, _tally(reports)), WIDEST_TABLE))
-
-
-def _header(report: Report) -> RenderableType:
-    grid = Table.grid(expand=True, padding=(0, 1))
-    grid.add_column(ratio=1, overflow="fold")
-    grid.add_column(justify="right", no_wrap=True)
-    verdict = Text(notices.headline(report), style=f"bold {MARKS[report.verdict].style}")
-    grid.add_row(Text(notices.name(report), style="bold"), verdict)
-    grid.add_row(
-        Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold")
-    )
-    if earlier := notices.last_trained(report):
-        grid.add_row(Text(f"last trained: {earlier}"))
-    title = Text(printable(report.assignment_title, 60), style="bold")
-    return Panel(
-        grid,
-        title=title,
-        title_align="left",
-        border_style=MARKS[report.verdict].style,
-        padding=(0, 1),
-    )
 
 
 def _banner(title: str, text: str) -> RenderableType:

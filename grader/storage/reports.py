@@ -61,6 +61,11 @@ def write(result: Report, output: Path, *, secret: bytes) -> Path:
     return folder / REPORT
 
 
+def place(result: Report, output: Path) -> Path:
+    """Where the report of that submission is."""
+    return output / result.assignment / result.submission / REPORT
+
+
 def kept(name: str, assignment: str, output: Path, *, address: str, secret: bytes) -> Report | None:
     """The report of an earlier run at that address, which a new one could only repeat.
 
