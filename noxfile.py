@@ -72,6 +72,13 @@ def explain(session: nox.Session) -> None:
 
 
 @nox.session
+def report(session: nox.Session) -> None:
+    """Show a saved report again: `nox -s report -- NAME`, or `-- NAME --open` as a page."""
+    install(session)
+    run(session, "-m", "grader", "report", *session.posargs)
+
+
+@nox.session
 def export(session: nox.Session) -> None:
     """Render saved reports: `nox -s export -- grades --format html --output class.html`."""
     install(session)

@@ -19,7 +19,6 @@ import typer
 
 from grader.errors import GraderError
 from grader.render import formats
-from grader.render.formats import FORMATS
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:  # a session takes half a second to import: not for --help
@@ -61,8 +60,8 @@ def _dataset(value: str) -> str:
 
 
 def _format(value: str) -> str:
-    if value not in FORMATS:
-        raise typer.BadParameter(f"{value!r}: write one of {', '.join(FORMATS)}.")
+    if value not in formats.every():
+        raise typer.BadParameter(f"{value!r}: write one of {', '.join(formats.every())}.")
     return value
 
 
@@ -221,7 +220,10 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", metavar="|".join(FORMATS), callback=_format, help=formats.described()
+            "--format",
+            metavar="|".join(formats.every()),
+            callback=_format,
+            help=formats.described(),
         ),
     ] = "markdown",
     output: Annotated[
@@ -232,6 +234,21 @@ def export(
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Whose: a name in grades/, or a path.")],
+    *,
+    opened: Annotated[
+        bool, typer.Option("--open", help="Write it as a page and open that in the browser.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Where reports were written.")] = Path("grades"),
+) -> None:
+    """Show a saved report again, with recipe, layers and accuracy."""
+    from grader.render import saved
+
+    raise typer.Exit(guarded(lambda: saved.show(name, output, opened=opened)))
 
 
 @app.command()
