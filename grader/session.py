@@ -24,6 +24,7 @@ from grader.printable import printable, printable_path
 from grader.render import card, convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
+from grader.render.queue import Queue
 from grader.report import Report, Verdict
 from grader.sandbox import isolation
 from grader.sandbox.isolation import Sandbox
@@ -84,7 +85,8 @@ def grade(options: Options) -> int:
             name: Workshop(options, source, sandbox, crew, secret)
             for name, source in sources.items()
         }
-        desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
+        queue = Queue(len(found))
+        desk = _Desk(options, workshops, sandbox, place.type, secret, messages, queue)
         for one in found:
             item = places.own(one, options.output, root=options.root, secret=secret)
             if error := broken.get(item.assignment):
@@ -213,6 +215,7 @@ class _Desk:
     device: str
     secret: bytes
     messages: Console
+    queue: Queue
     unwritten: list[Report] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
@@ -226,13 +229,17 @@ class _Desk:
         address = seal.address(item, assignment, choices)
         kept = None if self.options.fresh or item.problem else self._kept(item, address)
         if kept:
+            self.queue.end(graded=False)
             _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
         from grader import pipeline  # it loads torch: not before `_begin`
 
-        quiet = self.options.quiet
-        with TrainingProgress(item.shown, console=self.messages, quiet=quiet) as progress:
+        self.queue.begin()
+        with TrainingProgress(
+            item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
+        ) as progress:
             report = pipeline.grade(item, assignment, workshop, progress)
+        self.queue.end(graded=True)
         return self._finished(report, address)
 
     def refuse(
@@ -241,6 +248,7 @@ class _Desk:
         """The report on a submission whose assignment is broken, shown and kept."""
         from grader import pipeline  # as above
 
+        self.queue.end(graded=False)
         title, points = item.assignment, 0.0
         if assignment is not None:
             title, points = assignment.title, assignment.points

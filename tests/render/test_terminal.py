@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 
-from grader.render import source
-from grader.render.terminal import scorecard, summary
+from grader.render import card, source
+from grader.render.terminal import details, summary
 from grader.report import Hint, LayerRow, Placed, Problem, Verdict
 from tests import report_examples as examples
 
@@ -33,6 +33,11 @@ def _plain_environment():
         ):
             patch.delenv(name, raising=False)
         yield
+
+
+def scorecard(report):
+    """All that `--details` prints."""
+    return Group(details(report), card.draw(report))
 
 
 def shown(renderable, width=80, **options):
