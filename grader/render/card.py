@@ -22,16 +22,21 @@ from grader.render.plain import Plain
 from grader.report import CheckResult, Hint, Placed, Report, Verdict
 
 WIDEST = 100
-ROOM = 20
+ROOM = 21
 """Lines: a screen of 24 without the prompt and what nox says at the end."""
 
-LAYOUTS = ((2, True), (1, True), (1, False), (0, False))
+LAYOUTS = ((2, True), (1, True), (1, False), (0, False), (-1, False))
 """How much is said of each check, and whether there are empty lines between the parts."""
 
 NAME_WIDTH = 11
 """Columns before the text of a fact."""
 
 MOST_FLAGS = 2
+MOST_CHECKS = 4
+"""In the tightest layout; of the others there are the names."""
+
+QUOTED_WORDS = 3
+"""Of the student's line, where all of it has no room."""
 ORDER = (
     Verdict.BROKEN,
     Verdict.FAILED,
@@ -48,7 +53,7 @@ def draw(report: Report, saved: Path | None = None) -> RenderableType:
 
 
 class _Fitted:
-    """The first of four layouts that fits into `ROOM` lines: less and less of each check."""
+    """The first of these layouts that fits into `ROOM` lines: less and less of each check."""
 
     def __init__(self, report: Report, saved: Path | None) -> None:
         self._report = report
@@ -74,7 +79,7 @@ def _parts(report: Report, saved: Path | None, detail: int, width: int) -> list[
         parts.append(_problem(report, width))
     if report.checks:
         parts.append(_checks(report, detail, width))
-    return [*parts, _table(_ways(report, saved, width - NAME_WIDTH))]
+    return [*parts, _table(_ways(report, saved, width - NAME_WIDTH, brief=detail <= 0))]
 
 
 def _table(rows: Sequence[tuple[str, Text]]) -> RenderableType:
@@ -97,7 +102,7 @@ def _facts(report: Report, detail: int) -> Iterator[tuple[str, Text]]:
             yield "", _hint(report, hint)
     if report.training is not None:
         yield "accuracy", _accuracy(report)
-    for flag in report.flags[:MOST_FLAGS] if detail else ():
+    for flag in report.flags[:MOST_FLAGS] if detail > 0 else ():
         yield "look at", Text(printable(flag, 200), style="yellow")
 
 
@@ -139,7 +144,7 @@ def _first_lines(text: Text, width: int, most: int) -> Text:
 def _checks(report: Report, detail: int, width: int) -> RenderableType:
     opened = [check for check in report.checks if check.verdict is not Verdict.PASSED]
     opened.sort(key=lambda check: (not check.required, ORDER.index(check.verdict)))
-    shown = opened if detail else opened[: (ROOM - 11) // 2]
+    shown = opened if detail >= 0 else opened[:MOST_CHECKS]
     parts = [_check(report, check, detail, width) for check in shown]
     if more := opened[len(shown) :]:
         names = ", ".join(printable(check.name.replace("_", " "), 40) for check in more)
@@ -158,7 +163,7 @@ def _check(report: Report, check: CheckResult, detail: int, width: int) -> Rende
         line.append(f" (asked: {printable(check.asked, 60)})", style="dim")
     if not check.required:
         line.append(" · advisory", style="dim italic")
-    below = [] if quiet and not detail else list(_below(report, check, detail, width - 5))
+    below = [] if quiet and detail <= 0 else list(_below(report, check, detail, width - 5))
     grid = Table.grid(padding=(0, 1, 0, 0), expand=True)
     grid.add_column(width=1, style=f"bold {mark.style}")
     grid.add_column(ratio=1, overflow="fold")
@@ -175,10 +180,10 @@ def _below(report: Report, check: CheckResult, detail: int, width: int) -> Itera
     if said and (detail == 2 or not hints or not failed):
         style = "dim" if check.verdict is Verdict.SKIPPED or not check.required else ""
         text = Text(printable(check.detail, 600, lines=True), style=style)
-        yield _first_lines(text, width, 2 if detail else 1)
-    for hint in hints if detail or failed else ():
-        text = _hint(report, hint)
-        yield bullets("→", [text if detail else _first_lines(text, width, 2)])
+        yield _first_lines(text, width, 2 if detail > 0 else 1)
+    for hint in hints if detail > 0 or failed else ():
+        text = _hint(report, hint) if detail > 0 else _short_hint(report, hint, detail, width - 4)
+        yield bullets("→", [text])
 
 
 def _hint(report: Report, hint: Hint) -> Text:
@@ -187,6 +192,22 @@ def _hint(report: Report, hint: Hint) -> Text:
     if hint.line is None:
         return Text(said)
     return _place(report, hint).append(f"\n{said}", style="not dim not cyan")
+
+
+def _short_hint(report: Report, hint: Hint, detail: int, width: int) -> Text:
+    """The place with the first words of the line, and a line of what to do; or one line of both."""
+    said = printable(hint.text, 600)
+    if hint.line is None:
+        return _first_lines(Text(said), width, 1)
+    text = Text(words.path_place(report, hint), style="cyan")
+    start = " ".join(source.quoted(report, hint).split()[:QUOTED_WORDS])
+    if detail < 0:
+        text.append(f"  {said}", style="not cyan")
+        text.truncate(max(width, len(words.path_place(report, hint))), overflow="ellipsis")
+        return text
+    if start:
+        text.append(f"  {start} …", style="not cyan dim")
+    return text.append("\n").append(_first_lines(Text(said, style="not cyan"), width, 1))
 
 
 def _place(report: Report, where: Placed) -> Text:
@@ -199,7 +220,7 @@ def _place(report: Report, where: Placed) -> Text:
     return text
 
 
-def _ways(report: Report, saved: Path | None, width: int) -> list[tuple[str, Text]]:
+def _ways(report: Report, saved: Path | None, width: int, *, brief: bool) -> list[tuple[str, Text]]:
     """Where the report is, how to see all of it, and what to type next."""
     rows: list[tuple[str, Text]] = []
     if saved is not None:
@@ -207,12 +228,15 @@ def _ways(report: Report, saved: Path | None, width: int) -> list[tuple[str, Tex
         rows.append(("more", _step(next_step.more(report, saved), width)))
     for number, step in enumerate(next_step.steps(report)):
         name = "" if number else "next"
-        rows.append((name, _step(step, width)))
+        rows.append((name, _step(step, width, brief=brief)))
     return rows
 
 
-def _step(step: next_step.Step, width: int) -> Text:
-    """A command with its use after it, or below it where the line is too short."""
+def _step(step: next_step.Step, width: int, *, brief: bool = False) -> Text:
+    """A command with its use after it, or below it (not where `brief`) on a line of its own."""
     text = Text(step.command, style="bold")
-    gap = "   " if text.cell_len + len(step.use) + 3 <= width else "\n"
+    fits = text.cell_len + len(step.use) + 3 <= width
+    if brief and step.command and not fits:
+        return text
+    gap = "   " if fits else "\n"
     return text.append(gap if step.command else "").append(step.use, style="not bold dim")

@@ -56,9 +56,9 @@ def in_short(report: Report) -> str:
         said = " · ".join(found[name] for name in SHORT_FACTS if name in found)
         return f"yours, as you handed it in: {said}" if said else "yours, as you handed it in"
     if recipe.obstacles:
-        others = len(recipe.obstacles) - 1
-        more = f", and {words.several(others, 'other reason')}" if others else ""
-        return f"the assignment's, for yours could not be used{more}:"
+        number = len(recipe.obstacles)
+        which = f", 1 of {number} reasons" if number > 1 else ""
+        return f"the assignment's: yours could not be used{which}:"
     known = (report.analysis or {}).get("recipe")
     if recipe.origin == "convention" and isinstance(known, dict):
         return printable(words.recipe_shares(known), 400)

@@ -61,7 +61,7 @@ def test_no_line_is_wider_than_the_terminal_or_than_100_columns(example, width):
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_header_says_assignment_submission_verdict_and_points(width):
-    head = words("\n".join(shown(scorecard(examples.passed()), width).splitlines()[:4]))
+    head = words("\n".join(shown(card.draw(examples.passed()), width).splitlines()[:4]))
     for part in (
         "MNIST under 8,000 parameters",
         "alice",
@@ -237,7 +237,7 @@ def test_a_submission_that_cannot_be_captured_says_what_why_what_to_do_and_where
     assert "This submission cannot be graded yet" in text
     assert "model.py defines Encoder and Decoder" in text
     assert "Write MODEL = Encoder (or Decoder) at the top level of the file." in text
-    assert "at assignments/mnist_8k/submissions/bob.py:40" in text
+    assert "yet assignments/mnist_8k/submissions/bob.py:40 model.py" in text
 
 
 def test_the_graders_own_fault_is_called_so():
