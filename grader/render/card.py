@@ -43,6 +43,7 @@ ORDER = (
     Verdict.UNKNOWN,
     Verdict.BORDERLINE,
     Verdict.SKIPPED,
+    Verdict.PASSED_SO_FAR,
 )
 """Of the checks that did not pass, in which they are shown."""
 
