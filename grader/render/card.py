@@ -145,12 +145,26 @@ def _first_lines(text: Text, width: int, most: int) -> Text:
 def _checks(report: Report, detail: int, width: int) -> RenderableType:
     opened = [check for check in report.checks if check.verdict is not Verdict.PASSED]
     opened.sort(key=lambda check: (not check.required, ORDER.index(check.verdict)))
+    skipped = [check for check in opened if check.verdict is Verdict.SKIPPED]
+    if len(skipped) > 1:  # they wait for the same training: a line for all
+        opened = [check for check in opened if check.verdict is not Verdict.SKIPPED]
     shown = opened if detail >= 0 else opened[:MOST_CHECKS]
     parts = [_check(report, check, detail, width) for check in shown]
     if more := opened[len(shown) :]:
         names = ", ".join(printable(check.name.replace("_", " "), 40) for check in more)
         parts.append(Text(f"and {len(more)} more: {names}", style="dim"))
+    if len(skipped) > 1:
+        parts.append(_skipped(report, skipped))
     return Padding(Group(*parts, check_lines.count(report.checks)), (0, 0, 0, 1))
+
+
+def _skipped(report: Report, checks: Sequence[CheckResult]) -> RenderableType:
+    """What was not asked, and why, where the note has not said it."""
+    names = ", ".join(printable(check.name.replace("_", " "), 40) for check in checks)
+    why = checks[0].detail if checks[0].detail != report.quick_look else ""
+    reason = f" ({printable(why, 200)})" if why else ""
+    symbol = MARKS[Verdict.SKIPPED].symbol
+    return bullets(symbol, [Text(f"not graded: {names}{reason}")], style="dim")
 
 
 def _check(report: Report, check: CheckResult, detail: int, width: int) -> RenderableType:
@@ -201,13 +215,14 @@ def _short_hint(report: Report, hint: Hint, detail: int, width: int) -> Text:
     if hint.line is None:
         return _first_lines(Text(said), width, 1)
     text = Text(words.path_place(report, hint), style="cyan")
-    start = " ".join(source.quoted(report, hint).split()[:QUOTED_WORDS])
+    quoted = source.quoted(report, hint).split()
+    start = " ".join(quoted[:QUOTED_WORDS]) + (" …" if len(quoted) > QUOTED_WORDS else "")
     if detail < 0:
         text.append(f"  {said}", style="not cyan")
         text.truncate(max(width, len(words.path_place(report, hint))), overflow="ellipsis")
         return text
     if start:
-        text.append(f"  {start} …", style="not cyan dim")
+        text.append(f"  {start}", style="not cyan dim")
     return text.append("\n").append(_first_lines(Text(said, style="not cyan"), width, 1))
 
 

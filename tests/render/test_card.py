@@ -49,11 +49,11 @@ def test_it_says_verdict_points_report_and_what_is_next(example, width):
 def test_each_failed_check_has_its_first_hint_with_a_place_and_the_first_words_of_the_line():
     text = shown(examples.quoted())
     for place, words, hint in (
-        ("model.py:9", "self.conv2 = nn.Conv2d(32,", "conv2 holds 23,120 of them"),
+        ("model.py:9", "self.conv2 = nn.Conv2d(32, …", "conv2 holds 23,120 of them"),
         ("model.py:10", "self.drop = nn.Dropout(0.05)", "self.drop is made here"),
-        ("model.py:16", "return self.head(x).mean((2,", "The mean leaves out a border."),
+        ("model.py:16", "return self.head(x).mean((2, 3))", "The mean leaves out a border."),
     ):
-        assert f"→ {place}  {words} …" in text
+        assert f"→ {place}  {words}" in text
         assert hint in text
 
 
