@@ -399,6 +399,11 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     return f' Did you mean "{folded[close[0]]}"?' if close else ""
 
 
+def sentence(text: str) -> str:
+    """With a full stop at its end, but for a question."""
+    return text if text.endswith("?") else f"{text.rstrip('.')}."
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -413,6 +418,8 @@ def _explain(error: ErrorDetails) -> str:
     path = tuple(part for part in error["loc"] if part != "[key]")
     key = ".".join(str(part) for part in path)
     if error["type"] == "missing":
+        if path[0] == "input_shape":
+            return "input_shape needs three numbers: channels, rows, columns, as in [1, 28, 28]."
         return f"{key} is missing."
     if error["type"] == "extra_forbidden":
         return _explain_unknown(key, str(path[-1]), _keys_at(path[:-1]))
@@ -420,7 +427,10 @@ def _explain(error: ErrorDetails) -> str:
     choices = details.get("known") or re.findall(r"'([^']*)'", details.get("expected", ""))
     if path != error["loc"] and choices:
         return _explain_unknown(key, str(path[-1]), choices)
-    message = f"{in_words(error)}."
+    message = sentence(in_words(error))
+    of_a_table = isinstance(error["input"], dict) and "settings" not in path
+    if error["type"] == "value_error" and of_a_table and path:
+        return f"{key}: {message}"  # which names what is wrong inside
     if choices:
         message = (
             f"known choices: {', '.join(choices)}.{did_you_mean(str(error['input']), choices)}"

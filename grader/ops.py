@@ -248,8 +248,8 @@ OPERATORS: dict[str, Operator] = {
         max.other min.other: self other
         pow.Tensor_Scalar pow_.Scalar: self exponent
         pow.Scalar: self exponent
-        addcmul addcdiv: self tensor1 tensor2 value=1
-        lerp.Tensor lerp.Scalar: self end weight
+        addcmul addcmul_ addcdiv addcdiv_: self tensor1 tensor2 value=1
+        lerp.Tensor lerp_.Tensor lerp.Scalar lerp_.Scalar: self end weight
         clone: self memory_format=None
         contiguous: self memory_format=None
         detach detach_ alias lift_fresh_copy lift_fresh: self
@@ -472,6 +472,10 @@ INSTEAD = {
     "hstack vstack": "Use torch.cat.",
     "repeat_interleave": "Use nn.Upsample for positions, x.repeat() for channels.",
     "baddbmm": "Use torch.bmm and +.",
+    "bernoulli empty empty_like new_empty": "To leave a branch out at random (stochastic depth), "
+    "multiply it by F.dropout(x.new_ones(x.size(0), 1, 1, 1), p, self.training); to fill a new "
+    "tensor, begin with torch.zeros.",
+    "meshgrid": "Use rows.view(-1, 1).expand(h, w) and columns.expand(h, w).",
 }
 """What to write for the operators that students use most, of those that are not listed.
 

@@ -28,7 +28,7 @@ from grader.judging.trial import Training, Trial
 from grader.options import Options
 from grader.program.program import Captured
 from grader.program.recipe import Recipe
-from grader.program.rehearsed import SchedulerUse
+from grader.program.rehearsed import SchedulerUse, TrainedNetwork
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Claim, Environment, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
@@ -307,10 +307,23 @@ def _problem(error: Exception) -> Problem:
     )
 
 
-def recipe(
-    submission: Submission, assignment: Assignment, sandbox: Sandbox
-) -> tuple[Report, Recipe, SchedulerUse | None]:
-    """A report that holds the recipe alone, whose it is, and that recipe. Raises SubmissionError.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The recipe of a submission, in a report without anything else, and what writes it down.
+
+    `network` and `scheduler` are there where a rehearsal saw which ones a training made; where it
+    did not see that it `trains_all` weights, the others stay as they start.
+    """
+
+    report: Report
+    recipe: Recipe
+    scheduler: SchedulerUse | None
+    network: TrainedNetwork | None
+    trains_all: bool
+
+
+def recipe(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Told:
+    """How it would be trained, and whose recipe that is. Raises SubmissionError.
 
     A training that was handed in is rehearsed; its network is not captured.
     """
@@ -336,7 +349,14 @@ def recipe(
     analysis = {"recipe": found.model_dump(mode="json")}
     shown = {"problem": None, "verdict": Verdict.SKIPPED, "recipe": told, "analysis": analysis}
     report = where.in_places(empty.model_copy(update=shown), submission.listing)
-    return report, found, whose_recipe.scheduler(found, rehearsed, assignment)
+    own = rehearsed is not None and rehearsed.recipe is not None
+    return Told(
+        report,
+        found,
+        whose_recipe.scheduler(found, rehearsed, assignment),
+        rehearsed.trained if rehearsed and own else None,
+        trains_all=whose_recipe.trains_all(rehearsed) if rehearsed and own else True,
+    )
 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:

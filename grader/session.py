@@ -342,20 +342,26 @@ def show_recipe(
 
     with isolation.choose(begun=begun) as sandbox:
         try:
-            report, trained, scheduler = pipeline.recipe(found, known, sandbox)
+            told = pipeline.recipe(found, known, sandbox)
         except SubmissionError as error:
             return _cannot(found, error)
+    whose = told.report.recipe
+    own = whose is not None and not whose.obstacles
     if write:
-        if report.recipe and report.recipe.obstacles:  # what is pasted must not pass for the other
+        if not own:  # what is pasted must not pass for the student's
             sys.stdout.write(
                 "# Your own recipe could not be used: this is the assignment's. Without --write,\n"
                 "# this command says what stands in the way of yours.\n"
             )
-        sys.stdout.write(convention.written(trained, scheduler))
+        sys.stdout.write(
+            convention.written(
+                told.recipe, told.scheduler, network=told.network, trains_all=told.trains_all
+            )
+        )
     else:
-        for part in recipe.draw(report):
+        for part in recipe.draw(told.report):
             _results().print(part)
-    return 0 if report.recipe and not report.recipe.obstacles else 1
+    return 0 if own else 1
 
 
 def _only(

@@ -109,8 +109,7 @@ class _Changing(Runner):
         if node is None or change is None:
             return super().run_node(n)
         given = self.fetch_args_kwargs_from_env(n)
-        before = next(item for item in (*given[0], *given[1].values()) if isinstance(item, Tensor))
-        before = before.clone()
+        before = _first_tensor((*given[0], *given[1].values())).clone()
         result = super().run_node(n)
         changed = change(result, before)
         entry = operator(node)
@@ -207,6 +206,14 @@ def _idle_in_training(program: Program, weights: _Weights) -> frozenset[str]:
                 left.append(group)
         groups = left
     return _names([*idle, *groups]) if told else _names(idle)
+
+
+def _first_tensor(given: Iterable[Any]) -> Tensor:
+    """The first tensor given; einsum and stack take theirs in a list."""
+    items = itertools.chain.from_iterable(
+        value if isinstance(value, list | tuple) else (value,) for value in given
+    )
+    return next(item for item in items if isinstance(item, Tensor))
 
 
 def _names(groups: Iterable[list[Node]]) -> frozenset[str]:

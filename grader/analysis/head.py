@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from math import prod
+from math import isclose, prod
 from typing import Literal
 
 from grader.analysis.arguments import base, bound, kind, layer_type, several, spatial
 from grader.analysis.dataflow import trace
 from grader.analysis.receptive_field.field import ReceptiveField
-from grader.analysis.receptive_field.final_map import covered, placed, spatial_maps
+from grader.analysis.receptive_field.final_map import covered, placed, sources_of, spatial_maps
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
 from grader.ops import Kind
 from grader.program.graph import Graph, Node
@@ -33,6 +33,10 @@ HeadKind = Literal[
 ]
 
 _MIXES = {Kind.LINEAR, Kind.CONVOLUTION, Kind.MATMUL}
+_SUMS_NOTHING_UP = {
+    *(Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.CONCATENATE, Kind.STACK, Kind.SIZE, Kind.CREATE),
+    None,
+}
 _POOLS = {
     "mean": "average",
     "sum": "sum",
@@ -80,14 +84,14 @@ def find_head(graph: Graph, field: ReceptiveField) -> tuple[HeadItem, ...]:
 
 
 def _behind(graph: Graph, field: ReceptiveField) -> set[str]:
-    """The nodes that depend on the last map of several rows and columns."""
+    """The nodes that depend on a map of several rows and columns, and that none is made from."""
     flow = trace(graph)
-    ends = set(spatial_maps(graph, flow, field.answers))
-    behind = set(ends)
+    maps = spatial_maps(graph, flow, field.answers)
+    behind = set(maps)
     for node in graph.nodes:
         if any(source in behind for source in flow.reads[node.name]):
             behind.add(node.name)
-    return behind - ends
+    return behind - set(maps) - sources_of(maps, flow)
 
 
 def _items(
@@ -113,8 +117,25 @@ def _items(
         if len(pending) >= len(AXES):
             # Rows and columns may end in two steps, as in x.mean(3).mean(2): that is one item.
             way = pending[0] if len(set(pending)) == 1 else ""
+            if way == "sum" and _divided(graph, field, node):
+                way = "average"
             pending.clear()
             yield _item(node, _NAMES[way])
+
+
+def _divided(graph: Graph, field: ReceptiveField, node: Node) -> bool:
+    """What is done with a sum of all positions is to divide it by their number."""
+    readers = [other for other in graph.nodes if node.name in other.references()]
+    if len(readers) != 1 or base(readers[0]) not in ("div", "mul"):
+        return False
+    number = bound(readers[0])["other"]
+    sights = [field.answers[name] for name in node.references()]
+    count = prod(
+        count_of(dim) for sight in sights if isinstance(sight, Sight) for dim in sight.dims[-2:]
+    )
+    if isinstance(number, bool) or not isinstance(number, int | float) or not number:
+        return False
+    return isclose(number if base(readers[0]) == "div" else 1 / number, count, rel_tol=1e-6)
 
 
 _NAMES: dict[str, HeadKind] = {
@@ -180,7 +201,7 @@ def _positions(field: ReceptiveField, node: Node) -> frozenset[AxisName]:
 
 def _lost(graph: Graph, field: ReceptiveField, node: Node) -> frozenset[AxisName]:
     """The axes that the node ends: its input has positions along them, its result has none."""
-    if kind(node) in {Kind.SELECT, Kind.TAKE, Kind.SPLIT, Kind.SIZE, Kind.CREATE, None}:
+    if kind(node) in _SUMS_NOTHING_UP:
         return frozenset()
     if kind(node) is Kind.CONVOLUTION:
         return covered(graph, field.answers, node)

@@ -24,7 +24,7 @@ from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from grader import ops
-from grader.capture import batch_size, data_attribute, explain
+from grader.capture import batch_size, data_attribute, explain, lengths
 from grader.errors import SubmissionError
 from grader.program.graph import Graph, Node, Weight
 from grader.program.values import BATCH, Argument, DTypeArgument, Ref
@@ -84,7 +84,12 @@ def export(
     def export_it() -> ExportedProgram:
         # Under sizes that are symbols hardly any result is found again: its cache costs a tenth.
         uncached = config.patch(fake_tensor_cache_enabled=False)
-        with torch.set_grad_enabled(training), data_attribute.recorded(filename), uncached:
+        with (
+            torch.set_grad_enabled(training),
+            data_attribute.recorded(filename),
+            lengths.left_open(model, filename),
+            uncached,
+        ):
             return torch.export.export(
                 model, (example.clone(),), dynamic_shapes=shapes, strict=False
             )

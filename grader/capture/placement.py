@@ -2,8 +2,8 @@
 
 Runs in the child, where a GPU cannot be used: it is a fork, and locked. So `.cuda()` and
 `.to("cuda")` give back what they are called on, `torch.zeros(3, device="cuda")` and
-`torch.load(file, map_location="cuda")` are made where everything is, and no GPU is said to be
-there.
+`torch.load(file, map_location="cuda")` are made where everything is, so is a `torch.Generator`,
+and no GPU is said to be there.
 """
 
 from __future__ import annotations
@@ -47,10 +47,12 @@ def left_to_the_grader(filename: str, notes: list[str]) -> Iterator[None]:
     ]
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in places]
     originals.append((torch.cuda, "is_available", torch.cuda.is_available))
+    originals.append((torch, "Generator", torch.Generator))
     inherited = [(owner, name) for owner, name, _ in places if name not in vars(owner)]
     for owner, name, instead in places:
         setattr(owner, name, _noted(instead, name, filename, notes))
     torch.cuda.is_available = lambda: False
+    vars(torch)["Generator"] = _generator(filename, notes)
     mixin: Any = vars(parameter)["UninitializedTensorMixin"]
     lazy = mixin._allowed_methods
     mixin._allowed_methods = [*lazy, Tensor.to, Tensor.cuda]
@@ -88,6 +90,26 @@ class _Made(TorchFunctionMode):
             if line and not _is_known(self.notes):
                 self.notes.append(NOTE.format(what='device="cuda"', line=line))
         return func(*args, **(kwargs or {}))
+
+
+def _generator(filename: str, notes: list[str]) -> type:
+    """torch.Generator, whatever its device: the random numbers are drawn on the processor."""
+    real = torch.Generator
+
+    class Here(type):
+        def __instancecheck__(cls, thing: Any) -> bool:
+            return isinstance(thing, real)
+
+    class Generator(metaclass=Here):
+        def __new__(cls, device: Any = "cpu") -> Any:
+            if _elsewhere(device):
+                device = "cpu"
+                line = _calling_line(filename)
+                if line and not _is_known(notes):
+                    notes.append(NOTE.format(what="the device of torch.Generator(...)", line=line))
+            return real(device)
+
+    return Generator
 
 
 def _calling_line(filename: str) -> int | None:

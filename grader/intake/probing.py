@@ -15,10 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from grader.intake import improvement
 from grader.program.recipe import Patience, Recipe, Remark
 from grader.program.rehearsed import Rehearsal, Training
 
 MOST_NUMBERS = 2_000
+MOST_COARSE_STEPS = 1_500
+"""Steps of a rehearsal on a tenth of the images, up to which all of them may be asked ten times."""
 
 
 class Ask(Protocol):
@@ -109,9 +112,20 @@ def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depend
                 ),
             )
             return
+    if (longer := epochs("leaping")) > full:
+        found.obstacles = (
+            Remark(
+                text=f"The training ends after {full} epochs where each is a little better than "
+                f"the last, and goes on for {longer} where each is much better: its early stop "
+                "asks for more than the grader can measure. Let it ask for less (min_delta)",
+                line=training.line,
+            ),
+        )
+        return
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
-        _patience(ask, training, epochs, flat, found)
+        finely = functools.partial(_epochs, fine, training)
+        _patience(source, training, epochs, finely, flat, found)
     if not perfect and not found.obstacles:
         found.obstacles = (
             Remark(
@@ -132,9 +146,15 @@ def _epochs(ask: Ask, training: Training, role: str) -> int:
 
 
 def _patience(
-    ask: Ask, training: Training, epochs: Callable[[str], int], flat: int, found: Depends
+    source: str,
+    training: Training,
+    epochs: Callable[[str], int],
+    finely: Callable[[str], int],
+    flat: int,
+    found: Depends,
 ) -> None:
-    full = training.epochs or 0
+    recipe, full = training.recipe, training.epochs or 0
+    assert recipe is not None
     if flat < 2:
         found.obstacles = (
             Remark(
@@ -152,15 +172,40 @@ def _patience(
         monitor = "loss" if loss else "accuracy"
     else:
         monitor = "train_loss" if loss else "train_accuracy"
-    found.changes["patience"] = Patience(monitor=monitor, epochs=flat - 1)
-    found.notes += (
-        Remark(
-            text="Whether the early stop asks for a least improvement (min_delta) is not read: "
-            "here an epoch that is better by any amount counts as an improvement. A rule that "
-            "asks for one stops earlier than the grader does",
-            line=training.line,
-        ),
+    # A share of few images is a coarse number; all test images are there either way.
+    is_coarse = monitor.endswith("accuracy") and (monitor != "accuracy" or recipe.images)
+    is_short = (flat + 3) * recipe.steps_per_epoch <= MOST_COARSE_STEPS
+    asked = finely if is_coarse and is_short else epochs
+    least = improvement.measure(asked, source, monitor, patience=flat - 1, full=full)
+    if least.rule:
+        text = (
+            f"The early stop {least.rule}; the grader ends a training when so many epochs in a row "
+            "are not better than the best one: count these"
+        )
+        found.obstacles = (Remark(text=text, line=training.line),)
+        return
+    found.changes["patience"] = Patience(
+        monitor=monitor, epochs=flat - 1, threshold=least.amount or 0.0
     )
+    found.notes += _in_words(least, training.line)
+
+
+def _in_words(least: improvement.Improvement, line: int | None) -> tuple[Remark, ...]:
+    """What is not exactly known of an early stop's least improvement."""
+    if least.unknown:
+        text = (
+            "Whether the early stop asks for a least improvement (min_delta) cannot be told: "
+            f"{least.unknown}. Here an epoch that is better by any amount counts as an "
+            "improvement. A rule that asks for one stops earlier than the grader does"
+        )
+        return (Remark(text=text, line=line),)
+    if least.measured:
+        text = (
+            f"The least improvement that the early stop asks for is measured, as {least.amount:g}: "
+            "no such number stands in the file"
+        )
+        return (Remark(text=text, line=line),)
+    return ()
 
 
 def _stop(

@@ -21,7 +21,7 @@ from grader.errors import SubmissionError
 from grader.intake import probing
 from grader.printable import visible
 from grader.program.listing import Listing
-from grader.program.recipe import Remark
+from grader.program.recipe import Recipe, Remark
 from grader.program.rehearsed import Rehearsal, RehearsalRequest, Rehearsed, Training
 from grader.sandbox import ending, strict_json
 from grader.sandbox.isolation import Sandbox
@@ -84,12 +84,14 @@ class _Asker:
     left: float
     waited: float = 0.0
     asked: int = 0
-    known: dict[tuple[str, bool, int], Rehearsal] = field(default_factory=dict)
+    known: dict[tuple[str, bool, bool, int], Rehearsal] = field(default_factory=dict)
 
-    def __call__(self, role: str, *, cuda: bool = True, images: int | None = None) -> Rehearsal:
+    def __call__(
+        self, role: str, *, cuda: bool = True, yes: bool = False, images: int | None = None
+    ) -> Rehearsal:
         """One rehearsal. Raises SubmissionError where the child ends without an answer."""
         images = images or self.train_images
-        key = (role, cuda, images)
+        key = (role, cuda, yes, images)
         if key not in self.known:
             if self.left <= 0:
                 raise SubmissionError(
@@ -97,15 +99,16 @@ class _Asker:
                     f"{CPU_SECONDS:.0f} s of processor time: move work that has nothing to do with "
                     "training (plots, searches, reading files) out of it."
                 )
-            self.known[key] = self._rehearse(role, cuda, images)
+            self.known[key] = self._rehearse(*key)
         return self.known[key]
 
-    def _rehearse(self, role: str, cuda: bool, images: int) -> Rehearsal:
+    def _rehearse(self, role: str, cuda: bool, yes: bool, images: int) -> Rehearsal:
         dataset = DATASETS[self.assignment.dataset]
         request = RehearsalRequest(
             listing=self.listing,
             role=role,
             cuda=cuda,
+            yes=yes,
             seconds=max(1.0, self.left),
             dataset=dataset.name,
             train_images=images,
@@ -198,12 +201,15 @@ def others(rehearsal: Rehearsal) -> tuple[Remark, ...]:
     stepped = [training for training in rehearsal.trainings if training.steps > 1]
     if len(stepped) < 2:
         return ()
-    shown = [
-        f"{one.network.name if one.network else 'a network'} (line {one.line})"
-        for one in stepped[:-1][:10]
-    ]
+    shown = [_named(one) for one in stepped[:-1][:10]]
     text = f"The work trains {len(stepped)} times, and the last one counts. Before it: "
     return (Remark(text=f"{text}{', '.join(shown)}", line=stepped[-1].line),)
+
+
+def _named(training: Training) -> str:
+    name = training.network.name if training.network else "a network"
+    searched = [fact.text for fact in training.facts if fact.name == "search"]
+    return f"{name} ({', '.join([f'line {training.line}', *searched])})"
 
 
 def _found(asker: _Asker) -> Rehearsed:
@@ -211,7 +217,9 @@ def _found(asker: _Asker) -> Rehearsed:
     training = first.counting
     if training is None:
         return Rehearsed(first, None, None, _why_nothing(first), first.notes)
-    obstacles = [*training.obstacles, *_doubts(first)]
+    first = _without_idle_guesses(asker, first)
+    # What was not seen to its end looks like a training that stops in the middle.
+    obstacles = _doubts(first) if first.out_of_time else [*training.obstacles, *_doubts(first)]
     if training.recipe is None or obstacles:
         return Rehearsed(first, training, None, tuple(obstacles), _notes(first, training))
     source = "\n".join(part.text for part in asker.listing.parts)
@@ -224,16 +232,64 @@ def _found(asker: _Asker) -> Rehearsed:
     recipe = training.recipe.model_copy(update=depends.changes)
     held_back = asker.assignment.validation_images(asker.train_images)
     own = asker.train_images - (recipe.images or asker.train_images)
+    held: tuple[Remark, ...] = ()
     if recipe.follows_metric and held_back > own:  # else the student holds enough back
         fewer = asker("improving", images=asker.train_images - held_back).counting
         if fewer is None or fewer.recipe is None:
             text = "Rehearsed with some training images held back for its metric, it does not train"
             return Rehearsed(first, training, None, (Remark(text=text, line=training.line),))
-        training = fewer
+        training = _counted(fewer, asker.train_images, held_back)
         recipe = fewer.recipe.model_copy(update=depends.changes)
-    notes = (*_notes(first, training), *depends.notes)
+        held = (_holds_back(recipe, asker.train_images, held_back),)
+    notes = (*_notes(first, training), *held, *depends.notes)
     recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
+
+
+def _without_idle_guesses(asker: _Asker, first: Rehearsal) -> Rehearsal:
+    """The rehearsal with its guesses as notes, where the opposite answers come to the same recipe.
+
+    `if f1 > best: best = f1; torch.save(...)` is one of them: what sklearn would say of the network
+    decides which weights are kept, and nothing about how it is trained.
+    """
+    training = first.counting
+    if training is None or training.recipe is None or not first.guesses or first.out_of_time:
+        return first
+    try:
+        other = asker("improving", yes=True).counting
+    except SubmissionError:
+        return first
+    if other is None or other.recipe != training.recipe or other.network != training.network:
+        return first
+    notes = [
+        Remark(
+            text=f"{guess.text}, and then with yes: it decides nothing about the recipe",
+            line=guess.line,
+        )
+        for guess in first.guesses
+    ]
+    return first.model_copy(update={"guesses": (), "notes": (*first.notes, *notes)[:100]})
+
+
+def _counted(training: Training, images: int, held_back: int) -> Training:
+    """With the number of its images said beside those that were held back from it."""
+    assert training.recipe is not None
+    used = training.recipe.learned_from(images - held_back)
+    text = f"{used:,} of {images:,} training images; {held_back:,} are held back"
+    told = [
+        fact.model_copy(update={"text": text}) if fact.name == "images" else fact
+        for fact in training.facts
+    ]
+    return training.model_copy(update={"facts": tuple(told)})
+
+
+def _holds_back(recipe: Recipe, images: int, held_back: int) -> Remark:
+    text = (
+        f"What depends on results watches {held_back:,} of the {images:,} training images, which "
+        f"are held back: no training sees a test label. So an epoch has {recipe.steps_per_epoch:,} "
+        "steps"
+    )
+    return Remark(text=text, line=recipe.lines.get("epochs"))
 
 
 def _on_fewer_images(asker: _Asker, training: Training) -> tuple[probing.Ask, Training]:

@@ -21,7 +21,14 @@ import platformdirs
 import torch
 from torch import nn
 
-from grader.assignment import FILE, Assignment, SchedulerChoice, TransformChoice, did_you_mean
+from grader.assignment import (
+    FILE,
+    Assignment,
+    SchedulerChoice,
+    TransformChoice,
+    did_you_mean,
+    sentence,
+)
 from grader.errors import AssignmentError, GraderError
 from grader.sandbox.same_code import own_source
 from grader.storage.atomic import write_whole
@@ -127,6 +134,9 @@ def _made(
                 f"{key}.settings.{setting} is not a setting of {name}; known: {listed}."
                 f"{did_you_mean(setting, known)}",
             )
+        if words := _wrong_type(needed[setting].default, settings[setting]):
+            found = json.dumps(settings[setting], default=str)
+            raise _mistake(assignment, f"{key}.settings.{setting} = {found}; {words}")
     for setting in known:
         if needed[setting].default is inspect.Parameter.empty and setting not in settings:
             raise _mistake(assignment, f"{key}.settings.{setting} is missing: {name} needs it")
@@ -134,6 +144,15 @@ def _made(
         return make()
     except Exception as error:  # whatever torch says about a number
         raise _refused(assignment, key, name, error) from error
+
+
+def _wrong_type(default: Any, given: Any) -> str:
+    """What a setting must be that is of another type than torch's default for it, or ""."""
+    if isinstance(default, bool):
+        return "" if isinstance(given, bool) else "it must be true or false"
+    if isinstance(default, int | float) and isinstance(given, str | bool):
+        return "it must be a number"
+    return ""
 
 
 def _used(assignment: Assignment, key: str, name: str, use: Callable[[], Any]) -> Any:
@@ -153,7 +172,7 @@ def _refused(assignment: Assignment, key: str, name: str, error: Exception) -> A
 
 
 def _mistake(assignment: Assignment, text: str) -> AssignmentError:
-    return AssignmentError(f"assignments/{assignment.name}/{FILE}: {text.rstrip('.')}.")
+    return AssignmentError(f"assignments/{assignment.name}/{FILE}: {sentence(text)}")
 
 
 def _address(assignment: Assignment) -> str:

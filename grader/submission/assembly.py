@@ -16,7 +16,7 @@ from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
 from grader.program.listing import Listing, Part
 from grader.program.recipe import Remark
-from grader.submission import claims, keras, main_file, notebook
+from grader.submission import claims, keras, main_file, notebook, wrong_kind
 from grader.submission.claims import Text
 from grader.submission.contents import SETTINGS, Contents, is_readme
 from grader.submission.main_file import Script
@@ -155,6 +155,7 @@ class _Assembler:
     def add_main(self, name: str, content: bytes) -> None:
         """The file that is run. Raises SubmissionError."""
         shown = printable_path(Path(name))
+        wrong_kind.refuse_disguised(shown, content)
         if not _is_notebook(name, content):
             self._script(shown, python_text(shown, content))
             return

@@ -83,6 +83,20 @@ def test_a_batch_norm_that_moves_no_score_does_not_count(name):
     assert found.hints[0].line
 
 
+TAKING_A_LIST = {
+    "einsum": lambda x: torch.einsum("nchw,kc->nkhw", x, torch.ones(8, 8)),
+    "concatenation": lambda x: torch.cat([x, x], 1),
+    "stack": lambda x: torch.stack([x, x.relu()], 1).flatten(1, 2),
+}
+
+
+@pytest.mark.parametrize("name", TAKING_A_LIST)
+def test_operators_that_take_a_list_of_tensors_are_tried_too(name):
+    run = TAKING_A_LIST[name]
+    found = norm_of(lambda x, bn: run(bn(x))[:, :8])
+    assert len(found.layers) == 1
+
+
 GATES = {
     "a buffer of zeros": lambda: Gated(0, trainable=False),
     "a buffer of zeros per channel": lambda: Gated(0, trainable=False, shape=(8, 1, 1)),

@@ -151,6 +151,12 @@ HEADS = {
     "adaptive 1d": lambda: Net(
         lambda x, a: F.adaptive_avg_pool1d(a(x).flatten(2), 1).squeeze(2), nn.Conv2d(1, 10, 3)
     ),
+    "a sum that is divided": lambda: Net(
+        lambda x, a: (y := a(x)).sum((2, 3)) / (y.shape[2] * y.shape[3]), nn.Conv2d(1, 10, 3)
+    ),
+    "a sum of products that is divided": lambda: Net(
+        lambda x, a: torch.einsum("nchw->nc", a(x)) * (1 / 676), nn.Conv2d(1, 10, 3)
+    ),
     "channels last": lambda: Net(
         lambda x, a: a(x).permute(0, 2, 3, 1).mean((1, 2)), nn.Conv2d(1, 10, 3)
     ),
@@ -178,6 +184,10 @@ OTHER_HEADS = {
         "global max pooling",
     ),
     "sum": (lambda: Net(lambda x, a: a(x).sum((2, 3)), nn.Conv2d(1, 10, 3)), "global sum pooling"),
+    "sum over another number": (
+        lambda: Net(lambda x, a: a(x).sum((2, 3)) / 100, nn.Conv2d(1, 10, 3)),
+        "global sum pooling",
+    ),
     "lp": (
         lambda: nn.Sequential(nn.Conv2d(1, 10, 3), nn.LPPool2d(2, 26), nn.Flatten()),
         "global Lp pooling",
@@ -254,6 +264,72 @@ def test_pooling_a_1x1_map_is_not_global():
     )
     assert [item.spelled for item in found.head] == ["full-kernel Conv2d"]
     assert "nothing left to average" in found.head_hints[0].text
+
+
+def mixed_filters(squeeze):
+    """A head of averages over a map whose filters `squeeze(x)` mixes for each image."""
+
+    def whole(x, convolve, route, experts):
+        x = convolve(x)
+        n, c, h, w = x.shape
+        shares = route(squeeze(x)).softmax(1)
+        filters = (shares @ experts.weight.view(3, -1)).view(n * 10, c, 3, 3)
+        x = F.conv2d(x.reshape(1, n * c, h, w), filters, padding=1, groups=n)
+        return x.view(n, 10, h, w).mean((2, 3))
+
+    return whole
+
+
+def scaled(squeeze):
+    """The same with channels that `squeeze(x)` scales."""
+
+    def whole(x, convolve, route, last):
+        x = convolve(x)
+        return last(x * route(squeeze(x)).sum(1)[:, None, None, None].sigmoid()).mean((2, 3))
+
+    return whole
+
+
+SQUEEZES = {
+    "the average": lambda x: x.mean((2, 3)),
+    "averages and maxima": lambda x: x.mean((2, 3)) + x.amax((2, 3)),
+    "the deviation": lambda x: x.flatten(2).std(2),
+    "the whole map": lambda x: x.flatten(1),
+    "a 2x2 map": lambda x: F.adaptive_avg_pool2d(x, 2).flatten(1),
+    "a 2x2 map of maxima": lambda x: F.adaptive_max_pool2d(x.relu(), 2).reshape(-1, 32),
+}
+
+
+@pytest.mark.parametrize("gate", [mixed_filters, scaled])
+@pytest.mark.parametrize("name", SQUEEZES)
+def test_what_a_gate_inside_the_network_reads_is_no_head(name, gate):
+    squeeze = SQUEEZES[name]
+    inputs = squeeze(torch.rand(2, 8, 26, 26)).shape[1]
+    last = nn.Linear(720, 3) if gate is mixed_filters else nn.Conv2d(8, 10, 3)
+    found = structure_of(lambda: Net(gate(squeeze), nn.Conv2d(1, 8, 3), nn.Linear(inputs, 3), last))
+    assert [item.kind for item in found.head] == ["global average pooling"]
+
+
+def test_a_map_that_goes_to_the_scores_and_to_a_later_map_is_part_of_the_head():
+    def whole(x, first, second, end):
+        x = first(x)
+        return end(torch.cat([x.flatten(1), second(x.relu()).mean((2, 3))], 1))
+
+    found = structure_of(
+        lambda: Net(whole, nn.Conv2d(1, 4, 5), nn.Conv2d(4, 8, 3), nn.Linear(2304 + 8, 10))
+    )
+    assert [item.kind for item in found.head] == ["global average pooling", "fully connected"]
+
+
+def test_the_levels_of_a_pyramid_are_all_in_the_head():
+    def whole(x, convolve, end):
+        x = convolve(x)
+        levels = [F.adaptive_avg_pool2d(x, size).flatten(1) for size in (1, 2)]
+        return end(torch.cat(levels, 1))
+
+    found = structure_of(lambda: Net(whole, nn.Conv2d(1, 8, 3), nn.Linear(40, 10)))
+    assert found.has_gap
+    assert found.has_fc
 
 
 def test_pooling_that_leaves_a_row_out_is_not_global():

@@ -20,6 +20,13 @@ NOTE = "moves the network and the images to the device"
         file(forward="x = x + x.new_zeros(1, device='cuda') + torch.zeros_like(x, device='cuda')"),
         file(forward="x = x + torch.tensor([1.0], device='cuda', dtype=torch.float32)"),
         file("torch.cuda.synchronize()"),
+        file("self.g = torch.Generator(device='cuda').manual_seed(3)"),
+        file("self.g = torch.Generator(torch.device('cuda:0')); self.g.manual_seed(3)"),
+        file(
+            "g = torch.Generator('cuda').manual_seed(3); "
+            "self.z = nn.Parameter(torch.randn(1, generator=g, device='cuda'))",
+            "x = x + self.z",
+        ),
         file(
             "import io; b = io.BytesIO(); torch.save(torch.ones(1), b); b.seek(0); "
             "self.register_buffer('z', torch.load(b, map_location='cuda'))",
@@ -29,6 +36,21 @@ NOTE = "moves the network and the images to the device"
 )
 def test_what_is_made_on_a_gpu_is_made_here_with_a_note(source):
     assert NOTE in notes(source)
+
+
+def test_a_generator_on_a_gpu_draws_as_one_here():
+    drawn = "self.z = nn.Parameter(torch.randn(1, generator=g)); assert g.device.type == 'cpu'"
+    program(file(f"g = torch.Generator(device='cuda').manual_seed(3); {drawn}", "x = x + self.z"))
+    source = file(f"g = torch.Generator().manual_seed(3); {drawn}", "x = x + self.z")
+    assert NOTE not in notes(source)
+    program(file("assert isinstance(torch.Generator(), torch.Generator)"))
+
+
+def test_a_file_may_make_its_generator_outside_of_the_network():
+    source = file("torch.randn(1, generator=g)").replace(
+        "class Net", "g = torch.Generator(device='cuda')\n\n\nclass Net", 1
+    )
+    assert "torch.Generator(...)" in notes(source)
 
 
 def test_the_note_names_the_line():
@@ -89,6 +111,24 @@ def test_a_refusal_of_the_number_of_images_has_its_line(forward, said):
     problem = refusal(file(forward=forward))
     assert said in problem.message
     assert problem.line == 14
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "x = x.reshape(len(x), 10, 6, 6)",
+        "x = x + torch.zeros(1, 10, 1, 1).expand(len(x), -1, -1, -1)",
+        "x = x.view(len(x), -1).unflatten(1, (10, 6, 6)) * len([1, 2])",
+        "x = torch.cat([x] * len(self.conv.weight.shape), 1)[:, :10]",
+    ],
+)
+def test_len_of_the_images_leaves_their_number_open(forward):
+    assert "one batch size" not in str(notes(file(forward=forward)))
+
+
+def test_a_len_of_the_students_own_is_left_alone():
+    source = file(forward="x = x * len(x)").replace("class Net", "len = lambda x: 2\nclass Net", 1)
+    program(source)
 
 
 def test_a_weight_that_is_changed_after_its_layer_is_named_with_the_line():

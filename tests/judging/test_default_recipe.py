@@ -53,6 +53,18 @@ def test_what_worked_is_remembered_and_another_recipe_is_tried(tmp_path, monkeyp
         ("pct_start = 0.2", "pct_start = 2", "recipe.scheduler (OneCycleLR) cannot be used"),
         ("pct_start = 0.2", "total_steps = 0", "recipe.scheduler (OneCycleLR) cannot be used"),
         ("lr = 0.05, momentum", "lr = -0.05, momentum", "recipe.optimizer (SGD) cannot be used"),
+        (
+            "momentum = 0.9",
+            'momentum = "0.9"',
+            'recipe.optimizer.settings.momentum = "0.9"; it must be a number.',
+        ),
+        (
+            "momentum = 0.9",
+            "momentum = 0.9, nesterov = 1",
+            "recipe.optimizer.settings.nesterov = 1; it must be true or false.",
+        ),
+        ("pct_start = 0.2", "pct_start = true", "settings.pct_start = true; it must be a number."),
+        ("pct_start = 0.2", "pct_stat = 0.2", 'Did you mean "pct_start"?'),
         ("momentum = 0.9", "nesterov = true", "recipe.optimizer (SGD) cannot be used"),
         (
             '"RandomRotation"\nsettings = { degrees = 7 }',
@@ -69,3 +81,9 @@ def test_a_recipe_that_torch_refuses_is_named_by_its_key(tmp_path, old, new, sai
     assert str(caught.value).startswith("assignments/mnist_8k/assignment.toml: recipe.")
     assert said in str(caught.value)
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_question_ends_as_a_question(tmp_path):
+    with pytest.raises(AssignmentError) as caught:
+        tried(tmp_path, ("{ degrees = 7 }", "{ degree = 7 }"))
+    assert str(caught.value).endswith('Did you mean "degrees"?')

@@ -52,7 +52,7 @@ def words(text):
     return " ".join(text.replace("│", " ").replace("┃", " ").split())
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 @pytest.mark.parametrize("example", examples.ALL)
 def test_no_line_is_wider_than_the_terminal_or_than_100_columns(example, width):
     lines = shown(scorecard(example()), width).splitlines()

@@ -10,7 +10,7 @@ with a ReLU and more layers behind it) makes a feature map of one position.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from itertools import chain
 
@@ -59,20 +59,31 @@ def final_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> t
 
 
 def spatial_maps(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
-    """The same, counting only maps of several rows and columns: the head is what follows them."""
-    maps = [
+    """All live maps of several rows and columns: the head is what follows, and makes no map."""
+    return tuple(
         name
         for name in answers
         if name in flow.live and len(placed(answers[name], least=2)) == len(AXES)
-    ]
-    return _ends(maps, flow, answers) or (graph.input.name,)
+    ) or (graph.input.name,)
 
 
 def _ends(maps: list[str], flow: Dataflow, answers: Mapping[str, Answer]) -> tuple[str, ...]:
     """The maps that no other one is made from, as they were before they were flattened."""
-    kept = set(maps)
-    ends = [name for name in maps if not kept.intersection(flow.readers[name]) - {name}]
-    return tuple(dict.fromkeys(_unfolded(name, flow, answers, kept) for name in ends))
+    earlier = sources_of(maps, flow)
+    ends = [name for name in maps if name not in earlier]
+    return tuple(dict.fromkeys(_unfolded(name, flow, answers, set(maps)) for name in ends))
+
+
+def sources_of(maps: Iterable[str], flow: Dataflow) -> set[str]:
+    """All that a map is made from, also by way of a gate, which has no rows and columns."""
+    found: set[str] = set()
+    waiting = list(maps)
+    while waiting:
+        name = waiting.pop()
+        new = set(flow.reads[name]) - found - {name}
+        found |= new
+        waiting.extend(new)
+    return found
 
 
 def _scores(graph: Graph, flow: Dataflow, answers: Mapping[str, Answer]) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.capture.rehearsal import building, data, modes
+from grader.capture.rehearsal import building, data, modes, searches
 from grader.capture.rehearsal.gradients import AllGradients, fingerprint
 from grader.capture.rehearsal.trace import (
     MOST_KINDS,
@@ -28,6 +28,13 @@ OF_SCHEDULERS = frozenset(
     {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"}
 )
 """What schedulers keep in a group for themselves."""
+
+
+KEEPS = (
+    "The optimizer is that of an earlier training and keeps what it gathered there (momentum, "
+    "averages of gradients), though the network has its first weights again; the grader begins "
+    "with a new one: make it after load_state_dict()"
+)
 
 
 class Optimizers:
@@ -54,6 +61,22 @@ class Optimizers:
             trace.trainings.append(record)
         return record
 
+    def begin_again(self, record: TrainingRecord) -> None:
+        """Its network has its first weights again: further steps are those of another training."""
+        optimizer, line = record.optimizer, record.line
+        if self._records.get(id(optimizer)) is not record:
+            return
+        again = TrainingRecord(optimizer, record.name, line)
+        if any(group.get("momentum") or "betas" in group for group in optimizer.param_groups):
+            again.notes[KEEPS] = line
+        self._records[id(optimizer)] = again
+        self._watched.pop(id(optimizer), None)
+        self._trace.trainings.append(again)
+
+    def loaded(self, optimizer: Any) -> None:
+        """It got back what it had gathered before."""
+        self.record(optimizer).notes.pop(KEEPS, None)
+
     def step(self, optimizer: Any) -> None:
         """An optimizer steps: with what rates, after which losses, on which walk."""
         trace, record = self._trace, self.record(optimizer)
@@ -64,6 +87,9 @@ class Optimizers:
             watched = self._watched[id(optimizer)] = _Watched(optimizer, record, trace)
             if network is not None:
                 building.compare(trace, network)
+            if (key := trace.network) in trace.searched and key is not None:
+                text = f"A search for the learning rate trains the same network: {searches.CARRIED}"
+                record.obstacles.setdefault(text, trace.searched[key])
         if network is not None and trace.objectives:
             self._look_at_gradients(network)
         watched.look(new_walk=new_walk)
@@ -265,9 +291,17 @@ def install(trace: Trace, gradients: AllGradients) -> None:
     def zero(self: Any, *_: Any, **__: Any) -> None:
         trace.zero()
 
+    real_load = kind.load_state_dict
+
+    def load(self: Any, *args: Any, **keywords: Any) -> None:
+        real_load(self, *args, **keywords)
+        optimizers.loaded(self)
+
     kind.__init__ = init
+    kind.load_state_dict = load
     kind.zero_grad = zero
     nn.Module.zero_grad = zero  # type: ignore[method-assign] # for this run
+    searches.install(trace, optimizers.begin_again)
 
 
 def _step(optimizers: Optimizers) -> Any:
