@@ -24,10 +24,14 @@ def short(schedule: Schedule) -> dict[str, object]:
     for name in ("learning_rate", "momentum", "weight_decay"):
         groups: tuple[tuple[Run, ...], ...] = getattr(schedule, name)
         most = max(2, MOST_POINTS // max(1, len(groups)))
-        found[name] = [shortened([(run.value, run.steps) for run in runs], most) for runs in groups]
+        found[name] = [shortened(_pairs(runs), most) for runs in groups]
         if any(len(runs) > most for runs in groups):
             found["exact"] = False
     return found
+
+
+def _pairs(runs: Sequence[Run]) -> Points:
+    return [(run.value, run.steps) for run in runs]
 
 
 def shortened(runs: Sequence[tuple[float, int]], most: int = MOST_POINTS) -> Points:
@@ -52,4 +56,5 @@ def _rounded(value: float) -> float:
 
 def thinned(values: Sequence[float], most: int = MOST_POINTS) -> tuple[float, ...]:
     """At most so many of `values`, equally far apart, the first and the last among them."""
-    return tuple(value for value, _ in shortened([(value, 1) for value in values], most))
+    points = shortened([(value, 1) for value in values], most)
+    return tuple(value for value, _ in points)

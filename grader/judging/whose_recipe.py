@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from grader.analysis import curves
+from grader.analysis.curves import thinned
 from grader.assignment import Assignment
 from grader.judging import own_scheduler
 from grader.program.recipe import Augmentation, Optimizer, Plateau, Recipe, Remark, Run
@@ -30,7 +30,7 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
         ),
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
         differences=_hints(recipe.remarks),
-        rates=curves.thinned(tuple(rates(recipe))),
+        rates=thinned(tuple(rates(recipe))),
     )
 
 
