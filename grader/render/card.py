@@ -35,6 +35,9 @@ MOST_FLAGS = 2
 MOST_CHECKS = 4
 """In the tightest layout; of the others there are the names."""
 
+LEAST_SAID = 20
+"""Columns for what to do, beside a place."""
+
 QUOTED_WORDS = 3
 """Of the student's line, where all of it has no room."""
 ORDER = (
@@ -218,12 +221,19 @@ def _short_hint(report: Report, hint: Hint, detail: int, width: int) -> Text:
     quoted = source.quoted(report, hint).split()
     start = " ".join(quoted[:QUOTED_WORDS]) + (" …" if len(quoted) > QUOTED_WORDS else "")
     if detail < 0:
-        text.append(f"  {said}", style="not cyan")
-        text.truncate(max(width, len(words.path_place(report, hint))), overflow="ellipsis")
-        return text
+        room = width - text.cell_len - 2
+        if room >= LEAST_SAID:
+            return text.append("  ").append(_cut(said, room), style="not cyan")
+        return text.append("\n").append(_cut(said, width), style="not cyan")
     if start:
         text.append(f"  {start}", style="not cyan dim")
     return text.append("\n").append(_first_lines(Text(said, style="not cyan"), width, 1))
+
+
+def _cut(said: str, width: int) -> str:
+    text = Text(said)
+    text.truncate(max(width, 1), overflow="ellipsis")
+    return text.plain
 
 
 def _place(report: Report, where: Placed) -> Text:

@@ -145,3 +145,10 @@ def test_every_verdict_has_a_next_step(example):
 
 def test_a_place_without_a_line_quotes_nothing():
     assert str(card._place(examples.quoted(), Placed())) == "model.py"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_place_is_never_cut(width):
+    text = "".join(shown(examples.everything_failed(), width).split())
+    assert all(f"submissions/alice.py:{line}" in text for line in range(1, 5))
+    assert "Line1" in text
