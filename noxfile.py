@@ -31,7 +31,7 @@ SIZE = (
     "that is about 0.3 GB to download and 1.2 GB on the disk, with CUDA 3 GB and 6 GB. It takes "
     "minutes. UV_TORCH_BACKEND=cpu leaves CUDA out."
 )
-TAKE_FILES = ("grade", "analyse", "recipe", "explain", "export", "grader")
+TAKE_FILES = ("grade", "analyse", "recipe", "explain", "report", "export", "grader")
 """Sessions whose arguments are files or names, which may come without `--`."""
 
 
@@ -143,6 +143,12 @@ def recipe(session: nox.Session) -> None:
 def explain(session: nox.Session) -> None:
     """Say what a check means, and why: `nox -s explain -- gap`."""
     grader(session, "explain")
+
+
+@nox.session(venv_backend="none")
+def report(session: nox.Session) -> None:
+    """Show a saved report again: `nox -s report -- NAME`, or `-- NAME --open` as a page."""
+    grader(session, "report")
 
 
 @nox.session(venv_backend="none")

@@ -19,7 +19,6 @@ import grader
 from grader.command.choices import Commands
 from grader.command.endings import code_of, guarded
 from grader.render import formats
-from grader.render.formats import FORMATS
 from grader.training.datasets import DATASETS
 
 # Threads that wait by spinning make training ten times slower as soon as anything else runs on the
@@ -57,8 +56,8 @@ def _dataset(value: str) -> str:
 
 
 def _format(value: str) -> str:
-    if value not in FORMATS:
-        raise typer.BadParameter(f"{value!r}: write one of {', '.join(FORMATS)}.")
+    if value not in formats.every():
+        raise typer.BadParameter(f"{value!r}: write one of {', '.join(formats.every())}.")
     return value
 
 
@@ -152,6 +151,10 @@ def grade(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress, no scorecards: only the summary.")
     ] = False,
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="Show recipe, layers and accuracy above each scorecard."),
+    ] = False,
     root: Root = None,
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
@@ -175,6 +178,7 @@ def grade(
         output=output,
         as_json=as_json,
         quiet=quiet,
+        details=details,
     )
     raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
 
@@ -279,7 +283,10 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", metavar="|".join(FORMATS), callback=_format, help=formats.described()
+            "--format",
+            metavar="|".join(formats.every()),
+            callback=_format,
+            help=formats.described(),
         ),
     ] = "markdown",
     output: Annotated[
@@ -290,6 +297,21 @@ def export(
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Whose: a name in grades/, or a path.")],
+    *,
+    opened: Annotated[
+        bool, typer.Option("--open", help="Write it as a page and open that in the browser.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Where reports were written.")] = Path("grades"),
+) -> None:
+    """Show a saved report again, with recipe, layers and accuracy."""
+    from grader.render import saved
+
+    raise typer.Exit(guarded(lambda: saved.show(name, output, opened=opened)))
 
 
 @app.command()

@@ -25,8 +25,8 @@ class Options:
     many as it takes to be sure, from `first_seed` on. `train_anyway`: also when a required check
     failed. `require_isolation` is the least level to grade at.
 
-    `fresh` grades again what is unchanged; reports go to `output`; `as_json` and `quiet` say what
-    is printed.
+    `fresh` grades again what is unchanged; reports go to `output`; `as_json`, `quiet` and
+    `details` say what is printed.
     """
 
     paths: tuple[Path, ...] = ()
@@ -47,6 +47,7 @@ class Options:
     output: Path = Path("grades")
     as_json: bool = False
     quiet: bool = False
+    details: bool = False
 
     @property
     def deciding(self) -> dict[str, object]:

@@ -23,11 +23,11 @@ from grader.intake import intake
 from grader.judging import shuffle, whose_recipe
 from grader.judging.starting import Training, cut_short
 from grader.options import Options
-from grader.program.program import Captured, Program
+from grader.program.program import Captured
 from grader.program.recipe import Recipe
 from grader.program.rehearsed import SchedulerUse, TrainedNetwork
 from grader.render.progress import TrainingProgress
-from grader.report import CheckResult, Claim, Environment, Hint, Problem, Report, Verdict
+from grader.report import CheckResult, Claim, Environment, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
 from grader.submission import where
@@ -195,10 +195,10 @@ def report(
         max_points=sum(item.max_points for item in checks),
         checks=tuple(checks),
         layers=analysis.layers,
-        analysis=summary.to_json(analysis, assignment),
+        analysis=summary.for_report(analysis, assignment),
         recipe=whose_recipe.describe(program.recipe, captured.rehearsed),
         training=training,
-        left_out=_not_executed(program),
+        left_out=summary.not_executed(program),
         flags=analysis.flags,
         notes=(*_own_notes(submission), *program.notes, *analysis.notes),
         claims=tuple(_claims(submission)),
@@ -211,15 +211,6 @@ def report(
         dataset_choice=options.dataset,
     )
     return where.in_places(found, submission.listing)
-
-
-def _not_executed(program: Program) -> tuple[Hint, ...]:
-    """What capture left out; where the whole training was rehearsed, all of it did run there."""
-    if program.recipe.origin == "rehearsed":
-        return ()
-    return tuple(
-        Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
-    )
 
 
 def _own_notes(submission: Submission) -> list[str]:

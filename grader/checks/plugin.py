@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,19 @@ class Line:
     """What a check puts on the scorecard besides its verdict. Checks get and call it as `show`."""
 
     measured: str = ""
-    limit: str = ""
+    asked: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
 
-    def __call__(self, *, measured: str, limit: str, hints: Iterable[Hint] = ()) -> None:
-        """Show what was measured, the limit, and (unless the check passes) what to do."""
-        self.measured, self.limit, self.hints = measured, limit, tuple(hints)
+    def __call__(
+        self, *, measured: str, asked: str, hints: Iterable[Hint] = (), **numbers: Any
+    ) -> None:
+        """Show what was measured, what is asked, and (unless the check passes) what to do.
+
+        `numbers` say the same for a spreadsheet: value, relation ("<="), limit and unit.
+        """
+        self.measured, self.asked, self.hints = measured, asked, tuple(hints)
+        self.numbers = numbers
 
 
 @dataclass(frozen=True)
@@ -211,7 +218,8 @@ def _result(
         points=points,
         max_points=max_points,
         measured=line.measured,
-        limit=line.limit,
+        asked=line.asked,
+        **line.numbers,
         detail=detail,
         hints=hints,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from grader.render import formats, terminal
+from grader.render import card, formats, terminal
 from grader.report import Report, Verdict
 
 WIDTH = 90
@@ -37,7 +37,8 @@ class Scorecard:
         """The scorecard as on a terminal, without colours."""
         stream = io.StringIO()
         console = Console(file=stream, width=WIDTH, force_terminal=False, force_jupyter=False)
-        console.print(terminal.scorecard(self.report))
+        console.print(terminal.details(self.report))
+        console.print(card.draw(self.report))
         return stream.getvalue()
 
     @property

@@ -7,7 +7,6 @@ output.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +23,12 @@ from grader.command.workroom import Workroom
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable, printable_path
-from grader.render import convention, notices, recipe, terminal, words
+from grader.render import card, convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
+from grader.render.queue import Queue
 from grader.report import Report, Verdict
-from grader.storage import places, reports, seal
+from grader.storage import json_text, places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
 from grader.submission.submission import LeftOut, Submission, UsageError
@@ -88,7 +88,8 @@ def grade_in(room: Workroom, options: Options) -> int:
     graded = []
     home = options.home or options.root
     secret = seal.secret()
-    desk = _Desk(options, sources, room, device_kind, secret, messages)
+    queue = Queue(len(found))
+    desk = _Desk(options, sources, room, device_kind, secret, messages, queue)
     for one in found:
         item = places.own(one, options.output, root=home, secret=secret)
         if error := broken.get(item.assignment):
@@ -224,6 +225,7 @@ class _Desk:
     device: str
     secret: bytes
     messages: Console
+    queue: Queue
     unwritten: list[Report] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
@@ -237,7 +239,8 @@ class _Desk:
         address = seal.address(item, assignment, choices)
         kept = None if self.options.fresh or item.problem else self._kept(item, address)
         if kept:
-            _show(kept, self.options)
+            self.queue.end(graded=False)
+            _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
         self.room.begin()  # it gets ready while the pipeline is loaded here
         from grader import pipeline
@@ -245,9 +248,12 @@ class _Desk:
         workshop = pipeline.Workshop(
             self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
         )
-        quiet = self.options.quiet
-        with TrainingProgress(item.shown, console=self.messages, quiet=quiet) as progress:
+        self.queue.begin()
+        with TrainingProgress(
+            item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
+        ) as progress:
             report = pipeline.grade(item, assignment, workshop, progress)
+        self.queue.end(graded=True)
         return self._finished(report, address)
 
     def refuse(
@@ -256,6 +262,7 @@ class _Desk:
         """The report on a submission whose assignment is broken, shown and kept."""
         from grader import pipeline
 
+        self.queue.end(graded=False)
         title, points = item.assignment, 0.0
         if assignment is not None:
             title, points = assignment.title, assignment.points
@@ -267,16 +274,17 @@ class _Desk:
     def _finished(self, report: Report, address: str) -> Report:
         report = reports.told(report, self.options.output, secret=self.secret)
         report = seal.sealed(report, address, self.secret)
+        file = None
         try:
-            self._keep(report)
+            file = self._keep(report)
         except GraderError as error:
             # A full disk takes neither this result nor the next ones from the screen.
             _say(self.messages, f"The grader cannot keep this report: {error}", style="red")
             self.unwritten.append(report)
-        _show(report, self.options)
+        _show(report, self.options, file)
         return report
 
-    def _keep(self, report: Report) -> None:
+    def _keep(self, report: Report) -> Path:
         file = reports.write(report, self.options.output, secret=self.secret)
         if file.name == reports.UNFINISHED and not self.options.quiet:
             text = (
@@ -284,6 +292,7 @@ class _Desk:
                 f"this one is {file}"
             )
             _say(self.messages, text)
+        return file
 
     def _kept(self, item: Submission, address: str) -> Report | None:
         kept = reports.kept(
@@ -312,14 +321,21 @@ def _results() -> Console:
     return console
 
 
-def _show(report: Report, options: Options) -> None:
-    if not (options.as_json or options.quiet):
-        _results().print(terminal.scorecard(report))
+def _show(report: Report, options: Options, file: Path | None) -> None:
+    """The short scorecard, which fits on the last screen, under the details where they are wanted.
+
+    `file` holds the report; None where it could not be written.
+    """
+    if options.as_json or options.quiet:
+        return
+    if options.details:
+        _results().print(terminal.details(report))
+    Console().print(card.draw(report, file))
 
 
 def _conclude(graded: list[Report], options: Options) -> None:
     if options.as_json:
-        text = ",\n".join(report.model_dump_json(indent=2) for report in graded)
+        text = ",\n".join(json_text.of_report(report) for report in graded)
         if len(graded) != 1:
             text = f"[{text}]"
         sys.stdout.write(f"{text}\n")
@@ -416,7 +432,7 @@ def analyse(
             analysis = pipeline.analyse(found, known, room.sandbox)
     except SubmissionError as error:
         return _cannot(found, error)
-    text = json.dumps(analysis, indent=2) + "\n"
+    text = json_text.text(analysis, ascii_only=True) + "\n"
     if output:
         write_whole(output, text)
     else:

@@ -135,9 +135,20 @@ class Accuracy:
         return f"{100 * float(score):.2f} % ({protocol.words}{of})"
 
     @property
-    def limit(self) -> str:
-        """The threshold."""
-        return f">= {100 * self.trial.training.threshold:.2f} %"
+    def score(self) -> float | None:
+        """The score by the assignment's protocol, 0 to 1; None where it was not reached."""
+        score = self.trial.judgement.score
+        return None if score is None else float(score)
+
+    @property
+    def threshold(self) -> float:
+        """The least score that passes."""
+        return self.trial.training.threshold
+
+    @property
+    def asked(self) -> str:
+        """The threshold in words."""
+        return f">= {100 * self.threshold:.2f} %"
 
     @property
     def skipped(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from grader.analysis.curves import thinned
 from grader.assignment import Assignment
 from grader.judging import agreeing
 from grader.program.recipe import Augmentation, Optimizer, Plateau, Recipe, Remark, Run
@@ -37,7 +38,7 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
         ),
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
         differences=_hints(differences),
-        rates=tuple(rates(recipe)),
+        rates=thinned(tuple(rates(recipe))),
     )
 
 
