@@ -29,7 +29,7 @@ def earned(check: CheckResult) -> bool | None:
 
 def explained(report: Report, check: CheckResult) -> str:
     """Verdict, measurement, reason and hints, each hint with its place: several lines."""
-    facts = [check.measured, f"required: {check.limit}" if check.limit else ""]
+    facts = [check.measured, f"required: {check.asked}" if check.asked else ""]
     advisory = "" if check.required else " (advisory, costs no points)"
     lines = [
         f"{MARKS[check.verdict].words}{advisory}",
