@@ -41,6 +41,21 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+class Platform(StrEnum):
+    """Whose gradebook is written."""
+
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+
+
+class BoardForm(StrEnum):
+    """How a leaderboard is shown."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
 def _seeds(value: str) -> int | None:
     if value == "auto":
         return None
@@ -297,6 +312,62 @@ def export(
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
+
+
+@app.command()
+def gradebook(
+    paths: Annotated[list[Path], typer.Argument(help="Reports of one assignment, or folders.")],
+    *,
+    roster: Annotated[
+        Path, typer.Option(metavar="CSV", help="The class, as your learning platform exports it.")
+    ],
+    platform: Annotated[
+        Platform,
+        typer.Option(
+            "--format", help="canvas: its gradebook; moodle: its grading worksheet, filled in."
+        ),
+    ] = Platform.CANVAS,
+    column: Annotated[
+        str, typer.Option(help="Canvas's own name of the column, as in 'MNIST (4711)'.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option(help="Write here instead of standard output.")
+    ] = None,
+) -> None:
+    """Write a class's points as its learning platform takes them back."""
+    from grader.command import class_tables
+
+    raise typer.Exit(
+        guarded(
+            lambda: class_tables.write_gradebook(
+                paths, roster, platform, column=column, output=output
+            )
+        )
+    )
+
+
+@app.command()
+def leaderboard(
+    paths: Annotated[list[Path], typer.Argument(help="Reports of one assignment, or folders.")],
+    *,
+    form: Annotated[
+        BoardForm, typer.Option("--format", help="table: for this terminal.")
+    ] = BoardForm.TABLE,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Names that say nothing, and stay the same.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Write here instead of standard output.")
+    ] = None,
+) -> None:
+    """Show who has the smallest, the best and the fastest network."""
+    from grader.command import class_tables
+
+    raise typer.Exit(
+        guarded(
+            lambda: class_tables.show_leaderboard(paths, form, pseudonyms=pseudonyms, output=output)
+        )
+    )
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -28,14 +28,19 @@ def export_reports(paths: Sequence[Path], form: str, output: Path | None) -> int
     """
     if form in PICTURES and output is None and sys.stdout.isatty():
         raise UsageError(f"A terminal cannot show {form}: add --output picture.{form}.")
-    files = chain.from_iterable(_files(path) for path in paths)
-    made = formats.encoded([read(file) for file in files], form)
+    made = formats.encoded(read_all(paths), form)
     if output:
         write_whole(output, made)
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(made)  # always UTF-8: the page and the XML say so
     return 0
+
+
+def read_all(paths: Iterable[Path]) -> list[Report]:
+    """Every report in these files and folders. Raises as `read`, and UsageError for none."""
+    files = chain.from_iterable(_files(path) for path in paths)
+    return [read(file) for file in files]
 
 
 def _files(path: Path) -> Iterator[Path]:

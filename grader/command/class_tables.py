@@ -1,0 +1,83 @@
+"""Tables of a class out of its saved reports: a gradebook, and boards of who is first.
+
+In: folders of reports, an instructor's list. Out: text, printed or in a file; an exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from grader.classroom import gradebook, leaderboard, roster
+from grader.classroom.leaderboard import Board
+from grader.render import export
+from grader.render.marks import section, spaced
+from grader.render.plain import Plain
+from grader.storage import seal
+from grader.storage.atomic import write_whole
+from grader.submission.submission import UsageError
+
+
+def write_gradebook(
+    paths: Sequence[Path], students: Path, platform: str, *, column: str, output: Path | None
+) -> int:
+    """Write the gradebook of one assignment; what is not in it goes to standard error.
+
+    Raises UsageError and GraderError.
+    """
+    reports = export.read_all(paths)
+    known = roster.read(students)
+    if platform == "canvas":
+        book = gradebook.canvas(reports, known, column=column)
+    else:
+        book = gradebook.moodle(reports, known)
+    messages = Console(stderr=True)
+    for remark in book.remarks:
+        messages.print(Plain(Text(remark, style="yellow")), soft_wrap=True)
+    _write(book.text, output)
+    return 0
+
+
+def show_leaderboard(
+    paths: Sequence[Path], form: str, *, pseudonyms: bool, output: Path | None
+) -> int:
+    """Show or write the boards of one assignment. Raises UsageError and GraderError."""
+    reports = export.read_all(paths)
+    names = sorted({report.assignment for report in reports})
+    if len(names) > 1:
+        raise UsageError(
+            f"A leaderboard is one assignment's, and these reports are of {', '.join(names)}. "
+            f"Name the folder of one, grades/{names[0]}."
+        )
+    hidden = leaderboard.pseudonyms(reports, seal.secret())
+    boards = leaderboard.boards(reports, names=hidden if pseudonyms else leaderboard.own_name)
+    if form == "table" and output is None:
+        Console().print(spaced(part for board in boards for part in _drawn(board)))
+    elif form == "json":
+        _write(leaderboard.to_json(boards), output)
+    else:
+        _write(leaderboard.markdown(boards), output)
+    return 0
+
+
+def _drawn(board: Board) -> tuple[RenderableType, RenderableType]:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    table.add_column(justify="right")
+    for place in board.places:
+        table.add_row(f"{place.rank}.", Text(place.name), place.shown)
+    return section(board.title.capitalize()), table if board.places else Text(" Nobody yet.")
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output:
+        write_whole(output, text)
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
