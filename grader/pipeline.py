@@ -22,7 +22,7 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import shuffle, trial, whose_recipe
+from grader.judging import advice, shuffle, trial, whose_recipe
 from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
@@ -195,7 +195,12 @@ def report(
         training=training,
         left_out=_not_executed(program),
         flags=analysis.flags,
-        notes=(*_own_notes(submission), *program.notes, *analysis.notes),
+        notes=(
+            *_own_notes(submission),
+            *program.notes,
+            *advice.foreseen(program.recipe),
+            *analysis.notes,
+        ),
         claims=tuple(_claims(submission)),
         quick_look=quick_look,
         interrupted=interrupted,
