@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from grader.storage import reports
-from grader.submission import people
+from grader.submission import archive, people
 from grader.submission.submission import Submission
 
 
@@ -27,7 +27,7 @@ def own(item: Submission, output: Path, *, root: Path, secret: bytes) -> Submiss
         owner = reports.path_of(folder / stem, secret)
         return replace(item, name=stem) if owner == item.display else item
     owner = reports.path_of(folder / item.name, secret)
-    if owner in (None, item.display) or not (root / owner).exists():
+    if owner in (None, item.display) or archive.at(root / owner) is None:
         return item  # nobody's, its own, or of a file that is gone: it may be this one, moved
     shown = f"{item.path.parent.name}/{item.shown}" if item.shown == stem else item.shown
     return replace(item, name=f"{item.name}-{place}", shown=shown)

@@ -12,20 +12,19 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from grader.assignment import FILE, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable_path
 from grader.program.listing import Listing
-from grader.submission import archive, assembly, folder
-from grader.submission.archive import MOST_ARCHIVE_BYTES
+from grader.submission import archive, assembly, walk, wrong_kind
 from grader.submission.contents import Contents, grouped
-from grader.submission.people import PLATFORM, named, within
-from grader.submission.source import MOST_BYTES, MOST_NOTEBOOK_BYTES, read_bytes
+from grader.submission.entries import Entry, on_disk
+from grader.submission.people import named, within
+from grader.submission.source import MOST_BYTES, MOST_NOTEBOOK_BYTES
 from grader.submission.submission import LeftOut, Submission, UsageError, Work
-from grader.submission.walk import Walk, canvas_group
+from grader.submission.walk import Walk
 
 _NO_TRAININGS: Mapping[str, str] = {}
 
@@ -43,6 +42,7 @@ def discover(
     assignments: Collection[str],
     *,
     root: Path,
+    home: Path | None = None,
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
@@ -52,6 +52,7 @@ def discover(
         paths,
         assignments,
         root=root,
+        home=home,
         assignment=assignment,
         training=training,
         trainings=trainings,
@@ -64,6 +65,7 @@ def look(
     assignments: Collection[str],
     *,
     root: Path,
+    home: Path | None = None,
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
@@ -72,7 +74,8 @@ def look(
 
     Without paths: all of all `assignments` (names) of the project folder `root`, or of the one
     named. The assignment of a file is the one named, else that of its folder. `training` names the
-    file that trains in work of several, else `trainings` by the assignment. Raises UsageError.
+    file that trains in work of several, else `trainings` by the assignment. Paths are shown from
+    `home` on, which is `root` unless it is given. Raises UsageError.
     """
     if assignment is not None and assignment not in assignments:
         known = ", ".join(assignments)
@@ -83,45 +86,48 @@ def look(
     root = _absolute(root)
     asked = [assignment] if assignment else assignments
     wanted = paths or _folders(root, asked)
-    walk = Walk(root, training)
+    home = _absolute(home or root)
+    visited = Walk(root, home, training)
     for path in wanted:
-        walk.visit(_absolute(path))
+        visited.visit(_absolute(path))
     if not paths and assignment is None:
-        walk.folders_without_rules()
+        visited.folders_without_rules()
     found = []
-    for path, contents in walk.found.items():
-        of = assignment or _infer(path, assignments, walk)
+    for path, content in visited.found.items():
+        of = assignment or _infer(path, assignments, visited)
         if of is not None:
-            work = _read(path, contents, training or trainings.get(of))
-            found.append(_submission(path, of, work, root))
-            shown = printable_path(within(root, path))
-            walk.left_out += grouped(work.left_out, shown)
+            work = _read(path, content, training or trainings.get(of))
+            name = visited.names.get(path, path.stem)
+            found.append(_submission(path, name, of, work, home))
+            shown = printable_path(within(home, path))
+            visited.left_out += grouped(work.left_out, shown)
     if not found:
-        raise UsageError(_nothing_in(wanted, walk.left_out))
-    return Found(named(found, root), walk.left_out)
+        raise UsageError(_nothing_in(wanted, visited.left_out))
+    return Found(named(found, home), visited.left_out)
 
 
 def again(path: Path, sha256: str) -> Listing | None:
     """The listing of the work at `path`, where it still is the work of that hash."""
     try:
-        contents = _contents_again(path)
-        first = _read(path, contents, None)
-        if first.sha256 != sha256 and contents is None and path.suffix.lower() == ".zip":
-            contents = archive.read(path.name, read_bytes(path, MOST_ARCHIVE_BYTES))
-        # Someone may have said which of the files trains: the hash tells which it was.
-        wanted = contents.code if contents else []
-        others = (_read(path, contents, name) for name in wanted)
-        found = (work for work in chain([first], others) if sha256 and work.sha256 == sha256)
-        work = next(found, None)
-    except (SubmissionError, OSError, ValueError):
+        entry = archive.at(path)
+        work = _again(entry, sha256) if entry and sha256 else None
+    except (SubmissionError, UsageError, OSError, ValueError):
         return None
     return work.listing if work else None
 
 
-def _contents_again(path: Path) -> Contents | None:
-    if path.is_dir() and not path.is_symlink():
-        return folder.gather(path)
-    return canvas_group(path)
+def _again(entry: Entry, sha256: str) -> Work | None:
+    content = walk.again(entry)
+    first = _read(entry.path, content, None)
+    if first.sha256 == sha256:
+        return first
+    if isinstance(content, Entry):
+        if not content.is_archive:
+            return None
+        content = archive.whole(archive.opened(content))
+    # Someone may have said which of the files trains: the hash tells which it was.
+    others = (_read(entry.path, content, name) for name in content.code)
+    return next((work for work in others if work.sha256 == sha256), None)
 
 
 def _absolute(path: Path) -> Path:
@@ -149,19 +155,18 @@ def _nothing_in(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
     )
 
 
-def _infer(path: Path, assignments: Collection[str], walk: Walk) -> str | None:
+def _infer(path: Path, assignments: Collection[str], found: Walk) -> str | None:
     """The assignment whose folder the work is in; None where it is left out for its folder.
 
-    That is assignments/NAME/submissions, assignments/NAME or reference/NAME; a person's own folder
-    from a learning platform may be between.
+    That is assignments/NAME or reference/NAME, and any folder within.
     """
-    above = path.parent.parent if PLATFORM.fullmatch(path.parent.name) else path.parent
-    above = above.parent if above.name == "submissions" else above
-    if above.parent.name in {"assignments", "reference"}:
-        if above.name in assignments:
+    for above in path.parents:
+        if above.parent.name in {"assignments", "reference"} and above.name in assignments:
             return above.name
-        if above.parent.name == "assignments" and above.name:
-            walk.leave_out(path, f"there is no {FILE} in {printable_path(above)}")
+    for above in path.parents:
+        if above.parent.name == "assignments":
+            entry = on_disk(path)
+            found.leave_out(entry, f"there is no {FILE} in {printable_path(above)}")
             return None
     raise UsageError(
         f"Which assignment is {printable_path(path)} for? Its folder does not say: add "
@@ -169,33 +174,29 @@ def _infer(path: Path, assignments: Collection[str], walk: Walk) -> str | None:
     )
 
 
-def _read(path: Path, contents: Contents | None, training: str | None) -> Work:
-    """The work at a path; `contents` is what is known of a folder. Raises nothing."""
+def _read(path: Path, content: Contents | Entry, training: str | None) -> Work:
+    """The work at a path: what a folder holds, or a file. Raises nothing."""
     shown = printable_path(Path(path.name))
-    suffix = path.suffix.lower()
-    if contents is not None:
-        return assembly.of_contents(shown, contents, training=training)
+    if isinstance(content, Contents):
+        return assembly.of_contents(shown, content, training=training)
     try:
-        if suffix == ".zip":
-            unpacked = archive.read(shown, read_bytes(path, MOST_ARCHIVE_BYTES))
+        if content.suffix == ".zip":
+            unpacked = archive.whole(archive.opened(content))
             return assembly.of_contents(shown, unpacked, training=training)
-        most = MOST_NOTEBOOK_BYTES if suffix == ".ipynb" else MOST_BYTES
-        content = read_bytes(path, most)
-        if suffix not in (".py", ".ipynb"):
-            raise SubmissionError(
-                f"{shown} is not a .py file. Hand in a Python file, a notebook (.ipynb), or a "
-                "folder with these, which may be packed as .zip."
-            )
+        most = MOST_NOTEBOOK_BYTES if content.suffix == ".ipynb" else MOST_BYTES
+        source = content.read(most)
+        if content.suffix not in (".py", ".ipynb"):
+            raise wrong_kind.of(shown, source)
     except SubmissionError as problem:
         return Work(assembly.blank(path.name), problem=problem)
-    return assembly.of_file(path.name, content)
+    return assembly.of_file(path.name, source)
 
 
-def _submission(path: Path, assignment: str, work: Work, root: Path) -> Submission:
+def _submission(path: Path, name: str, assignment: str, work: Work, home: Path) -> Submission:
     return Submission(
         path=path,
-        name=path.stem,
-        display=printable_path(within(root, path)),
+        name=name,
+        display=printable_path(within(home, path)),
         assignment=assignment,
         listing=work.listing,
         sha256=work.sha256,

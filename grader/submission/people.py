@@ -20,8 +20,14 @@ from grader.submission.submission import Submission
 PLATFORM = re.compile(r"(?P<person>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_*")
 """A folder of Moodle's "download all submissions", with everybody's in a folder of their own."""
 
+MOODLE_FILE = re.compile(
+    r"(?P<person>.+?)_(?P<number>\d+)_assignsubmission_[a-z]+_(?P<file>[^/]+\.[^/]+)", re.DOTALL
+)
+"""A file of Moodle's download without folders: everybody's in one."""
+
 CANVAS = re.compile(
-    r"(?P<person>[^\W\d_]+)(?:_LATE)?_(?P<number>\d{3,})_\d{3,}_(?P<file>.+)", re.DOTALL
+    r"(?P<person>[^\W\d_][^\W_]*)(?:_LATE)?_(?P<number>\d{3,})_(?P<upload>\d{3,})_(?P<file>.+)",
+    re.DOTALL,
 )
 """A file of Canvas's "download submissions": everybody's in one folder."""
 
@@ -96,7 +102,7 @@ def _person(path: Path) -> str | None:
     for name in (path.parent.name, path.name):
         if found := PLATFORM.fullmatch(name):
             return found["person"]
-    found = CANVAS.fullmatch(path.name)
+    found = MOODLE_FILE.fullmatch(path.name) or CANVAS.fullmatch(path.name)
     return found["person"] if found else None
 
 

@@ -28,22 +28,38 @@ def read_bytes(file: Path, most: int) -> bytes:
 
     Raises SubmissionError where it is not a plain, readable file.
     """
+    with os.fdopen(opened(file), "rb") as stream:
+        try:
+            return stream.read(most + 1)
+        except OSError as error:
+            raise _unreadable(file, error) from error
+
+
+def opened(file: Path) -> int:
+    """The descriptor of a plain file, opened to be read. Raises SubmissionError like read_bytes."""
     name = printable_path(Path(file.name))
+    flags = os.O_RDONLY | sum(
+        getattr(os, flag, 0)
+        for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
+    )
     try:
         _refuse_odd_kinds(name, file.lstat())
-        flags = os.O_RDONLY | sum(
-            getattr(os, flag, 0)
-            for flag in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_NOCTTY", "O_BINARY")
-        )
-        with os.fdopen(os.open(file, flags), "rb") as stream:
-            # Again: it may have been exchanged in between.
-            _refuse_odd_kinds(name, os.fstat(stream.fileno()))
-            return stream.read(most + 1)
+        descriptor = os.open(file, flags)
     except OSError as error:
-        reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
-        raise SubmissionError(
-            f"{name} cannot be read: {reason}. Hand in a plain, readable file."
-        ) from error
+        raise _unreadable(file, error) from error
+    try:
+        # Again: it may have been exchanged in between.
+        _refuse_odd_kinds(name, os.fstat(descriptor))
+    except SubmissionError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _unreadable(file: Path, error: OSError) -> SubmissionError:
+    name = printable_path(Path(file.name))
+    reason = "it is a symbolic link" if error.errno == errno.ELOOP else error.strerror
+    return SubmissionError(f"{name} cannot be read: {reason}. Hand in a plain, readable file.")
 
 
 def _refuse_odd_kinds(name: str, status: os.stat_result) -> None:

@@ -1,25 +1,23 @@
-"""Walk the folders of a command: which work is one person's, and what is left out.
+"""Walk the folders and archives of a command: which work is one person's, and what is left out.
 
-In: paths. Out: `Walk.found`: files, and folders with their contents. A folder is one person's work
-where a learning platform made it so, or where its files import one another; else each of its files
-is somebody's.
+In: paths. Out: `Walk.found`: files, archives, and folders with their contents. A folder is one
+person's work where a learning platform made it so, or where its files import one another. In a
+class, each folder is somebody's, and each file beside them.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grader.assignment import FILE
+from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
-from grader.submission import assembly, folder, main_file
-from grader.submission.contents import SETTINGS, Contents, is_readme
-from grader.submission.main_file import Script
-from grader.submission.people import CANVAS, PLATFORM, within
+from grader.submission import archive, assembly, folder, kinship, roster
+from grader.submission.contents import Contents, why_not_enter
+from grader.submission.entries import LINK, Entry
+from grader.submission.people import PLATFORM, within
 from grader.submission.submission import LeftOut, UsageError
 
 TAKEN = (".py", ".ipynb", ".zip")
@@ -29,222 +27,318 @@ TAKEN = (".py", ".ipynb", ".zip")
 class Walk:
     """What the paths of a command hold: what is `found` to grade, and what is left out.
 
-    `found` gives the contents of a folder, and None for a file, which is read later. `training` is
-    the file that the user says trains: a folder that holds it is one person's.
+    `found` gives the contents of a folder; of a file or an archive the entry, which is read later.
+    `names` are those that are not the file's: of the folder that it was in, of a list of people.
+    `root` holds assignments/; paths are shown from `home` on. `training` is the file that the user
+    says trains: a folder that holds it is one person's.
     """
 
     root: Path
+    home: Path
     training: str | None = None
-    found: dict[Path, Contents | None] = field(default_factory=dict)
+    found: dict[Path, Contents | Entry] = field(default_factory=dict)
+    names: dict[Path, str] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
 
     def visit(self, path: Path) -> None:
-        """Take the path itself; or, if it is a folder, what could be a submission in it, sorted.
+        """Take the path itself; or what could be a submission in it, if it is a folder or a class.
 
-        Of the folders in it, only those that are hand-ins of one person are looked into.
+        Raises UsageError.
         """
-        if not os.path.lexists(path):
-            raise UsageError(
-                f"There is no file or folder {printable_path(path)}. Check the spelling and the "
-                "current folder."
-            )
-        if not stat.S_ISDIR(path.lstat().st_mode):
-            self.found.setdefault(path, canvas_group(path))
-            return
-        # Path.is_file raises where a folder may not be looked into.
-        if os.path.isfile(path / FILE):  # noqa: PTH113 - as said
+        entry = _at(path)
+        if entry.is_archive:
+            self._take_archive(entry, is_named=True)
+        elif not entry.is_folder:
+            siblings = _beside(entry) if roster.whose(entry) else []
+            self._take_file(entry, siblings)
+        elif any(one.name == FILE for one in roster.within(entry)):
             self.visit(path / "submissions")
-            return
-        try:
-            entries = sorted(path.iterdir())
-        except OSError as error:
-            raise UsageError(
-                f"The folder {printable_path(path)} cannot be read: {error.strerror}."
-            ) from error
-        if not self._take_whole(path, entries):
-            self._take_each(entries)
+        else:
+            self._visit_folder(entry)
 
-    def leave_out(self, path: Path, reason: str) -> None:
+    def leave_out(self, entry: Entry, reason: str) -> None:
         """Remember that something is not graded, and why."""
-        slash = "/" if path.is_dir() and not path.is_symlink() else ""
-        self.left_out.append(LeftOut(f"{printable_path(within(self.root, path))}{slash}", reason))
+        slash = "/" if entry.is_folder else ""
+        shown = f"{printable_path(within(self.home, entry.path))}{slash}"
+        self.left_out.append(LeftOut(shown, reason))
 
     def folders_without_rules(self) -> None:
         """Leave out what stands among the assignments and is none."""
-        for entry in sorted((self.root / "assignments").iterdir()):
-            if entry.is_dir() and not _is_furniture(entry) and not (entry / FILE).exists():
+        for entry in _at(self.root / "assignments").entries():
+            has_rules = any(one.name == FILE for one in roster.within(entry))
+            if entry.is_folder and not _is_furniture(entry) and not has_rules:
                 self.leave_out(entry, f"no {FILE} in it")
 
-    def _take_whole(self, path: Path, entries: Sequence[Path]) -> bool:
+    def _visit_folder(self, entry: Entry) -> None:
+        try:
+            entries = entry.entries()
+        except OSError as error:
+            raise UsageError(
+                f"The folder {printable_path(entry.path)} cannot be read: {error.strerror}."
+            ) from error
+        if not self._take_whole(entry, entries):
+            self._take_each(*_inner(entry, entries))
+
+    def _take_whole(self, entry: Entry, entries: Sequence[Entry]) -> bool:
         """Take a folder that was named as one person's work, if it is that."""
-        if path == self.root or os.path.isfile(path.parent / FILE):  # noqa: PTH113 - as above
+        beside = _beside(entry)
+        if entry.path == self.root or any(one.name == FILE for one in beside):
             return False
-        if PLATFORM.fullmatch(path.name):
-            self._hand_in(path)
+        if PLATFORM.fullmatch(entry.name):
+            self._hand_in(entry)
             return True
-        if _is_class(entries):
+        _, inside = _inner(entry, entries)
+        if _is_class(inside) or kinship.are_several(_shown(inside)):
             return False
-        contents = folder.gather(path)
+        contents = folder.gather(entry)
         names = {name.casefold() for name in contents.code}
         chosen = self.training is not None and self.training.casefold() in names
         scripts = assembly.scripts(contents)
         # A class may be kept in a repository too: several files that train are several people's.
-        is_clone = _is_repository(path) and sum(script.trains for script in scripts) == 1
-        if not (chosen or is_clone or _is_one_work(contents, scripts)):
+        is_clone = roster.is_repository(entry) and sum(one.trains for one in scripts) == 1
+        if not (chosen or is_clone or kinship.is_one_work(contents, scripts)):
             return False
-        self.found[path] = contents
+        self.found[entry.path] = contents
         return True
 
-    def _take_each(self, entries: Sequence[Path]) -> None:
-        hand_ins = _hand_ins(entries)
-        for entry in entries:
-            if entry in hand_ins:
-                self._hand_in(entry)
-            elif not _is_furniture(entry):
-                self._judge(entry)
+    def _take_archive(self, entry: Entry, *, is_named: bool) -> None:
+        """Take an archive as one person's work; or what is in it, if it is a class's."""
+        try:
+            pack = archive.opened(entry)
+        except SubmissionError:  # which is said when it is read
+            self._take_file(entry, ())
+            return
+        outer, entries = _inner(pack.root, pack.root.entries())
+        shown = _shown(entries)
+        is_class = _is_class(entries) or _are_archives(shown)
+        if is_class or (is_named and kinship.are_several(shown)):
+            skipped = Contents(skipped=pack.skipped).left_out()
+            path = printable_path(within(self.home, entry.path))
+            self.left_out += [replace(one, display=f"{path}/{one.display}") for one in skipped]
+            self._take_each(outer, entries)
+        else:
+            self._take_file(entry, ())
 
-    def _judge(self, entry: Path) -> None:
+    def _take_each(self, outer: Entry, entries: Sequence[Entry]) -> None:
+        people = roster.files_of(entries)
+        listed = roster.gradescope(entries)
+        hand_ins = {entry.path for entry in _hand_ins(entries)}
+        for entry in entries:
+            if entry.name in listed:
+                self._take_listed(entry, listed)
+            elif entry.path in hand_ins:
+                self._hand_in(entry, "" if PLATFORM.fullmatch(entry.name) else entry.name)
+            elif (whose := roster.whose(entry)) and people[whose].first is not None:
+                self._take_group(people[whose], entry)
+            elif not _is_furniture(entry) and not (listed and entry.name in roster.GRADESCOPE_LIST):
+                self._judge(entry, outer)
+
+    def _take_listed(self, entry: Entry, listed: Mapping[str, str]) -> None:
+        """Take a folder of Gradescope's; of somebody who has several, the last."""
+        person = listed[entry.name]
+        theirs = [name for name, whose in listed.items() if whose == person]
+        last = max(theirs, key=lambda name: (len(name), name))  # their numbers grow
+        if entry.name == last:
+            self._hand_in(entry, person)
+        else:
+            self.leave_out(entry, f"handed in again: {last} counts")
+
+    def _judge(self, entry: Entry, outer: Entry) -> None:
         reason = _why_not(entry)
+        if entry.is_folder and not reason:
+            reason = self._why_not_somebodys(entry, outer)
+            if not reason:
+                self._hand_in(entry, entry.name)
+                return
         if reason:
             self.leave_out(entry, reason)
-            return
-        group = canvas_group(entry)
-        if group is None or _first_of_group(entry) == entry:
-            self.found.setdefault(entry, group)
+        elif entry.is_archive:
+            self._take_archive(entry, is_named=False)
+        else:
+            self._take_file(entry, ())
 
-    def _hand_in(self, path: Path) -> None:
+    def _why_not_somebodys(self, entry: Entry, outer: Entry) -> str:
+        """Why a folder beside the hand-ins of others is not somebody's; empty where it is."""
+        # What lies in these is the project's, not the work of a class.
+        is_project = outer.path in (self.root, self.root / "reference", self.root / "assignments")
+        if is_project or kinship.is_part(entry):
+            return "a folder: name it, to grade what is in it"
+        return why_not_enter(entry.name)
+
+    def _take_file(self, entry: Entry, siblings: Sequence[Entry]) -> None:
+        whose = roster.whose(entry)
+        group = roster.files_of(siblings).get(whose) if whose else None
+        if group is None or entry.is_archive or entry.suffix not in TAKEN:
+            self.found.setdefault(entry.path, entry)
+        else:
+            self._take_group(group, entry)
+
+    def _take_group(self, group: roster.Files, entry: Entry) -> None:
+        """Take a person's files among everybody's, once: at the one that stands for all."""
+        first = group.first
+        for earlier in group.earlier.values():
+            if entry in earlier:
+                last = next(name for name, found in group.earlier.items() if entry in found)
+                self.leave_out(entry, f"handed in again: {last} counts")
+        if first is None or entry.path != first.path:
+            return
+        work = _together(group)
+        if isinstance(work, Contents):
+            for name, reason in work.skipped.items():
+                self.leave_out(group.files[name], reason)
+            work.skipped.clear()
+        else:
+            others = [one for one in group.files.values() if one.path != first.path]
+            for one in others:
+                self.leave_out(one, _why_beside(one))
+        self.found.setdefault(first.path, work)
+
+    def _hand_in(self, entry: Entry, called: str = "") -> None:
         """Take a folder that was made for one person: all of it, or the one file in it."""
         try:
-            entries = [entry for entry in sorted(path.iterdir()) if not _is_furniture(entry)]
+            entries = _shown(entry.entries())
         except OSError as error:
-            self.leave_out(path, f"it cannot be read: {error.strerror}")
+            self.leave_out(entry, f"it cannot be read: {error.strerror}")
             return
-        taken = [entry for entry in entries if not _why_not(entry)]
-        archives = [entry for entry in taken if entry.suffix.lower() == ".zip"]
-        contents = folder.gather(path)
+        taken = [one for one in entries if not one.is_folder and not _why_not(one)]
+        archives = [one for one in taken if one.is_archive]
+        contents = folder.gather(entry)
+        is_alone = len(taken) == 1 and not any(one.is_folder for one in entries)
         if not contents.code and len(archives) == 1:
-            self._take_one(archives[0], entries)
+            self._take_one(archives[0], entries, called)
         elif not contents.code:
-            beside = "".join(f"; {entry.name}: {_why_beside(entry)}" for entry in entries[:3])
-            reason = f"a hand-in without a Python file or a notebook{beside}"
-            self.leave_out(path, printable(reason, 300))
-        elif len(contents.code) == 1 and len(taken) == 1 and not _reads_others(contents):
-            self._take_one(taken[0], entries)
+            self.leave_out(entry, _without_code(entries, archives))
+        elif len(contents.code) == 1 and is_alone and not kinship.reads_others(contents):
+            self._take_one(taken[0], entries, called)
         else:
-            self.found[path] = contents
+            self.found[entry.path] = contents
+            self.names[entry.path] = called or entry.name
 
-    def _take_one(self, file: Path, entries: Sequence[Path]) -> None:
-        self.found[file] = None
-        for entry in entries:
-            if entry != file:
-                self.leave_out(entry, _why_beside(entry))
-
-
-def canvas_group(path: Path) -> Contents | None:
-    """All files of the person who handed this one in, by Canvas's names; None where it is one."""
-    group = _group(path)
-    if len(group) < 2:
-        return None
-    return folder.of_files(group)
+    def _take_one(self, file: Entry, entries: Sequence[Entry], called: str) -> None:
+        self.found[file.path] = file
+        if called:
+            self.names[file.path] = called
+        for one in entries:
+            if one.path != file.path:
+                self.leave_out(one, _why_beside(one))
 
 
-def _group(path: Path) -> dict[str, Path]:
-    found = CANVAS.fullmatch(path.name)
-    if not found or not path.name.lower().endswith(TAKEN):
-        return {}
-    group = {}
-    for entry in sorted(path.parent.iterdir()):
-        other = CANVAS.fullmatch(entry.name)
-        if other and other["number"] == found["number"] and entry.suffix.lower() != ".zip":
-            # Canvas numbers a file that was handed in again: model-1.py.
-            group[re.sub(r"-\d+(?=\.\w+\Z)", "", other["file"])] = entry
-    return group
+def again(entry: Entry) -> Contents | Entry:
+    """What is found at an entry: what `Walk.found` held at its path."""
+    if entry.is_folder:
+        return folder.gather(entry)
+    whose = roster.whose(entry)
+    group = roster.files_of(_beside(entry)).get(whose) if whose else None
+    if group is None or entry.is_archive:
+        return entry
+    return _together(group)
 
 
-def _first_of_group(path: Path) -> Path:
-    """The file that stands for all of a person's, where there are several."""
-    code = [file for file in _group(path).values() if file.name.lower().endswith(TAKEN)]
-    return min(code, default=path)
+def _together(group: roster.Files) -> Contents | Entry:
+    """All files of a person, or the only one that counts."""
+    first = group.first
+    if first is not None and (len(group.files) == 1 or first.is_archive):
+        return first
+    return folder.of_files(group.files)
 
 
-def _is_furniture(entry: Path) -> bool:
+def _at(path: Path) -> Entry:
+    try:
+        entry = archive.at(path)
+    except SubmissionError as error:
+        raise UsageError(error.message) from error
+    if entry is None:
+        raise UsageError(
+            f"There is no file or folder {printable_path(path)}. Check the spelling and the "
+            "current folder."
+        )
+    return entry
+
+
+def _beside(entry: Entry) -> list[Entry]:
+    """All entries of the folder or archive that it is in."""
+    outer = _at(entry.path.parent)
+    return roster.within(archive.opened(outer).root if outer.is_archive else outer)
+
+
+def _inner(entry: Entry, entries: Sequence[Entry]) -> tuple[Entry, Sequence[Entry]]:
+    """The folder that holds a class, if this one holds nothing else; else this one."""
+    outer, found = entry, _shown(entries)
+    for _ in range(folder.MOST_DEPTH):
+        if len(found) != 1 or not found[0].is_folder or roster.is_hand_in(found[0]):
+            break
+        outer, inside = found[0], roster.within(found[0])
+        found = _shown(inside)
+        if _is_class(inside) or kinship.are_several(found) or _are_archives(found):
+            return outer, inside
+    return entry, entries
+
+
+def _shown(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if not _is_furniture(entry)]
+
+
+def _is_furniture(entry: Entry) -> bool:
     """What no one handed in: .DS_Store, __pycache__, __MACOSX, a README of the folder."""
-    name = entry.name
-    hidden = name.startswith(".") and entry.suffix.lower() not in _KINDS
-    return hidden or name in {"__pycache__", "__MACOSX", "README.md"}
+    hidden = entry.name.startswith(".") and entry.suffix not in _KINDS
+    return hidden or entry.name in {"__pycache__", "__MACOSX", "README.md"}
 
 
-def _why_not(entry: Path) -> str:
-    """Why what is in a folder is not taken for a submission; empty where it is."""
+def _why_not(entry: Entry) -> str:
+    """Why what is in a folder is not taken for a submission; empty where it may be."""
     name = entry.name
-    if name.lower().endswith(".py"):
+    if entry.suffix == ".py":
         if name.startswith(("_", ".")):
             return f"a helper: its name begins with {name[0]}"
         return "a helper of pytest" if name == "conftest.py" else ""
-    if entry.is_symlink():
-        return "a symbolic link"
-    if entry.is_dir():
-        return "a folder: name it, to grade what is in it"
-    if name.lower().endswith(TAKEN) and not name.startswith("."):
+    if entry.kind == LINK:
+        return LINK
+    if entry.is_folder or (entry.suffix in TAKEN and not name.startswith(".")):
         return ""
-    return _KINDS.get(entry.suffix.lower(), "not a .py file")
+    return _KINDS.get(entry.suffix, "not a .py file")
 
 
-def _why_beside(entry: Path) -> str:
+def _why_beside(entry: Entry) -> str:
+    if entry.is_folder:
+        return "a folder beside the work: it is not needed"
+    if entry.kind == LINK:
+        return LINK
     return _why_not(entry) or "a second file: it is not needed"
 
 
+def _without_code(entries: Sequence[Entry], archives: Sequence[Entry]) -> str:
+    if archives:
+        names = ", ".join(one.name for one in archives[:3])
+        return printable(f"{len(archives)} archives ({names}): name the one that counts", 300)
+    beside = "".join(f"; {one.name}: {_why_beside(one)}" for one in entries[:3])
+    return printable(f"a hand-in without a Python file or a notebook{beside}", 300)
+
+
 _ARCHIVE = "an archive of another kind: pack it as .zip"
-_KINDS = {
+_KINDS: Mapping[str, str] = {
     ".py": "a helper",
     ".ipynb": "hidden",
     ".zip": "hidden",
     **dict.fromkeys((".gz", ".tgz", ".tar", ".rar", ".7z"), _ARCHIVE),
     **dict.fromkeys((".pyc", ".pyo"), "compiled code: hand in its source"),
-    **dict.fromkeys((".pt", ".pth", ".safetensors", ".onnx"), "weights: hand in the code"),
+    **dict.fromkeys(
+        (".pt", ".pth", ".ckpt", ".safetensors", ".onnx", ".h5"), "weights: hand in the code"
+    ),
 }
 
 
-def _is_class(entries: Sequence[Path]) -> bool:
-    """Whether a folder holds several people's hand-ins."""
-    return bool(_hand_ins(entries)) or any(CANVAS.fullmatch(entry.name) for entry in entries)
+def _is_class(entries: Sequence[Entry]) -> bool:
+    """Whether a folder holds several people's hand-ins, by their names."""
+    is_listed = bool(roster.gradescope(entries))
+    return is_listed or bool(_hand_ins(entries)) or any(map(roster.whose, entries))
 
 
-def _hand_ins(entries: Sequence[Path]) -> set[Path]:
+def _are_archives(entries: Sequence[Entry]) -> bool:
+    """Whether there are archives, one for each person, and nothing else."""
+    return len(entries) > 1 and all(entry.is_archive for entry in entries)
+
+
+def _hand_ins(entries: Sequence[Entry]) -> list[Entry]:
     """The folders among them that are one person's each: a platform's, or clones of GitHub's."""
-    folders = [entry for entry in entries if entry.is_dir() and not entry.is_symlink()]
-    found = {entry for entry in folders if PLATFORM.fullmatch(entry.name) or _is_repository(entry)}
-    shown = [entry for entry in folders if not _is_furniture(entry)]
-    # GitHub Classroom calls them assignment-user, and an assignment may have "-" in its name.
-    repositories = [entry for entry in shown if "-" in entry.name and _holds_code(entry)]
-    first = {entry.name.partition("-")[0] for entry in repositories}
-    if len(repositories) > 1 and len(first) == 1 and repositories == shown:
-        found.update(shown)
-    return found
-
-
-def _is_repository(path: Path) -> bool:
-    # Path.exists raises where a folder may not be looked into.
-    return os.path.exists(path / ".git")  # noqa: PTH110 - as said
-
-
-def _holds_code(path: Path) -> bool:
-    try:
-        return any(entry.suffix.lower() in (".py", ".ipynb") for entry in path.iterdir())
-    except OSError:
-        return False
-
-
-def _is_one_work(contents: Contents, scripts: Sequence[Script]) -> bool:
-    """Whether most of the files of a folder hang together by what they import or read."""
-    if len(scripts) < 2:
-        return len(contents.code) == 1 and _reads_others(contents)
-    return 2 * main_file.connected(main_file.imports(scripts)) > len(scripts)
-
-
-def _reads_others(contents: Contents) -> bool:
-    """Whether the code names one of the other files, which then belongs to it."""
-    code = b"\n".join(contents.files[name] for name in contents.code)
-    others = [name for name in contents.files if name not in contents.code]
-    files = [name.rpartition("/")[2] for name in others if name.lower().endswith(SETTINGS)]
-    return any(name.encode("utf-8", "replace") in code for name in files if not is_readme(name))
+    folders = [entry for entry in entries if entry.is_folder and not _is_furniture(entry)]
+    return roster.classroom(folders) or [one for one in folders if roster.is_hand_in(one)]

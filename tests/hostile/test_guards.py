@@ -11,13 +11,12 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
-import stat
 import struct
 import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +28,7 @@ from grader.analysis.untrained import batch_place, watched
 from grader.errors import SubmissionError
 from grader.program.program import Captured
 from grader.sandbox import lock, reply
+from grader.submission.entries import FOLDER, LINK, Entry
 from tests.networks import habits, program_of
 
 ROOT = Path(ops.__file__).parents[1]
@@ -89,16 +89,24 @@ def _zip(entry: zipfile.ZipInfo, content: bytes) -> bytes:
     return stream.getvalue()
 
 
-def _entry(kind: int) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo("train.py")
-    entry.external_attr = (kind | 0o644) << 16
-    return entry
-
-
 def _left_out(module: ModuleType, entry: zipfile.ZipInfo, content: bytes) -> None:
     """Refuse an archive of one file that is not read."""
     if not module.read("a.zip", _zip(entry, content)).files:
         raise ValueError("left out")
+
+
+def _link_gathered(module: ModuleType) -> None:
+    """Gather a link in a folder."""
+    link = Entry(Path("a/b.py"), LINK, 0, lambda _: b"import torch")
+    contents = module.gather(Entry(Path("a"), FOLDER, 0, link.read, lambda: [link]))
+    _refused(contents.skipped)
+
+
+def _spent(module: ModuleType) -> None:
+    """Unpack from an archive of which enough was unpacked."""
+    content = io.BytesIO(_zip(zipfile.ZipInfo("a.py"), b"1"))
+    with zipfile.ZipFile(content) as archive:
+        module._Tree(archive, left=0)._unpacked(archive.infolist()[0], 1)
 
 
 def changed(change: Callable[[dict[str, Any]], None]) -> Callable[[ModuleType], Any]:
@@ -316,7 +324,7 @@ GUARDS = (
     ),
     Guard("network.py", "abs(result) >= 2**63", lambda module: module._on_sizes(pow)(2, 64)),
     Guard(
-        "intake/intake.py",
+        "analysis/shapes.py",
         "result.numel() > LARGEST_TENSOR",
         lambda module: module._compare(_Huge, torch.empty(1).expand(2**29), 2),
     ),
@@ -388,9 +396,24 @@ GUARDS = (
         lambda module: _left_out(module, zipfile.ZipInfo("/train.py"), b"import torch"),
     ),
     Guard(
+        "submission/folder.py",
+        "entry.kind != FILE",
+        _link_gathered,
+    ),
+    Guard(
         "submission/archive.py",
-        "kind not in (0, stat.S_IFREG)",
-        lambda module: _left_out(module, _entry(stat.S_IFLNK), b"/etc/passwd"),
+        "wanted > MOST_DIRECTORY",
+        lambda module: module._Bounded(bytes(2**25)).read(),
+    ),
+    Guard(
+        "submission/archive.py",
+        "len(path.parts) > MOST_DEPTH",
+        lambda module: _refused(module._why_not(PurePosixPath("a/" * 20))),
+    ),
+    Guard(
+        "submission/archive.py",
+        "self.left <= 0",
+        lambda module: _spent(module),
     ),
     Guard(
         "submission/archive.py",
@@ -399,7 +422,7 @@ GUARDS = (
     ),
     Guard(
         "submission/archive.py",
-        "len(members) > MOST_ENTRIES",
+        "len(members) > MOST_MEMBERS",
         lambda module: module._refuse_many("a.zip", [None] * 100_000),
     ),
     Guard(

@@ -209,10 +209,13 @@ def test_a_device_is_refused(root):
     assert "null is a device" in problem_with(root, Path("/dev/null"))
 
 
-def test_a_folder_with_the_name_of_a_file_is_refused(root):
-    (hand_in(root, "anna.py").parent / "ben.py").mkdir()
-    messages = [one.problem and one.problem.message for one in find(root)]
-    assert messages == [None, "ben.py is a folder, not a file. Hand in the Python file itself."]
+def test_a_folder_with_the_name_of_a_file_is_looked_into_like_any_other(root):
+    folder = hand_in(root, "anna.py").parent
+    (folder / "ben.py").mkdir()
+    (folder / "carl.py").mkdir()
+    (folder / "carl.py" / "net.py").write_bytes(SOURCE)
+    assert [(one.shown, one.problem) for one in find(root)] == [("anna", None), ("carl.py", None)]
+    assert left_out(root, folder) == {"ben.py/": "a hand-in without a Python file or a notebook"}
 
 
 def test_a_file_of_256_kib_is_read_and_one_byte_more_is_refused(root):
@@ -241,8 +244,36 @@ def test_a_nul_byte_is_refused_with_the_line(root):
     assert "NUL byte in line 3" in problem_with(root, file)
 
 
-def test_what_is_neither_code_nor_an_archive_is_answered_with_what_to_hand_in(root):
-    assert "Hand in a Python file, a notebook" in problem_with(root, hand_in(root, "anna.doc"))
+NOTEBOOK = b'{"cells": [{"cell_type": "code", "source": ["import torch"]}], "nbformat": 4}'
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "said"),
+    [
+        ("anna.xyz", SOURCE, "is not a .py file. Hand in a Python file, a notebook"),
+        ("anna", SOURCE, "is not a .py file. Hand in a Python file, a notebook"),
+        ("anna.doc", b"x", "is a document. Hand in the Python file or the notebook"),
+        ("anna.json", NOTEBOOK, "is a notebook under another name: rename it to anna.ipynb"),
+        ("anna.ipynb.txt", NOTEBOOK, "is a notebook under another name: rename it to anna.ipynb"),
+        (
+            "anna.py.txt",
+            SOURCE,
+            "is code whose name got another ending, .txt: rename it to anna.py",
+        ),
+        ("anna.html", b"<html>", "is a web page, as notebooks are exported to"),
+        (
+            "anna.tar.gz",
+            b"\x1f\x8b",
+            "is an archive that is not read here. Pack the folder as .zip",
+        ),
+        ("anna.pth", b"\0", "holds weights. The grader trains the network itself"),
+        ("anna.py", b"PK\x03\x04\0", "is an archive under another name: rename it to anna.zip"),
+        ("anna.py", SOURCE.decode().encode("utf-16"), "is text in UTF-16. Save it as UTF-8"),
+        ("anna.ipynb", b"\n<!DOCTYPE html>", "is a web page, not code"),
+    ],
+)
+def test_what_is_not_code_is_answered_with_what_it_is_and_what_to_do(root, name, source, said):
+    assert problem_with(root, hand_in(root, name, source)).startswith(f"{name} {said}")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything is readable here")
@@ -448,7 +479,7 @@ def test_a_folder_says_what_it_leaves_out_and_why(root):
     assert left_out(root, folder) == {
         "_draft.py": "a helper: its name begins with _",
         "all.rar": "an archive of another kind: pack it as .zip",
-        "bob/": "a folder: name it, to grade what is in it",
+        "bob/": "a hand-in without a Python file or a notebook",
         "conftest.py": "a helper of pytest",
         "essay.docx": "not a .py file",
         "link": "a symbolic link",

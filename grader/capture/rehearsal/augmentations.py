@@ -15,7 +15,7 @@ from torchvision import transforms
 from torchvision.transforms import v2
 
 from grader.capture import transforms as torchvision_transforms
-from grader.capture.rehearsal import comparing, proofs
+from grader.capture.rehearsal import comparing, packages, proofs, twins
 from grader.capture.rehearsal.trace import Trace
 from grader.errors import SubmissionError
 from grader.program.recipe import Augmentation
@@ -23,26 +23,13 @@ from grader.program.recipe import Augmentation
 DEEPEST = 6
 LINE = "rehearsal_line"
 """Attribute of a Compose: the line that made it."""
-TWINS = {
-    "HorizontalFlip": "RandomHorizontalFlip",
-    "VerticalFlip": "RandomVerticalFlip",
-    "InvertImg": "RandomInvert",
-    "ToTensorV2 after Normalize": "ToTensor before Normalize",
-    "Rotate": "RandomRotation",
-    "ShiftScaleRotate": "RandomAffine",
-    "CoarseDropout": "RandomErasing",
-    "ColorJitter": "ColorJitter",
-    "RandomCrop": "RandomCrop",
-    "CenterCrop": "CenterCrop",
-}
-"""albumentations' common operations, and what to write instead of each. It is not here to compare
-with, and the random ones draw and interpolate in their own ways: none is taken for its twin."""
 
 
 def install(trace: Trace) -> None:
     """From now on, a Compose remembers the line that made it."""
     for kind in (transforms.Compose, v2.Compose):
         _remembering(kind, trace)
+    packages.add(["albumentations"], twins.module)
 
 
 def _remembering(kind: Any, trace: Trace) -> None:
@@ -99,7 +86,7 @@ def _parts(transform: Any) -> list[Any] | None:
 
 def _one(transform: Any, images: list[Any], depth: int) -> list[Any]:
     if proofs.is_torchvision(transform) and not proofs.is_lambda(transform):
-        return [transform]
+        return _with_known_parts(transform, images, depth)
     if isinstance(transform, type):
         raise SubmissionError(
             f"The transform holds the class {transform.__name__}, not an object of it: write "
@@ -121,10 +108,27 @@ def _one(transform: Any, images: list[Any], depth: int) -> list[Any]:
         ) from error
 
 
+def _with_known_parts(transform: Any, images: list[Any], depth: int) -> list[Any]:
+    """One of torchvision's; where it holds others (RandomApply), with known ones in their place."""
+    name = type(transform).__name__
+    if name not in ("RandomApply", "RandomChoice", "RandomOrder"):
+        return [transform]
+    branches = [_flat(part, images, depth - 1) for part in transform.transforms]
+    if name == "RandomApply":
+        inner = [operation for branch in branches for operation in branch]
+        return [transforms.RandomApply(inner, p=transform.p)] if inner else []
+    parts = [branch[0] if len(branch) == 1 else transforms.Compose(branch) for branch in branches]
+    if name == "RandomOrder":
+        return [transforms.RandomOrder(parts)]
+    return [transforms.RandomChoice(parts, p=transform.p)]
+
+
 def proven(function: Any, images: list[Any], depth: int = DEEPEST) -> list[Any]:
     """The operations that an own function equals. Raises SubmissionError where it equals none."""
-    inside = proofs.torchvision_inside(function)
-    for candidate in (*inside, inside):
+    held = proofs.inside(function)
+    inside = [item for item in held if proofs.is_torchvision(item)]
+    others = [twins.steps(item) for item in held if isinstance(item, twins.Operation)]
+    for candidate in (*inside, inside, *others):
         if not candidate or not _works(candidate, images):
             continue
         if proofs.equal(function, partial(_shown, _list(candidate)), images):
@@ -207,16 +211,21 @@ def foreign(transform: Any) -> str:
 
 def refuse_foreign(transform: Any) -> None:
     """Raises SubmissionError for what another package makes, with what to write instead."""
-    if package := foreign(transform):
-        raise SubmissionError(_of_package(package))
+    if isinstance(transform, twins.Operation):
+        twins.steps(transform)
+    elif package := foreign(transform):
+        raise SubmissionError(
+            f"The transform is made with {package}, and the grader trains with torchvision's "
+            "operations alone: write it with torchvision.transforms"
+        )
 
 
-def _of_package(package: str) -> str:
-    text = f"The transform is made with {package}, and the grader trains with torchvision's"
-    if package != "albumentations":
-        return f"{text} operations alone: write it with torchvision.transforms"
-    twins = ", ".join(f"{name} is {twin}" for name, twin in TWINS.items())
-    return f"{text} operations alone. Write it with torchvision.transforms: {twins}"
+def by_torchvision(held: Sequence[Any]) -> list[Any]:
+    """The same transforms, of albumentations their twins in torchvision. Raises SubmissionError."""
+    found: list[Any] = []
+    for one in held:
+        found += twins.steps(one) if isinstance(one, twins.Operation) else [one]
+    return found
 
 
 def in_words(operations: Sequence[Any]) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils import data
 from torchvision import datasets
 
-from grader.capture.rehearsal import augmentations, comparing, computed, proofs
+from grader.capture.rehearsal import augmentations, comparing, computed, proofs, twins
 from grader.capture.rehearsal.chances import flips
 from grader.errors import SubmissionError
 from grader.training.datasets import DATASETS, Dataset
@@ -74,7 +74,8 @@ def read(dataset: Any, wanted: str, *, transform: Any = None) -> Images:
         found.problem = problem
         return found
     try:
-        found.operations = _operations(dataset, chain, transform, DATASETS[wanted])
+        with twins.refused():
+            found.operations = _operations(dataset, chain, transform, DATASETS[wanted])
     except SubmissionError as error:
         found.problem = error.message
         found.line = error.line or augmentations.line_of(transform)
@@ -192,6 +193,7 @@ def _of_wrapper(dataset: Any, chain: list[Any], wanted: Dataset) -> list[Any]:
     inner, images, held = chain[-1], comparing.samples(), _held(chain)
     for transform in held:
         augmentations.refuse_foreign(transform)
+    held = augmentations.by_torchvision(held)
     _check_pair(dataset)
     function = _by_image(dataset, inner)
     if held and proofs.equal(function, lambda image: _applied(held, image), images):

@@ -86,9 +86,9 @@ def fixed(images: Sequence[Any], results: Sequence[Any]) -> list[Any] | None:
     Tried are a rearrangement of pixels, a conversion to a tensor, and a line, in this order.
     """
     shape = numbers(results[0]).shape  # type: ignore[union-attr] # asked by the caller
-    turned_to_tensor = isinstance(images[0], Image.Image) and isinstance(results[0], Tensor)
+    conversion = _conversion(images[0], results[0])
     for steps in _rearrangements(images[0], shape):
-        known = [*steps, transforms.ToTensor()] if turned_to_tensor else steps
+        known = [*steps, *conversion]
         try:
             moved = [_all(known, image) for image in images]
         except (ValueError, TypeError, RuntimeError):
@@ -97,6 +97,16 @@ def fixed(images: Sequence[Any], results: Sequence[Any]) -> list[Any] | None:
         if line is not None and (normal := _normalize(line, results[0])) is not None:
             return [*known, *normal]
     return None
+
+
+def _conversion(image: Any, result: Any) -> list[Any]:
+    """What makes a tensor of a picture, and fractions of integers."""
+    if not isinstance(result, Tensor):
+        return []
+    if isinstance(image, Image.Image):
+        return [transforms.ToTensor()]
+    is_integer = isinstance(image, Tensor) and not image.is_floating_point()
+    return [transforms.ConvertImageDtype(torch.float32)] if is_integer else []
 
 
 def _all(steps: Sequence[Any], image: Any) -> Any:
@@ -178,8 +188,8 @@ def rounded(value: float) -> float:
     return value
 
 
-def torchvision_inside(function: Any) -> list[Any]:
-    """The torchvision transforms that an own function or object holds: what it may well apply."""
+def inside(function: Any) -> list[Any]:
+    """What an own function or object holds, and may well apply."""
     held: list[Any] = list(getattr(function, "__dict__", {}).values())
     code = getattr(function, "__code__", None)
     for cell in getattr(function, "__closure__", None) or ():
@@ -188,8 +198,8 @@ def torchvision_inside(function: Any) -> list[Any]:
         known = getattr(function, "__globals__", {})
         held += [known[name] for name in code.co_names if name in known]
     if (inner := getattr(function, "lambd", None)) is not None:
-        held += torchvision_inside(inner)
-    return [item for item in held if is_torchvision(item)]
+        held += inside(inner)
+    return held
 
 
 def is_torchvision(item: Any) -> bool:

@@ -1,6 +1,6 @@
 #: editor = "colab"
-#: refused = ["albumentations"]
-#: at = ""
+#: refused = ["albumentations' ElasticTransform equals no operation"]
+#: at = "A.ElasticTransform"
 # %%
 !pip install -U albumentations
 import albumentations as A
