@@ -12,6 +12,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
+from grader.capture.graph import plain_name
 from grader.capture.settings import Asker, did_you_mean, short
 from grader.errors import SubmissionError
 from grader.program.recipe import Penalty
@@ -35,7 +36,8 @@ def read(ask: Asker, trained: Sequence[str], weights: Collection[str]) -> tuple[
             continue
         factors = value if isinstance(value, Mapping) else dict.fromkeys(trained, value)
         of_factor: dict[float, list[str]] = {}
-        for weight, factor in factors.items():
+        for key, factor in factors.items():
+            weight = plain_name(str(key))
             _check(ask, name, weight, factor, weights)
             if factor:
                 of_factor.setdefault(float(factor), []).append(weight)
@@ -44,11 +46,11 @@ def read(ask: Asker, trained: Sequence[str], weights: Collection[str]) -> tuple[
     return tuple(found)
 
 
-def _check(ask: Asker, name: str, weight: Any, factor: Any, weights: Collection[str]) -> None:
+def _check(ask: Asker, name: str, weight: str, factor: Any, weights: Collection[str]) -> None:
     if weight not in weights:
         raise SubmissionError(
             f"{name} names the weight {short(weight)}, which the network does not have: take "
-            f"names as model.named_parameters() gives them.{did_you_mean(str(weight), weights)}",
+            f"names as model.named_parameters() gives them.{did_you_mean(weight, weights)}",
             line=ask.line(name),
         )
     is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
