@@ -27,8 +27,7 @@ from grader.judging.judge import Judge
 from grader.judging.trial import Training, Trial
 from grader.options import Options
 from grader.program.program import Captured, Program
-from grader.program.recipe import Recipe
-from grader.program.rehearsed import SchedulerUse
+from grader.render import convention
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Claim, Environment, Hint, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
@@ -316,23 +315,24 @@ def _problem(error: Exception) -> Problem:
     )
 
 
-def recipe(
-    submission: Submission, assignment: Assignment, sandbox: Sandbox
-) -> tuple[Report, Recipe, SchedulerUse | None]:
-    """A report that holds the recipe alone, whose it is, and that recipe. Raises SubmissionError.
+def recipe(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> tuple[Report, str]:
+    """A report that holds the recipe alone and says whose it is; and that recipe as source text.
 
-    A training that was handed in is rehearsed; its network is not captured.
+    Raises SubmissionError. A training that was handed in is rehearsed; its network is not captured.
     """
     if submission.problem:
         raise submission.problem
     images = DATASETS[assignment.dataset].train_images
     rehearsed = intake.rehearse(submission, assignment, sandbox, images)
     found = rehearsed.recipe if rehearsed else None
+    weights = rehearsed.training.weights if rehearsed and rehearsed.training else None
     if found is None:
         captured = intake.capture_rehearsed(
             submission, assignment, sandbox, rehearsed, train_images=images, seeds=(0,)
         )
         found = captured.program.recipe
+        own = [item for item in captured.program.weights if item.storage == item.name]
+        weights = sum(item.kind == "parameter" for item in own)
     empty = not_graded(
         submission,
         SubmissionError(""),
@@ -345,7 +345,8 @@ def recipe(
     analysis = {"recipe": found.model_dump(mode="json")}
     shown = {"problem": None, "verdict": Verdict.SKIPPED, "recipe": told, "analysis": analysis}
     report = where.in_places(empty.model_copy(update=shown), submission.listing)
-    return report, found, whose_recipe.scheduler(found, rehearsed, assignment)
+    scheduler = whose_recipe.scheduler(found, rehearsed, assignment)
+    return report, convention.written(found, scheduler, weights)
 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from grader.assignment import Assignment, load_each
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable, printable_path
-from grader.render import convention, notices, recipe, terminal, words
+from grader.render import notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
@@ -326,7 +326,7 @@ def show_recipe(
 
     with isolation.choose(begun=begun) as sandbox:
         try:
-            report, trained, scheduler = pipeline.recipe(found, known, sandbox)
+            report, source = pipeline.recipe(found, known, sandbox)
         except SubmissionError as error:
             return _cannot(found, error)
     if write:
@@ -335,7 +335,7 @@ def show_recipe(
                 "# Your own recipe could not be used: this is the assignment's. Without --write,\n"
                 "# this command says what stands in the way of yours.\n"
             )
-        sys.stdout.write(convention.written(trained, scheduler))
+        sys.stdout.write(source)
     else:
         for part in recipe.draw(report):
             _results().print(part)

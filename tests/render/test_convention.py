@@ -18,6 +18,7 @@ from tests.render.recipes import HELD_BACK, IMAGES, recipes
 
 STEP = 'return {"optimizer": optimizer, "lr_scheduler": {"scheduler": s, "interval": "step"}}'
 WEIGHTS = ("0.weight", "0.bias", "1.weight", "1.bias")
+TURNED = {"name": "RandomRotation", "settings": {"degrees": 7}}
 HEAD = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)\n"
 SCHEDULER = "torch.optim.lr_scheduler."
 
@@ -120,7 +121,7 @@ def test_whatever_the_recipe_it_is_read_as_it_was_written(recipe):
     found = recipe_reader.read(
         read_definitions(text(net() + source), FILE),
         model(),
-        default=DEFAULT,
+        default=DEFAULT | {"train_transform": [TURNED]},
         train_images=IMAGES,
         validation_images=HELD_BACK,
         most_steps=10_000,
