@@ -151,7 +151,8 @@ def fits(meant: str, value: ast.expr | None) -> bool:
         return isinstance(found, bool)
     if meant.endswith("_MONITOR"):
         return isinstance(found, str)
-    number = isinstance(found, int | float) and not isinstance(found, bool)
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        return False
     if meant in PENALTIES:
-        return number and 0 < found < 1
-    return number and (meant != "TRAIN_IMAGES" or found > 1)
+        return 0 < found < 1
+    return meant != "TRAIN_IMAGES" or found > 1
