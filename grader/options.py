@@ -17,7 +17,7 @@ class Options:
 
     `paths` are the files and folders to grade (all submissions if none); `assignment` the one that
     files outside its folder are for; `training` the file that trains, where work has several;
-    `root` the folder that holds assignments/.
+    `root` the folder that holds assignments/; paths are shown from `home` on (None: from `root`).
 
     `dataset` is "auto" for each assignment's own, or the name of one that takes its place. `data`
     is the folder that holds the images; `device` where to train. `static`: only the checks that
@@ -33,6 +33,7 @@ class Options:
     assignment: str | None = None
     training: str | None = None
     root: Path = Path()
+    home: Path | None = None
     dataset: str = "auto"
     data: Path | None = None
     device: str = "auto"

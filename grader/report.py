@@ -290,7 +290,8 @@ class Report(Record):
     capture failed. `seconds` is by stage: capture, analysis, training (all its runs). `quick_look`
     names why this is not a graded run (fewer epochs than the recipe's, say), or is empty.
     `interrupted`: Ctrl-C ended the training. `key` says what was graded, how, and that this grader
-    wrote it (see `grader.storage.seal`); empty in a report that was not kept.
+    wrote it (see `grader.storage.seal`); empty in a report that was not kept. `self_check`: the
+    student's own process asked (see `grader.command.self_check`), so it is never a grade.
     """
 
     schema_version: Literal[2] = REPORT_VERSION
@@ -321,6 +322,7 @@ class Report(Record):
     dataset_choice: str = "auto"
     last_trained: LastTrained | None = None
     key: str = ""
+    self_check: bool = False
 
 
 def read(text: str | bytes) -> Report:

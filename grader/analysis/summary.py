@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from grader.analysis import gradients, lines
 from grader.analysis.arguments import base
@@ -21,13 +21,11 @@ from grader.analysis.layers import layer_table
 from grader.analysis.output import OutputKind, clipped_at, output_kind
 from grader.analysis.parameters import Parameters, count_parameters
 from grader.analysis.receptive_field.field import Coverage, ReceptiveField, find_field
+from grader.analysis.receptive_field.proven import Proof
 from grader.analysis.structure import Found, Structure, find_structure
 from grader.assignment import Assignment
 from grader.program.program import Program
 from grader.report import LayerRow
-
-if TYPE_CHECKING:  # it measures with torch
-    from grader.analysis.receptive_field.proof import Proof
 
 ANALYSIS_VERSION = 1
 

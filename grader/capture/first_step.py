@@ -21,6 +21,7 @@ from grader.errors import SubmissionError
 from grader.network import Network
 from grader.program.graph import Node
 from grader.program.program import Program
+from grader.program.values import concrete
 from grader.training import augment
 from grader.training.augment import Pipeline
 from grader.training.engine import in_place, loop, one_image, penalties
@@ -144,7 +145,7 @@ def _changed_too_late(program: Program, text: str) -> Node | None:
 
 
 def _sizes(node: Node) -> list[int]:
-    return list(network.concrete(node.shape, 2)) if node.shape is not None else []
+    return list(concrete(node.shape, 2)) if node.shape is not None else []
 
 
 def _blamed_shape(text: str) -> list[int] | None:

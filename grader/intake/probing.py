@@ -19,9 +19,10 @@ from grader.intake import improvement
 from grader.program.recipe import Patience, Recipe, Remark
 from grader.program.rehearsed import Rehearsal, Training
 
-MOST_NUMBERS = 2_000
 MOST_COARSE_STEPS = 1_500
 """Steps of a rehearsal on a tenth of the images, up to which all of them may be asked ten times."""
+CLOSEST = 0.99e-4
+"""One image of 10,000: thresholds that are closer than that cannot be told apart."""
 
 
 class Ask(Protocol):
@@ -245,6 +246,17 @@ def _stop(
             ),
         )
         return
+    close = [mark for mark in marks[max(0, low - 1) : low + 2] if abs(mark - marks[low]) < CLOSEST]
+    if len(close) > 1:
+        shown = ", ".join(f"{100 * mark:g}" for mark in close)
+        found.obstacles = (
+            Remark(
+                text="The training stops early when the network does well, and the grader cannot "
+                f"tell which of the numbers of the file is its threshold: {shown} %",
+                line=training.line,
+            ),
+        )
+        return
     on_tests = epochs("0.5 1.0") < full
     found.changes |= {
         "stop_at_accuracy": round(marks[low], 6),
@@ -255,7 +267,7 @@ def _stop(
 
 def accuracies(source: str) -> list[float]:
     """The numbers of a source that may be an accuracy, as shares: 99.4 and 0.994 are the same."""
-    texts = re.findall(r"(?<![\w.])\d+\.?\d*(?![\w.])", source)[:MOST_NUMBERS]
+    texts = re.findall(r"(?<![\w.])\d+\.?\d*(?![\w.])", source)
     numbers = [float(text) for text in texts]
     shares = [value for value in numbers if 0.8 <= value < 1]
     percents = [round(value / 100, 12) for value in numbers if 80 <= value < 100]

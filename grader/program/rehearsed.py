@@ -86,15 +86,13 @@ class Training(Data):
     """One training: optimizers in a row on one network, all of whose steps were seen.
 
     `recipe` is None where `obstacles` say why the grader cannot train so; `facts` are what was
-    understood either way. `weights` is how many parameters, trained or not, its network has.
-    `scheduler` is there where one alone, made of plain arguments, set the
+    understood either way. `scheduler` is there where one alone, made of plain arguments, set the
     learning rate.
     """
 
     network: TrainedNetwork | None = None
     recipe: Recipe | None = None
     scheduler: SchedulerUse | None = None
-    weights: int | None = None
     epochs: int | None = None
     steps: int = 0
     line: int | None = None

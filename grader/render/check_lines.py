@@ -106,7 +106,7 @@ def _line(symbol: Text, cells: Cells, widths: tuple[int, int, int]) -> Renderabl
 
 
 def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
-    if check.verdict is Verdict.PASSED:
+    if check.verdict is Verdict.PASSED and not check.detail:
         return []
     reasons: list[RenderableType] = []
     if check.detail:

@@ -60,8 +60,8 @@ class _Moving:
         return sum(map(len, self.curves)) <= MOST_VALUES
 
 
-def written(recipe: Recipe, scheduler: SchedulerUse | None, weights: int | None) -> Iterator[str]:
-    """The lines. The network has so many `weights`, where that is known."""
+def written(recipe: Recipe, scheduler: SchedulerUse | None, *, trains_all: bool) -> Iterator[str]:
+    """The lines; without `trains_all`, some weights of the network are kept from the optimizer."""
     moving = _moving(recipe)
     if scheduler is not None and not _is_plain(scheduler):
         scheduler = None
@@ -75,7 +75,7 @@ def written(recipe: Recipe, scheduler: SchedulerUse | None, weights: int | None)
     if listed:
         yield LISTED.rstrip("\n") + "\n\n"
     yield "def configure_optimizers(model, steps_per_epoch, epochs):"
-    yield from _optimizer(recipe.optimizer, rates, weights)
+    yield from _optimizer(recipe.optimizer, rates, trains_all=trains_all)
     yield from body
 
 
@@ -94,9 +94,9 @@ def _moving(recipe: Recipe) -> list[_Moving]:
     return [moving for moving in found if any(len(runs) > 1 for runs in moving.curves)]
 
 
-def _optimizer(optimizer: Optimizer, rates: list[float], weights: int | None) -> Iterator[str]:
+def _optimizer(optimizer: Optimizer, rates: list[float], *, trains_all: bool) -> Iterator[str]:
     first = optimizer.groups[0]
-    if len(optimizer.groups) == 1 and weights in (None, len(first.parameters)):
+    if len(optimizer.groups) == 1 and trains_all:
         yield f"    optimizer = torch.optim.{optimizer.name}("
         yield f"        model.parameters(), {_keywords(optimizer, first, rates[0])}"
         yield "    )"
@@ -162,7 +162,7 @@ def _scheduled(
     recipe: Recipe, scheduler: SchedulerUse | None, moving: list[_Moving]
 ) -> tuple[list[str], bool]:
     """The lines that make and return the scheduler, and whether they need `Listed`."""
-    made = "" if scheduler is None else _call(scheduler)
+    made = "" if scheduler is None else _call(scheduler, recipe)
     listed, left = [item for item in moving if item.is_short], []
     if scheduler is not None:  # it sets the learning rate and the momentum, and nothing else
         beside = [item for item in moving if item.name == "weight_decay"]
@@ -193,10 +193,20 @@ def _scheduled(
     )
 
 
-def _call(scheduler: SchedulerUse) -> str:
-    settings = _arguments(scheduler.settings)
-    arguments = f"optimizer, {settings}" if settings else "optimizer"
-    return f"torch.optim.lr_scheduler.{scheduler.name}({arguments})"
+def _call(scheduler: SchedulerUse, recipe: Recipe) -> str:
+    """A cycle as long as the training is written so: it then fits whatever is changed later."""
+    lengths: dict[str, tuple[int, str]] = {}
+    if scheduler.name == "OneCycleLR" and scheduler.interval == "step":
+        lengths = {
+            "total_steps": (recipe.steps, "epochs * steps_per_epoch"),
+            "epochs": (recipe.epochs, "epochs"),
+            "steps_per_epoch": (recipe.steps_per_epoch, "steps_per_epoch"),
+        }
+    arguments = ["optimizer"]
+    for name, value in scheduler.settings.items():
+        number, words = lengths.get(name, (None, ""))
+        arguments.append(f"{name}={words if value == number else repr(value)}")
+    return f"torch.optim.lr_scheduler.{scheduler.name}({', '.join(arguments)})"
 
 
 def _by_epoch(moving: _Moving, recipe: Recipe) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from grader.program.recipe import Augmentation, Recipe
-from grader.program.rehearsed import SchedulerUse
+from grader.program.rehearsed import SchedulerUse, TrainedNetwork
 from grader.render import configure
 
 ONLY_IN_VERSION_2 = ("ToImage", "ToDtype")
@@ -18,17 +18,39 @@ INTERPOLATIONS = ("nearest", "nearest-exact", "bilinear", "bicubic", "box", "ham
 
 
 def written(
-    recipe: Recipe, scheduler: SchedulerUse | None = None, weights: int | None = None
+    recipe: Recipe,
+    scheduler: SchedulerUse | None = None,
+    *,
+    network: TrainedNetwork | None = None,
+    trains_all: bool = True,
 ) -> str:
-    """The source, with its imports. The network has so many `weights`, where that is known."""
-    optimizer = "\n".join(configure.written(recipe, scheduler, weights))
-    settings = "\n".join(_settings(recipe))
+    """The source, with its imports.
+
+    `network` is the one that was trained, where that is known; `trains_all` is False where some of
+    its weights are kept from the optimizer.
+    """
+    optimizer = "\n".join(configure.written(recipe, scheduler, trains_all=trains_all))
+    settings = "\n".join([*_network(network), *_settings(recipe)])
     head = "import torch\nfrom torch import nn\n"
     if recipe.augmentations:
         head += "from torchvision import transforms\n"
     if "v2." in settings:
         head += "from torchvision.transforms import v2\n"
     return f"{head}\n{settings}\n\n\n{optimizer}\n"
+
+
+def _network(network: TrainedNetwork | None) -> Iterator[str]:
+    """Which class is graded, and what it is made with."""
+    if network is None or not network.name.isidentifier():
+        return
+    arguments = [repr(value) for value in network.arguments]
+    arguments += [f"{name}={value!r}" for name, value in network.keywords.items()]
+    if not network.whole:
+        yield f"# not part of the convention: the arguments that {network.name} is made with"
+    if arguments and network.whole:
+        yield f"def build_model():\n    return {network.name}({', '.join(arguments)})\n\n"
+    else:
+        yield f"MODEL = {network.name}"
 
 
 def _settings(recipe: Recipe) -> Iterator[str]:

@@ -12,6 +12,7 @@ from torch import nn
 from grader.assignment import Assignment
 from grader.capture import recipe as reader
 from grader.capture.load import read_definitions
+from grader.judging import whose_recipe
 from grader.program.recipe import Recipe
 from grader.program.rehearsed import Rehearsed
 from grader.render import convention
@@ -20,11 +21,10 @@ LEFT_OUT = "moves too often to be listed"
 
 
 class Weights(nn.Module):
-    """Nothing but weights with these names, and others up to their number."""
+    """Nothing but weights with these names."""
 
-    def __init__(self, names: list[str], number: int) -> None:
+    def __init__(self, names: list[str]) -> None:
         super().__init__()
-        names = [*names, *(f"other.{place}" for place in range(number - len(names)))]
         self._named = {name: nn.Parameter(torch.zeros(1)) for name in names}
 
     def named_parameters(self, *_: Any, **__: Any) -> Iterator[tuple[str, nn.Parameter]]:
@@ -39,11 +39,12 @@ def lost(rehearsed: Rehearsed, assignment: Assignment, *, train_images: int) -> 
     recipe, training = rehearsed.recipe, rehearsed.training
     assert recipe is not None
     assert training is not None
-    source = convention.written(recipe, training.scheduler, training.weights)
+    trains_all = whose_recipe.trains_all(rehearsed)
+    source = convention.written(recipe, training.scheduler, trains_all=trains_all)
     names = [name for group in recipe.optimizer.groups for name in group.parameters]
     found = reader.read(
         read_definitions(source, "written.py"),
-        Weights(names, training.weights or 0),
+        Weights(names if trains_all else [*names, "another.weight"]),
         default=assignment.recipe.model_dump(mode="json"),
         train_images=train_images,
         validation_images=assignment.validation_images(train_images),

@@ -116,7 +116,8 @@ def test_every_setting_of_the_convention_is_written_under_its_name():
 @settings(max_examples=150)
 @given(recipes(WEIGHTS))
 def test_whatever_the_recipe_it_is_read_as_it_was_written(recipe):
-    source = convention.written(recipe, weights=len(WEIGHTS))
+    trained = [name for group in recipe.optimizer.groups for name in group.parameters]
+    source = convention.written(recipe, trains_all=len(trained) == len(WEIGHTS))
     assert "Not part" not in source
     found = recipe_reader.read(
         read_definitions(text(net() + source), FILE),

@@ -7,6 +7,7 @@ step differ from the last.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -116,6 +117,8 @@ class Optimizers:
         line = self._trace.where()
         if not self._trace.learns:
             record.obstacles.setdefault(modes.RESTING, line)
+        if "forward" in vars(network):
+            record.obstacles.setdefault(modes.REPLACED, line)
         if not new_walk:
             return
         layers = self._layers.get(id(network))
@@ -278,15 +281,21 @@ def install(trace: Trace, gradients: AllGradients) -> None:
     kind: Any = torch.optim.Optimizer
     optimizers = Optimizers(trace, gradients)
     real_init = kind.__init__
+    replaced: set[type] = set()
 
     def init(self: Any, *args: Any, **keywords: Any) -> None:
         own = type(self)
         if not getattr(own.step, "rehearsed", False):
+            if own in _TORCHS and not _is_torchs(own.step):
+                replaced.add(own)
             own.step = _step(optimizers)
         real_init(self, *args, **keywords)
         for group in self.param_groups:
             building.make_all_generic(group["params"])
-        optimizers.record(self)
+        record = optimizers.record(self)
+        if own in replaced:
+            text = f"The step() of {own.__name__} is replaced; the grader takes torch's own steps"
+            record.obstacles.setdefault(text, record.line)
 
     def zero(self: Any, *_: Any, **__: Any) -> None:
         trace.zero()
@@ -302,6 +311,15 @@ def install(trace: Trace, gradients: AllGradients) -> None:
     kind.zero_grad = zero
     nn.Module.zero_grad = zero  # type: ignore[method-assign] # for this run
     searches.install(trace, optimizers.begin_again)
+
+
+_TORCHS = frozenset(kind for kind in vars(torch.optim).values() if isinstance(kind, type))
+
+
+def _is_torchs(step: Any) -> bool:
+    """Whether a function is one of torch's, beneath what torch itself puts around it."""
+    names = getattr(inspect.unwrap(step), "__globals__", {})
+    return str(names.get("__name__", "")).startswith("torch.")
 
 
 def _step(optimizers: Optimizers) -> Any:

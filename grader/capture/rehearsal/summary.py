@@ -96,7 +96,6 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
         network=network,
         recipe=recipe,
         scheduler=_scheduler(group, recipe),
-        weights=len(_names(group)) or None,
         epochs=length.epochs if length else None,
         steps=group.steps,
         line=group.line,
