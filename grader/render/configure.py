@@ -56,6 +56,10 @@ class _Moving:
     words: str
 
     @property
+    def changes(self) -> bool:
+        return any(len(runs) > 1 for runs in self.curves)
+
+    @property
     def is_short(self) -> bool:
         return sum(map(len, self.curves)) <= MOST_VALUES
 
@@ -91,7 +95,7 @@ def _moving(recipe: Recipe) -> list[_Moving]:
         _Moving(momentum, schedule.momentum, "beta1" if momentum == "betas" else "momentum"),
         _Moving("weight_decay", schedule.weight_decay, "weight decay"),
     ]
-    return [moving for moving in found if any(len(runs) > 1 for runs in moving.curves)]
+    return [moving for moving in found if moving.changes]
 
 
 def _optimizer(optimizer: Optimizer, rates: list[float], *, trains_all: bool) -> Iterator[str]:
@@ -217,8 +221,8 @@ def _by_epoch(moving: _Moving, recipe: Recipe) -> bool:
 
 def _left_out(moving: list[_Moving]) -> Iterator[str]:
     for item in moving:
-        yield f"    # The {item.words} moves too often to be listed, by a rule of your own: write"
-        yield "    # that here as a scheduler. Until then it stays as it begins."
+        yield f"    # The {item.words} moves at every step, by a rule of your own: write that"
+        yield "    # here as a scheduler. Until then it stays as it begins."
 
 
 def _lists(moving: list[_Moving], unit: int) -> Iterator[str]:

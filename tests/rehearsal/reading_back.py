@@ -17,7 +17,7 @@ from grader.program.recipe import Recipe
 from grader.program.rehearsed import Rehearsed
 from grader.render import convention
 
-LEFT_OUT = "moves too often to be listed"
+LEFT_OUT = "moves at every step, by a rule of your own"
 
 
 class Weights(nn.Module):
