@@ -90,6 +90,20 @@ def refusal(source: str) -> SubmissionError:
         ("critereon = nn.CrossEntropyLoss()", "did you mean criterion?"),
         ("def configure_optimizer(model): ...", "did you mean configure_optimizers?"),
         ("MAX_GRAD_NORM = 1.0", "did you mean GRADIENT_CLIP_NORM?"),
+        ("patience = 3", "patience (line 16) is not read: did you mean PATIENCE? Until it is"),
+        ("EARLY_STOPPING_PATIENCE = 3", "did you mean PATIENCE?"),
+        (
+            "min_delta = 0.001",
+            "did you mean MIN_DELTA? Until it is called so, at the top level, any",
+        ),
+        ("DROPLAST = True", "did you mean DROP_LAST?"),
+        ("lambda_l1 = 1e-5", "did you mean L1_PENALTY? Until it is called so, at the top level, n"),
+        ("L2_REG = 1e-4", "did you mean L2_PENALTY?"),
+        ("NUM_TRAIN = 50000", "did you mean TRAIN_IMAGES?"),
+        ("EARLY_STOPPING = True", "EARLY_STOPPING (line 16) is not read: the grader has no such"),
+        ("def main():\n    PATIENCE = 3", "PATIENCE (line 17) stands in main(), where it is not"),
+        ("MIN_DELTA = 0.1", "MIN_DELTA (line 16) has no effect without PATIENCE, which the file"),
+        ("EPOCHS_AT_ACCURACY = 2", "has no effect without STOP_AT_ACCURACY"),
         ("config = {'epochs': 3}", 'config["epochs"] (line 16) is not read'),
         ("class C:\n    batch_size = 3", "C.batch_size (line 17) is not read"),
         ("def main():\n    EPOCHS = 3", "EPOCHS (line 17) stands in main()"),
@@ -112,6 +126,9 @@ def test_what_is_nearly_a_setting_is_named_with_its_line(line, named):
         "lr = 0.1\ndef configure_optimizers(m): return torch.optim.SGD(m.parameters(), lr=lr)\n",
         "SEED = 3\nTEST_BATCH_SIZE = 5\nLOG_INTERVAL = 3\nwidth = 8\n",
         "def main():\n    loss = 0\n    model = Net()\n",
+        "dropout = 0.1\nn_train = len(images)\n",
+        "patience = 3\ndef configure_optimizers(m):\n    o = torch.optim.SGD(m.parameters(), 1)\n"
+        "    return o, torch.optim.lr_scheduler.ReduceLROnPlateau(o, patience=patience)\n",
     ],
 )
 def test_what_is_read_or_is_no_setting_is_not_named(after):
