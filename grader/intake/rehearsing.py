@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from grader.assignment import Assignment
 from grader.errors import SubmissionError
-from grader.intake import probing
+from grader.intake import endings, probing
 from grader.printable import visible
 from grader.program.listing import Listing
 from grader.program.recipe import Recipe, Remark
@@ -269,7 +269,9 @@ def _found(asker: _Asker) -> Rehearsed:
             f"{batches:,} batches of {recipe.batch_size:,} images"
         )
         return Rehearsed(first, training, None, (Remark(text=text, line=training.line),), notes)
-    recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
+    said = {**recipe.lines, **endings.lines(asker.listing, recipe)}
+    changes = {"origin": "rehearsed", "remarks": notes[:50], "lines": said}
+    recipe = recipe.model_copy(update=changes)
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
 
 

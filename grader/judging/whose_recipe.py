@@ -148,7 +148,11 @@ def facts(recipe: Recipe) -> Iterator[Fact]:
             name="clipping", text=text, line=lines.get("clip_norm") or lines.get("clip_value")
         )
     if stops := list(_stops(recipe)):
-        yield Fact(name="stops", text="; ".join(stops), line=lines.get("stop_at_accuracy"))
+        yield Fact(
+            name="stops",
+            text="; ".join(stops),
+            line=lines.get("stop_at_accuracy") or lines.get("patience"),
+        )
 
 
 def _optimizer(optimizer: Optimizer) -> str:

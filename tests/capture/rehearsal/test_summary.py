@@ -409,7 +409,7 @@ def test_other_optimizers_are_refused_by_name(optimizer, expected):
 def test_an_optimizer_made_anew_forgets():
     made = Made(optimizer=adam)
     made.train(adam)
-    assert "Adam is made anew 1 time while it trains, which forgets" in obstacle(made)
+    assert "Adam is made again once while it trains, which forgets" in obstacle(made)
 
 
 def test_sgd_without_momentum_has_nothing_to_forget():
