@@ -1,4 +1,4 @@
-"""Where a file says that its training ends early: the line of the `if` that leaves the loop.
+"""How a file ends its training early: whether by a `while`, and the line of its condition.
 
 In: a listing, and a recipe that stops. Out: the lines of its stops, each only where nothing else in
 the loop could be meant. Reads the syntax tree, and runs nothing.
@@ -39,6 +39,15 @@ def lines(listing: Listing, recipe: Recipe) -> dict[str, int]:
         return {}
     (other,) = found.keys() - named
     return {"stop_at_accuracy": named[0]} | ({"patience": other} if "patience" in wanted else {})
+
+
+def has_while(source: str) -> bool:
+    """Whether a source has a `while` loop that a condition ends."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return re.search(r"^\s*while\b", source, re.M) is not None
+    return any(isinstance(node, ast.While) for node in ast.walk(tree))
 
 
 def _numbers(text: str) -> set[float]:

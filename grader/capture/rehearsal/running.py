@@ -169,7 +169,8 @@ class Runner:
         inside = part.first <= (error.lineno or 0) <= part.last
         line = error.lineno if inside else part.first
         if part.cell is None:
-            text = f"The file is not valid Python: {error.msg}. Fix this line first."
+            end = "" if str(error.msg).endswith("?") else "."  # "Perhaps you forgot a comma?"
+            text = f"The file is not valid Python: {error.msg}{end} Fix this line first."
         else:
             text = f"This cell is not valid Python ({error.msg}), and was left out."
         self.trouble(text, line)

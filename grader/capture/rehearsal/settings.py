@@ -55,7 +55,7 @@ def read(
         findings.at("scheduler", schedulers[0].line)
     if schedule is not None:
         rates = schedule.learning_rate[0]
-        findings.fact("optimizer", _in_words(first, rates[0].value, name), first.line)
+        findings.fact("optimizer", in_words(first, rates[0].value, name), first.line)
         said = schedules.sentence(schedulers, rates, epochs=epochs, steps=steps)
         line = schedulers[0].line if schedulers else first.line
         findings.fact("schedule", said, line)
@@ -237,7 +237,7 @@ def _schedule(
     )
 
 
-def _in_words(record: TrainingRecord, rate: float, scheduler: str | None) -> str:
+def in_words(record: TrainingRecord, rate: float, scheduler: str | None) -> str:
     """Such as "SGD, lr 0.01, momentum 0.9"; with what becomes of the rate that the file gives it.
 
     A scheduler sets the rate as soon as it is made.
