@@ -14,6 +14,8 @@ from grader.program.listing import Listing
 from grader.program.recipe import Recipe
 
 _FLAGS = {"should_stop", "stop_training"}
+_FLAG = re.compile("|".join(sorted(_FLAGS)))
+_IS_SET = re.compile(rf"({_FLAG.pattern}) = ")
 _LOOPS = ast.For | ast.While | ast.AsyncFor
 _LEAVES = ast.Break | ast.Return | ast.Raise
 
@@ -28,6 +30,11 @@ def lines(listing: Listing, recipe: Recipe) -> dict[str, int]:
     if not wanted:
         return {}
     found = _conditions(listing, recipe.lines.get("epochs"))
+    flags = {line for line, text in found.items() if _IS_SET.search(text)}
+    if flags:  # `if trainer.should_stop: break` only follows what set it
+        found = {
+            line: text for line, text in found.items() if line in flags or not _FLAG.search(text)
+        }
     if len(found) == 1:  # one condition may ask for both
         return dict.fromkeys(wanted, next(iter(found)))
     if recipe.stop_at_accuracy is None or len(found) != 2:

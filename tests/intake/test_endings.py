@@ -49,6 +49,11 @@ def test_a_flag_of_a_trainer_is_one():
     assert lines(text, patience=3) == {"patience": 3}
 
 
+def test_the_loop_that_follows_a_flag_is_not_another_condition():
+    text = LOOP + "    if self.should_stop:\n        break\ndef f(e):\n    e.should_stop = True\n"
+    assert lines(text, patience=3) == {"patience": 6}
+
+
 @pytest.mark.parametrize("more", ["", "    if a:\n        break\n    if b:\n        break\n"])
 def test_where_it_is_not_plain_there_is_none(more):
     assert lines(LOOP + more, patience=3) == {}
