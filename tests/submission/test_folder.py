@@ -368,5 +368,3 @@ def test_a_folder_of_what_jupyter_copies_says_so(tmp_path):
     (kept / "train-checkpoint.ipynb").write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match="copies that Jupyter keeps for itself"):
         look([tmp_path / "work"], {"mnist_20k"}, root=tmp_path, assignment="mnist_20k")
-    with pytest.raises(UsageError, match="copies that Jupyter keeps for itself"):
-        look([tmp_path], {"mnist_20k"}, root=tmp_path, assignment="mnist_20k")
