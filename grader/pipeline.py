@@ -20,7 +20,7 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import shuffle, whose_recipe
+from grader.judging import advice, shuffle, whose_recipe
 from grader.judging.starting import Training, cut_short
 from grader.options import Options
 from grader.program.program import Captured
@@ -200,7 +200,12 @@ def report(
         training=training,
         left_out=summary.not_executed(program),
         flags=analysis.flags,
-        notes=(*_own_notes(submission), *program.notes, *analysis.notes),
+        notes=(
+            *_own_notes(submission),
+            *program.notes,
+            *advice.foreseen(program.recipe),
+            *analysis.notes,
+        ),
         claims=tuple(_claims(submission)),
         quick_look=quick_look,
         interrupted=interrupted,

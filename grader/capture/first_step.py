@@ -36,8 +36,9 @@ def take(program: Program, values: bytes) -> None:
     transform, tests = _transforms(program)
     weight = program.recipe.loss.weight
     if weight is not None and len(weight) != program.classes:
+        classes = "1 class" if len(weight) == 1 else f"{len(weight)} classes"
         raise SubmissionError(
-            f"criterion has weights for {len(weight)} classes; there are {program.classes}.",
+            f"criterion has weights for {classes}; there are {program.classes}.",
             line=program.recipe.lines.get("criterion"),
         )
     count = min(2, program.recipe.batch_size)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from torch.optim import lr_scheduler
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from grader.capture.missing import MissingError
-from grader.capture.settings import Asker, did_you_mean, short
+from grader.capture.settings import Asker, did_you_mean, short, watched
 from grader.errors import SubmissionError
 from grader.training.choices import OPTIMIZERS, SCHEDULERS
 
@@ -321,22 +320,20 @@ def _monitored(
     natural: Monitor = "accuracy" if scheduler.mode == "max" else "loss"
     if monitor is None:
         return natural
-    words = re.split("[^a-z]+", str(monitor).lower())
-    text = "".join(words)
-    in_training = "train" in text and "val" not in text
-    if not ("acc" in text or "loss" in text) or (in_training and "loss" not in text):
+    known = watched(monitor)
+    if known is None or known == "train_accuracy":
         raise SubmissionError(
             f"ReduceLROnPlateau watches {short(monitor)}, which the grader does not have. It can "
             'watch "val_loss", "val_accuracy" or "train_loss".',
             line=line,
         )
-    if natural != ("accuracy" if "acc" in text else "loss"):
+    if natural != ("accuracy" if known == "accuracy" else "loss"):
         raise SubmissionError(
             f"ReduceLROnPlateau waits for the {scheduler.mode}imum of {short(monitor)}: write "
             "mode='max' for an accuracy and mode='min' for a loss.",
             line=line,
         )
-    return "train_loss" if in_training else natural
+    return "train_loss" if known == "train_loss" else natural
 
 
 def _natural_interval(scheduler: Any, steps: int, epochs: int) -> str:

@@ -7,9 +7,11 @@ child.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import FunctionType
 from typing import Any
 
 from grader.capture.load import Definitions
@@ -73,6 +75,35 @@ def whole_number(ask: Asker, name: str, key: str, *, most: int, shown: int | Non
     return value
 
 
+def whole_or_none(ask: Asker, name: str, key: str, *, most: int) -> int | None:
+    """The setting as a number from 1 to `most`, or None where nobody sets it.
+
+    Raises SubmissionError.
+    """
+    return None if ask(name, key) is None else whole_number(ask, name, key, most=most)
+
+
+def truth(ask: Asker, name: str, key: str) -> bool:
+    """The setting as True or False, which it is where nobody sets it. Raises SubmissionError."""
+    value = ask(name, key)
+    if value is not None and not isinstance(value, bool):
+        raise SubmissionError(
+            f"{name} is {short(value)}; write True or False.", line=ask.line(name)
+        )
+    return bool(value)
+
+
+def at_least_zero(ask: Asker, name: str, key: str) -> float:
+    """The setting as a finite number, 0 where nobody sets it. Raises SubmissionError."""
+    value = ask(name, key)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value is not None and not (number and 0 <= value < math.inf):
+        raise SubmissionError(
+            f"{name} is {short(value)}; it must be a number of at least 0.", line=ask.line(name)
+        )
+    return float(value or 0)
+
+
 def positive(ask: Asker, name: str, key: str) -> float | None:
     """The setting as a finite number above 0, or None where nobody sets it.
 
@@ -102,6 +133,18 @@ def fraction(ask: Asker, name: str, key: str) -> float | None:
     return value
 
 
+def watched(monitor: Any) -> str | None:
+    """What a rule watches, from "val_loss", "train/acc" and the like, in a Recipe's words.
+
+    None for what the grader does not have.
+    """
+    text = "".join(re.split("[^a-z]+", str(monitor).lower()))
+    what = "accuracy" if "acc" in text else "loss"
+    if what == "loss" and "loss" not in text:
+        return None
+    return f"train_{what}" if "train" in text and "val" not in text else what
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """` Did you mean "best"?` where one of the choices is much like the word, else nothing."""
     close = get_close_matches(word, choices, n=1)
@@ -111,6 +154,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def short(value: Any) -> str:
     """The value as an error message shows it."""
     try:
-        return repr(value)[:80]
+        if isinstance(value, FunctionType):
+            return f"the function {value.__name__}"
+        return re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:80]  # else it differs each time
     except Exception:  # a hostile __repr__ must not hide the setting's name
         return f"a {type(value).__name__}"

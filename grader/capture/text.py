@@ -52,8 +52,10 @@ def parse(source: str, filename: str, shown: str) -> ast.Module:
     try:
         return ast.parse(source, filename)
     except SyntaxError as error:
+        end = "" if error.msg.endswith("?") else "."  # "Perhaps you forgot a comma?"
+        name = "The file" if shown == filename else shown
         raise SubmissionError(
-            f"{'The file' if shown == filename else shown} is not valid Python: {error.msg}. Run "
+            f"{name} is not valid Python: {error.msg}{end} Run "
             f"`python {shown}` to see the place, and fix it first.",
             line=error.lineno,
         ) from error

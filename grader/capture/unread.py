@@ -10,143 +10,30 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import torch
 from torch.optim import lr_scheduler
 
 from grader.capture.load import SETTINGS, Definitions
+from grader.capture.spellings import READ_BY_NAME, USED_INSTEAD, fits, is_spelling, meant_by
 from grader.capture.statements import is_main_guard
 
 MOST_NAMED = 6
 """Of one kind; a file may hold hundreds."""
 
-ALIASES = {
-    "EPOCHS": (
-        "epoch epochs nepochs nepoch numepochs numepoch numberofepochs noofepochs nbepochs "
-        "maxepochs maxepoch totalepochs trainepochs trainingepochs epochcount epochnum ep"
-    ),
-    "BATCH_SIZE": (
-        "batchsize batchsizes batch bs batchsz bsz trainbatchsize batchsizetrain "
-        "trainingbatchsize minibatchsize minibatch trainbs"
-    ),
-    "train_transform": (
-        "traintransforms transform transforms trainingtransform trainingtransforms "
-        "transformtrain transformstrain traintfm traintfms tfms tfm trainaug trainaugs augment "
-        "augmentation augmentations trainaugment trainaugmentation trainaugmentations "
-        "traintransformation traintransformations datatransform datatransforms imagetransform "
-        "imagetransforms mytransform mytransforms"
-    ),
-    "criterion": (
-        "criteria criterium criterions lossfn lossfunction lossfunc lossfun lossf losscriterion "
-        "loss trainloss traincriterion objective costfunction"
-    ),
-    "configure_optimizers": (
-        "configureoptimizer configureoptimiser configureoptimisers configoptimizer "
-        "configoptimizers configureoptim configureoptims confoptimizers getoptimizer getoptimizers "
-        "makeoptimizer makeoptimizers buildoptimizer buildoptimizers createoptimizer "
-        "createoptimizers setupoptimizer setupoptimizers initoptimizer getoptimizerandscheduler "
-        "configurescheduler configureschedulers configuretraining"
-    ),
-    "GRADIENT_CLIP_NORM": (
-        "maxgradnorm maxgradientnorm gradclip gradclipnorm clipgrad clipgradnorm clipnorm "
-        "gradientclip gradientclipping gradclipping gradnorm maxnorm clip clipping "
-        "gradientnorm gradnormclip gradientnormclip gradclipmaxnorm clippingnorm"
-    ),
-    "GRADIENT_CLIP_VALUE": (
-        "clipvalue gradclipvalue gradientclipval gradclipval clipval clipgradvalue gradvalueclip "
-        "maxgradvalue gradientvalueclip"
-    ),
-    "STOP_AT_ACCURACY": (
-        "targetaccuracy targetacc stopaccuracy stopatacc stopacc earlystopaccuracy stopat "
-        "accuracytarget goalaccuracy earlystoppingaccuracy"
-    ),
-}
-"""Spellings of each setting in students' files, small and without `_`."""
-
-_MEANT = {re.sub("_", "", name.lower()): name for name in ALIASES}
-for _name, _aliases in ALIASES.items():
-    _MEANT |= dict.fromkeys(_aliases.split(), _name)
-_USED_INSTEAD = {
-    "EPOCHS": "the assignment's number of epochs is used",
-    "BATCH_SIZE": "the assignment's batch size is used",
-    "train_transform": "the assignment's transform is used",
-    "criterion": "the assignment's loss is used",
-    "configure_optimizers": "the assignment's optimizer and schedule are used",
-    "GRADIENT_CLIP_NORM": "gradients are not clipped",
-    "GRADIENT_CLIP_VALUE": "gradients are not clipped",
-    "STOP_AT_ACCURACY": "training does not stop early",
-}
-_TRAINING_WORDS = frozenset(
-    [
-        "lr",
-        "learning",
-        "momentum",
-        "decay",
-        "gamma",
-        "warmup",
-        "accum",
-        "accumulate",
-        "accumulation",
-        "ema",
-        "amp",
-        "fp16",
-        "bf16",
-        "autocast",
-        "precision",
-        "swa",
-        "mixup",
-        "cutmix",
-        "cutout",
-        "smoothing",
-        "lookahead",
-        "grad",
-        "grads",
-        "gradient",
-        "gradients",
-        "clip",
-        "clipping",
-        "patience",
-        "scheduler",
-        "schedule",
-        "optimizer",
-        "optimiser",
-        "optim",
-        "regularization",
-        "l1",
-        "l2",
-        "augment",
-        "augmentation",
-        "distill",
-        "distillation",
-        "teacher",
-        "iterations",
-        "stopping",
-        "freeze",
-        "unfreeze",
-        "epochs",
-        "epoch",
-        "batch",
-        "loss",
-        "criterion",
-        "sam",
-        "rho",
-        "betas",
-        "nesterov",
-        "milestones",
-        "annealing",
-        "averaging",
-        "sampler",
-        "curriculum",
-        "tta",
-    ]
+_OF_TRAINING = (
+    "lr learning momentum decay gamma warmup accum accumulate accumulation ema amp fp16 bf16 "
+    "autocast precision swa mixup cutmix cutout smoothing lookahead grad grads gradient gradients "
+    "clip clipping patience scheduler schedule optimizer optimiser optim regularization l1 l2 "
+    "augment augmentation distill distillation teacher iterations stopping freeze unfreeze epochs "
+    "epoch batch loss criterion sam rho betas nesterov milestones annealing averaging sampler "
+    "curriculum tta"
 )
-_NOT_TRAINING = frozenset(
-    ["test", "val", "valid", "validation", "eval", "log", "print", "save", "plot", "show", "path"]
-)
-_OWN_RATE = frozenset(
-    ["lr", "momentum", "decay", "gamma", "betas", "nesterov", "milestones", "warmup", "annealing"]
-)
+_OF_LOOKING = "test val valid validation eval log print save plot show path"
+_OF_RATES = "lr momentum decay gamma betas nesterov milestones warmup annealing"
+_TRAINING_WORDS = frozenset(_OF_TRAINING.split())
+_NOT_TRAINING = frozenset(_OF_LOOKING.split())
+_OWN_RATE = frozenset(_OF_RATES.split())
 
 _OPTIMIZERS = frozenset(
     name for name, kind in vars(torch.optim).items() if isinstance(kind, type) and name[0].isupper()
@@ -177,7 +64,7 @@ def notes(definitions: Definitions, *, method: bool) -> list[str]:
     """
     settings = definitions.lines.keys() | ({"configure_optimizers"} if method else set())
     bound = list(_bindings(definitions.nodes))
-    near = list(_near(bound, settings))
+    near = list(_near(bound, settings, definitions.read))
     known = [item for item, _ in near]
     found = _limited([_near_note(item, meant) for item, meant in near])
     others = [item for item in bound if item not in known]
@@ -231,31 +118,22 @@ def _assigned(target: ast.expr, value: ast.expr | None, hidden: str) -> Iterator
             yield from _assigned(inner, item, hidden)
 
 
-def _near(bound: list[_Bound], settings: Iterable[str]) -> Iterator[tuple[_Bound, str]]:
+def _near(
+    bound: list[_Bound], settings: Iterable[str], read: set[str]
+) -> Iterator[tuple[_Bound, str]]:
     """Names that nearly are a setting that the file does not have, and which."""
     for item in bound:
-        plain = _plain(item.name)
-        meant = _MEANT.get(plain) or next(
-            (_MEANT[close] for close in _close(plain) if len(plain) > 5), None
-        )
-        if meant is None or meant in settings or not _could_be(item, meant):
+        meant = meant_by(item.name)
+        if meant is None or meant in settings or not _could_be(item, meant, read):
             continue
         if item.name != meant or item.hidden or item.shown != item.name:
             yield item, meant
 
 
-def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
-
-
-def _close(plain: str) -> list[str]:
-    """Typing mistakes: of whole names alone, because short spellings are near many words."""
-    names = [re.sub("_", "", name.lower()) for name in ALIASES]
-    return get_close_matches(plain, names, n=1, cutoff=0.87)
-
-
-def _could_be(item: _Bound, meant: str) -> bool:
-    """Whether it is the kind of thing that the setting is."""
+def _could_be(item: _Bound, meant: str, read: set[str]) -> bool:
+    """Whether it is the kind of thing that the setting is, and not something else that is read."""
+    if meant in READ_BY_NAME:
+        return fits(meant, item.value) and not _is_read(item, read)
     if meant == "configure_optimizers":
         return item.is_function or isinstance(item.value, ast.Lambda)
     if meant in ("criterion", "train_transform"):
@@ -276,12 +154,12 @@ def _near_note(item: _Bound, meant: str) -> str:
     if item.hidden and item.name == meant:
         return (
             f"{item.shown} (line {item.line}) stands in {item.hidden}, where it is not read: move "
-            f"it to the top level of the file. Until then {_USED_INSTEAD[meant]}"
+            f"it to the top level of the file. Until then {USED_INSTEAD[meant]}"
         )
     where = f", in {item.hidden}" if item.hidden else ""
     return (
         f"{item.shown} (line {item.line}{where}) is not read: did you mean {meant}? Until it is "
-        f"called so, at the top level, {_USED_INSTEAD[meant]}"
+        f"called so, at the top level, {USED_INSTEAD[meant]}"
     )
 
 
@@ -293,9 +171,8 @@ def _unknown(bound: list[_Bound], read: set[str]) -> list[str]:
         words = _words(item.name)
         if (
             item.is_function
-            or _plain(item.name) in _MEANT
-            or item.name in read
-            or item.shown.partition("[")[0].partition(".")[0] in read
+            or is_spelling(item.name)
+            or _is_read(item, read)
             or not _is_literal(item.value)
             or words & _NOT_TRAINING
         ):
@@ -316,6 +193,10 @@ def _unknown(bound: list[_Bound], read: set[str]) -> list[str]:
             f"it. It reads {', '.join(SETTINGS[1:])}"
         )
     return found
+
+
+def _is_read(item: _Bound, read: set[str]) -> bool:
+    return item.name in read or item.shown.partition("[")[0].partition(".")[0] in read
 
 
 def _words(name: str) -> set[str]:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from grader.assignment import Assignment
 from grader.errors import SubmissionError
-from grader.intake import probing
+from grader.intake import endings, probing
 from grader.printable import visible
 from grader.program.listing import Listing
 from grader.program.recipe import Recipe, Remark
@@ -39,6 +39,8 @@ LEAST_SECONDS = 0.1
 WALL_SECONDS = 120.0
 """By the clock, for all of them together, whatever their children say of their time."""
 MEMORY_BYTES = 8 * 2**30
+MOST_QUICK_EPOCHS = 200
+"""Epochs after which a quick look gives up: a `while` may wait for results that never come."""
 LARGEST = 2**23
 """Bytes of an answer."""
 _TRAINS = re.compile(
@@ -103,7 +105,17 @@ class _Asker:
             self.known[key] = self._rehearse(*key)
         return self.known[key]
 
-    def _rehearse(self, role: str, cuda: bool, yes: bool, images: int) -> Rehearsal:
+    def a_quick_look(self, role: str) -> Rehearsal:
+        """One on a tenth of the images that ends, out of time, after MOST_QUICK_EPOCHS."""
+        images = self.train_images // 10
+        found = self._rehearse(role, True, False, images, most_epochs=MOST_QUICK_EPOCHS)
+        if not found.out_of_time:
+            self.known[role, True, False, images] = found
+        return found
+
+    def _rehearse(
+        self, role: str, cuda: bool, yes: bool, images: int, most_epochs: int | None = None
+    ) -> Rehearsal:
         dataset = DATASETS[self.assignment.dataset]
         request = RehearsalRequest(
             listing=self.listing,
@@ -117,6 +129,7 @@ class _Asker:
             input_shape=self.assignment.input_shape,
             classes=self.assignment.classes,
             most_steps=self.assignment.limits.steps,
+            most_epochs=most_epochs,
         )
         limits = ending.Limits(
             seconds=max(1.0, WALL_SECONDS - self.waited),
@@ -136,7 +149,9 @@ class _Asker:
         found = of_model(_checked(parts, self.listing), self.listing)
         self.waited += time.monotonic() - began
         self.left -= min(max(LEAST_SECONDS, found.cpu_seconds), request.seconds)
-        if found.out_of_time and self.asked > 1:  # what was not seen to its end proves nothing
+        if (
+            found.out_of_time and self.asked > 1 and most_epochs is None
+        ):  # what was not seen to its end proves nothing
             raise SubmissionError(
                 "What ends this training, or moves its learning rate, could not be found within "
                 f"{CPU_SECONDS:.0f} s of processor time: make the file do less beside training."
@@ -233,6 +248,8 @@ def _named(training: Training) -> str:
 
 
 def _found(asker: _Asker) -> Rehearsed:
+    if (endless := _waits_for_results(asker)) is not None:
+        return endless
     first = asker("improving")
     training = first.counting
     if training is None:
@@ -269,8 +286,34 @@ def _found(asker: _Asker) -> Rehearsed:
             f"{batches:,} batches of {recipe.batch_size:,} images"
         )
         return Rehearsed(first, training, None, (Remark(text=text, line=training.line),), notes)
-    recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
+    said = {**recipe.lines, **endings.lines(asker.listing, recipe)}
+    changes = {"origin": "rehearsed", "remarks": notes[:50], "lines": said}
+    recipe = recipe.model_copy(update=changes)
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
+
+
+def _waits_for_results(asker: _Asker) -> Rehearsed | None:
+    """What to say of a `while` that ends only when the network is good enough; else None.
+
+    Where results improve slowly it would use up all the time.
+    """
+    if not any(endings.has_while(part.text) for part in asker.listing.parts):
+        return None
+    try:
+        first = asker.a_quick_look("improving")
+        training = first.counting
+        if training is None or not first.out_of_time or asker.a_quick_look("perfect").out_of_time:
+            return None
+    except SubmissionError:  # on fewer images it may fail
+        return None
+    lines = [fact.line for fact in training.facts if fact.name == "epochs"]
+    text = (
+        "The training ends only when the network is good enough, after a number of epochs that "
+        f"nobody knows before: where it improves slowly, {MOST_QUICK_EPOCHS} are not enough. Give "
+        "it a last epoch: `for epoch in range(20):`, left by `break` when the result is reached"
+    )
+    remark = Remark(text=text, line=next(iter(lines), training.line))
+    return Rehearsed(first, training, None, (remark,), _notes(first, training), asker.asked)
 
 
 def _without_idle_guesses(asker: _Asker, first: Rehearsal) -> Rehearsal:

@@ -149,7 +149,8 @@ def facts(recipe: Recipe) -> Iterator[Fact]:
             name="clipping", text=text, line=lines.get("clip_norm") or lines.get("clip_value")
         )
     if stops := list(_stops(recipe)):
-        yield Fact(name="stops", text="; ".join(stops), line=lines.get("stop_at_accuracy"))
+        line = lines.get("stop_at_accuracy") or lines.get("patience")
+        yield Fact(name="stops", text="; ".join(stops), line=line)
 
 
 def _optimizer(optimizer: Optimizer) -> str:

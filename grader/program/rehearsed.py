@@ -30,7 +30,8 @@ class RehearsalRequest(Data):
     the scale 4; "jump accuracy 3 0.01 0.3" likewise, from the share 0.3.
     `cuda` is what `torch.cuda.is_available()` says; `yes` is what a condition that asks something
     of a stand-in is answered with. `seconds` of processor time may be used. The
-    data set that stands in has `train_images` and `test_images`.
+    data set that stands in has `train_images` and `test_images`. A training of more than
+    `most_epochs` is not seen to its end.
     """
 
     listing: Listing
@@ -44,6 +45,7 @@ class RehearsalRequest(Data):
     input_shape: tuple[int, ...]
     classes: int
     most_steps: int
+    most_epochs: int | None = None
 
 
 class TrainedNetwork(Data):

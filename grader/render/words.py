@@ -86,6 +86,16 @@ RECIPE_PARTS = {
     "train_transform": "transform",
 }
 CLIPPING = ("clip_norm", "clip_value")
+RECIPE_EXTRAS = {
+    "images": "number of images",
+    "drop_last": "last batch",
+    "l1_penalty": "L1 penalty",
+    "l2_penalty": "L2 penalty",
+    "norm_penalty": "penalty on norms",
+    "stop_at_accuracy": "stop at an accuracy",
+    "patience": "patience",
+}
+"""Parts that are named where a file says them; no assignment has them."""
 
 
 def recipe_origin(recipe: Mapping[str, Any]) -> str:
@@ -96,7 +106,8 @@ def recipe_origin(recipe: Mapping[str, Any]) -> str:
     """
     lines: Mapping[str, int] = recipe.get("lines", {})
     clipped = {key: "clipping" for key in CLIPPING if recipe.get(key) is not None}
-    parts = RECIPE_PARTS | clipped
+    said = {key: words for key, words in RECIPE_EXTRAS.items() if key in lines}
+    parts = RECIPE_PARTS | said | clipped
     yours = [f"{words} (line {lines[key]})" for key, words in parts.items() if key in lines]
     others = [words for key, words in parts.items() if key not in lines]
     texts = [f"Yours: {', '.join(yours)}."] if yours else []

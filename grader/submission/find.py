@@ -148,6 +148,8 @@ def _nothing_in(paths: Sequence[Path], left_out: Sequence[LeftOut]) -> str:
         " or ".join(printable_path(path) for path in paths) or "any assignment's submissions folder"
     )
     others = f" Left out: {', '.join(map(str, left_out))}." if left_out else ""
+    if any((path / walk.CHECKPOINTS).is_dir() for path in paths):
+        others += f" {walk.CHECKPOINTS} holds {walk.ONLY_COPIES}."
     return (
         f"There is no Python file and no notebook to grade in {where}.{others} Copy an "
         "assignment's starter.py to its submissions folder under a name of your own, or name a "

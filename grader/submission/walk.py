@@ -196,10 +196,11 @@ class Walk:
     def _hand_in(self, entry: Entry, called: str = "") -> None:
         """Take a folder that was made for one person: all of it, or the one file in it."""
         try:
-            entries = _shown(entry.entries())
+            everything = entry.entries()
         except OSError as error:
             self.leave_out(entry, f"it cannot be read: {error.strerror}")
             return
+        entries = _shown(everything)
         taken = [one for one in entries if not one.is_folder and not _why_not(one)]
         archives = [one for one in taken if one.is_archive]
         contents = folder.gather(entry)
@@ -207,7 +208,8 @@ class Walk:
         if not contents.code and len(archives) == 1:
             self._take_one(archives[0], entries, called)
         elif not contents.code:
-            self.leave_out(entry, _without_code(entries, archives))
+            copies = [one for one in everything if one.name == CHECKPOINTS]
+            self.leave_out(entry, _without_code([*entries, *copies], archives))
         elif len(contents.code) == 1 and is_alone and not kinship.reads_others(contents):
             self._take_one(taken[0], entries, called)
         else:
@@ -299,11 +301,17 @@ def _why_not(entry: Entry) -> str:
 
 
 def _why_beside(entry: Entry) -> str:
+    if entry.name == CHECKPOINTS:
+        return ONLY_COPIES
     if entry.is_folder:
         return "a folder beside the work: it is not needed"
     if entry.kind == LINK:
         return LINK
     return _why_not(entry) or "a second file: it is not needed"
+
+
+CHECKPOINTS = ".ipynb_checkpoints"
+ONLY_COPIES = "copies that Jupyter keeps for itself: hand in the notebook that lay beside them"
 
 
 def _without_code(entries: Sequence[Entry], archives: Sequence[Entry]) -> str:

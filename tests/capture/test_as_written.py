@@ -90,6 +90,20 @@ def refusal(source: str) -> SubmissionError:
         ("critereon = nn.CrossEntropyLoss()", "did you mean criterion?"),
         ("def configure_optimizer(model): ...", "did you mean configure_optimizers?"),
         ("MAX_GRAD_NORM = 1.0", "did you mean GRADIENT_CLIP_NORM?"),
+        ("patience = 3", "patience (line 16) is not read: did you mean PATIENCE? Until it is"),
+        ("EARLY_STOPPING_PATIENCE = 3", "did you mean PATIENCE?"),
+        (
+            "min_delta = 0.001",
+            "did you mean MIN_DELTA? Until it is called so, at the top level, any",
+        ),
+        ("DROPLAST = True", "did you mean DROP_LAST?"),
+        ("lambda_l1 = 1e-5", "did you mean L1_PENALTY? Until it is called so, at the top level, n"),
+        ("L2_REG = 1e-4", "did you mean L2_PENALTY?"),
+        ("NUM_TRAIN = 50000", "did you mean TRAIN_IMAGES?"),
+        ("EARLY_STOPPING = True", "EARLY_STOPPING (line 16) is not read: the grader has no such"),
+        ("def main():\n    PATIENCE = 3", "PATIENCE (line 17) stands in main(), where it is not"),
+        ("MIN_DELTA = 0.1", "MIN_DELTA (line 16) has no effect without PATIENCE, which the file"),
+        ("EPOCHS_AT_ACCURACY = 2", "has no effect without STOP_AT_ACCURACY"),
         ("config = {'epochs': 3}", 'config["epochs"] (line 16) is not read'),
         ("class C:\n    batch_size = 3", "C.batch_size (line 17) is not read"),
         ("def main():\n    EPOCHS = 3", "EPOCHS (line 17) stands in main()"),
@@ -112,6 +126,9 @@ def test_what_is_nearly_a_setting_is_named_with_its_line(line, named):
         "lr = 0.1\ndef configure_optimizers(m): return torch.optim.SGD(m.parameters(), lr=lr)\n",
         "SEED = 3\nTEST_BATCH_SIZE = 5\nLOG_INTERVAL = 3\nwidth = 8\n",
         "def main():\n    loss = 0\n    model = Net()\n",
+        "dropout = 0.1\nn_train = len(images)\n",
+        "patience = 3\ndef configure_optimizers(m):\n    o = torch.optim.SGD(m.parameters(), 1)\n"
+        "    return o, torch.optim.lr_scheduler.ReduceLROnPlateau(o, patience=patience)\n",
     ],
 )
 def test_what_is_read_or_is_no_setting_is_not_named(after):
@@ -326,6 +343,8 @@ def test_a_counter_without_effect_is_untouched(forward):
         (file(after="train_transform = T.Resize((32, 32))\n"), "1 x 32 x 32", 16),
         (file(after="train_transform = [T.Pad(2)]\n"), "1 x 12 x 12", 16),
         (file(after="train_transform = [T.Grayscale(3)]\n"), "leave out Grayscale(3)", 16),
+        (file(after="train_transform = [T.ToTensor(), T.Pad(2)]\n"), "1 x 12 x 12", 16),
+        (file(after="train_transform = [T.RandomCrop(32, padding=12)]\n"), "1 x 32 x 32", 16),
         (file(after="train_transform = T.ToTensor\n"), "ToTensor(), with parentheses", 16),
         (file(after="train_transform = {'a': 1}\n"), 'none of them is "train"', 16),
         (
@@ -336,6 +355,14 @@ def test_a_counter_without_effect_is_untouched(forward):
         (file(after="criterion = nn.CrossEntropyLoss(torch.ones(9))\n"), "weights for 9", 16),
         (file(forward="x = F.dropout(F.relu(x), 0.1, self.training, inplace=True)"), "place", 14),
         (file(forward="x = x.exp(); x += 1"), "place", 14),
+        (
+            file("self.p = nn.Parameter(x0)", "self.p.mul_(1.1); x = x * self.p").replace(
+                "x0", "torch.ones(1)"
+            ),
+            "A parameter is changed in place",
+            14,
+        ),
+        (file(after="criterion = nn.CrossEntropyLoss(weight=torch.ones(1))\n"), "for 1 class;", 16),
         (
             file(
                 "self.b = nn.BatchNorm1d(10)", "return self.b(x.mean((2, 3)))", "BATCH_SIZE = 1\n"

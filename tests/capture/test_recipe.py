@@ -18,7 +18,7 @@ from torch.optim import lr_scheduler
 from grader.capture import recipe
 from grader.capture.load import read_definitions
 from grader.errors import SubmissionError
-from grader.program.recipe import Recipe, Run
+from grader.program.recipe import Patience, Penalty, Recipe, Run
 from tests.capture.sources import FILE, net, text
 
 EPOCHS, STEPS = 4, 5
@@ -342,6 +342,66 @@ def test_what_the_file_says_counts():
     assert "epochs" not in found.defaults
 
 
+def test_patience_and_stops_are_read_with_what_they_watch():
+    found = read("PATIENCE = 3\n")
+    assert found.patience == Patience(monitor="loss", epochs=3)
+    found = read("PATIENCE = 3\nMIN_DELTA = 0.01\nPATIENCE_MONITOR = 'train/acc'\n")
+    assert found.patience == Patience(monitor="train_accuracy", epochs=3, threshold=0.01)
+    assert found.lines == {"patience": 10, "min_delta": 11, "patience_monitor": 12}
+    found = read("STOP_AT_ACCURACY = 0.99\nEPOCHS_AT_ACCURACY = 2\nSTOP_MONITOR = 'train_accuracy'")
+    assert (found.stop_after, found.stop_monitor) == (2, "train_accuracy")
+    alone = read("EPOCHS_AT_ACCURACY = 2\nSTOP_MONITOR = 'train_accuracy'\nMIN_DELTA = 0.1\n")
+    assert (alone.stop_after, alone.stop_monitor, alone.patience) == (1, "accuracy", None)
+
+
+def test_a_part_of_the_images_and_the_last_batch_decide_the_steps():
+    found = read("TRAIN_IMAGES = 45\n")
+    assert (found.images, found.drop_last, found.steps_per_epoch) == (45, False, 5)
+    found = read("TRAIN_IMAGES = 45\nDROP_LAST = True\n")
+    assert (found.images, found.drop_last, found.steps_per_epoch) == (45, True, 4)
+    assert read("TRAIN_IMAGES = 50\n").images is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "steps"),
+    [
+        ("PATIENCE = 2", 3),
+        ("PATIENCE, PATIENCE_MONITOR = 2, 'train_loss'", 4),
+        ("STOP_AT_ACCURACY = 0.9", 3),
+        ("STOP_AT_ACCURACY, STOP_MONITOR = 0.9, 'train_accuracy'", 4),
+        ("PATIENCE, TRAIN_IMAGES = 2, 25", 3),
+        ("PATIENCE, TRAIN_IMAGES, DROP_LAST = 2, 34, True", 3),
+    ],
+)
+def test_a_rule_that_watches_other_images_leaves_fewer_to_train_on(rule, steps):
+    found = recipe.read(
+        read_definitions(text(net() + f"BATCH_SIZE = 10\n{rule}\n"), FILE),
+        model(),
+        default=DEFAULT,
+        train_images=40,
+        validation_images=10,
+        most_steps=1000,
+        natural_loss="cross_entropy",
+    )
+    assert found.steps_per_epoch == steps
+    assert found.steps_per_epoch == found.batches(30 if found.follows_metric else 40)
+
+
+def test_penalties_are_of_all_trained_weights_or_of_those_that_are_named():
+    every = ("0.weight", "0.bias", "1.weight", "1.bias")
+    found = read("L1_PENALTY = 1e-5\nNORM_PENALTY = 0\n")
+    assert found.penalties == (Penalty(kind="l1", factor=1e-5, parameters=every),)
+    assert found.lines == {"l1_penalty": 10, "norm_penalty": 11}
+    named = "L2_PENALTY = {'1.weight': 0.2, '0.weight': 0.1, '0.bias': 0.1, '1.bias': 0}\n"
+    assert read(named).penalties == (
+        Penalty(kind="l2", factor=0.1, parameters=("0.weight", "0.bias")),
+        Penalty(kind="l2", factor=0.2, parameters=("1.weight",)),
+    )
+    some = configured("return torch.optim.SGD(model[1].parameters(), lr=0.1)")
+    (penalty,) = read(some + "L1_PENALTY = 1\n").penalties
+    assert penalty.parameters == every[2:]
+
+
 @pytest.mark.parametrize(
     ("criterion", "expected"),
     [
@@ -398,17 +458,44 @@ REFUSED = [
         "GRADIENT_CLIP_VALUE is nan; it must be a number above 0",
     ),
     ("STOP_AT_ACCURACY = 99.4", "99.4 % is 0.994"),
+    ("EPOCHS_AT_ACCURACY = 0", "EPOCHS_AT_ACCURACY is 0; it must be a whole number from 1"),
+    ("STOP_MONITOR = 'val_loss'", 'write one of "val_accuracy", "train_accuracy". What begins'),
+    ("PATIENCE = 2.5", "PATIENCE is 2.5; it must be a whole number from 1 to 10,000"),
+    ("PATIENCE = True", "PATIENCE is True; it must be a whole number"),
+    ("PATIENCE_MONITOR = 'f1'", 'PATIENCE_MONITOR is \'f1\'; write one of "val_loss", "val_acc'),
+    ("MIN_DELTA = -1", "MIN_DELTA is -1; it must be a number of at least 0"),
+    ("TRAIN_IMAGES = 0.8", "TRAIN_IMAGES is 0.8; it must be a whole number from 1 to 50"),
+    ("TRAIN_IMAGES = 51", "TRAIN_IMAGES is 51; it must be a whole number from 1 to 50"),
+    ("DROP_LAST = 1", "DROP_LAST is 1; write True or False"),
+    ("DROP_LAST, TRAIN_IMAGES = True, 9", "9 images in batches of 10 have no other"),
+    ("L1_PENALTY = '1e-5'", "L1_PENALTY is '1e-5'; write a number above 0, such as 1e-5, for all"),
+    ("L2_PENALTY = -1", "L2_PENALTY is -1; write a number above 0"),
+    ("NORM_PENALTY = float('nan')", "NORM_PENALTY is nan; write a number above 0"),
+    ("L1_PENALTY = {'0.weigth': 0.1}", "'0.weigth', which the network does not have: take names"),
+    ("L1_PENALTY = {'0.weigth': 0.1}", 'Did you mean "0.weight"?'),
     ("EPOCHS = 1 / 0", "EPOCHS could not be defined: ZeroDivisionError"),
     (
         "criterion = nn.MSELoss()",
         "criterion is MSELoss(). The grader trains with nn.CrossEntropyLoss",
     ),
-    ("criterion = lambda output, label: output.sum()", "criterion is <function <lambda>"),
+    ("criterion = lambda output, label: output.sum()", "criterion is the function <lambda>. The"),
+    (
+        "def criterion(output, label):\n    return (output.softmax(1) - label).sum()",
+        "criterion is the function criterion. The grader",
+    ),
+    (
+        "criterion = type('Own', (), {})()",
+        "Own object>. The grader",
+    ),
+    (
+        "criterion = nn.CrossEntropyLoss(weight=torch.ones(1, 10))",
+        "criterion has weights of shape [1, 10]: write one number for each class",
+    ),
     (
         "criterion = nn.CrossEntropyLoss(reduction='none')",
         "whose reduction cannot be used: it must be 'mean' or 'sum'",
     ),
-    ("criterion = nn.CrossEntropyLoss(ignore_index=3)", "ignore_index"),
+    ("criterion = nn.CrossEntropyLoss(ignore_index=3)", "leaves out class 3 (ignore_index)"),
     ("criterion = 'mse'", "criterion is 'mse'. The grader trains with"),
     ("criterion = nn.CrossEntropyLoss(label_smoothing=3.0)", "label_smoothing"),
     ("criterion = nn.NLLLoss(weight=torch.tensor([float('nan'), 1.0]))", "weight"),

@@ -11,6 +11,7 @@ from grader.intake import intake, rehearsing
 from grader.submission.find import discover
 from tests.rehearsal.cases import Case, all_cases
 from tests.rehearsal.comparing import differences, steps
+from tests.rehearsal.reading_back import lost
 
 ROOT = Path(__file__).parents[2]
 ASKED = assignments.load(ROOT / "assignments" / "mnist_20k")
@@ -43,6 +44,7 @@ def test_the_recipe_is_the_students_own(case, rehearsed):
     held_back = ASKED.validation_images(IMAGES)
     expected = steps(case, train_images=IMAGES, held_back=held_back)
     assert differences(case, recipe, steps_per_epoch=expected) == []
+    assert lost(found, ASKED, train_images=IMAGES) == []  # as `recipe --write` prints it
     if not case.main.endswith(".ipynb"):
         check_notes(case, found.notes)
     check_network(case, found.training.network)

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from grader.program.recipe import Augmentation, Penalty, Recipe
+import pytest
+from hypothesis import given, settings
+
+from grader.capture import recipe as recipe_reader
+from grader.capture.load import read_definitions
+from grader.program.recipe import Augmentation, Patience, Penalty, Recipe
 from grader.program.rehearsed import SchedulerUse
 from grader.render import convention
-from tests.capture.test_recipe import configured, model, read
+from tests.capture.sources import FILE, net, text
+from tests.capture.test_recipe import DEFAULT, configured, model, read
+from tests.render.recipes import HELD_BACK, IMAGES, recipes
 
 STEP = 'return {"optimizer": optimizer, "lr_scheduler": {"scheduler": s, "interval": "step"}}'
+WEIGHTS = ("0.weight", "0.bias", "1.weight", "1.bias")
+TURNED = {"name": "RandomRotation", "settings": {"degrees": 7}}
 HEAD = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)\n"
 SCHEDULER = "torch.optim.lr_scheduler."
 
@@ -80,16 +89,50 @@ def test_a_scheduler_is_written_with_its_own_arguments_and_first_rates():
     assert same(recipe, again(recipe, use))
 
 
-def test_what_the_convention_has_no_name_for_is_said():
+def test_every_setting_of_the_convention_is_written_under_its_name():
     recipe = read("")
     more = {
         "images": 40,
         "drop_last": True,
-        "penalties": (Penalty(kind="l1", factor=0.1, parameters=("0.weight",)),),
+        "penalties": (
+            Penalty(kind="l1", factor=0.1, parameters=("0.weight",)),
+            Penalty(kind="l2", factor=1e-5, parameters=WEIGHTS),
+        ),
+        "stop_at_accuracy": 0.99,
         "stop_after": 3,
+        "patience": Patience(monitor="accuracy", epochs=5, threshold=0.001),
     }
-    text = convention.written(recipe.model_copy(update=more))
-    for words in ("40 of the images", "smaller batch", "l1 of 1 weights", "3 epochs in a row"):
-        assert f"{words}" in text
-        (line,) = [line for line in text.split("\n") if words in line]
-        assert line.startswith("# not part of the convention: ")
+    source = convention.written(recipe.model_copy(update=more))
+    assert "not part" not in source.lower()
+    for line in (
+        *("TRAIN_IMAGES = 40", "DROP_LAST = True", "L2_PENALTY = 1e-05", "STOP_AT_ACCURACY = 0.99"),
+        *("EPOCHS_AT_ACCURACY = 3", "PATIENCE = 5", "MIN_DELTA = 0.001"),
+        *('PATIENCE_MONITOR = "val_accuracy"', "L1_PENALTY = {", '    "0.weight": 0.1,'),
+    ):
+        assert line in source.split("\n")
+
+
+@pytest.mark.filterwarnings("ignore")  # torchvision's own, about options that it will drop
+@settings(max_examples=150)
+@given(recipes(WEIGHTS))
+def test_whatever_the_recipe_it_is_read_as_it_was_written(recipe):
+    trained = [name for group in recipe.optimizer.groups for name in group.parameters]
+    source = convention.written(recipe, trains_all=len(trained) == len(WEIGHTS))
+    assert "Not part" not in source
+    found = recipe_reader.read(
+        read_definitions(text(net() + source), FILE),
+        model(),
+        default=DEFAULT | {"train_transform": [TURNED]},
+        train_images=IMAGES,
+        validation_images=HELD_BACK,
+        most_steps=10_000,
+        natural_loss="nll",
+    )
+    assert plain(found) == plain(recipe)
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """Everything but where it was read, and the scheduler's name, which is for people."""
+    found = recipe.model_dump(exclude={"lines", "defaults", "origin", "remarks"})
+    del found["schedule"]["scheduler"]
+    return found

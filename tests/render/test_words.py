@@ -137,5 +137,7 @@ def test_whose_recipe_was_trained_is_one_line():
         "Yours: epochs (line 5), optimizer and schedule (line 41). "
         "The assignment's: batch size, loss, transform. No clipping."
     )
+    more = {"lines": {"patience": 9, "images": 8, "min_delta": 10}}
+    assert words.recipe_origin(more).startswith("Yours: number of images (line 8), patience (li")
     clipped = {"lines": {"clip_norm": 7}, "clip_norm": 1.0}
     assert words.recipe_origin(clipped).startswith("Yours: clipping (line 7). The assignment's:")

@@ -15,6 +15,7 @@ from grader.errors import SubmissionError
 from grader.submission import archive, contents, folder
 from grader.submission.entries import on_disk
 from grader.submission.find import Found, again, look
+from grader.submission.submission import UsageError
 
 NAMES = ["mnist_20k", "mnist_8k"]
 NET = b"from torch import nn\n\n\nclass Net(nn.Module):\n    pass\n"
@@ -359,3 +360,11 @@ def test_an_entry_without_a_name_is_left_out_and_the_others_are_read():
     empty = content.replace(b"\x01\x00\x00\x00a", b"\x01\x00\x00\x00\x00")
     empty = empty.replace(b"\x00\x00\x00\x00a", b"\x00\x00\x00\x00.")
     assert "train.py" in archive.read("a.zip", empty).files
+
+
+def test_a_folder_of_what_jupyter_copies_says_so(tmp_path):
+    kept = tmp_path / "work" / ".ipynb_checkpoints"
+    kept.mkdir(parents=True)
+    (kept / "train-checkpoint.ipynb").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match="copies that Jupyter keeps for itself"):
+        look([tmp_path / "work"], {"mnist_20k"}, root=tmp_path, assignment="mnist_20k")

@@ -175,7 +175,10 @@ def _package(absorbed: Absorbed) -> str:
 
 
 def _unknown(absorbed: Absorbed) -> str:
-    return f"a number of {_package(absorbed)} is needed, which only has a stand-in here"
+    return (
+        f"a value that {_package(absorbed)} would give is needed, and {_package(absorbed)} is not "
+        "here, only something that takes its place: write the value into the file"
+    )
 
 
 def _unknown_value(absorbed: Absorbed) -> UnknownValueError:

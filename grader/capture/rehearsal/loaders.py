@@ -17,6 +17,7 @@ from torch.utils import data as torch_data
 
 from grader.capture.rehearsal import data
 from grader.capture.rehearsal.data import FEW
+from grader.capture.rehearsal.running import OutOfTimeError
 from grader.capture.rehearsal.trace import MOST_WALKS, Batch, Trace, Walk
 
 LINE = "rehearsal_line"
@@ -103,6 +104,9 @@ def install(trace: Trace) -> None:
 def _begin(trace: Trace, loader: Any, length: int) -> Walk:
     if len(trace.walks) >= MOST_WALKS:
         raise RuntimeError(f"more than {MOST_WALKS:,} walks over loaders")
+    most = trace.request.most_epochs
+    if most is not None and trace.epochs_trained >= most:
+        raise OutOfTimeError
     walk = Walk(loader, length, trace.epochs_trained, trace.where())
     walk.transform = getattr(data.base(loader.dataset), "transform", None)
     walk.stack = trace.stack()

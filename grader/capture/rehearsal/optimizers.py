@@ -174,6 +174,11 @@ class Optimizers:
         trace.begin_step()
 
 
+def _first_rate(optimizer: Any) -> float | None:
+    rate = optimizer.param_groups[0].get("lr") if optimizer.param_groups else None
+    return None if rate is None else float(rate)
+
+
 def _rates(optimizer: Any) -> tuple[Any, Any, Any]:
     rates, momenta, decays = [], [], []
     for group in optimizer.param_groups:
@@ -293,6 +298,7 @@ def install(trace: Trace, gradients: AllGradients) -> None:
         for group in self.param_groups:
             building.make_all_generic(group["params"])
         record = optimizers.record(self)
+        record.made_with = _first_rate(self)
         if own in replaced:
             text = f"The step() of {own.__name__} is replaced; the grader takes torch's own steps"
             record.obstacles.setdefault(text, record.line)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from grader.capture import siblings
-from grader.capture.rehearsal import absorbed
+from grader.capture.rehearsal import absorbed, commands
 from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule, Guess, UnknownValueError
 from grader.capture.rehearsal.shows import DETECTED, REAL, SHOW
 
@@ -171,6 +171,9 @@ def _hydra(name: str) -> types.ModuleType:
 _SPECIAL: dict[str, Callable[[str], types.ModuleType]] = {
     "sklearn.model_selection": _selection,
     "hydra": _hydra,
+    "fire": commands.fire,
+    "click": commands.click,
+    "typer": commands.typer,
 }
 """Packages, or modules in them, with a stand-in of their own."""
 

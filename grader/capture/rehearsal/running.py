@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from grader.capture import siblings
+from grader.capture.rehearsal.absorbed import NoNetworkError, UnknownValueError
 from grader.capture.rehearsal.machine import NotHandedInError
 from grader.capture.rehearsal.others import Others
 from grader.capture.rehearsal.pieces import Pieces
@@ -146,14 +147,13 @@ class Runner:
             if isinstance(error.__context__, OutOfTimeError):
                 self.out_of_time = True
                 return False
-            words = f"{type(error).__name__}: {said(error)}".removesuffix(": ")
             if (file := _weights_of(error)) is not None:
                 self._doubt(
                     f"The training begins with weights from {file}, which was not handed in; the "
                     "grader begins with those that the network's class gives: train it from there",
                     self._line(error),
                 )
-            self.trouble(f"It stops with an error: {words}", self._line(error))
+            self.trouble(in_words(error), self._line(error))
             return goes_on
         return True
 
@@ -169,7 +169,8 @@ class Runner:
         inside = part.first <= (error.lineno or 0) <= part.last
         line = error.lineno if inside else part.first
         if part.cell is None:
-            text = f"The file is not valid Python: {error.msg}. Fix this line first."
+            end = "" if str(error.msg).endswith("?") else "."  # "Perhaps you forgot a comma?"
+            text = f"The file is not valid Python: {error.msg}{end} Fix this line first."
         else:
             text = f"This cell is not valid Python ({error.msg}), and was left out."
         self.trouble(text, line)
@@ -237,6 +238,23 @@ def line_of(error: BaseException, filename: str) -> int | None:
     steps = traceback.walk_tb(error.__traceback__)
     lines = [line for frame, line in steps if frame.f_code.co_filename == filename]
     return lines[-1] if lines else None
+
+
+def in_words(error: BaseException) -> str:
+    """What stopped the file: in plain words where the grader knows more than Python says."""
+    if isinstance(error, UnknownValueError | NoNetworkError):
+        text = said(error)
+        return f"It cannot go on: {text}"
+    name = PurePosixPath(str(getattr(error, "filename", None) or "").replace("\\", "/")).name
+    if isinstance(error, FileNotFoundError) and name:
+        return (
+            f"It reads {name[:80]}, which was not handed in: hand in the folder with this file in "
+            "it, or write what it says into the code"
+        )
+    if isinstance(error, OSError) and name and error.strerror:
+        return f"It cannot use {name[:80]}: {error.strerror.lower()}"
+    words = f"{type(error).__name__}: {said(error)}".removesuffix(": ")
+    return f"It stops with an error: {words}"
 
 
 def _weights_of(error: BaseException) -> str | None:

@@ -22,6 +22,8 @@ from grader.capture.rehearsal.trace import SchedulerRecord, TrainingRecord
 from grader.program.recipe import Optimizer, OptimizerGroup, Plateau, Schedule
 from grader.training.choices import OPTIMIZERS
 
+_REPLACE = {"OneCycleLR", "CyclicLR"}
+"""Schedulers that do not use the optimizer's own learning rate at all."""
 _USUAL = {"foreach", "fused", "capturable", "differentiable", "maximize"}
 """What a sentence about an optimizer leaves out."""
 
@@ -53,7 +55,7 @@ def read(
         findings.at("scheduler", schedulers[0].line)
     if schedule is not None:
         rates = schedule.learning_rate[0]
-        findings.fact("optimizer", _in_words(first, network, rates[0].value), first.line)
+        findings.fact("optimizer", in_words(first, rates[0].value, name), first.line)
         said = schedules.sentence(schedulers, rates, epochs=epochs, steps=steps)
         line = schedulers[0].line if schedulers else first.line
         findings.fact("schedule", said, line)
@@ -97,17 +99,21 @@ def _one_kind(records: Sequence[TrainingRecord], findings: Findings) -> None:
         )
     elif any(_other(record, first) for record in records):
         findings.obstacle(
-            f"{first.name} is made anew while it trains, with other settings than before; the "
+            f"{first.name} is made again while it trains, with other settings than before; the "
             "grader trains with one from start to end",
             records[1].line,
         )
     elif len(records) > 1 and _remembers(first):
         findings.obstacle(
-            f"{first.name} is made anew {count(len(records) - 1, 'time')} while it trains, which "
+            f"{first.name} is made again {_times(len(records) - 1)} while it trains, which "
             "forgets its averages; the grader trains with one optimizer from start to end: make it "
             "once, before the first epoch",
             records[1].line,
         )
+
+
+def _times(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number:,} times")
 
 
 def _remembers(record: TrainingRecord) -> bool:
@@ -231,10 +237,18 @@ def _schedule(
     )
 
 
-def _in_words(record: TrainingRecord, network: nn.Module | None, rate: float) -> str:
-    """Such as "SGD, lr 0.01, momentum 0.9"."""
+def in_words(record: TrainingRecord, rate: float, scheduler: str | None) -> str:
+    """Such as "SGD, lr 0.01, momentum 0.9"; with what becomes of the rate that the file gives it.
+
+    A scheduler sets the rate as soon as it is made.
+    """
     known = inspect.signature(type(record.optimizer)).parameters
     said = [f"lr {short(rate)}"]
+    given = record.made_with
+    if scheduler and given is not None and abs(given - rate) > 0.005 * max(given, rate):
+        becomes = "scales" if scheduler not in _REPLACE else "replaces"
+        said = [f"lr {short(rate)} at the first step ({short(given)} in the file, which "
+                f"{scheduler} {becomes})"]  # fmt: skip
     for key, value in record.groups[0].items():
         usual = known[key].default if key in known else value
         if key in ("params", "lr") or key in _USUAL or key not in known:

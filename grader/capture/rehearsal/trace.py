@@ -189,7 +189,8 @@ class TrainingRecord:
     `curve`: [(rates, momenta, weight decays), steps] in a row, each with an entry per group.
     `walks`: [walk or None, steps] in a row: which loader fed the steps. `kinds` of steps, with the
     line of each one's first step in `lines`. `groups` are those of the first step (a copy, without
-    weights that were frozen), `frozen` counts these. `networks` counts the ids of networks that
+    weights that were frozen), `frozen` counts these; `made_with` is the first group's learning
+    rate as the file gave it, before any scheduler. `networks` counts the ids of networks that
     were stepped, `shown` is the shape of one image as they got it. `obstacles` are reasons why the
     grader cannot train so, and `notes` small differences, that were seen on the way.
     `restored`: after its last step, the network got the weights back with which it began.
@@ -203,6 +204,7 @@ class TrainingRecord:
     kinds: Counter[StepKind] = field(default_factory=Counter)
     lines: dict[StepKind, int | None] = field(default_factory=dict)
     groups: list[dict[str, Any]] = field(default_factory=list)
+    made_with: float | None = None
     frozen: int = 0
     networks: Counter[int] = field(default_factory=Counter)
     shown: tuple[int, ...] = ()

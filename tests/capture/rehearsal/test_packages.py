@@ -75,7 +75,7 @@ def test_all_of_them_are_answered_with_yes_where_that_is_asked_for(monkeypatch, 
 
 @pytest.mark.parametrize("ask", [int, float, range, len], ids=lambda ask: ask.__name__)
 def test_it_never_pretends_to_know_a_number(ask):
-    with pytest.raises(UnknownValueError, match="a number of pandas is needed"):
+    with pytest.raises(UnknownValueError, match="a value that pandas would give is needed"):
         ask(Absorbed("pandas.DataFrame()"))
 
 

@@ -218,3 +218,14 @@ def test_a_notebook_starts_a_file_as_a_program():
 def test_a_script_has_a_file_and_a_notebook_has_none():
     assert Student(script("x = __file__")).names["x"].endswith("train.py")
     assert "__file__" not in Student(notebook("x = 1")).names
+
+
+def test_a_file_that_was_not_handed_in_is_named_without_what_the_system_calls_it():
+    ((line, text),) = Student(script("x = 1\nopen('settings/config.yaml')")).troubles
+    assert line == 2
+    assert text.startswith("It reads config.yaml, which was not handed in: hand in the folder")
+
+
+def test_a_syntax_error_that_asks_ends_with_its_question():
+    ((_, text),) = Student(script("x = [1 2]")).troubles
+    assert "forgot a comma? Fix this line first." in text

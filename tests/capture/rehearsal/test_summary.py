@@ -20,6 +20,7 @@ from torch.utils.data import (
 )
 from torchvision import datasets, transforms
 
+from grader.capture.rehearsal import settings
 from grader.capture.rehearsal.loaders import LINE
 from grader.capture.rehearsal.summary import summarise
 from grader.capture.rehearsal.trace import Clip, LossCall, Objective, PenaltyTerm
@@ -360,14 +361,14 @@ def test_images_of_some_classes_are_left_out():
     assert "Images of some classes are left out" in obstacle(Made(dataset=odd))
 
 
-def test_albumentations_is_named_with_its_twins():
+def test_what_only_stands_in_for_albumentations_is_named():
     class Absorbed:
         def __init__(self):
             self._absorbed = "albumentations.Compose()"
 
     said = obstacle(Made(dataset=Wrapped(images(), Absorbed())))
     assert "made with albumentations" in said
-    assert "HorizontalFlip is RandomHorizontalFlip" in said
+    assert "write it with torchvision.transforms" in said
 
 
 def test_accumulated_batches():
@@ -409,7 +410,7 @@ def test_other_optimizers_are_refused_by_name(optimizer, expected):
 def test_an_optimizer_made_anew_forgets():
     made = Made(optimizer=adam)
     made.train(adam)
-    assert "Adam is made anew 1 time while it trains, which forgets" in obstacle(made)
+    assert "Adam is made again once while it trains, which forgets" in obstacle(made)
 
 
 def test_sgd_without_momentum_has_nothing_to_forget():
@@ -660,3 +661,16 @@ def test_patience_is_for_the_lead_to_find():
     found = recipe(Made())
     patience = Patience(monitor="loss", epochs=3)
     assert found.model_copy(update={"patience": patience}).follows_metric
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "expected"),
+    [
+        ("OneCycleLR", "SGD, lr 0.1 at the first step (0.5 in the file, which OneCycleLR replaces"),
+        ("LambdaLR", "SGD, lr 0.1 at the first step (0.5 in the file, which LambdaLR scales)"),
+    ],
+)
+def test_a_rate_that_a_scheduler_changes_is_said_beside_that_of_the_file(scheduler, expected):
+    made = Made()
+    made.record.made_with = 0.5
+    assert settings.in_words(made.record, 0.1, scheduler).startswith(expected)

@@ -1,5 +1,5 @@
-#: refused = ["time"]
-#: at = ""
+#: refused = ["good enough"]
+#: at = "while acc < 0.999"
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
 from torch.utils.data import DataLoader
