@@ -26,6 +26,7 @@ FORMATS = {
     "markdown": Format("grader.render.markdown", "a scorecard for a pull request"),
     "html": Format("grader.render.html", "a page that loads nothing"),
     "junit": Format("grader.render.junit", "test results for a CI system"),
+    "class": Format("grader.render.class_page", "a page of a whole class"),
     "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
     "annotations": Format("grader.render.annotations", "GitHub's remarks beside the lines"),
     "sarif": Format("grader.render.sarif", "the same for code scanning and editors"),
