@@ -31,6 +31,7 @@ def pytest_addoption(parser):
         "--thorough", action="store_true", help="run many more examples, and all tests"
     )
     parser.addoption("--update-golden", action="store_true", help="write tests/render/golden/ anew")
+    parser.addoption("--screenshots", help="a folder for pictures of the pages (tests/browser)")
 
 
 def pytest_configure(config):

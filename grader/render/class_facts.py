@@ -18,7 +18,7 @@ from grader.report import CheckResult, RecipeReport, Report, Training, Verdict
 
 RECIPES = {
     "rehearsed": "own, rehearsed",
-    "convention": "own, read by name",
+    "convention": "own, by name",
     "assignment": "the assignment's",
 }
 OPEN = (Verdict.BORDERLINE, Verdict.UNKNOWN, Verdict.BROKEN)
@@ -105,14 +105,26 @@ def parameters(report: Report) -> int | None:
     return found if isinstance(found, int) else None
 
 
-def limit(reports: Sequence[Report]) -> int | None:
-    """The parameter limit that the checks name: 8000 for "<= 8,000"."""
+def limit(reports: Sequence[Report]) -> Limit | None:
+    """The parameter limit that the checks name."""
     for report in reports:
         for check in report.checks:
-            found = re.search(r"<\s*=?\s*([1-9][\d,]{0,14})", check.limit)
+            found = re.match(r"(<|<=) ([1-9][\d,]{0,14})$", check.limit)
             if check.name == "parameter_limit" and found:
-                return int(found[1].replace(",", ""))
+                return Limit(int(found[2].replace(",", "")), check.limit, itself=found[1] == "<=")
     return None
+
+
+class Limit(NamedTuple):
+    """How many parameters are permitted: the `number` of "<= 8,000", and whether `itself` is."""
+
+    number: int
+    text: str
+    itself: bool
+
+    def allows(self, size: int) -> bool:
+        """Whether a network of that size keeps the limit."""
+        return size < self.number or (self.itself and size == self.number)
 
 
 def row(report: Report, *, anchor: str, page: str = "") -> Row:
@@ -126,16 +138,16 @@ def row(report: Report, *, anchor: str, page: str = "") -> Row:
         name=notices.name(report),
         page=page,
         verdict=report.verdict,
-        label=notices.label(report),
+        label=notices.headline(report),
         points=f"{words.points(report.points)} / {words.points(report.max_points)}",
         earned=report.points,
         parameters=parameters(report),
         accuracy=figures.score(training),
         score=final.score if final else None,
-        interval=" to ".join(ends) if ends else "",
+        interval=f"{ends[0].removesuffix(' %')}–{ends[1]}" if ends else "",
         recipe=_recipe(report.recipe),
         opened=tuple(_opened(check) for check in opened),
-        problem=report.problem.message if report.problem else "",
+        problem=report.problem.message.partition("\n")[0] if report.problem else "",
         remarks=_remarks(report),
         flags=report.flags,
     )

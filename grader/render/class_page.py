@@ -119,6 +119,16 @@ def points(reports: Sequence[Report]) -> Histogram | None:
     return histogram.of_points([report.points for report in reports], most)
 
 
+def sizes(reports: Sequence[Report]) -> Histogram | None:
+    """How the class's networks are spread below and above the limit; None where it is not known."""
+    found = [size for size in map(class_facts.parameters, reports) if size is not None]
+    limit = class_facts.limit(reports)
+    if limit is None:
+        return None
+    within = [size for size in found if limit.allows(size)]
+    return histogram.of_sizes(within, len(found) - len(within), limit.number)
+
+
 def _page(pieces: Sequence[Part]) -> str:
     style, script = _ours("class_page.css"), _ours("class_page.js")
     environment = jinja2.Environment(
@@ -146,6 +156,7 @@ def _page(pieces: Sequence[Part]) -> str:
         scatter=scatter,
         accuracies=accuracies,
         points=points,
+        sizes=sizes,
         histogram_height=histogram.HEIGHT,
         words=words,
     )

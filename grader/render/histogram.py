@@ -5,7 +5,7 @@ Across, a place is a percentage of the picture's width; downwards it is pixels f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -17,7 +17,10 @@ GAP = 1.2
 
 
 class Column(NamedTuple):
-    """The works from one edge (with it) to the next (without it; the last one with it)."""
+    """The works from one edge (with it) to the next (without it; the last one with it).
+
+    `full` where it is drawn in full colour: what reaches the threshold, or keeps the limit.
+    """
 
     x: float
     y: float
@@ -25,7 +28,7 @@ class Column(NamedTuple):
     height: float
     number: int
     text: str
-    reached: bool
+    full: bool
 
     @property
     def middle(self) -> float:
@@ -54,7 +57,9 @@ def of_accuracies(
     """Accuracies (0 to 1) between the rungs of the chart; what is below the lowest counts there."""
     inside = [max(score, levels[0]) for score in scores]
     texts = [f"{100 * level:.4g}" for level in levels]
-    return _draw(inside, levels, texts, threshold) if scores else None
+    if not scores:
+        return None
+    return _draw(inside, levels, texts, lambda low: low >= threshold, threshold)
 
 
 def of_points(points: Sequence[float], most: float) -> Histogram | None:
@@ -63,7 +68,19 @@ def of_points(points: Sequence[float], most: float) -> Histogram | None:
         return None
     edges = [most * tenth / 10 for tenth in range(11)]
     inside = [min(max(value, 0.0), most) for value in points]
-    return _draw(inside, edges, [words.points(edge) for edge in edges], None)
+    return _draw(inside, edges, [words.points(edge) for edge in edges], lambda low: False)
+
+
+def of_sizes(within: Sequence[int], more: int, limit: int) -> Histogram | None:
+    """Parameters in fifths of the limit; `more` works that exceed it are one column at the end."""
+    if not within and not more:
+        return None
+    edges = [limit * fifth / 5 for fifth in range(6)]
+    texts = [f"{edge:,.0f}" for edge in edges]
+    if not more:
+        return _draw(within, edges, texts, lambda low: True)
+    inside = [min(size, limit - 0.5) for size in within] + [limit] * more
+    return _draw(inside, [*edges, 1.2 * limit], [*texts, "more"], lambda low: low < limit)
 
 
 def counted(values: Sequence[float], edges: Sequence[float]) -> list[int]:
@@ -77,7 +94,11 @@ def counted(values: Sequence[float], edges: Sequence[float]) -> list[int]:
 
 
 def _draw(
-    values: Sequence[float], edges: Sequence[float], texts: Sequence[str], threshold: float | None
+    values: Sequence[float],
+    edges: Sequence[float],
+    texts: Sequence[str],
+    full: Callable[[float], bool],
+    threshold: float | None = None,
 ) -> Histogram:
     numbers = counted(values, edges)
     wide = 100 / len(numbers)
@@ -92,7 +113,7 @@ def _draw(
                 height=height,
                 number=number,
                 text=f"{texts[place]} to {texts[place + 1]}: {words.several(number, 'work')}",
-                reached=threshold is not None and edges[place] >= threshold,
+                full=full(edges[place]),
             )
         )
     places = [round(place * wide, 2) for place in range(len(edges))]

@@ -23,7 +23,7 @@ from grader.report import Report, Training, Verdict
 HEIGHT = 340
 MANY = 150
 """From so many marks on they are drawn lighter, since they cover one another."""
-OUTLYING = 10
+OUTLYING = 4
 """A work with more than this many times the permitted mistakes is drawn at the lower edge: one
 network that learned nothing would press all others into a line."""
 USUAL_WIDTH, LETTER = 620, 7
@@ -42,8 +42,8 @@ class Tick(NamedTuple):
 class Mark(NamedTuple):
     """One work: `x` in percent, `y` in pixels, its interval from `top` to `bottom`.
 
-    `label` is its name where it stands on the front and there is room; `outlying` where it lies
-    below the picture's edge, on which it is drawn.
+    `label` is its name where it stands on the front and there is room, to the right of the mark
+    where it is `after`; `outlying` where it lies below the picture's edge, on which it is drawn.
     """
 
     x: float
@@ -53,6 +53,7 @@ class Mark(NamedTuple):
     verdict: Verdict
     text: str
     label: str
+    after: bool
     outlying: bool
 
 
@@ -93,7 +94,7 @@ def draw(reports: Sequence[Report]) -> Scatter | None:
         return None
     levels = _levels(points)
     most = class_facts.limit(reports)
-    sizes = [point.parameters for point in points] + ([most] if most else [])
+    sizes = [point.parameters for point in points] + ([most.number] if most else [])
     across = _Across(min(sizes), max(sizes))
     best = front(points)
     shown = _labelled([_mark(point, across, levels) for point in points], points, best)
@@ -104,7 +105,7 @@ def draw(reports: Sequence[Report]) -> Scatter | None:
         across=across.ticks(),
         up=[Tick(_height(level, levels), words.percent(level)) for level in levels],
         required=Tick(_height(required, levels), f"required {words.percent(required)}"),
-        limit=Tick(across.place(most), f"limit {most:,}") if most else None,
+        limit=Tick(across.place(most.number), f"limit {most.text}") if most else None,
         front=_stairs([(across.place(p.parameters), _height(p.score, levels)) for p in best]),
         on_front=[_said(point) for point in best],
         outlying=f"{below:,} below {words.percent(levels[0])}, at the edge" if below else "",
@@ -207,6 +208,7 @@ def _mark(point: _Point, across: _Across, levels: Sequence[float]) -> Mark:
         verdict=point.report.verdict,
         text=f"{_said(point)}: {notices.verdict(point.report.verdict)}",
         label="",
+        after=False,
         outlying=point.score < levels[0],
     )
 
@@ -225,7 +227,8 @@ def _labelled(
 ) -> Sequence[Mark]:
     """The marks, with names at those of the front that have room.
 
-    A name stands to the upper left of its mark, where by the front's own meaning nobody is.
+    A name stands to the upper left of its mark, where by the front's own meaning nobody is; or to
+    the right, where it would leave the picture.
     """
     found = list(marks)
     taken: list[tuple[float, float, float]] = []
@@ -236,10 +239,12 @@ def _labelled(
         label = notices.name(point.report)[:24]
         right = mark.x * USUAL_WIDTH / 100
         left = right - LETTER * len(label)
+        if left < 0:
+            left, right = right, 2 * right - left
         free = all(abs(mark.y - y) > 14 or left > end or right < start for start, end, y in taken)
-        if left > 0 and free:
+        if free:
             taken.append((left, right, mark.y))
-            found[place] = mark._replace(label=label)
+            found[place] = mark._replace(label=label, after=left == mark.x * USUAL_WIDTH / 100)
     return found
 
 
