@@ -6,13 +6,15 @@ ones instead.
 """
 
 import os
+import shutil
 
 import nox
 
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "browser"]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def install(session: nox.Session, *groups: str, runs: bool = True) -> None:
@@ -90,6 +92,15 @@ def tests(session: nox.Session) -> None:
     """Run the tests; `-- --hostile` adds all hostile submissions, `-- --thorough` the longest."""
     install(session, "tests")
     run(session, "-m", "pytest", "--numprocesses=auto", "--dist=worksteal", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Test the pages in the system's Chromium; `-- --screenshots FOLDER` keeps pictures of them."""
+    if not any(map(shutil.which, CHROMIUM)):
+        session.skip("No Chromium is installed, so no page is opened: apt install chromium")
+    install(session, "tests", "browser")
+    run(session, "-m", "pytest", "tests/browser", *session.posargs)
 
 
 @nox.session

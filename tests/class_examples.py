@@ -1,4 +1,4 @@
-"""Classes that look like real ones: seeded, invented, of any size. For the tests of a class's page."""
+"""Classes that look like real ones: seeded, invented, of any size. For the class's page."""
 
 from __future__ import annotations
 

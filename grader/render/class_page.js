@@ -19,7 +19,7 @@ function panelOf(tab) {
   return document.getElementById(tab.getAttribute("aria-controls"));
 }
 
-function makeTabs(list) {
+function makeTabs(list, title) {
   const tabs = [...list.children];
   list.setAttribute("role", "tablist");
   for (const tab of tabs) {
@@ -28,7 +28,7 @@ function makeTabs(list) {
     tab.setAttribute("role", "tab");
     tab.setAttribute("aria-controls", name);
     panel.setAttribute("role", "tabpanel");
-    panel.setAttribute("aria-labelledby", tab.id);
+    panel.setAttribute("aria-labelledby", `${tab.id} ${title.id}`);
     panel.addEventListener("beforematch", () => select(tab));
     tab.addEventListener("click", (event) => {
       event.preventDefault();
@@ -114,7 +114,7 @@ for (const article of document.querySelectorAll("article")) {
   const table = article.querySelector("table.works");
   makeSortable(table);
   makeFilterable(article.querySelector(".filter"), table, article.querySelector(".none"));
-  makeTabs(article.querySelector("nav.tabs"));
+  makeTabs(article.querySelector("nav.tabs"), article.querySelector("h2"));
 }
 addEventListener("hashchange", reveal);
 reveal();

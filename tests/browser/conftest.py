@@ -1,4 +1,4 @@
-"""Pages in a real browser: `nox -s browser`. Elsewhere, without Playwright, nothing is collected."""
+"""Pages in a real browser: `nox -s browser`. Without Playwright nothing is collected here."""
 
 import shutil
 from importlib.util import find_spec
