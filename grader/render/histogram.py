@@ -66,7 +66,7 @@ def of_points(points: Sequence[float], most: float) -> Histogram | None:
     """Points in tenths of all that there are; None where there are none to be had."""
     if not points or most <= 0:
         return None
-    edges = [most * tenth / 10 for tenth in range(11)]
+    edges = [*(most * tenth / 10 for tenth in range(10)), most]
     inside = [min(max(value, 0.0), most) for value in points]
     return _draw(inside, edges, [words.points(edge) for edge in edges], lambda low: False)
 

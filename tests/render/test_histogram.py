@@ -11,7 +11,18 @@ def numbers(drawn):
 
 
 def test_points_are_counted_in_tenths_and_full_points_with_the_last():
-    assert numbers(histogram.of_points([0, 9.5, 10, 90, 100], 100)) == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert numbers(histogram.of_points([0, 9.5, 10, 90, 100], 100)) == [
+        2,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        2,
+    ]
 
 
 def test_accuracies_from_the_threshold_on_are_in_full_colour():
