@@ -6,33 +6,28 @@ usage, 3 when the grader itself could not grade, 130 when it was interrupted.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import os
 import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from grader.errors import GraderError
+import grader
+from grader.command.choices import Commands
+from grader.command.endings import code_of, guarded
 from grader.render import formats
-from grader.render.formats import FORMATS
 from grader.training.datasets import DATASETS
-
-if TYPE_CHECKING:  # a session takes half a second to import: not for --help
-    from grader.session import Work
 
 # Threads that wait by spinning make training ten times slower as soon as anything else runs on the
 # machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 app = typer.Typer(
-    add_completion=False,
+    cls=Commands,
     no_args_is_help=True,
-    help="Grade small PyTorch networks.",
     rich_markup_mode=None,
 )
 
@@ -61,13 +56,24 @@ def _dataset(value: str) -> str:
 
 
 def _format(value: str) -> str:
-    if value not in FORMATS:
-        raise typer.BadParameter(f"{value!r}: write one of {', '.join(FORMATS)}.")
+    if value not in formats.every():
+        raise typer.BadParameter(f"{value!r}: write one of {', '.join(formats.every())}.")
     return value
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"grader {grader.__version__}")
+        raise typer.Exit
+
+
 Root = Annotated[
-    Path, typer.Option("--root", hidden=True, help="The folder that holds assignments/.")
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="The folder that holds assignments/ [default: the nearest above the current one, "
+        "else the assignments that come with the grader].",
+    ),
 ]
 Named = Annotated[
     str | None,
@@ -82,6 +88,17 @@ Training = Annotated[
         help="The file that trains, in a folder or archive that holds several.",
     ),
 ]
+
+
+@app.callback()
+def options_of_all(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which grader it is."),
+    ] = False,
+) -> None:
+    """Grade small PyTorch networks."""
 
 
 @app.command()
@@ -134,10 +151,15 @@ def grade(
     quiet: Annotated[
         bool, typer.Option("--quiet", help="No progress, no scorecards: only the summary.")
     ] = False,
-    root: Root = Path(),
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="Show recipe, layers and accuracy above each scorecard."),
+    ] = False,
+    root: Root = None,
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
-    from grader import session
+    from grader.command import session
+    from grader.command.project import placed
     from grader.options import Options
 
     options = Options(
@@ -156,9 +178,48 @@ def grade(
         output=output,
         as_json=as_json,
         quiet=quiet,
-        root=root,
+        details=details,
     )
-    raise typer.Exit(guarded(lambda: session.grade(options)))
+    raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
+
+
+@app.command()
+def watch(
+    path: Annotated[Path, typer.Argument(help="One submission: a file or a folder.")],
+    *,
+    assignment: Named = None,
+    training: Training = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="The folder that holds MNIST/ or the like, as for grade."),
+    ] = None,
+    require_isolation: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
+    ] = None,
+    idle: Annotated[
+        int, typer.Option(min=1, help="Minutes without a save after which it ends.")
+    ] = 30,
+    output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
+    root: Root = None,
+) -> None:
+    """Check a submission again each time that it is saved, without training it."""
+    from grader.command import resident
+    from grader.command.project import placed
+    from grader.options import Options
+
+    options = Options(
+        paths=(path,),
+        assignment=assignment,
+        training=training,
+        data=data,
+        require_isolation=require_isolation,
+        static=True,
+        output=output,
+    )
+    raise typer.Exit(
+        guarded(lambda: resident.watch(placed(options, root), idle_seconds=60.0 * idle))
+    )
 
 
 @app.command()
@@ -170,15 +231,20 @@ def analyse(
     output: Annotated[
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
-    root: Root = Path(),
+    root: Root = None,
 ) -> None:
     """Print what the network is, as JSON, without training it."""
-    from grader import session
+    from grader.command import session
+    from grader.command.project import find
 
     raise typer.Exit(
         guarded(
             lambda: session.analyse(
-                path, assignment=assignment, training=training, output=output, root=root
+                path,
+                assignment=assignment,
+                training=training,
+                output=output,
+                project=find(root),
             )
         )
     )
@@ -193,15 +259,16 @@ def recipe(
     write: Annotated[
         bool, typer.Option("--write", help="Print it as settings, ready to paste into a file.")
     ] = False,
-    root: Root = Path(),
+    root: Root = None,
 ) -> None:
     """Show how a submission would be trained, line by line, and what was not understood."""
-    from grader import session
+    from grader.command import session
+    from grader.command.project import find
 
     raise typer.Exit(
         guarded(
             lambda: session.show_recipe(
-                path, assignment=assignment, training=training, root=root, write=write
+                path, assignment=assignment, training=training, project=find(root), write=write
             )
         )
     )
@@ -216,7 +283,10 @@ def export(
     form: Annotated[
         str,
         typer.Option(
-            "--format", metavar="|".join(FORMATS), callback=_format, help=formats.described()
+            "--format",
+            metavar="|".join(formats.every()),
+            callback=_format,
+            help=formats.described(),
         ),
     ] = "markdown",
     output: Annotated[
@@ -227,6 +297,21 @@ def export(
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Whose: a name in grades/, or a path.")],
+    *,
+    opened: Annotated[
+        bool, typer.Option("--open", help="Write it as a page and open that in the browser.")
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Where reports were written.")] = Path("grades"),
+) -> None:
+    """Show a saved report again, with recipe, layers and accuracy."""
+    from grader.render import saved
+
+    raise typer.Exit(guarded(lambda: saved.show(name, output, opened=opened)))
 
 
 @app.command()
@@ -241,55 +326,41 @@ def explain(
     raise typer.Exit(guarded(lambda: explanation.show(check)))
 
 
-def guarded(work: Work) -> int:
-    """Run a command; what can go wrong becomes a message on standard error and an exit code."""
-    from grader.submission.submission import UsageError
+@app.command()
+def new_assignment(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and _: my_course.")],
+    *,
+    model: Annotated[
+        str, typer.Option("--from", metavar="NAME", help="The assignment to begin with.")
+    ] = "mnist_8k",
+    root: Root = None,
+) -> None:
+    """Make a folder for an assignment of your own, which can be graded at once."""
+    from grader.command import scaffold
+    from grader.command.project import find
 
-    try:
-        code = work()
-        if sys.stdout is not None:
-            sys.stdout.flush()  # what it still holds may find the disk full
-        return code
-    except UsageError as error:
-        print(str(error), file=sys.stderr)  # noqa: T201 - messages go to standard error
-        return 2
-    except GraderError as error:
-        print(f"The grader cannot work here: {error}", file=sys.stderr)  # noqa: T201 - as above
-        return 3
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            raise  # whoever read the output has seen enough; typer knows what to do
-        why = error.strerror or str(error)
-        print(f"The grader cannot work here: {why}", file=sys.stderr)  # noqa: T201 - as above
-        _let_go_of_output()
-        return 3
-    except KeyboardInterrupt:
-        print("Interrupted. Finished reports are kept.", file=sys.stderr)  # noqa: T201 - as above
-        return 130
+    def made() -> int:
+        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root))))
+        return 0
 
-
-def _let_go_of_output() -> None:
-    """What could not be printed is not tried again: Python would end with 120 for it."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    raise typer.Exit(guarded(made))
 
 
 def main() -> None:
     """Run the command of the command line, and end with its exit code."""
     try:
-        app(prog_name="python -m grader")
+        app(prog_name=_called())
     except SystemExit as end:
         # The help is printed outside of any command.
-        code = guarded(partial(_code, end))
+        code = guarded(partial(code_of, end))
         raise SystemExit(code) from end
     except OSError as error:
         raise SystemExit(guarded(partial(_fail, error))) from error
 
 
-def _code(end: SystemExit) -> int:
-    return end.code if isinstance(end.code, int) else int(end.code is not None)
+def _called() -> str:
+    """What the user typed to get here, for messages: `grader`, or `python -m grader`."""
+    return "python -m grader" if Path(sys.argv[0]).stem == "__main__" else "grader"
 
 
 def _fail(error: OSError) -> int:

@@ -107,6 +107,11 @@ class Bound(Table):
             raise ValueError('write it as "< 20,000" (fewer than) or "<= 8,000" (at most)')
         return {"number": int(re.sub("[_,]", "", match[2])), "inclusive": match[1] == "<="}
 
+    @property
+    def relation(self) -> str:
+        """As the brief writes it: "<" or "<="."""
+        return "<=" if self.inclusive else "<"
+
     def allows(self, count: int) -> bool:
         """Whether that many are within the limit."""
         return count <= self.number if self.inclusive else count < self.number
@@ -116,7 +121,7 @@ class Bound(Table):
         return max(0, count - self.number + (0 if self.inclusive else 1))
 
     def __str__(self) -> str:
-        return f"{'<=' if self.inclusive else '<'} {self.number:,}"
+        return f"{self.relation} {self.number:,}"
 
 
 def _fraction(value: float) -> float:

@@ -19,7 +19,7 @@ from grader import ops
 from grader.errors import SubmissionError
 from grader.program.graph import Graph, Node
 from grader.program.program import Program
-from grader.program.values import BATCH, DTypeArgument, Ref, Shape
+from grader.program.values import DTypeArgument, Ref
 
 MOST_PIECES = 2**16
 """Tensors that one operator may cut another into."""
@@ -330,14 +330,3 @@ def _results(module: Steps, images: Tensor) -> list[Any]:
 
     _Recorder(module, see).run(images)
     return results
-
-
-def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
-    """`shape` for a batch of that many images: ("4*N", 10) for 2 images is (8, 10)."""
-    return tuple(_size(size, batch) for size in shape)
-
-
-def _size(size: int | str, batch: int) -> int:
-    if isinstance(size, int):
-        return size
-    return int(size.removesuffix(BATCH).removesuffix("*") or 1) * batch

@@ -17,7 +17,7 @@ class Options:
 
     `paths` are the files and folders to grade (all submissions if none); `assignment` the one that
     files outside its folder are for; `training` the file that trains, where work has several;
-    `root` the folder that holds assignments/.
+    `root` the folder that holds assignments/; paths are shown from `home` on (None: from `root`).
 
     `dataset` is "auto" for each assignment's own, or the name of one that takes its place. `data`
     is the folder that holds the images; `device` where to train. `static`: only the checks that
@@ -25,14 +25,15 @@ class Options:
     many as it takes to be sure, from `first_seed` on. `train_anyway`: also when a required check
     failed. `require_isolation` is the least level to grade at.
 
-    `fresh` grades again what is unchanged; reports go to `output`; `as_json` and `quiet` say what
-    is printed.
+    `fresh` grades again what is unchanged; reports go to `output`; `as_json`, `quiet` and
+    `details` say what is printed.
     """
 
     paths: tuple[Path, ...] = ()
     assignment: str | None = None
     training: str | None = None
     root: Path = Path()
+    home: Path | None = None
     dataset: str = "auto"
     data: Path | None = None
     device: str = "auto"
@@ -46,6 +47,7 @@ class Options:
     output: Path = Path("grades")
     as_json: bool = False
     quiet: bool = False
+    details: bool = False
 
     @property
     def deciding(self) -> dict[str, object]:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from grader.analysis import summary
 from grader.analysis.summary import Analysis
@@ -22,24 +20,26 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import shuffle, trial, whose_recipe
-from grader.judging.judge import Judge
-from grader.judging.trial import Training, Trial
+from grader.judging import advice, shuffle, whose_recipe
+from grader.judging.starting import Training, cut_short
 from grader.options import Options
-from grader.program.program import Captured, Program
+from grader.program.program import Captured
 from grader.program.recipe import Recipe
-from grader.program.rehearsed import SchedulerUse
+from grader.program.rehearsed import SchedulerUse, TrainedNetwork
 from grader.render.progress import TrainingProgress
-from grader.report import CheckResult, Claim, Environment, Hint, Problem, Report, Verdict
+from grader.report import CheckResult, Claim, Environment, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
 from grader.submission import where
 from grader.submission.submission import Submission
-from grader.training import device, lab_note
+from grader.training import lab_note
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
 from grader.training.lab_note import Clock
-from grader.training.task import Trainer
+
+if TYPE_CHECKING:  # they load torch
+    from grader.judging.trial import Trial
+    from grader.training.task import Trainer
 
 WATCHED_IMAGES = 200
 """Training images that the untrained network is watched on."""
@@ -49,13 +49,14 @@ WATCHED_IMAGES = 200
 class Workshop:
     """What submissions for one data set are graded with.
 
-    The user's options, the images, who captures and who trains, and the installation's own secret.
+    The user's options, the images, who captures and who trains (nobody, where nothing is to be
+    trained), and the installation's own secret.
     """
 
     options: Options
     images: Source
     sandbox: Sandbox
-    trainer: Trainer
+    trainer: Trainer | None
     secret: bytes = shuffle.SECRET
 
 
@@ -104,9 +105,8 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
 def watch(captured: Captured, data: Data, sandbox: Sandbox) -> Watched:
     """What the untrained network does with some training images. Raises SubmissionError."""
     known = data.training
-    images = torch.from_numpy(known.train_images[:WATCHED_IMAGES].copy())
-    labels = torch.from_numpy(known.train_labels[:WATCHED_IMAGES].copy())
-    return intake.watch(captured, sandbox, images, labels)
+    images = known.train_images[:WATCHED_IMAGES]
+    return intake.watch(captured, sandbox, images, known.train_labels[:WATCHED_IMAGES])
 
 
 def prove(captured: Captured, seen: Watched) -> Analysis:
@@ -127,6 +127,11 @@ def train(
 
     `key` draws how the test images are shown.
     """
+    from grader.judging import trial  # it loads torch: static checks do without
+    from grader.judging.judge import Judge
+    from grader.training import device
+
+    assert workshop.trainer is not None
     with clock.measure("training", "Training"):
         return trial.conduct(
             captured,
@@ -147,7 +152,7 @@ def check(
     options: Options,
     analysis: Analysis,
     seen: Watched,
-    training: Training,
+    training: Training[Trial],
     progress: TrainingProgress,
 ) -> tuple[CheckResult, ...]:
     """The answer of each check that the assignment names."""
@@ -173,7 +178,7 @@ def report(
 ) -> Report:
     """The report of a submission whose checks have run."""
     program, options = captured.program, workshop.options
-    quick_look = trial.cut_short(program.recipe, options.epochs)
+    quick_look = cut_short(program.recipe, options.epochs)
     if options.static:
         quick_look = options.quick_look
     training, interrupted, place = None, False, "none"
@@ -190,12 +195,17 @@ def report(
         max_points=sum(item.max_points for item in checks),
         checks=tuple(checks),
         layers=analysis.layers,
-        analysis=summary.to_json(analysis, assignment),
+        analysis=summary.for_report(analysis, assignment),
         recipe=whose_recipe.describe(program.recipe, captured.rehearsed),
         training=training,
-        left_out=_not_executed(program),
+        left_out=summary.not_executed(program),
         flags=analysis.flags,
-        notes=(*_own_notes(submission), *program.notes, *analysis.notes),
+        notes=(
+            *_own_notes(submission),
+            *program.notes,
+            *advice.foreseen(program.recipe),
+            *analysis.notes,
+        ),
         claims=tuple(_claims(submission)),
         quick_look=quick_look,
         interrupted=interrupted,
@@ -206,15 +216,6 @@ def report(
         dataset_choice=options.dataset,
     )
     return where.in_places(found, submission.listing)
-
-
-def _not_executed(program: Program) -> tuple[Hint, ...]:
-    """What capture left out; where the whole training was rehearsed, all of it did run there."""
-    if program.recipe.origin == "rehearsed":
-        return ()
-    return tuple(
-        Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
-    )
 
 
 def _own_notes(submission: Submission) -> list[str]:
@@ -316,10 +317,23 @@ def _problem(error: Exception) -> Problem:
     )
 
 
-def recipe(
-    submission: Submission, assignment: Assignment, sandbox: Sandbox
-) -> tuple[Report, Recipe, SchedulerUse | None]:
-    """A report that holds the recipe alone, whose it is, and that recipe. Raises SubmissionError.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The recipe of a submission, in a report without anything else, and what writes it down.
+
+    `network` and `scheduler` are there where a rehearsal saw which ones a training made; where it
+    did not see that it `trains_all` weights, the others stay as they start.
+    """
+
+    report: Report
+    recipe: Recipe
+    scheduler: SchedulerUse | None
+    network: TrainedNetwork | None
+    trains_all: bool
+
+
+def recipe(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> Told:
+    """How it would be trained, and whose recipe that is. Raises SubmissionError.
 
     A training that was handed in is rehearsed; its network is not captured.
     """
@@ -345,7 +359,14 @@ def recipe(
     analysis = {"recipe": found.model_dump(mode="json")}
     shown = {"problem": None, "verdict": Verdict.SKIPPED, "recipe": told, "analysis": analysis}
     report = where.in_places(empty.model_copy(update=shown), submission.listing)
-    return report, found, whose_recipe.scheduler(found, rehearsed, assignment)
+    own = rehearsed is not None and rehearsed.recipe is not None
+    return Told(
+        report,
+        found,
+        whose_recipe.scheduler(found, rehearsed, assignment),
+        rehearsed.trained if rehearsed and own else None,
+        trains_all=whose_recipe.trains_all(rehearsed) if rehearsed and own else True,
+    )
 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-REPORT_VERSION: Final = 2
+REPORT_VERSION: Final = 3
 COULD_NOT_TELL: Final = "could not tell: "
 """Said what is a verdict today, in reports of version 1."""
 
@@ -44,9 +44,13 @@ class Record(BaseModel):
 class CheckResult(Record):
     """One line of the scorecard.
 
-    `name` is the check's function without "test_"; `title` its docstring; `measured` and `limit`
-    are for people ("26,202" and "< 20,000"); `detail` says why it failed or was skipped; `hints`
-    what to do, each with the line of the student's file where there is one.
+    `name` is the check's function without "test_"; `title` its docstring; `measured` and `asked`
+    are sentences for people ("26,202 parameters", "< 20,000"); `detail` says why it failed or was
+    skipped; `hints` what to do, each with the line of the student's file where there is one.
+
+    `value`, `relation`, `limit` and `unit` are the same as numbers (26202, "<", 20000,
+    "parameters"): the check asks for a `value` that stands in that relation to `limit`. An accuracy
+    is 0 to 1, its unit "fraction". They are None and "" where nothing is a number.
     """
 
     name: str
@@ -56,7 +60,11 @@ class CheckResult(Record):
     points: float
     max_points: float
     measured: str = ""
-    limit: str = ""
+    asked: str = ""
+    value: int | float | None = None
+    relation: Literal["", "<", "<=", ">="] = ""
+    limit: int | float | None = None
+    unit: str = ""
     detail: str = ""
     hints: tuple[Hint, ...] = ()
 
@@ -286,14 +294,16 @@ class Report(Record):
     "own", or a name. `last_trained` is there where this report is not of a trained grading, and an
     earlier one is.
 
-    `analysis` is the JSON of `python -m grader analyse` (see `grader.analysis.summary`), None where
-    capture failed. `seconds` is by stage: capture, analysis, training (all its runs). `quick_look`
+    `analysis` is the JSON of `grader analyse` (see `grader.analysis.summary`) without what the
+    report has elsewhere (`IN_REPORT`; `whole_analysis` puts it back), None where capture failed.
+    `seconds` is by stage: capture, analysis, training (all its runs). `quick_look`
     names why this is not a graded run (fewer epochs than the recipe's, say), or is empty.
     `interrupted`: Ctrl-C ended the training. `key` says what was graded, how, and that this grader
-    wrote it (see `grader.storage.seal`); empty in a report that was not kept.
+    wrote it (see `grader.storage.seal`); empty in a report that was not kept. `self_check`: the
+    student's own process asked (see `grader.command.self_check`), so it is never a grade.
     """
 
-    schema_version: Literal[2] = REPORT_VERSION
+    schema_version: Literal[3] = REPORT_VERSION
     submission: str
     path: str
     sha256: str
@@ -321,6 +331,18 @@ class Report(Record):
     dataset_choice: str = "auto"
     last_trained: LastTrained | None = None
     key: str = ""
+    self_check: bool = False
+
+
+IN_REPORT: Final = ("layers", "flags", "notes", "left_out")
+"""What a report says itself, and its analysis does not say again."""
+
+
+def whole_analysis(report: Report) -> dict[str, Any] | None:
+    """The analysis as `model_analysis_results.json` holds it; None where capture failed."""
+    if report.analysis is None:
+        return None
+    return report.analysis | report.model_dump(mode="json", include=set(IN_REPORT))
 
 
 def read(text: str | bytes) -> Report:
@@ -328,24 +350,26 @@ def read(text: str | bytes) -> Report:
     try:
         return Report.model_validate_json(text)
     except ValidationError:
-        older = _of_version_1(text)
+        older = _older(text)
         if older is None:
             raise
-        return Report.model_validate_json(json.dumps(_upgraded(older)))
+        return Report.model_validate_json(json.dumps(older))
 
 
-def _of_version_1(text: str | bytes) -> dict[str, Any] | None:
+def _older(text: str | bytes) -> dict[str, Any] | None:
+    """A report of an older version in today's words; None for anything else."""
     try:
         value = json.loads(text)
     except ValueError:
         return None
-    if isinstance(value, dict) and value.get("schema_version") == 1:
-        return value
-    return None
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    if version == 1:
+        value, version = _of_version_1(value), 2
+    return _of_version_2(value) if version == 2 else None
 
 
-def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
-    """A report of version 1 in today's words.
+def _of_version_1(value: dict[str, Any]) -> dict[str, Any]:
+    """A report of version 1 in the words of version 2.
 
     That version had no "unknown": a check was "skipped" and its detail began with `COULD_NOT_TELL`;
     a submission was "skipped" for this one reason, and "passed" also where it was only so far.
@@ -358,7 +382,7 @@ def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
         verdict = "unknown"
     if verdict == "passed" and (value.get("interrupted") or _has_open_check(checks)):
         verdict = "passed_so_far"
-    return {**value, "schema_version": REPORT_VERSION, "checks": checks, "verdict": verdict}
+    return {**value, "checks": checks, "verdict": verdict}
 
 
 def _upgraded_check(item: Any) -> Any:
@@ -373,6 +397,31 @@ def _has_open_check(checks: Any) -> bool:
         return False
     found = [item for item in checks if isinstance(item, dict) and item.get("required")]
     return any(item.get("verdict") == "skipped" for item in found)
+
+
+def _of_version_2(value: dict[str, Any]) -> dict[str, Any]:
+    """A report of version 2 in today's words.
+
+    There a check's `limit` was the sentence that is `asked` today, and no number; the analysis
+    repeated what the report has itself, and had the learning rate of every step.
+    """
+    checks, analysis = value.get("checks"), value.get("analysis")
+    if isinstance(checks, list):
+        checks = [_renamed(item) for item in checks]
+    if isinstance(analysis, dict):
+        analysis = {name: item for name, item in analysis.items() if name not in IN_REPORT}
+        for holder, name in (("recipe", "schedule"), ("receptive_field", "layers")):
+            if isinstance(analysis.get(holder), dict):
+                analysis[holder] = {**analysis[holder]}
+                analysis[holder].pop(name, None)
+    return {**value, "schema_version": REPORT_VERSION, "checks": checks, "analysis": analysis}
+
+
+def _renamed(item: Any) -> Any:
+    if not isinstance(item, dict) or "limit" not in item:
+        return item
+    renamed = {"limit": "asked"}
+    return {renamed.get(name, name): field for name, field in item.items()}
 
 
 def schema() -> dict[str, Any]:

@@ -30,7 +30,12 @@ def pytest_addoption(parser):
     parser.addoption(
         "--thorough", action="store_true", help="run many more examples, and all tests"
     )
-    parser.addoption("--update-golden", action="store_true", help="write tests/render/golden/ anew")
+    parser.addoption(
+        "--update-golden",
+        "--write-golden",
+        action="store_true",
+        help="write tests/render/golden/ anew",
+    )
     parser.addoption("--screenshots", help="a folder for pictures of the pages (tests/browser)")
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from typing import Any
+
 from grader.render import figures
 from grader.report import (
     CheckResult,
@@ -12,6 +16,8 @@ from grader.report import (
     LastTrained,
     LayerRow,
     Problem,
+    RecipeFact,
+    RecipeReport,
     Report,
     RunRow,
     Training,
@@ -113,7 +119,7 @@ LAYERS = (
 )
 
 ANALYSIS = {
-    "schema_version": 1,
+    "schema_version": 2,
     "total_parameters": 6260,
     "multiply_adds": 962_752,
     "head": ["gap", "conv"],
@@ -135,7 +141,11 @@ STATIC = (
         "parameter_limit",
         "The model is small enough.",
         measured="6,260",
-        limit="<= 8,000",
+        asked="<= 8,000",
+        value=6260,
+        relation="<=",
+        limit=8000,
+        unit="parameters",
         points=20,
         max_points=20,
     ),
@@ -143,22 +153,26 @@ STATIC = (
         "batch_normalization",
         "The model normalises its activations.",
         measured="5 layers",
-        limit="at least 1",
+        asked="at least 1",
     ),
     check(
-        "global_average_pooling", "The head averages each feature map.", measured="GAP", limit="GAP"
+        "global_average_pooling", "The head averages each feature map.", measured="GAP", asked="GAP"
     ),
     check(
         "receptive_field",
         "The last feature map sees the whole image.",
         measured="28",
-        limit=">= 28",
+        asked=">= 28",
+        value=28,
+        relation=">=",
+        limit=28,
+        unit="pixels",
     ),
     check(
         "samples_independent",
         "Each image is judged on its own.",
         measured="difference 0",
-        limit="<= 1e-5",
+        asked="<= 1e-5",
     ),
 )
 
@@ -268,14 +282,18 @@ def passed() -> Report:
         points=0,
         max_points=0,
         measured="none",
-        limit="p > 0",
+        asked="p > 0",
         detail="Not required here; the published model found dropout harmful.",
     )
     accuracy = check(
         "accuracy",
         "The model reads enough digits.",
         measured="99.42 %",
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
+        value=0.9942,
+        relation=">=",
+        limit=0.994,
+        unit="fraction",
         points=40,
         max_points=40,
     )
@@ -298,7 +316,11 @@ def failed() -> Report:
         "The model is small enough.",
         Verdict.FAILED,
         measured="26,202",
-        limit="< 20,000",
+        asked="< 20,000",
+        value=26_202,
+        relation="<",
+        limit=20_000,
+        unit="parameters",
         max_points=20,
         detail="26,202 trainable parameters; the limit is 20,000.\n"
         "The convolutions 3 to 5 hold 88 %.",
@@ -312,7 +334,7 @@ def failed() -> Report:
         "Dropout is active while training, and only then.",
         Verdict.FAILED,
         measured="declared, never called",
-        limit="p > 0",
+        asked="p > 0",
         detail="self.drop is built in __init__, but forward() never calls it.",
         hints=(Hint(text="Call it: x = self.drop(x).", line=12),),
     )
@@ -326,7 +348,7 @@ def failed() -> Report:
         "accuracy",
         "The model reads enough digits.",
         Verdict.SKIPPED,
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="Not trained, because a required check failed (--train-anyway trains it).",
     )
@@ -373,7 +395,7 @@ def practice() -> Report:
         "accuracy",
         "The model reads enough digits.",
         Verdict.SKIPPED,
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="Practice digits are not MNIST.",
     )
@@ -395,7 +417,7 @@ def borderline() -> Report:
         "The model reads enough digits.",
         Verdict.BORDERLINE,
         measured="99.40 % ± 0.06",
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="Three seeds do not tell on which side of 99.40 % this recipe lies.",
         hints=(Hint(text="More seeds narrow the interval: --seeds 10."),),
@@ -421,7 +443,11 @@ def unknown() -> Report:
         "The last feature map sees the whole image.",
         Verdict.UNKNOWN,
         measured="28",
-        limit=">= 28",
+        asked=">= 28",
+        value=28,
+        relation=">=",
+        limit=28,
+        unit="pixels",
         detail="torch.sort moves pixels by their values: what one unit sees is not fixed.",
         hints=(Hint(text="Leave the sort out, and the receptive field can be proven.", line=33),),
     )
@@ -438,7 +464,11 @@ def unknown() -> Report:
         "accuracy",
         "The model reads enough digits.",
         measured="99.42 %",
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
+        value=0.9942,
+        relation=">=",
+        limit=0.994,
+        unit="fraction",
         points=40,
         max_points=40,
     )
@@ -460,7 +490,7 @@ def edited() -> Report:
         "accuracy",
         "The model reads enough digits.",
         Verdict.SKIPPED,
-        limit=">= 99.40 %",
+        asked=">= 99.40 %",
         max_points=40,
         detail="static checks only (--static)",
     )
@@ -497,3 +527,160 @@ def mistaken() -> Report:
 
 
 ALL = (passed, failed, uncaptured, broken, practice, borderline, unknown, edited, mistaken)
+
+
+MODEL = """import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3)
+        self.conv2 = nn.Conv2d(32, 80, 3)
+        self.drop = nn.Dropout(0.05)
+        self.head = nn.Conv2d(80, 10, 3)
+
+    def forward(self, x):
+        x = self.conv1(x)
+        x = self.conv2(x)
+        return self.head(x).mean((2, 3))
+"""
+"""What `MODEL_PATH` has to hold so that its lines are quoted."""
+
+MODEL_PATH = "model.py"
+
+REHEARSED = RecipeReport(
+    origin="rehearsed",
+    facts=(
+        RecipeFact(name="epochs", text="15 epochs of 469 steps", line=3, cell=6),
+        RecipeFact(name="optimizer", text="SGD, lr 0.05, momentum 0.9", line=1, cell=6),
+        RecipeFact(name="schedule", text="StepLR stepped once per epoch", line=2, cell=6),
+    ),
+    differences=(Hint(text="Batches are drawn in another order.", line=9, cell=2),),
+    rates=(0.05,) * 6 + (0.005,) * 9,
+)
+
+
+def quoted() -> Report:
+    """Three checks that failed, of a file that is at hand."""
+    large = check(
+        "parameter_limit",
+        "The network is small enough.",
+        Verdict.FAILED,
+        measured="30,730 parameters",
+        asked="< 20,000",
+        value=30_730,
+        relation="<",
+        limit=20_000,
+        unit="parameters",
+        max_points=20,
+        detail="30,730 parameters; 10,731 too many for the limit of < 20,000.",
+        hints=(Hint(text="conv2 holds 23,120 of them: try 40 channels in place of 80.", line=9),),
+    )
+    dropout = check(
+        "dropout",
+        "Dropout is used in training and off in evaluation.",
+        Verdict.FAILED,
+        measured="0 layers",
+        asked="at least 1",
+        detail="no Dropout layer with p > 0 has an effect on the output",
+        hints=(Hint(text="self.drop is made here and never called.", line=10),),
+    )
+    pooling = check(
+        "gap",
+        "Global average pooling ends the network.",
+        Verdict.FAILED,
+        measured="mean",
+        asked="GAP",
+        detail="the network ends in a mean of a map that is cut",
+        hints=(Hint(text="The mean leaves out a border.", line=16),),
+    )
+    skipped = check(
+        "accuracy",
+        "The network is accurate enough on the test images.",
+        Verdict.SKIPPED,
+        asked=">= 99.40 %",
+        max_points=40,
+        detail="static checks only (--static)",
+    )
+    return report(
+        submission="model",
+        path=MODEL_PATH,
+        sha256=hashlib.sha256(MODEL.encode()).hexdigest(),
+        verdict=Verdict.FAILED,
+        points=30,
+        checks=(large, *STATIC[1:4], dropout, pooling, skipped),
+        layers=LAYERS,
+        analysis=ANALYSIS,
+        quick_look="static checks only (--static)",
+    )
+
+
+def rehearsed() -> Report:
+    """A notebook whose own training passed; one hint has its place in a cell."""
+    seen = check(
+        "receptive_field",
+        "One unit of the last feature map sees enough of the image.",
+        Verdict.FAILED,
+        measured="24 × 24 pixels",
+        asked=">= 28",
+        detail="24 pixels; 28 are needed to see the whole digit.",
+        hints=(Hint(text="The last feature map is made here.", line=12, cell=4),),
+    )
+    return report(
+        submission="my_notebook",
+        path="my_notebook.ipynb",
+        verdict=Verdict.FAILED,
+        points=90,
+        checks=(*STATIC[:3], seen, *STATIC[4:]),
+        recipe=REHEARSED,
+        training=training(),
+    )
+
+
+def obstructed() -> Report:
+    """A training that could not be followed: the assignment's recipe took its place."""
+    recipe = RecipeReport(
+        origin="assignment",
+        facts=(RecipeFact(name="epochs", text="15 epochs of 469 steps"),),
+        obstacles=(
+            Hint(text="The learning rate is set by a rule that reads the test images.", line=57),
+            Hint(text="A second optimizer steps the same weights.", line=61),
+        ),
+    )
+    return report(path="train.py", submission="train", recipe=recipe, training=training())
+
+
+def everything_failed() -> Report:
+    """As many required checks as an assignment has, and none passed."""
+    checks = tuple(
+        check(
+            f"check_{number}",
+            f"Whatever check {number} asks for is there.",
+            Verdict.FAILED,
+            measured="nothing",
+            asked="at least 1",
+            detail=f"check {number} found nothing of it, which it needs to go on",
+            hints=(Hint(text=f"Line {number} is where it belongs.", line=number),),
+        )
+        for number in range(1, 12)
+    )
+    return report(verdict=Verdict.FAILED, points=0, checks=checks)
+
+
+CARDS = (*ALL, quoted, rehearsed, obstructed, everything_failed)
+"""What a short scorecard may have to show."""
+
+
+def of_version_2(one: Report) -> dict[str, Any]:
+    """As the version before this one wrote it: sentences as limits, and layers in the analysis."""
+    document = json.loads(one.model_dump_json()) | {"schema_version": 2}
+    for item in document["checks"]:
+        for name in ("value", "relation", "limit", "unit"):
+            del item[name]
+        item["limit"] = item.pop("asked")
+    document["analysis"] = document["analysis"] or {}
+    document["analysis"] |= {"layers": [], "flags": ["a"], "notes": [], "left_out": []}
+    document["analysis"]["recipe"] = {"epochs": 15, "schedule": {"learning_rate": [[]]}}
+    return document

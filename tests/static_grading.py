@@ -23,7 +23,7 @@ import torch
 
 from grader import assignment as assignments
 from grader import pipeline
-from grader.analysis.untrained import watched
+from grader.analysis.untrained import watching
 from grader.assignment import Assignment, Check
 from grader.capture import capture as in_child
 from grader.capture import explain
@@ -104,7 +104,9 @@ class InThisProcess(Fresh):
         if kind == "rehearse":  # torch is not itself after that
             return super().run(request, limits, kind=kind, **others)
         if kind == "watch":
-            return (watched.answer(*blobs),)
+            return (watching.answer(*blobs),)
+        if kind == "shapes":
+            return (watching.fit(*blobs),)
         with mock.patch.object(sys, "argv", [request["filename"]]):
             try:
                 return tuple(in_child.answer(Request.model_validate(request)))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from grader import assignment, session
+from grader import assignment
+from grader.command import session
 from grader.report import Verdict
 from tests import report_examples as examples
 

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from grader import network
+from grader.analysis import shapes
 from grader.assignment import Bound, Limits
 from grader.errors import SubmissionError
 from grader.intake import intake
 from grader.ops import OPERATORS
 from grader.program.program import read
+from grader.program.values import concrete
 from tests.networks import CLASSES, habits, images, networks, program_of
 
 STEPS = 20
@@ -53,7 +55,7 @@ def scores(model: nn.Module) -> Tensor:
 def test_a_rebuilt_network_computes_and_trains_bit_for_bit_like_the_original(original):
     program, values = program_of(original)
     assert read(program.to_json()) == program
-    intake.check_shapes(program)
+    shapes.check(program)
     rebuilt = network.build(read(program.to_json()), values)
     assert torch.equal(scores(rebuilt), scores(original))
     assert fit(rebuilt, list(rebuilt.parameters())) == fit(original, list(original.parameters()))
@@ -77,7 +79,7 @@ def parsed() -> dict[str, Any]:
 def accept(data: dict[str, Any]) -> network.Network:
     """All that the grader does with a captured network before it runs it."""
     program = read(json.dumps(data))
-    intake.check_shapes(program)
+    shapes.check(program)
     return network.build(program, captured()[1])
 
 
@@ -255,7 +257,7 @@ def test_tracing_names_every_node_with_its_result():
     [(("N", 3), 2, (2, 3)), (("4*N", 10), 2, (8, 10)), ((), 5, ()), ((0, "N"), 7, (0, 7))],
 )
 def test_a_shape_becomes_numbers_for_a_number_of_images(shape, batch, sizes):
-    assert network.concrete(shape, batch) == sizes
+    assert concrete(shape, batch) == sizes
 
 
 LIMITS = Limits(

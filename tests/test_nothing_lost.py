@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from grader import pipeline, report, session
+from grader import pipeline, report
+from grader.command import session
 from grader.errors import GraderError
 from grader.options import Options
 from grader.sandbox import isolation

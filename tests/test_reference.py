@@ -12,14 +12,17 @@ from torch import nn
 from grader.assignment import load_all
 from grader.checks.names import check_names
 from grader.errors import GraderError
-from grader.report import Verdict
+from grader.report import Verdict, whole_analysis
 from grader.sandbox import isolation
+from grader.storage import json_text
 from reference import __main__ as command
 from reference import measurement
 from tests import report_examples, static_grading
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reference"
+MOST_BYTES = 30_000
+"""Of each JSON file on a network, with curves of thousands of steps."""
 CLAIMS = tomllib.loads((REFERENCE / "claims.toml").read_text(encoding="utf-8"))
 EXAMPLE = ROOT / "assignments" / "mnist_8k" / "submissions" / "example.py"
 
@@ -184,11 +187,12 @@ def test_the_claim_about_the_sub_8k_network_is_the_mean_of_its_last_three_epochs
 @pytest.mark.parametrize("name", TRAINABLE)
 def test_a_reference_fails_just_the_required_static_checks_that_are_said(name):
     assignment = load_all(ROOT)[name.split("/")[0]]
-    checks = static_grading.report(
-        (REFERENCE / f"{name}.py").read_text(), assignment=assignment
-    ).checks
-    failed = [check.name for check in checks if check.required and check.verdict is Verdict.FAILED]
+    found = static_grading.report((REFERENCE / f"{name}.py").read_text(), assignment=assignment)
+    required = [check for check in found.checks if check.required]
+    failed = [check.name for check in required if check.verdict is Verdict.FAILED]
     assert sorted(failed) == sorted(entry(name)["fails"])
+    assert len(json_text.text(whole_analysis(found))) < MOST_BYTES
+    assert len(json_text.of_report(found)) < MOST_BYTES
 
 
 def test_the_results_page_is_what_the_measurements_say():

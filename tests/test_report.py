@@ -53,7 +53,10 @@ checks = st.builds(
     points=number,
     max_points=number,
     measured=text,
-    limit=text,
+    asked=text,
+    value=st.none() | count | number,
+    limit=st.none() | count | number,
+    unit=text,
     detail=text,
     hints=several(hints),
 )
@@ -214,7 +217,7 @@ def test_a_report_from_before_the_curves_is_read():
 
 
 def test_a_report_of_another_version_is_refused():
-    document = {**json.loads(examples.passed().model_dump_json()), "schema_version": 3}
+    document = {**json.loads(examples.passed().model_dump_json()), "schema_version": 4}
     with pytest.raises(ValidationError, match="schema_version"):
         reports.read(json.dumps(document))
 
@@ -231,13 +234,40 @@ def test_a_report_cannot_be_changed():
 
 
 def test_a_report_of_the_first_version_says_unknown_where_it_could_not_tell():
-    document = json.loads(examples.passed().model_dump_json())
+    document = examples.of_version_2(examples.passed())
     document["schema_version"] = 1
     document["verdict"] = "skipped"
     document["checks"][0] |= {"verdict": "skipped", "detail": "could not tell: a sort moves pixels"}
     found = reports.read(json.dumps(document))
-    assert (found.schema_version, found.verdict) == (2, Verdict.UNKNOWN)
+    assert (found.schema_version, found.verdict) == (3, Verdict.UNKNOWN)
     assert (found.checks[0].verdict, found.checks[0].detail) == (
         Verdict.UNKNOWN,
         "a sort moves pixels",
     )
+
+
+def test_a_report_of_the_second_version_says_what_is_asked_and_says_it_once():
+    found = reports.read(json.dumps(examples.of_version_2(examples.passed())))
+    assert (found.schema_version, found.checks[0].asked) == (3, "<= 8,000")
+    assert found.checks[0].limit is None
+    assert found.analysis["recipe"] == {"epochs": 15}
+    assert not set(found.analysis) & set(reports.IN_REPORT)
+
+
+def test_a_number_keeps_its_kind():
+    found = reports.read(examples.passed().model_dump_json())
+    first = found.checks[0]
+    assert (first.value, first.limit, first.unit) == (
+        6260,
+        8000,
+        "parameters",
+    )
+    assert isinstance(found.checks[0].value, int)
+
+
+def test_the_whole_analysis_has_what_the_report_has_itself():
+    one = examples.failed()
+    whole = reports.whole_analysis(one)
+    assert set(reports.IN_REPORT) <= set(whole)
+    assert [row["module"] for row in whole["layers"]] == [row.module for row in one.layers]
+    assert reports.whole_analysis(examples.broken()) is None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from grader import report, session
+from grader import report
+from grader.command import session
 from grader.errors import AssignmentError, GraderError
 from grader.options import Options
 from grader.storage import seal

@@ -6,6 +6,7 @@ In: a Node. Out: its Kind, its arguments by name, and the names of what it reads
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from grader.ops import OPERATORS, Kind, Operator
@@ -65,3 +66,24 @@ def several(value: Any, count: int) -> tuple[Any, ...]:
 def dimension(index: int, rank: int) -> int:
     """The dimension that a possibly negative index means."""
     return index + rank if index < 0 else index
+
+
+def einsum(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
+    """The letters of each operand's dimensions, and of the result's, one for each dimension.
+
+    "..." becomes Greek letters, counted from its end, as PyTorch aligns it; without an arrow the
+    result has these, then every letter that is there once, in alphabetical order.
+    """
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if not arrow:
+        once = sorted(letter for letter in set(inputs) - set(",.") if inputs.count(letter) == 1)
+        output = "..." * ("..." in inputs) + "".join(once)
+    hidden = [rank - len(term.replace("...", "")) for term, rank in zip(terms, ranks, strict=True)]
+    counts = [count for term, count in zip(terms, hidden, strict=True) if "..." in term]
+    terms = [_spelled_out(term, count) for term, count in zip(terms, hidden, strict=True)]
+    return terms, _spelled_out(output, max(counts, default=0))
+
+
+def _spelled_out(term: str, hidden: int) -> str:
+    return term.replace("...", "".join(chr(ord("α") + at) for at in reversed(range(hidden))))

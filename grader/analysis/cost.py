@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from grader.analysis.arguments import base, bound, kind
+from grader.analysis.arguments import base, bound, einsum, kind
 from grader.analysis.dataflow import may_alias, trace
 from grader.analysis.receptive_field.reshape import sizes
 from grader.ops import Kind
@@ -114,12 +114,14 @@ def _product(graph: Graph, node: Node) -> int:
 
 def _einsum(equation: str, shapes: list[Shape]) -> int:
     """Every combination of the letters is one multiply-add; a single operand is only added up."""
-    terms = equation.replace(" ", "").partition("->")[0].split(",")
-    if len(terms) < 2 or any("." in term for term in terms):
+    terms, _ = einsum(equation, [len(shape) for shape in shapes])
+    if len(terms) < 2:
         return 0
     letters: dict[str, int | str] = {}
     for term, shape in zip(terms, shapes, strict=True):
-        letters.update(zip(term, shape, strict=True))
+        for letter, size in zip(term, shape, strict=True):
+            if letters.get(letter, 1) == 1:  # what "..." stands for may be stretched
+                letters[letter] = size
     return elements(tuple(letters.values()))
 
 

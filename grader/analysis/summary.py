@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from grader.analysis import gradients, lines
+from grader.analysis import curves, gradients, lines
 from grader.analysis.arguments import base
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
@@ -21,15 +21,13 @@ from grader.analysis.layers import layer_table
 from grader.analysis.output import OutputKind, clipped_at, output_kind
 from grader.analysis.parameters import Parameters, count_parameters
 from grader.analysis.receptive_field.field import Coverage, ReceptiveField, find_field
+from grader.analysis.receptive_field.proven import Proof
 from grader.analysis.structure import Found, Structure, find_structure
 from grader.assignment import Assignment
 from grader.program.program import Program
-from grader.report import LayerRow
+from grader.report import IN_REPORT, Hint, LayerRow
 
-if TYPE_CHECKING:  # it measures with torch
-    from grader.analysis.receptive_field.proof import Proof
-
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -134,8 +132,25 @@ def analyse(program: Program, proof: Proof | None = None, idle: Idle = NOTHING_I
     )
 
 
+def not_executed(program: Program) -> tuple[Hint, ...]:
+    """What capture left out; where the whole training was rehearsed, all of it did run there."""
+    if program.recipe.origin == "rehearsed":
+        return ()
+    return tuple(
+        Hint(text=f"{item.text} ({item.reason})", line=item.line) for item in program.left_out
+    )
+
+
+def for_report(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
+    """`to_json` without what the report has itself."""
+    found = to_json(analysis, assignment)
+    return {name: value for name, value in found.items() if name not in IN_REPORT}
+
+
 def to_json(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
-    """The analysis as JSON values, measured against an assignment's limits."""
+    """The analysis as JSON values, measured against an assignment's limits: see docs/json.md."""
+    recipe = analysis.program.recipe
+    schedule = {"schedule": curves.short(recipe.schedule)}
     return _known_keys(analysis, assignment) | {
         "schema_version": ANALYSIS_VERSION,
         "parameters": _parameters(analysis.parameters),
@@ -145,10 +160,10 @@ def to_json(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
         "multiply_adds": analysis.cost.total,
         "activation_bytes": analysis.cost.memory,
         "layers": [row.model_dump(mode="json") for row in analysis.layers],
-        "recipe": analysis.program.recipe.model_dump(mode="json"),
+        "recipe": recipe.model_dump(mode="json", exclude={"schedule"}) | schedule,
         "flags": list(analysis.flags),
         "notes": list(analysis.notes),
-        "left_out": [item.model_dump(mode="json") for item in analysis.program.left_out],
+        "left_out": [hint.model_dump(mode="json") for hint in not_executed(analysis.program)],
         "fingerprint": analysis.fingerprint,
     }
 
@@ -242,15 +257,6 @@ def _receptive_field(analysis: Analysis) -> dict[str, Any]:
         "measurement": analysis.proof.text if analysis.proof else "not measured",
         "flags": list(field.flags),
         "line": field.line,
-        "layers": [
-            {
-                "module": row.module,
-                "kind": row.kind,
-                "pixels": row.receptive_field,
-                "jump": row.jump,
-            }
-            for row in analysis.layers
-        ],
     }
 
 

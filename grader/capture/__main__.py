@@ -1,10 +1,12 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
-Started by `grader.sandbox` with `python -I`, in one of four ways:
+Started by `grader.sandbox` with `python -I`, in one of six ways:
     capture     level 1: one order with a request (a frame on standard input); on what was standard
                 output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
     watch       the same, but it runs no student code: it watches the captured network
+    shapes      the same, but it runs that network without any data
+    plan        the same, but it reads nothing of the submission: what the assignment's recipe is
     zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
                 child for each request
 """
@@ -25,14 +27,14 @@ from typing import TYPE_CHECKING, Any
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from grader.sandbox import frames, lock, reply, same_code
+from grader.sandbox import frames, loading, lock, reply, same_code
 
 if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
     from grader.program.request import Request
 
 
 def main(way: str = "") -> None:
-    """Serve one of the four ways."""
+    """Serve one of the six ways."""
     if way == "zygote":
         zygote()
     else:
@@ -55,6 +57,9 @@ def single(kind: str) -> None:
     with pipe:
         pipe.write(same_code.own_line())
         pipe.flush()  # before any student code runs
+        if kind != "probes":
+            with loading.uncollected():
+                import torch  # noqa: F401 - loaded for its effect
         answer = work(kind, order["request"], blobs)
         pipe.write(reply.pack(answer, bytes.fromhex(order["nonce"])))
     end(0)  # a student's atexit hooks and threads have no say in how this ends
@@ -97,7 +102,8 @@ def zygote() -> None:
     control = socket.socket(fileno=os.dup(0))
     control.set_inheritable(False)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    _warm_up()
+    with loading.uncollected():
+        _warm_up()
     nursery.Nursery(control, Path(os.environ["TMPDIR"]), work, prepare).serve()
     os._exit(0)  # torch takes a second to tidy up, for nobody
 
@@ -108,7 +114,7 @@ def _warm_up() -> None:
 
     import torch
 
-    from grader.analysis.untrained import watched
+    from grader.analysis.untrained import watched, watching
     from grader.capture import capture, warm
 
     # The first backward pass decides how many threads autograd has. Now there is only a CPU, so it
@@ -116,7 +122,7 @@ def _warm_up() -> None:
     # could fork after that, and no locked child may.
     torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call] # torch's
     found, *values = capture.answer(warm.REQUEST)
-    watched.answer(found, watched.shown(*watched.NOTHING), *values)
+    watching.answer(found, watched.shown(*watched.NOTHING), *values)
     gc.collect()
     gc.freeze()  # the children's garbage collectors need not look at torch
 
@@ -146,9 +152,17 @@ def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> 
 
         return _captured(warm.REQUEST)
     if kind == "watch":
-        from grader.analysis.untrained import watched
+        from grader.analysis.untrained import watching
 
-        return [b'{"captured": true}', watched.answer(*blobs)]
+        return [b'{"captured": true}', watching.answer(*blobs)]
+    if kind == "shapes":
+        from grader.analysis.untrained import watching
+
+        return [b'{"captured": true}', watching.fit(*blobs)]
+    if kind == "plan":
+        from grader.intake import planning
+
+        return [b'{"captured": true}', planning.answer(request)]
     if kind == "rehearse":
         return _rehearsed(request)
     from grader.program.request import Request
@@ -168,8 +182,19 @@ def _rehearsed(request: Mapping[str, Any]) -> list[bytes]:
     except BaseException as error:
         text = "The training was run with stand-ins, but what it did could not be summed up"
         with contextlib.suppress(BaseException):  # an error of theirs may say what it likes
-            text += f" ({type(error).__name__}: {str(error)[:200]})"
+            text += f" ({type(error).__name__}: {_first_line(error)[:200]})"
         return [_refusal(f"{text}.", None)]
+
+
+def _first_line(error: BaseException) -> str:
+    """What it says, without pydantic's frame around its own reason."""
+    from pydantic import ValidationError
+
+    if isinstance(error, ValidationError):
+        from grader.errors import in_words
+
+        return in_words(error.errors(include_url=False, include_input=False)[0])
+    return str(error)
 
 
 def _captured(request: Request) -> list[bytes]:

@@ -109,6 +109,11 @@ def _torch_message(error: BaseException, text: str) -> str | None:
             ".cuda() and .to('cuda'), or write x.device: the grader moves the network to its "
             "device."
         )
+    if "leaf Variable that requires grad" in text:
+        return (
+            "A parameter is changed in place, which PyTorch refuses where gradients are recorded. "
+            "Write y = f(p) and use y, or change it under torch.no_grad()."
+        )
     if misfit := misfits.message(error, text):
         return misfit
     if "before Module.__init__() call" in text:

@@ -21,6 +21,7 @@ from grader.errors import SubmissionError
 from grader.network import Network
 from grader.program.graph import Node
 from grader.program.program import Program
+from grader.program.values import concrete
 from grader.training import augment
 from grader.training.augment import Pipeline
 from grader.training.engine import in_place, loop, one_image, penalties
@@ -35,8 +36,9 @@ def take(program: Program, values: bytes) -> None:
     transform, tests = _transforms(program)
     weight = program.recipe.loss.weight
     if weight is not None and len(weight) != program.classes:
+        classes = "1 class" if len(weight) == 1 else f"{len(weight)} classes"
         raise SubmissionError(
-            f"criterion has weights for {len(weight)} classes; there are {program.classes}.",
+            f"criterion has weights for {classes}; there are {program.classes}.",
             line=program.recipe.lines.get("criterion"),
         )
     count = min(2, program.recipe.batch_size)
@@ -144,7 +146,7 @@ def _changed_too_late(program: Program, text: str) -> Node | None:
 
 
 def _sizes(node: Node) -> list[int]:
-    return list(network.concrete(node.shape, 2)) if node.shape is not None else []
+    return list(concrete(node.shape, 2)) if node.shape is not None else []
 
 
 def _blamed_shape(text: str) -> list[int] | None:

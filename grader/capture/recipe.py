@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from grader.capture import horizon, unread
@@ -179,6 +179,7 @@ def _loss(ask: Asker, natural: str) -> Loss:
             "F.cross_entropy or F.nll_loss.",
             line=ask.line("criterion"),
         )
+    _possible(criterion, ask.line("criterion"))
     try:
         return Loss.model_validate({"name": name, **_options(criterion)})
     except ValidationError as error:
@@ -190,6 +191,23 @@ def _loss(ask: Asker, natural: str) -> Loss:
         ) from error
 
 
+def _possible(criterion: Any, line: int | None) -> None:
+    """Refuse what PyTorch refuses, or what does not exist here."""
+    weight = getattr(criterion, "weight", None)
+    if isinstance(weight, Tensor) and weight.ndim != 1:
+        raise SubmissionError(
+            f"criterion has weights of shape {list(weight.shape)}: write one number for each "
+            "class, in a row, such as torch.ones(10).",
+            line=line,
+        )
+    if getattr(criterion, "ignore_index", -100) >= 0:
+        raise SubmissionError(
+            f"criterion leaves out class {criterion.ignore_index} (ignore_index), and every class "
+            "counts here: leave ignore_index out.",
+            line=line,
+        )
+
+
 def _options(criterion: Any) -> dict[str, Any]:
     if not isinstance(criterion, nn.CrossEntropyLoss | nn.NLLLoss):
         return {}
@@ -198,8 +216,6 @@ def _options(criterion: Any) -> dict[str, Any]:
         for name in ("reduction", "label_smoothing")
         if hasattr(criterion, name)
     }
-    if criterion.ignore_index >= 0:
-        options["ignore_index"] = criterion.ignore_index
     return options | {"weight": None if criterion.weight is None else criterion.weight.tolist()}
 
 

@@ -91,7 +91,10 @@ def _others(optimizer: torch.optim.Optimizer) -> list[dict[str, Any]]:
         if "betas" in group:
             settings["the second of betas"] = group["betas"][1]
         parameters = group["params"]
-        settings["parameters"] = [*map(id, parameters), *map(_TRAINED, parameters)]
+        # Asked a hundred thousand times in a training; whoever listens to torch need not hear it.
+        with torch._C.DisableTorchFunction():
+            trained = [*map(_TRAINED, parameters)]
+        settings["parameters"] = [*map(id, parameters), *trained]
         found.append(settings)
     return found
 

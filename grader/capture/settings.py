@@ -7,9 +7,11 @@ child.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import FunctionType
 from typing import Any
 
 from grader.capture.load import Definitions
@@ -111,6 +113,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def short(value: Any) -> str:
     """The value as an error message shows it."""
     try:
-        return repr(value)[:80]
+        if isinstance(value, FunctionType):
+            return f"the function {value.__name__}"
+        return re.sub(r" at 0x[0-9a-f]+", "", repr(value))[:80]  # else it differs each time
     except Exception:  # a hostile __repr__ must not hide the setting's name
         return f"a {type(value).__name__}"

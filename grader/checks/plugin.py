@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from grader.analysis.summary import Analysis
 from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment, Check
 from grader.errors import GraderError, SubmissionError
-from grader.judging.trial import Training
+from grader.judging.starting import Training
 from grader.options import STATIC, Options
 from grader.report import CheckResult, Hint, Verdict
 
@@ -41,12 +41,19 @@ class Line:
     """What a check puts on the scorecard besides its verdict. Checks get and call it as `show`."""
 
     measured: str = ""
-    limit: str = ""
+    asked: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
     hints: tuple[Hint, ...] = ()
 
-    def __call__(self, *, measured: str, limit: str, hints: Iterable[Hint] = ()) -> None:
-        """Show what was measured, the limit, and (unless the check passes) what to do."""
-        self.measured, self.limit, self.hints = measured, limit, tuple(hints)
+    def __call__(
+        self, *, measured: str, asked: str, hints: Iterable[Hint] = (), **numbers: Any
+    ) -> None:
+        """Show what was measured, what is asked, and (unless the check passes) what to do.
+
+        `numbers` say the same for a spreadsheet: value, relation ("<="), limit and unit.
+        """
+        self.measured, self.asked, self.hints = measured, asked, tuple(hints)
+        self.numbers = numbers
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Known:
     options: Options
     analysis: Analysis
     behaviour: Behaviour | None
-    training: Training
+    training: Training[Any]
 
 
 @dataclass
@@ -211,7 +218,8 @@ def _result(
         points=points,
         max_points=max_points,
         measured=line.measured,
-        limit=line.limit,
+        asked=line.asked,
+        **line.numbers,
         detail=detail,
         hints=hints,
     )
@@ -259,7 +267,29 @@ def run_checks(
         raise GraderError(
             f"pytest could not run the checks (exit status {status}); its message is above."
         )
-    return tuple(checker.results.values()) + tuple(_never_ran(checker))
+    return without_bought_points(checker.results.values()) + tuple(_never_ran(checker))
+
+
+BOUGHT = ("untrained", "independent_samples", "steady")
+"""Checks that fail where an accuracy was brought along instead of learned."""
+
+
+def without_bought_points(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
+    """The results, where the accuracy earns no points if a check says that it was not learned.
+
+    Which happens with --train-anyway, and where the second look at the test images fails.
+    """
+    found = tuple(results)
+    failed = [one for one in found if one.name in BOUGHT and one.verdict is Verdict.FAILED]
+    if not failed:
+        return found
+    reason = f"It earns no points, because another check failed: {failed[0].title}"
+    return tuple(
+        one.model_copy(update={"points": 0.0, "detail": reason})
+        if one.name == "accuracy" and one.points
+        else one
+        for one in found
+    )
 
 
 def _never_ran(checker: Checker) -> Iterable[CheckResult]:

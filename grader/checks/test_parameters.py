@@ -5,7 +5,11 @@ def test_parameter_limit(parameters, limits, show):
     """The network is small enough."""
     show(
         measured=f"{parameters.counted:,} parameters",
-        limit=str(limits.parameters),
+        asked=str(limits.parameters),
+        value=parameters.counted,
+        relation=limits.parameters.relation,
+        limit=limits.parameters.number,
+        unit="parameters",
         hints=parameters.hints,
     )
     assert limits.parameters.allows(parameters.counted), (

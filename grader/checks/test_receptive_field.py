@@ -6,7 +6,11 @@ def test_receptive_field(receptive_field, limits, show, could_not_tell):
     rows, columns = receptive_field.rows, receptive_field.columns
     show(
         measured=f"{rows} × {columns} pixels",
-        limit=f">= {limits.receptive_field}",
+        asked=f">= {limits.receptive_field}",
+        value=min(rows, columns),
+        relation=">=",
+        limit=limits.receptive_field,
+        unit="pixels",
         hints=receptive_field.hints,
     )
     if not receptive_field.proven:

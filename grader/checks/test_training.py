@@ -3,7 +3,14 @@
 
 def test_epochs(recipe, limits, show):
     """Training takes no more epochs than allowed."""
-    show(measured=f"{recipe.epochs} epochs", limit=f"<= {limits.epochs}")
+    show(
+        measured=f"{recipe.epochs} epochs",
+        asked=f"<= {limits.epochs}",
+        value=recipe.epochs,
+        relation="<=",
+        limit=limits.epochs,
+        unit="epochs",
+    )
     assert recipe.epochs <= limits.epochs, (
         f"EPOCHS = {recipe.epochs}; at most {limits.epochs} are allowed"
     )
@@ -11,7 +18,15 @@ def test_epochs(recipe, limits, show):
 
 def test_accuracy(accuracy, show, skip, too_close_to_call):
     """The network is accurate enough on the test images."""
-    show(measured=accuracy.measured, limit=accuracy.limit, hints=accuracy.hints)
+    show(
+        measured=accuracy.measured,
+        asked=accuracy.asked,
+        value=accuracy.score,
+        relation=">=",
+        limit=accuracy.threshold,
+        unit="fraction",
+        hints=accuracy.hints,
+    )
     if accuracy.skipped:
         skip(accuracy.skipped)
     if accuracy.borderline:
@@ -22,7 +37,14 @@ def test_accuracy(accuracy, show, skip, too_close_to_call):
 def test_steady(training, show, skip):
     """The accuracy holds when the test images are a shade different."""
     steadiness = training.steadiness
-    show(measured=steadiness.measured, limit=steadiness.limit)
+    show(
+        measured=steadiness.measured,
+        asked=steadiness.asked,
+        value=steadiness.lost,
+        relation="<=",
+        limit=steadiness.may_lose,
+        unit="images",
+    )
     if steadiness.skipped:
         skip(steadiness.skipped)
     assert steadiness.holds, steadiness.explanation
@@ -31,7 +53,14 @@ def test_steady(training, show, skip):
 def test_time_budget(training, limits, show, skip):
     """Training fits the time budget."""
     took = "stopped" if training.out_of_time else f"{training.seconds:.0f} s"
-    show(measured=took, limit=f"<= {limits.seconds:.0f} s")
+    show(
+        measured=took,
+        asked=f"<= {limits.seconds:.0f} s",
+        value=None if training.out_of_time else training.seconds,
+        relation="<=",
+        limit=limits.seconds,
+        unit="seconds",
+    )
     if training.skipped:
         skip(training.skipped)
     assert not training.out_of_time, (

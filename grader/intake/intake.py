@@ -11,19 +11,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from grader import network
 from grader.analysis.cost import measure_cost
 from grader.analysis.untrained import watched
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.assignment import Assignment, Limits
 from grader.errors import GraderError, SubmissionError
-from grader.intake import rehearsing, stored_bars
+from grader.intake import agreement, rehearsing, stored_bars
 from grader.printable import visible
 from grader.program import program
-from grader.program.graph import Graph, Node
+from grader.program.graph import Graph
 from grader.program.listing import Listing
 from grader.program.program import Captured, Program
 from grader.program.recipe import Recipe
@@ -34,8 +33,6 @@ from grader.sandbox.isolation import Fresh, Sandbox
 from grader.submission.submission import Submission
 from grader.training.engine import one_image
 
-LARGEST_TENSOR = 2**28
-"""Elements of one intermediate tensor for a batch of two images: 1 GiB of float32."""
 ACTIVATION_BYTES = 256 * 2**20
 """Bytes of all results for one image. A network of this course takes one or two million."""
 WATCHING = ending.Limits(
@@ -68,7 +65,7 @@ def read(
         submission, assignment, sandbox, rehearsed, train_images=train_images, seeds=seeds
     )
     check_size(captured.program, assignment.limits)
-    check_shapes(captured.program)
+    check_shapes(captured.program, sandbox)
     check_work(captured.program, assignment.limits)
     recipe = captured.program.recipe
     available = _available(recipe, assignment, train_images)
@@ -164,10 +161,13 @@ def capture(
             "The captured network does not belong to this assignment: it has other shapes."
         )
     _check_steps(found.recipe, assignment, train_images)
+    agreement.check_recipe(found.recipe, rehearsed, assignment, place)
     return Captured(found, dict(zip(seeds, answer[1:], strict=True)), rehearsed)
 
 
-def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) -> Watched:
+def watch(
+    captured: Captured, sandbox: Sandbox, images: NDArray[np.uint8], labels: NDArray[np.int64]
+) -> Watched:
     """What the network shows when it runs, in a locked child: see `grader.analysis.untrained`.
 
     `images` (N, *input_shape) are bytes, 0 to 255; N may be 0. Raises SubmissionError for whatever
@@ -176,6 +176,24 @@ def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) 
     parts = sandbox.run(
         {}, WATCHING, kind="watch", blobs=watched.question(captured, images, labels)
     )
+    answer = _answered(parts)
+    if answer.watched is None or (answer.watched.behaviour is None) != (len(images) == 0):
+        raise SubmissionError("The network was watched, but the result is another one's.")
+    return answer.watched
+
+
+def check_shapes(program: Program, sandbox: Sandbox) -> None:
+    """Have a locked child run both graphs without any data: see `grader.analysis.shapes`.
+
+    Raises SubmissionError where the network does not run, or not as it says; GraderError when we
+    fail.
+    """
+    blobs = [program.to_json().encode()]
+    _answered(sandbox.run({}, WATCHING, kind="shapes", blobs=blobs))
+
+
+def _answered(parts: tuple[bytes, ...]) -> Answer:
+    """The answer of a child that ran the network. Raises what it says went wrong."""
     try:
         (said,) = parts
         shown = visible(strict_json.read(said, most_bytes=2**22))
@@ -187,9 +205,7 @@ def watch(captured: Captured, sandbox: Sandbox, images: Tensor, labels: Tensor) 
         raise GraderError(f"{problem.message}. This is a mistake in the grader: please report it.")
     if problem:
         raise SubmissionError(problem.message, line=problem.line)
-    if answer.watched is None or (answer.watched.behaviour is None) != (len(images) == 0):
-        raise SubmissionError("The network was watched, but the result is another one's.")
-    return answer.watched
+    return answer
 
 
 def _text(source: bytes) -> str:
@@ -276,50 +292,6 @@ def check_size(program: Program, limits: Limits) -> None:
                 f"The network has {found:,} {what}; the grader runs at most {most:,}.",
                 line=program.line,
             )
-
-
-def check_shapes(program: Program) -> None:
-    """Run both graphs without any data (on torch's meta device), and compare every shape.
-
-    Allocates nothing. Raises SubmissionError for a shape that differs from what the Program claims,
-    an operator that refuses its arguments, or a tensor of more than `LARGEST_TENSOR` elements.
-    """
-    meta = torch.device("meta")
-    weights = {
-        weight.name: torch.empty(weight.shape, dtype=getattr(torch, weight.dtype), device=meta)
-        for weight in program.weights
-    }
-    batches = [torch.empty((count, *program.input_shape), device=meta) for count in (2, 3)]
-    for graph in (program.train, program.eval):
-        try:
-            runs = network.trace(graph, weights, *batches)
-            for images, results in zip(batches, runs, strict=True):
-                for node, result in results:
-                    _compare(node, result, len(images))
-        except SubmissionError:
-            raise
-        except Exception as error:  # a forged graph can make torch raise anything
-            raise SubmissionError(
-                f"The captured network does not run by itself: {network.reason(error)}"
-            ) from error
-
-
-def _compare(node: Node, result: Any, batch: int) -> None:
-    if not isinstance(result, Tensor):
-        return
-    if node.shape is None or tuple(result.shape) != network.concrete(node.shape, batch):
-        raise SubmissionError(
-            f"The operator {node.op} returns a tensor of shape {tuple(result.shape)}, where the "
-            f"captured network claims {node.shape}. The forward pass must do the same at every "
-            "call.",
-            line=node.line,
-        )
-    if result.numel() > LARGEST_TENSOR:
-        raise SubmissionError(
-            f"The operator {node.op} makes a tensor of {result.numel():,} numbers for {batch} "
-            f"images; the limit is {LARGEST_TENSOR:,}. Make the layer smaller.",
-            line=node.line,
-        )
 
 
 def check_work(program: Program, limits: Limits) -> None:

@@ -15,10 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from grader.intake import improvement
 from grader.program.recipe import Patience, Recipe, Remark
 from grader.program.rehearsed import Rehearsal, Training
 
-MOST_NUMBERS = 2_000
+MOST_COARSE_STEPS = 1_500
+"""Steps of a rehearsal on a tenth of the images, up to which all of them may be asked ten times."""
+CLOSEST = 0.99e-4
+"""One image of 10,000: thresholds that are closer than that cannot be told apart."""
 
 
 class Ask(Protocol):
@@ -109,9 +113,20 @@ def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depend
                 ),
             )
             return
+    if (longer := epochs("leaping")) > full:
+        found.obstacles = (
+            Remark(
+                text=f"The training ends after {full} epochs where each is a little better than "
+                f"the last, and goes on for {longer} where each is much better: its early stop "
+                "asks for more than the grader can measure. Let it ask for less (min_delta)",
+                line=training.line,
+            ),
+        )
+        return
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
-        _patience(ask, training, epochs, flat, found)
+        finely = functools.partial(_epochs, fine, training)
+        _patience(source, training, epochs, finely, flat, found)
     if not perfect and not found.obstacles:
         found.obstacles = (
             Remark(
@@ -132,9 +147,15 @@ def _epochs(ask: Ask, training: Training, role: str) -> int:
 
 
 def _patience(
-    ask: Ask, training: Training, epochs: Callable[[str], int], flat: int, found: Depends
+    source: str,
+    training: Training,
+    epochs: Callable[[str], int],
+    finely: Callable[[str], int],
+    flat: int,
+    found: Depends,
 ) -> None:
-    full = training.epochs or 0
+    recipe, full = training.recipe, training.epochs or 0
+    assert recipe is not None
     if flat < 2:
         found.obstacles = (
             Remark(
@@ -152,15 +173,40 @@ def _patience(
         monitor = "loss" if loss else "accuracy"
     else:
         monitor = "train_loss" if loss else "train_accuracy"
-    found.changes["patience"] = Patience(monitor=monitor, epochs=flat - 1)
-    found.notes += (
-        Remark(
-            text="Whether the early stop asks for a least improvement (min_delta) is not read: "
-            "here an epoch that is better by any amount counts as an improvement. A rule that "
-            "asks for one stops earlier than the grader does",
-            line=training.line,
-        ),
+    # A share of few images is a coarse number; all test images are there either way.
+    is_coarse = monitor.endswith("accuracy") and (monitor != "accuracy" or recipe.images)
+    is_short = (flat + 3) * recipe.steps_per_epoch <= MOST_COARSE_STEPS
+    asked = finely if is_coarse and is_short else epochs
+    least = improvement.measure(asked, source, monitor, patience=flat - 1, full=full)
+    if least.rule:
+        text = (
+            f"The early stop {least.rule}; the grader ends a training when so many epochs in a row "
+            "are not better than the best one: count these"
+        )
+        found.obstacles = (Remark(text=text, line=training.line),)
+        return
+    found.changes["patience"] = Patience(
+        monitor=monitor, epochs=flat - 1, threshold=least.amount or 0.0
     )
+    found.notes += _in_words(least, training.line)
+
+
+def _in_words(least: improvement.Improvement, line: int | None) -> tuple[Remark, ...]:
+    """What is not exactly known of an early stop's least improvement."""
+    if least.unknown:
+        text = (
+            "Whether the early stop asks for a least improvement (min_delta) cannot be told: "
+            f"{least.unknown}. Here an epoch that is better by any amount counts as an "
+            "improvement. A rule that asks for one stops earlier than the grader does"
+        )
+        return (Remark(text=text, line=line),)
+    if least.measured:
+        text = (
+            f"The least improvement that the early stop asks for is measured, as {least.amount:g}: "
+            "no such number stands in the file"
+        )
+        return (Remark(text=text, line=line),)
+    return ()
 
 
 def _stop(
@@ -200,6 +246,17 @@ def _stop(
             ),
         )
         return
+    close = [mark for mark in marks[max(0, low - 1) : low + 2] if abs(mark - marks[low]) < CLOSEST]
+    if len(close) > 1:
+        shown = ", ".join(f"{100 * mark:g}" for mark in close)
+        found.obstacles = (
+            Remark(
+                text="The training stops early when the network does well, and the grader cannot "
+                f"tell which of the numbers of the file is its threshold: {shown} %",
+                line=training.line,
+            ),
+        )
+        return
     on_tests = epochs("0.5 1.0") < full
     found.changes |= {
         "stop_at_accuracy": round(marks[low], 6),
@@ -210,7 +267,7 @@ def _stop(
 
 def accuracies(source: str) -> list[float]:
     """The numbers of a source that may be an accuracy, as shares: 99.4 and 0.994 are the same."""
-    texts = re.findall(r"(?<![\w.])\d+\.?\d*(?![\w.])", source)[:MOST_NUMBERS]
+    texts = re.findall(r"(?<![\w.])\d+\.?\d*(?![\w.])", source)
     numbers = [float(text) for text in texts]
     shares = [value for value in numbers if 0.8 <= value < 1]
     percents = [round(value / 100, 12) for value in numbers if 80 <= value < 100]

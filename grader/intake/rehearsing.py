@@ -13,6 +13,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -21,7 +22,7 @@ from grader.errors import SubmissionError
 from grader.intake import probing
 from grader.printable import visible
 from grader.program.listing import Listing
-from grader.program.recipe import Remark
+from grader.program.recipe import Recipe, Remark
 from grader.program.rehearsed import Rehearsal, RehearsalRequest, Rehearsed, Training
 from grader.sandbox import ending, strict_json
 from grader.sandbox.isolation import Sandbox
@@ -84,12 +85,14 @@ class _Asker:
     left: float
     waited: float = 0.0
     asked: int = 0
-    known: dict[tuple[str, bool, int], Rehearsal] = field(default_factory=dict)
+    known: dict[tuple[str, bool, bool, int], Rehearsal] = field(default_factory=dict)
 
-    def __call__(self, role: str, *, cuda: bool = True, images: int | None = None) -> Rehearsal:
+    def __call__(
+        self, role: str, *, cuda: bool = True, yes: bool = False, images: int | None = None
+    ) -> Rehearsal:
         """One rehearsal. Raises SubmissionError where the child ends without an answer."""
         images = images or self.train_images
-        key = (role, cuda, images)
+        key = (role, cuda, yes, images)
         if key not in self.known:
             if self.left <= 0:
                 raise SubmissionError(
@@ -97,15 +100,16 @@ class _Asker:
                     f"{CPU_SECONDS:.0f} s of processor time: move work that has nothing to do with "
                     "training (plots, searches, reading files) out of it."
                 )
-            self.known[key] = self._rehearse(role, cuda, images)
+            self.known[key] = self._rehearse(*key)
         return self.known[key]
 
-    def _rehearse(self, role: str, cuda: bool, images: int) -> Rehearsal:
+    def _rehearse(self, role: str, cuda: bool, yes: bool, images: int) -> Rehearsal:
         dataset = DATASETS[self.assignment.dataset]
         request = RehearsalRequest(
             listing=self.listing,
             role=role,
             cuda=cuda,
+            yes=yes,
             seconds=max(1.0, self.left),
             dataset=dataset.name,
             train_images=images,
@@ -129,7 +133,7 @@ class _Asker:
             prepare=["torchvision", "rehearsal"],
         )
         self.asked += 1
-        found = of_model(_checked(parts, most=request.seconds), self.listing)
+        found = of_model(_checked(parts, self.listing), self.listing)
         self.waited += time.monotonic() - began
         self.left -= min(max(LEAST_SECONDS, found.cpu_seconds), request.seconds)
         if found.out_of_time and self.asked > 1:  # what was not seen to its end proves nothing
@@ -140,10 +144,11 @@ class _Asker:
         return found
 
 
-def _checked(parts: tuple[bytes, ...], *, most: float) -> Rehearsal:
+def _checked(parts: tuple[bytes, ...], listing: Listing) -> Rehearsal:
     try:
         (said,) = parts
         shown = visible(strict_json.read(said, most_bytes=LARGEST))
+        _leave_out_lines(shown, max(part.last for part in listing.parts))
         found = Rehearsal.model_validate_json(json.dumps(shown), strict=False)
     except (ValidationError, ValueError) as error:
         first = error.errors()[0]["loc"] if isinstance(error, ValidationError) else error
@@ -151,6 +156,24 @@ def _checked(parts: tuple[bytes, ...], *, most: float) -> Rehearsal:
             f"The training was rehearsed, but the result cannot be accepted: {first}."
         ) from error
     return found
+
+
+def _leave_out_lines(said: Any, last: int) -> None:
+    """Take out the lines that the submission does not have, of everything that is `said`."""
+    if isinstance(said, list):
+        for item in said:
+            _leave_out_lines(item, last)
+    elif isinstance(said, dict):
+        if not _is_line(said.get("line"), last):
+            said.pop("line", None)
+        if isinstance(lines := said.get("lines"), dict):
+            said["lines"] = {name: at for name, at in lines.items() if _is_line(at, last)}
+        for item in said.values():
+            _leave_out_lines(item, last)
+
+
+def _is_line(number: object, last: int) -> bool:
+    return type(number) is int and 1 <= number <= last
 
 
 def rehearse(
@@ -198,12 +221,15 @@ def others(rehearsal: Rehearsal) -> tuple[Remark, ...]:
     stepped = [training for training in rehearsal.trainings if training.steps > 1]
     if len(stepped) < 2:
         return ()
-    shown = [
-        f"{one.network.name if one.network else 'a network'} (line {one.line})"
-        for one in stepped[:-1][:10]
-    ]
+    shown = [_named(one) for one in stepped[:-1][:10]]
     text = f"The work trains {len(stepped)} times, and the last one counts. Before it: "
     return (Remark(text=f"{text}{', '.join(shown)}", line=stepped[-1].line),)
+
+
+def _named(training: Training) -> str:
+    name = training.network.name if training.network else "a network"
+    searched = [fact.text for fact in training.facts if fact.name == "search"]
+    return f"{name} ({', '.join([f'line {training.line}', *searched])})"
 
 
 def _found(asker: _Asker) -> Rehearsed:
@@ -211,7 +237,9 @@ def _found(asker: _Asker) -> Rehearsed:
     training = first.counting
     if training is None:
         return Rehearsed(first, None, None, _why_nothing(first), first.notes)
-    obstacles = [*training.obstacles, *_doubts(first)]
+    first = _without_idle_guesses(asker, first)
+    # What was not seen to its end looks like a training that stops in the middle.
+    obstacles = _doubts(first) if first.out_of_time else [*training.obstacles, *_doubts(first)]
     if training.recipe is None or obstacles:
         return Rehearsed(first, training, None, tuple(obstacles), _notes(first, training))
     source = "\n".join(part.text for part in asker.listing.parts)
@@ -224,16 +252,71 @@ def _found(asker: _Asker) -> Rehearsed:
     recipe = training.recipe.model_copy(update=depends.changes)
     held_back = asker.assignment.validation_images(asker.train_images)
     own = asker.train_images - (recipe.images or asker.train_images)
+    held: tuple[Remark, ...] = ()
     if recipe.follows_metric and held_back > own:  # else the student holds enough back
         fewer = asker("improving", images=asker.train_images - held_back).counting
         if fewer is None or fewer.recipe is None:
             text = "Rehearsed with some training images held back for its metric, it does not train"
             return Rehearsed(first, training, None, (Remark(text=text, line=training.line),))
-        training = fewer
+        training = _counted(fewer, asker.train_images, held_back)
         recipe = fewer.recipe.model_copy(update=depends.changes)
-    notes = (*_notes(first, training), *depends.notes)
+        held = (_holds_back(recipe, asker.train_images, held_back),)
+    notes = (*_notes(first, training), *held, *depends.notes)
+    available = asker.train_images - (held_back if recipe.follows_metric else 0)
+    if (batches := recipe.batches(available)) != recipe.steps_per_epoch:
+        text = (
+            f"An epoch takes {recipe.steps_per_epoch:,} steps in the rehearsal, and has "
+            f"{batches:,} batches of {recipe.batch_size:,} images"
+        )
+        return Rehearsed(first, training, None, (Remark(text=text, line=training.line),), notes)
     recipe = recipe.model_copy(update={"origin": "rehearsed", "remarks": notes[:50]})
     return Rehearsed(first, training, recipe, (), notes, asker.asked)
+
+
+def _without_idle_guesses(asker: _Asker, first: Rehearsal) -> Rehearsal:
+    """The rehearsal with its guesses as notes, where the opposite answers come to the same recipe.
+
+    `if f1 > best: best = f1; torch.save(...)` is one of them: what sklearn would say of the network
+    decides which weights are kept, and nothing about how it is trained.
+    """
+    training = first.counting
+    if training is None or training.recipe is None or not first.guesses or first.out_of_time:
+        return first
+    try:
+        other = asker("improving", yes=True).counting
+    except SubmissionError:
+        return first
+    if other is None or other.recipe != training.recipe or other.network != training.network:
+        return first
+    notes = [
+        Remark(
+            text=f"{guess.text}, and then with yes: it decides nothing about the recipe",
+            line=guess.line,
+        )
+        for guess in first.guesses
+    ]
+    return first.model_copy(update={"guesses": (), "notes": (*first.notes, *notes)[:100]})
+
+
+def _counted(training: Training, images: int, held_back: int) -> Training:
+    """With the number of its images said beside those that were held back from it."""
+    assert training.recipe is not None
+    used = training.recipe.learned_from(images - held_back)
+    text = f"{used:,} of {images:,} training images; {held_back:,} are held back"
+    told = [
+        fact.model_copy(update={"text": text}) if fact.name == "images" else fact
+        for fact in training.facts
+    ]
+    return training.model_copy(update={"facts": tuple(told)})
+
+
+def _holds_back(recipe: Recipe, images: int, held_back: int) -> Remark:
+    text = (
+        f"What depends on results watches {held_back:,} of the {images:,} training images, which "
+        f"are held back: no training sees a test label. So an epoch has {recipe.steps_per_epoch:,} "
+        "steps"
+    )
+    return Remark(text=text, line=recipe.lines.get("epochs"))
 
 
 def _on_fewer_images(asker: _Asker, training: Training) -> tuple[probing.Ask, Training]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 
-from grader.judging.known import Known
+from grader.judging.known import Known, planned_rate, usual_rate
 from grader.program.program import Program
 from grader.program.recipe import Recipe
 from grader.report import EpochRow, Hint
@@ -33,6 +33,25 @@ def hints(known: Known) -> tuple[Hint, ...]:
 def _all(rules: Sequence[Rule], known: Known) -> list[Hint]:
     hints = [rule(known) for rule in rules]
     return [hint for hint in hints if hint is not None]
+
+
+# Before training: what cannot be otherwise.
+
+
+def foreseen(recipe: Recipe) -> tuple[str, ...]:
+    """That nothing will be learned, where the student's own learning rate never rises."""
+    highest, usual = planned_rate(recipe), usual_rate(recipe)
+    if recipe.origin == "assignment" or highest >= usual / 1000:
+        return ()
+    what = "zero" if highest == 0 else f"at most {highest:g}"
+    lines = recipe.lines
+    line = lines.get("configure_optimizers", lines.get("optimizer"))
+    return (
+        f"The learning rate is {what} in every step of training, so next to nothing is learned; "
+        f"{recipe.optimizer.name} usually learns with about {usual:g}. A LambdaLR multiplies the "
+        "optimizer's rate by what its function returns, and a warm-up must be over within the "
+        f"training{f' (line {line})' if line else ''}",
+    )
 
 
 # Nothing was learned: the first that fits.
@@ -96,9 +115,12 @@ def scores_are_nan(known: Known) -> Hint | None:
 
 def the_rate_is_too_low(known: Known) -> Hint | None:
     """Steps that are too short lead nowhere in the epochs there are."""
-    if known.quick_look or known.highest_rate >= known.usual_rate / 20:
+    highest, most = known.highest_rate, known.usual_rate / 20
+    if known.quick_look:  # it may have ended in the warm-up
+        highest, most = max(highest, known.planned_rate), known.usual_rate / 1000
+    if highest >= most:
         return None
-    what = "zero" if known.highest_rate == 0 else f"at most {known.highest_rate:g}"
+    what = "zero" if highest == 0 else f"at most {highest:g}"
     return Hint(
         text=f"It learned nothing ({known.seen}): the learning rate was {what} in every step, and "
         f"never rose. Try {known.usual_rate:g}; a LambdaLR multiplies the optimizer's rate by what "

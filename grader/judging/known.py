@@ -69,6 +69,11 @@ class Known:
         return self.epochs[-1].train_loss is None
 
     @property
+    def planned_rate(self) -> float:
+        """The highest learning rate of the recipe, also of epochs that a quick look leaves out."""
+        return planned_rate(self.recipe)
+
+    @property
     def highest_rate(self) -> float:
         """The highest learning rate of the run."""
         curve = self.run.learning_rate if self.run else None
@@ -80,16 +85,9 @@ class Known:
         return self.epochs[-1].learning_rate
 
     @property
-    def adaptive(self) -> bool:
-        """Whether the optimizer scales its steps itself, and wants a rate ten times smaller."""
-        return self.recipe.optimizer.name not in ("SGD", "Adagrad", "Adadelta")
-
-    @property
     def usual_rate(self) -> float:
         """A rate that such an optimizer usually learns with."""
-        if self.recipe.optimizer.name == "Adadelta":  # whose rate is a factor, usually 1
-            return 1.0
-        return 0.001 if self.adaptive else 0.05
+        return usual_rate(self.recipe)
 
     @property
     def falls_short(self) -> bool:
@@ -129,6 +127,19 @@ class Known:
         else:
             loss = f"loss {_loss(first)} after the first epoch, {_loss(last)} after the last"
         return f"{loss}; {last.correct:,} of {last.total:,} test images right"
+
+
+def planned_rate(recipe: Recipe) -> float:
+    """The highest learning rate of the whole schedule."""
+    return max(run.value for curve in recipe.schedule.learning_rate for run in curve)
+
+
+def usual_rate(recipe: Recipe) -> float:
+    """A rate that the optimizer usually learns with."""
+    if recipe.optimizer.name == "Adadelta":  # whose rate is a factor, usually 1
+        return 1.0
+    # The others scale their steps themselves, and want a rate that is smaller.
+    return 0.05 if recipe.optimizer.name in ("SGD", "Adagrad") else 0.001
 
 
 def _loss(row: EpochRow) -> str:

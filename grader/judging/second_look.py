@@ -87,12 +87,22 @@ class Steadiness:
     @property
     def measured(self) -> str:
         """The largest loss, in images, of any run."""
-        return f"{self._loss(self._worst):,} fewer" if self._looked_at else "nothing"
+        return f"{self.lost:,} fewer" if self._looked_at else "nothing"
 
     @property
-    def limit(self) -> str:
+    def asked(self) -> str:
         """The largest loss that is allowed in that run."""
-        return f"<= {self._allowed(self._worst):,}" if self._looked_at else ""
+        return f"<= {self.may_lose:,}" if self._looked_at else ""
+
+    @property
+    def lost(self) -> int | None:
+        """How many images that run loses; None where no run was looked at."""
+        return self._loss(self._worst) if self._looked_at else None
+
+    @property
+    def may_lose(self) -> int | None:
+        """How many it may lose; None where no run was looked at."""
+        return self._allowed(self._worst) if self._looked_at else None
 
     @property
     def holds(self) -> bool:

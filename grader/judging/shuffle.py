@@ -13,11 +13,13 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SECRET = secrets.token_bytes(32)
 """This process's own, where nobody hands in a better one."""
@@ -39,6 +41,8 @@ class Shuffle:
 
     def undo(self, rows: Tensor) -> Tensor:
         """Rows, one for each shuffled image, in the order that the images had before."""
+        import torch  # whoever has rows has loaded it
+
         result = torch.empty_like(rows)
         result[torch.from_numpy(self.order)] = rows
         return result

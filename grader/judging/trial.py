@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
@@ -18,7 +18,6 @@ import torch
 
 from grader import report
 from grader.assignment import Assignment
-from grader.errors import GraderError, SubmissionError
 from grader.judging import advice, judge, metric, second_look, shuffle
 from grader.judging.judge import Judge, Judgement
 from grader.judging.known import Known
@@ -26,6 +25,7 @@ from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
 from grader.judging.second_look import SecondLook, Steadiness
 from grader.judging.shuffle import Shuffle
+from grader.judging.starting import cut_short
 from grader.program.program import Captured
 from grader.program.recipe import Recipe, Run
 from grader.report import Verdict
@@ -135,9 +135,20 @@ class Accuracy:
         return f"{100 * float(score):.2f} % ({protocol.words}{of})"
 
     @property
-    def limit(self) -> str:
-        """The threshold."""
-        return f">= {100 * self.trial.training.threshold:.2f} %"
+    def score(self) -> float | None:
+        """The score by the assignment's protocol, 0 to 1; None where it was not reached."""
+        score = self.trial.judgement.score
+        return None if score is None else float(score)
+
+    @property
+    def threshold(self) -> float:
+        """The least score that passes."""
+        return self.trial.training.threshold
+
+    @property
+    def asked(self) -> str:
+        """The threshold in words."""
+        return f">= {100 * self.threshold:.2f} %"
 
     @property
     def skipped(self) -> str:
@@ -165,30 +176,6 @@ class Accuracy:
     def hints(self) -> tuple[report.Hint, ...]:
         """What to try: see `grader.judging.advice`."""
         return self.trial.hints
-
-
-class Training:
-    """The training of one submission, which starts when it is first asked for, and runs once.
-
-    `done` is the trial, or None as long as there is none.
-    """
-
-    def __init__(self, conduct: Callable[[], Trial]) -> None:
-        self._conduct = conduct
-        self._failure: SubmissionError | GraderError | None = None
-        self.done: Trial | None = None
-
-    def trial(self) -> Trial:
-        """The trial. A second check gets the same one, or is told the same failure."""
-        if self._failure:
-            raise self._failure
-        if self.done is None:
-            try:
-                self.done = self._conduct()
-            except (SubmissionError, GraderError) as error:
-                self._failure = error
-                raise
-        return self.done
 
 
 @dataclass
@@ -358,11 +345,6 @@ def _without_number(runner: _Runner) -> int:
     if not epochs:
         return 0
     return int(runner.told.of_test_images(epochs[-1].logits).isnan().any(dim=1).sum())
-
-
-def cut_short(recipe: Recipe, epochs: int | None) -> str:
-    """That only so many `epochs` of a recipe are trained, in words; "" where all of them are."""
-    return f"{epochs} of {recipe.epochs} epochs" if epochs and epochs < recipe.epochs else ""
 
 
 def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> report.Training:

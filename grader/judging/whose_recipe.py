@@ -7,21 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from grader.analysis.curves import thinned
 from grader.assignment import Assignment
-from grader.program.recipe import Augmentation, Optimizer, Recipe, Remark, Run
+from grader.judging import agreeing
+from grader.program.recipe import Augmentation, Optimizer, Plateau, Recipe, Remark, Run
 from grader.program.rehearsed import Fact, Rehearsed, SchedulerUse
 from grader.report import Hint, RecipeFact, RecipeReport
 
 MOST_SETTINGS = 6
+_OTHER_WORDS = (
+    "What the rehearsal wrote of this training in words is not what it handed over to be trained: "
+    "the lines above are the grader's own, of what is trained"
+)
 
 
 def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
     """The recipe that is trained, and what was understood of the student's own training."""
     known = rehearsed.training.facts if rehearsed and rehearsed.training else ()
-    if (
-        known and recipe.origin == "rehearsed"
-    ):  # other rehearsals than the first showed when it stops
-        known += tuple(fact for fact in facts(recipe) if fact.name == "stops")
+    differences = recipe.remarks
+    if recipe.origin == "rehearsed" and not agreeing.agree(known, recipe):
+        known = ()
+        differences += (Remark(text=_OTHER_WORDS),)
+    elif recipe.origin == "rehearsed":
+        known = tuple(_completed(known, recipe))
     return RecipeReport(
         origin=recipe.origin,
         facts=tuple(
@@ -29,8 +37,43 @@ def describe(recipe: Recipe, rehearsed: Rehearsed | None) -> RecipeReport:
             for fact in known or facts(recipe)
         ),
         obstacles=_hints(rehearsed.obstacles if rehearsed else ()),
-        differences=_hints(recipe.remarks),
-        rates=tuple(rates(recipe)),
+        differences=_hints(differences),
+        rates=thinned(tuple(rates(recipe))),
+    )
+
+
+def _completed(known: Iterable[Fact], recipe: Recipe) -> Iterator[Fact]:
+    """What a rehearsal told of its training, and what only the whole recipe shows.
+
+    One rehearsal does not show when results end a training, or change its rate.
+    """
+    for fact in known:
+        if fact.name != "schedule":
+            yield fact
+            continue
+        text = _plateau(recipe, recipe.plateau) if recipe.plateau else fact.text
+        yield fact.model_copy(update={"text": text})
+        for what, curve in _moving(recipe):
+            yield Fact(name=what, text=curve, line=fact.line)
+    yield from (fact for fact in facts(recipe) if fact.name == "stops")
+
+
+def _moving(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """What else than the learning rate moves while it trains: its name and its path."""
+    settings = recipe.optimizer.groups[0].settings
+    momentum = "beta1" if "betas" in settings else "momentum"
+    schedule = recipe.schedule
+    for what, curves in ((momentum, schedule.momentum), ("weight decay", schedule.weight_decay)):
+        if curves and len({run.value for run in curves[0]}) > 1:
+            yield what, _path(curves[0])
+
+
+def _plateau(recipe: Recipe, rule: Plateau) -> str:
+    rate = recipe.schedule.learning_rate[0][0].value
+    epochs = f"{rule.patience + 1} epochs" if rule.patience else "an epoch"
+    return (
+        f"ReduceLROnPlateau: the rate begins at {rate:.3g}, and is multiplied by {rule.factor:g} "
+        f"after {epochs} without improvement of the {_WATCHED[rule.monitor]}"
     )
 
 
@@ -39,7 +82,10 @@ def scheduler(
 ) -> SchedulerUse | None:
     """What sets the learning rate, where that is one scheduler made of plain arguments."""
     if recipe.origin == "rehearsed":
-        return rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+        use = rehearsed.training.scheduler if rehearsed and rehearsed.training else None
+        from grader.judging import own_scheduler  # it loads torch
+
+        return use if use is not None and own_scheduler.makes(recipe, use) else None
     choice = assignment.recipe.scheduler
     if recipe.origin == "convention" or choice is None:
         return None
@@ -56,6 +102,12 @@ def scheduler(
             "rates": () if rate is None else (rate,),
         }
     )
+
+
+def trains_all(rehearsed: Rehearsed) -> bool:
+    """Whether the training gave all weights of its network to the optimizer."""
+    known = rehearsed.training.facts if rehearsed.training else ()
+    return all(fact.text.startswith("all") for fact in known if fact.name == "weights")
 
 
 def _hints(remarks: Iterable[Remark]) -> tuple[Hint, ...]:
@@ -86,6 +138,8 @@ def facts(recipe: Recipe) -> Iterator[Fact]:
     yield Fact(name="batch size", text=str(recipe.batch_size), line=lines.get("batch_size"))
     yield Fact(name="optimizer", text=_optimizer(recipe.optimizer), line=lines.get("optimizer"))
     yield Fact(name="learning rate", text=_schedule(recipe), line=lines.get("optimizer"))
+    for what, curve in _moving(recipe):
+        yield Fact(name=what, text=curve, line=lines.get("optimizer"))
     yield Fact(name="loss", text=_loss(recipe), line=lines.get("criterion"))
     transform = " → ".join(map(_augmentation, recipe.augmentations)) or "the images as they are"
     yield Fact(name="transform", text=transform[:1000], line=lines.get("train_transform"))
@@ -112,7 +166,7 @@ def _optimizer(optimizer: Optimizer) -> str:
 def _schedule(recipe: Recipe) -> str:
     text = _path(recipe.schedule.learning_rate[0])
     if recipe.plateau:
-        return f"ReduceLROnPlateau from {text}, told the {_WATCHED[recipe.plateau.monitor]}"
+        return _plateau(recipe, recipe.plateau)
     return f"{recipe.schedule.scheduler}: {text}" if recipe.schedule.scheduler else text
 
 
@@ -175,4 +229,7 @@ def _stops(recipe: Recipe) -> Iterator[str]:
         yield f"at {100 * recipe.stop_at_accuracy:g} % {_WATCHED[recipe.stop_monitor]}{times}"
     if recipe.patience is not None:
         what = _WATCHED[recipe.patience.monitor]
-        yield f"after {recipe.patience.epochs} epochs without improvement of the {what}"
+        least = recipe.patience.threshold
+        by = f" by more than {least:g}" if least else ""
+        epochs = "an epoch" if recipe.patience.epochs == 1 else f"{recipe.patience.epochs} epochs"
+        yield f"after {epochs} without improvement of the {what}{by}"

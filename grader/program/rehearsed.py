@@ -23,16 +23,20 @@ class RehearsalRequest(Data):
     """What a child is asked: rehearse the training of `listing.main`.
 
     `role` is how well the network pretends to do: "improving" (a little in each epoch, never
-    good), "flat" or "perfect"; or two of these or of shares, for training and for test images:
-    "0.9 0.994", "flat improving"; a third word, "duller", lets the loss fall while the accuracy
-    stays.
-    `cuda` is what `torch.cuda.is_available()` says. `seconds` of processor time may be used. The
+    good), "leaping" (a lot), "flat", "perfect" or "sagging" (worse after the first epoch, then
+    slowly better); or two of these or of shares, for training and for test images: "0.9 0.994",
+    "flat improving"; a third word, "duller", lets the loss fall while the accuracy stays.
+    "jump loss 3 0.01 4" makes the third epoch better by 0.01 than all others, whose answers have
+    the scale 4; "jump accuracy 3 0.01 0.3" likewise, from the share 0.3.
+    `cuda` is what `torch.cuda.is_available()` says; `yes` is what a condition that asks something
+    of a stand-in is answered with. `seconds` of processor time may be used. The
     data set that stands in has `train_images` and `test_images`.
     """
 
     listing: Listing
     role: str = "improving"
     cuda: bool = True
+    yes: bool = False
     seconds: float = Field(gt=0)
     dataset: str
     train_images: int = Field(ge=1)

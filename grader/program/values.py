@@ -66,3 +66,14 @@ Item = (
     | None
 )
 Argument = Item | tuple[Item, ...]
+
+
+def concrete(shape: Shape, batch: int) -> tuple[int, ...]:
+    """`shape` for a batch of that many images: ("4*N", 10) for 2 images is (8, 10)."""
+    return tuple(_size(size, batch) for size in shape)
+
+
+def _size(size: int | str, batch: int) -> int:
+    if isinstance(size, int):
+        return size
+    return int(size.removesuffix(BATCH).removesuffix("*") or 1) * batch

@@ -28,7 +28,7 @@ def draw(report: Report) -> RenderableType:
     for check in report.checks:
         parts.append(_line(_symbol(check), _cells(check), widths))
         parts.extend(_reasons(report, check))
-    return Group(*parts, _count(report.checks))
+    return Group(*parts, Padding(count(report.checks), (0, 0, 0, 4)))
 
 
 def hint_lines(report: Report, hints: Sequence[Hint], *, quote: bool = True) -> RenderableType:
@@ -41,6 +41,8 @@ def _hint(report: Report, hint: Hint, *, quote: bool) -> Text:
     if hint.line is None:
         return text.append(printable(hint.text, 600, lines=True))
     text.append(f"{words.path_place(report, hint)}  ", style="cyan")
+    if quote and (context := source.context(report, hint)):
+        text.append(f"{context}  ", style="dim")
     text.append(printable(hint.text, 600, lines=True))
     if quote and (line := source.quoted(report, hint)):
         text.append(f"\n{hint.line} │ {line}", style="dim")
@@ -77,7 +79,7 @@ def _measure(check: CheckResult) -> str:
 
 
 def _limit(check: CheckResult) -> str:
-    return printable(check.limit, 60)
+    return printable(check.asked, 60)
 
 
 def _points(check: CheckResult) -> Text:
@@ -106,7 +108,7 @@ def _line(symbol: Text, cells: Cells, widths: tuple[int, int, int]) -> Renderabl
 
 
 def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
-    if check.verdict is Verdict.PASSED:
+    if check.verdict is Verdict.PASSED and not check.detail:
         return []
     reasons: list[RenderableType] = []
     if check.detail:
@@ -117,15 +119,15 @@ def _reasons(report: Report, check: CheckResult) -> list[RenderableType]:
     return [Padding(Group(*reasons), (0, 0, 0, 4))] if reasons else []
 
 
-def _count(checks: Sequence[CheckResult]) -> Text:
+def count(checks: Sequence[CheckResult]) -> Text:
     """How many came out how, under the lines: "8 passed, 1 failed (advisory)"."""
     counted = Counter(
         (check.verdict, check.required or check.verdict is Verdict.PASSED) for check in checks
     )
-    line = Text("    ")
+    line = Text()
     for verdict, (required, remark) in product(Verdict, ((True, ""), (False, " (advisory)"))):
         if number := counted[verdict, required]:
-            if line.spans:
+            if line:
                 line.append(", ", style="dim")
             line.append(f"{number} {notices.verdict(verdict)}{remark}", style=MARKS[verdict].style)
     return line

@@ -37,7 +37,7 @@ def rows(report: Report) -> Iterator[tuple[str, str, str]]:
     """Name, "says 99.54 %, measured 99.46 %", and where it says so."""
     for claim in report.claims:
         measured = _measured(report, claim)
-        said = f"says {_number(claim)}" + (f", measured {measured}" if measured else "")
+        said = f"says {_number(claim)}" + (f", {measured}" if measured else "")
         yield printable(claim.name, 30), said, printable(claim.place, 80)
 
 
@@ -50,10 +50,16 @@ def _number(claim: Claim) -> str:
 def _measured(report: Report, claim: Claim) -> str:
     analysis = report.analysis or {}
     if claim.name == "accuracy":
-        return figures.score(report.training) if report.training else ""
+        return f"measured {figures.score(report.training)}" if report.training else ""
     if claim.name == "parameters":
         counted = analysis.get("total_parameters")
-        return f"{counted:,}" if isinstance(counted, int) else ""
+        return f"measured {counted:,}" if isinstance(counted, int) else ""
     recipe = analysis.get("recipe")
     epochs = recipe.get("epochs") if isinstance(recipe, dict) else None
-    return f"{epochs:,} in the recipe" if isinstance(epochs, int) else ""
+    if not isinstance(epochs, int):
+        return ""
+    runs = report.training.runs if report.training else ()
+    trained = max((len(run.epochs) for run in runs), default=0)
+    if not trained:
+        return f"{epochs:,} in the recipe"
+    return f"trained {trained:,}" + (f" of at most {epochs:,}" if trained < epochs else "")

@@ -13,6 +13,7 @@ from grader import report
 from grader.errors import GraderError, in_words
 from grader.printable import printable
 from grader.render import formats
+from grader.render.formats import PICTURES
 from grader.report import Report
 from grader.storage.atomic import write_whole
 from grader.storage.reports import REPORT
@@ -20,17 +21,20 @@ from grader.submission.submission import UsageError
 
 
 def export_reports(paths: Sequence[Path], form: str, output: Path | None) -> int:
-    """Write all reports of `paths` in one text, in the format of that name.
+    """Write all reports of `paths` as one text or picture, in the format of that name.
 
-    Raises UsageError for what is not a report, GraderError for what the disk does not give or take.
+    Raises UsageError for what is not a report, or for a picture on a terminal; GraderError for what
+    the disk does not give or take.
     """
+    if form in PICTURES and output is None and sys.stdout.isatty():
+        raise UsageError(f"A terminal cannot show {form}: add --output picture.{form}.")
     files = chain.from_iterable(_files(path) for path in paths)
-    text = formats.render([_read(file) for file in files], form)
+    made = formats.encoded([read(file) for file in files], form)
     if output:
-        write_whole(output, text)
+        write_whole(output, made)
     else:
         sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode())  # always UTF-8: the page and the XML say so
+        sys.stdout.buffer.write(made)  # always UTF-8: the page and the XML say so
     return 0
 
 
@@ -47,7 +51,8 @@ def _files(path: Path) -> Iterator[Path]:
     yield from found
 
 
-def _read(file: Path) -> Report:
+def read(file: Path) -> Report:
+    """The report in that file. Raises UsageError where it is none, GraderError on the disk."""
     try:
         return report.read(file.read_bytes())
     except FileNotFoundError as error:

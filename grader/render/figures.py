@@ -162,6 +162,17 @@ def seed_cells(run: RunRow, threshold: float | None) -> list[str]:
     return [str(run.seed), *shown, str(len(values)), to_99, words.duration(run.seconds)]
 
 
+def climb(training: Training) -> str:
+    """The test accuracy of the first run by epoch, in block characters; "" where none was done."""
+    run = _first_run(training)
+    return sparkline(list(map(_halvings, accuracies(run)))) if run else ""
+
+
+def _halvings(accuracy: float) -> float:
+    """How often the mistakes were halved: from 98 to 99 % is as far as from 99 to 99.5 %."""
+    return -math.log2(max(1 - accuracy, 1e-4))
+
+
 def confusions(training: Training) -> list[tuple[int, int, int]]:
     """(images, label, taken for) of every confusion that happened, the most frequent first."""
     found = []
@@ -235,9 +246,8 @@ def _train_accuracy(training: Training) -> Fact | None:
     if not values:
         return None
     ends = [words.percent(values[0]), words.percent(values[-1])][: len(values)]
-    # How often the mistakes were halved: from 98 to 99 % is as far as from 99 to 99.5 %.
-    halvings = [-math.log2(max(1 - value, 1e-4)) for value in values]
-    return Fact("train accuracy", f"{' → '.join(ends)}, as augmented", sparkline(halvings))
+    shape = sparkline(list(map(_halvings, values)))
+    return Fact("train accuracy", f"{' → '.join(ends)}, as augmented", shape)
 
 
 def _curves(training: Training) -> list[Fact]:

@@ -1,8 +1,9 @@
 """The formats of `python -m grader export`: one line each here, and one file beside this one.
 
-A format is a module with `render(reports) -> str`: at least one Report in, the whole text out. The
-command line takes its choices and its help from this table, and no format is loaded before it is
-asked for. The scorecard of the terminal is not a format: it is drawn for one width, in colours.
+A format is a module with `render(reports) -> str`: at least one Report in, the whole text out; one
+of `PICTURES` gives bytes. The command line takes its choices and its help from these tables, and no
+format is loaded before it is asked for. The scorecard of the terminal is not a format: it is drawn
+for one width, in colours.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ class Format(NamedTuple):
 FORMATS = {
     "markdown": Format("grader.render.markdown", "a scorecard for a pull request"),
     "html": Format("grader.render.html", "a page that loads nothing"),
-    "junit": Format("grader.render.junit", "test results for a CI system"),
     "class": Format("grader.render.class_page", "a page of a whole class"),
+    "junit": Format("grader.render.junit", "test results for a CI system"),
     "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
+    "svg": Format("grader.render.svg", "pictures of accuracy, rate and receptive field"),
     "annotations": Format("grader.render.annotations", "GitHub's remarks beside the lines"),
     "sarif": Format("grader.render.sarif", "the same for code scanning and editors"),
     "gradescope": Format("grader.render.gradescope", "one submission's results.json"),
@@ -35,12 +37,28 @@ FORMATS = {
 }
 
 
+PICTURES = {"png": Format("grader.render.png", "svg's pictures (needs grader[pictures])")}
+
+
+def every() -> dict[str, Format]:
+    """All that can be asked for by name."""
+    return {**FORMATS, **PICTURES}
+
+
 def described() -> str:
     """All formats in one sentence, for the help."""
-    return "; ".join(f"{name}: {form.for_people}" for name, form in FORMATS.items()) + "."
+    return "; ".join(f"{name}: {form.for_people}" for name, form in every().items()) + "."
 
 
 def render(reports: Sequence[Report], name: str) -> str:
-    """One or more reports in the format of that name."""
+    """One or more reports in the text format of that name."""
     text: str = import_module(FORMATS[name].module).render(reports)
     return text
+
+
+def encoded(reports: Sequence[Report], name: str) -> bytes:
+    """The same as bytes, also for pictures; texts are UTF-8."""
+    if name in FORMATS:
+        return render(reports, name).encode()
+    made: bytes = import_module(PICTURES[name].module).render(reports)
+    return made

@@ -108,7 +108,7 @@ def _outcome(report: Report, check: CheckResult) -> Outcome | None:
 
 def _message(check: CheckResult) -> str:
     """The check in one line: what it asks, what was measured, and the limit."""
-    facts = [check.measured, f"limit {check.limit}" if check.limit else ""]
+    facts = [check.measured, f"limit {check.asked}" if check.asked else ""]
     measured = ", ".join(filter(None, facts))
     return f"{check.title.rstrip('.')}: {measured}" if measured else check.title
 

@@ -15,6 +15,12 @@ from grader.report import LayerRow, Report
 HEAD = ("layer", "kind", "output", "params", "share", "field", "jump", "mult-adds", "line")
 
 
+LEGEND = (
+    "field: how many pixels of the image, across, one value of the layer depends on. "
+    "jump: how many pixels apart two neighbouring values look."
+)
+
+
 def draw(report: Report) -> RenderableType:
     """A line for each layer (see `HEAD`), then the network as a whole."""
     table = Table(
@@ -30,7 +36,7 @@ def draw(report: Report) -> RenderableType:
     total = Text(totals(report), style="bold")
     if proof := measurement(report):
         total.append(f"\n{proof}", style="not bold dim")
-    return Group(section("Layers"), table, total)
+    return Group(section("Layers"), table, total, Text(LEGEND, style="dim"))
 
 
 def _styled_cells(row: LayerRow) -> list[Text]:

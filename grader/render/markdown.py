@@ -120,7 +120,7 @@ def _check_cells(check: CheckResult) -> list[str]:
         MARKS[check.verdict].symbol,
         title,
         prose(check.measured, 60),
-        prose(check.limit, 60),
+        prose(check.asked, 60),
         points,
     ]
 
@@ -187,7 +187,7 @@ def _layers(report: Report) -> list[str]:
         parts.append(f"… and {len(report.layers) - MOST_ROWS:,} more layers")
     if proof := layer_table.measurement(report):
         parts.append(prose(proof))
-    return [*parts, "</details>"]
+    return [*parts, layer_table.LEGEND, "</details>"]
 
 
 def _layer_cells(row: LayerRow) -> list[str]:

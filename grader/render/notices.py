@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from grader.options import STATIC
 from grader.printable import printable
 from grader.render import words
 from grader.render.marks import MARKS
@@ -35,6 +36,11 @@ INSTRUCTORS = (
 )
 THEIRS = "Nothing was trained. Change the file and grade it again."
 
+SELF_CHECK = "SELF-CHECK: not a grade"
+SELF_CHECKED = (
+    "Your own notebook asked, and this is what the grader says of the cells that were run. Hand in "
+    "the notebook to have it graded."
+)
 PARTIAL = "INTERRUPTED: a partial report"
 
 Notice = tuple[str, str]
@@ -43,11 +49,13 @@ Notice = tuple[str, str]
 def banners(report: Report) -> list[Notice]:
     """Why the result is not what it may look like."""
     found = []
+    if report.self_check:
+        found.append((SELF_CHECK, SELF_CHECKED))
     if report.training is not None and report.training.practice:
         found.append(_practice(report.training, report.dataset_choice))
     if report.interrupted:
         found.append((PARTIAL, "Training was ended with Ctrl-C; no accuracy is final."))
-    if report.quick_look:
+    if report.quick_look and not (report.self_check and report.quick_look == STATIC):
         found.append(("QUICK LOOK: not a graded run", printable(report.quick_look, 300)))
     return found
 

@@ -22,6 +22,7 @@ from grader.printable import printable
 from grader.render import words
 from grader.render.marks import MARKS
 from grader.render.plain import Plain
+from grader.render.queue import Queue
 from grader.report import CheckResult
 
 SECONDS_BETWEEN_FRAMES = 0.125
@@ -34,7 +35,7 @@ class TrainingProgress:
     `with TrainingProgress("alice") as progress: progress.stage("Reading the network")`.
 
     `console` writes to stderr unless given; `quiet` shows nothing; `clock` returns seconds. Several
-    seeds may train at once.
+    seeds may train at once. `queue` knows how many submissions there are, and which one this is.
     """
 
     def __init__(
@@ -44,8 +45,10 @@ class TrainingProgress:
         console: Console | None = None,
         quiet: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        queue: Queue | None = None,
     ) -> None:
         self._name = printable(name, 40)
+        self._queue = queue or Queue(1)
         self._console = console or Console(stderr=True)
         self._quiet = quiet
         self._clock = clock
@@ -82,7 +85,8 @@ class TrainingProgress:
         """Say what begins now: "Reading the network"."""
         self._stage = printable(text, 120)
         self._seeds = 0
-        self._plain(self._stage)
+        place = f" ({self._queue.text()})" if self._queue.place else ""
+        self._plain(self._stage + place)
         self._draw()
 
     def check(self, result: CheckResult) -> None:
@@ -137,6 +141,7 @@ class TrainingProgress:
         rate = f"lr {learning_rate:.3g}"
         self._plain(
             f"{name}epoch {epoch:>2}/{self._epochs}  {accuracy}  loss {_loss(loss)}  {rate}  {took}"
+            f"{self._rest()}"
         )
         self._draw()
 
@@ -147,6 +152,15 @@ class TrainingProgress:
             return None
         pace = (self._clock() - self._began) / done
         return max(0.0, pace * (self._all() - done))
+
+    def _rest(self) -> str:
+        """What is left of this training, and of a class."""
+        left = self.seconds_left()
+        if left is None or left < 1:
+            return ""
+        everything = self._queue.seconds_left(left) if self._queue.place else None
+        of_all = "" if everything is None else f", {words.duration(everything)} for all"
+        return f"  ({words.duration(left)} left{of_all})"
 
     def _steps_done(self) -> int:
         return sum(self._done.values())
@@ -175,9 +189,11 @@ class TrainingProgress:
     def _frame(self) -> RenderableType:
         gap = "  " if self._name else ""
         name = Text.assemble((self._name, "bold"), gap)
+        whole = Text(self._queue.text(self.seconds_left() if self._seeds else None), style="dim")
+        above = [whole] if whole else []
         if not self._seeds:
-            return name.append(f"{self._stage} …")
-        return Group(name.append(self._place()), self._bar(), self._table())
+            return Group(*above, name.append(f"{self._stage} …"))
+        return Group(*above, name.append(self._place()), self._bar(), self._table())
 
     def _place(self) -> str:
         seeds = f" of {self._seeds} seeds" if self._seeds > 1 else ""

@@ -42,6 +42,29 @@ def headline(report: Report) -> str:
     return "The assignment's: nothing here says how to train the network."
 
 
+SHORT_FACTS = ("epochs", "optimizer", "schedule")
+LONGEST_FACT = 44
+
+
+def in_short(report: Report) -> str:
+    """Whose recipe it is in a line or two; "" for reports that do not know it."""
+    recipe = report.recipe
+    if recipe is None:
+        return ""
+    if recipe.origin == "rehearsed":
+        found = {fact.name: printable(fact.text, LONGEST_FACT) for fact in recipe.facts}
+        said = " · ".join(found[name] for name in SHORT_FACTS if name in found)
+        return f"yours, as you handed it in: {said}" if said else "yours, as you handed it in"
+    if recipe.obstacles:
+        number = len(recipe.obstacles)
+        which = f", 1 of {number} reasons" if number > 1 else ""
+        return f"the assignment's: yours could not be used{which}:"
+    known = (report.analysis or {}).get("recipe")
+    if recipe.origin == "convention" and isinstance(known, dict):
+        return printable(words.recipe_shares(known), 400)
+    return "the assignment's: nothing here says how to train the network"
+
+
 def draw(report: Report) -> list[RenderableType]:
     """The block; nothing for reports that do not know it."""
     recipe = report.recipe

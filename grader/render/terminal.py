@@ -1,4 +1,4 @@
-"""The scorecard that a student sees, and the table of a class. In: Reports. Out: rich renderables.
+"""What `--details` shows, and the table of a class. In: Reports. Out: rich renderables.
 
 Everything a submission chose (names, kinds, messages) passes `printable` and is never read
 as markup.
@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.constrain import Constrain
 from rich.padding import Padding
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -26,12 +24,11 @@ from grader.render import (
     layer_table,
     notices,
     recipe,
-    source,
     words,
 )
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.render.plain import Plain
-from grader.report import Problem, Report, Verdict
+from grader.report import Report, Verdict
 
 WIDEST = 100
 """Longer lines are harder to read than they are worth."""
@@ -49,23 +46,20 @@ NARROWEST = 60
 """In fewer columns, names would be lost."""
 
 
-def scorecard(report: Report) -> RenderableType:
-    """The whole report of one submission, 60 to 100 columns wide."""
-    parts: list[RenderableType] = [
-        _header(report),
-        *(_banner(*notice) for notice in notices.banners(report)),
-    ]
-    if report.problem is not None:
-        parts.append(_problem(report, report.problem))
-    parts += recipe.draw(report)
+def details(report: Report) -> RenderableType:
+    """Recipe, checks, layers, accuracy and all remarks, to stand above the short scorecard.
+
+    60 to 100 columns wide; an empty line ends it.
+    """
+    parts = recipe.draw(report)
     if report.checks:
         parts.append(check_lines.draw(report))
     if report.layers:
         parts.append(layer_table.draw(report))
     if report.training is not None:
         parts.append(accuracy.draw(report.training))
-    parts += [*claims.draw(report), *_notes(report)]
-    return Plain(Constrain(spaced([*parts, _colophon(report)]), WIDEST))
+    parts += [*claims.draw(report), *_notes(report), _colophon(report), Text()]
+    return Plain(Constrain(spaced(parts), WIDEST))
 
 
 def summary(reports: Sequence[Report]) -> RenderableType:
@@ -75,47 +69,6 @@ def summary(reports: Sequence[Report]) -> RenderableType:
         group = [report for report in reports if report.assignment == assignment]
         parts += [section(printable(group[0].assignment_title, 60)), _ClassTable(group), Text()]
     return Plain(Constrain(Group(*parts, _tally(reports)), WIDEST_TABLE))
-
-
-def _header(report: Report) -> RenderableType:
-    grid = Table.grid(expand=True, padding=(0, 1))
-    grid.add_column(ratio=1, overflow="fold")
-    grid.add_column(justify="right", no_wrap=True)
-    verdict = Text(notices.headline(report), style=f"bold {MARKS[report.verdict].style}")
-    grid.add_row(Text(notices.name(report), style="bold"), verdict)
-    grid.add_row(
-        Text(printable(report.path, 200), style="dim"), Text(notices.total(report), style="bold")
-    )
-    if earlier := notices.last_trained(report):
-        grid.add_row(Text(f"last trained: {earlier}"))
-    title = Text(printable(report.assignment_title, 60), style="bold")
-    return Panel(
-        grid,
-        title=title,
-        title_align="left",
-        border_style=MARKS[report.verdict].style,
-        padding=(0, 1),
-    )
-
-
-def _banner(title: str, text: str) -> RenderableType:
-    body = Text(justify="center").append(title, style="bold yellow").append(f"\n{text}")
-    return Panel(body, box=box.HEAVY, border_style="yellow", padding=(0, 2))
-
-
-def _problem(report: Report, problem: Problem) -> RenderableType:
-    title, advice = notices.problem(problem)
-    parts: list[RenderableType] = [Text(printable(problem.message, 4000, lines=True))]
-    if problem.line is not None:
-        place = words.path_place(report, problem)
-        parts.append(Text.assemble(("at ", "dim"), (place, "cyan")))
-        if line := source.quoted(report, problem):
-            parts.append(Text(f"{problem.line} │ {line}", style="dim"))
-    parts += [Text(), Text(advice, style="dim")]
-    style = "magenta" if problem.fault == "grader" else "red"
-    return Panel(
-        Group(*parts), title=Text(title, style="bold"), title_align="left", border_style=style
-    )
 
 
 def _notes(report: Report) -> list[RenderableType]:

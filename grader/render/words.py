@@ -104,6 +104,15 @@ def recipe_origin(recipe: Mapping[str, Any]) -> str:
     return " ".join([*texts, *([] if clipped else ["No clipping."])])
 
 
+def recipe_shares(recipe: Mapping[str, Any]) -> str:
+    """The same without lines: "yours: epochs, loss; the assignment's: batch size"."""
+    lines: Mapping[str, int] = recipe.get("lines", {})
+    yours = [words for key, words in RECIPE_PARTS.items() if key in lines]
+    others = [words for key, words in RECIPE_PARTS.items() if key not in lines]
+    shares = (("yours", yours), ("the assignment's", others))
+    return "; ".join(f"{whose}: {', '.join(parts)}" for whose, parts in shares if parts)
+
+
 def file_name(report: Report) -> str:
     """The submission's file without its folders, harmless to print."""
     return printable(re.split(r"[\\/]", report.path)[-1] or report.submission, 60)

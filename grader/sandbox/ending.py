@@ -61,7 +61,10 @@ class Ending:
 def parts(ending: Ending, nonce: bytes, limits: Limits) -> tuple[bytes, ...]:
     """What the child answered with, after its header. Raises SubmissionError if it is no answer."""
     if ending.stopped or ending.status is None:
-        text = _STOPPED[ending.stopped or "time"]
+        why = ending.stopped or "time"
+        text = _STOPPED[why]
+        if why == "reply" and limits.subject != THE_FILE:
+            text = _LONG_REPLY
         raise SubmissionError(text.format_map(asdict(limits)))
     try:
         header, *rest = reply.unpack(ending.reply, nonce)
@@ -112,6 +115,8 @@ _STOPPED = {
         "course are far smaller: look for a layer that is much too wide."
     ),
 }
+
+_LONG_REPLY = f"{{subject}} was run, and answered with more than {reply.LARGEST // 2**20} MiB."
 
 
 def too_much(*, replied: bool, printed: bool) -> str:

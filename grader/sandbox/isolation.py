@@ -147,11 +147,11 @@ def _strongest(most: int, begun: Zygote | None, stack: contextlib.ExitStack) -> 
     """The first level from `most` down that keeps its promises; `stack` ends its process."""
     reasons: list[str] = []
     for level in range(most, 1, -1):
-        reason = _missing(level)
+        boxed = level == 3
+        ready = begun if begun is not None and begun.boxed == boxed else None
+        reason = "" if ready else _missing(level)  # `begin` has looked already
         if not reason:
-            boxed = level == 3
-            is_begun = begun is not None and begun.boxed == boxed
-            zygote = begun if begun is not None and is_begun else Zygote(boxed=boxed)
+            zygote = ready or Zygote(boxed=boxed)
             found = _kept(zygote, level, stack)
             if not found.reason:
                 return Proven(zygote, Isolation(level, "; ".join(reasons), found.probes))

@@ -20,6 +20,11 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 @cache
 def own_source() -> str:
+    """The same as `source_now` when it was first asked for: of the code that runs."""
+    return source_now()
+
+
+def source_now() -> str:
     """A hash of every Python file of this package: 64 hexadecimal digits, in a few milliseconds."""
     digest = hashlib.sha256()
     for file in sorted(PACKAGE.rglob("*.py")):

@@ -8,17 +8,15 @@ for each version of the file.
 
 from __future__ import annotations
 
-import json
 import re
 from enum import IntEnum
 from pathlib import Path
 
-import pydantic_core
 from pydantic import ValidationError
 
 from grader import report
 from grader.report import LastTrained, Report, Verdict
-from grader.storage import seal
+from grader.storage import json_text, seal
 from grader.storage.atomic import cannot_write, write_whole
 
 REPORT = "report.json"
@@ -61,6 +59,11 @@ def write(result: Report, output: Path, *, secret: bytes) -> Path:
     _put(result, folder, secret)
     _remove(folder / UNFINISHED)
     return folder / REPORT
+
+
+def place(result: Report, output: Path) -> Path:
+    """Where the report of that submission is."""
+    return output / result.assignment / result.submission / REPORT
 
 
 def kept(name: str, assignment: str, output: Path, *, address: str, secret: bytes) -> Report | None:
@@ -237,20 +240,15 @@ def _parsed(file: Path) -> Report | None:
 
 
 def _text(result: Report) -> str:
-    return result.model_dump_json(indent=2) + "\n"
+    return json_text.of_report(result) + "\n"
 
 
 def _write_analysis(result: Report, file: Path) -> None:
-    if result.analysis is None:
+    analysis = report.whole_analysis(result)
+    if analysis is None:
         _remove(file)  # an older file's would look like this one's
     else:
-        write_whole(file, _ascii_json(result.analysis) + "\n")
-
-
-def _ascii_json(value: object) -> str:
-    """As `json.dumps(value, indent=2)`, which takes six times as long: it indents in Python."""
-    text = pydantic_core.to_json(value, indent=2).decode()
-    return re.sub(r"[^\x00-\x7f]+", lambda found: json.dumps(found[0])[1:-1], text)
+        write_whole(file, json_text.text(analysis, ascii_only=True) + "\n")
 
 
 def _remove(file: Path) -> None:

@@ -96,9 +96,18 @@ def _is_notebook(name: str, content: bytes) -> bool:
     return name.lower().endswith(".ipynb") or notebook.is_renamed(content)
 
 
+def _left_out_code(contents: Contents) -> str:
+    """The first file of code that was left out, and why; "" where there is none."""
+    found = contents.skipped.items()
+    texts = [f"{file}: {why}" for file, why in found if file.lower().endswith((".py", ".ipynb"))]
+    return texts[0] if texts else ""
+
+
 def _main(name: str, contents: Contents, training: str | None) -> tuple[str, Remark | None]:
     """The file that trains, and how that is known. Raises SubmissionError."""
     code = contents.code
+    if not code and (left := _left_out_code(contents)):
+        raise SubmissionError(f"{name} holds code that cannot be read: {left}.")
     if not code:
         raise SubmissionError(
             f"{name} holds no Python file and no notebook. Hand in the code that trains the "

@@ -42,6 +42,7 @@ def discover(
     assignments: Collection[str],
     *,
     root: Path,
+    home: Path | None = None,
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
@@ -51,6 +52,7 @@ def discover(
         paths,
         assignments,
         root=root,
+        home=home,
         assignment=assignment,
         training=training,
         trainings=trainings,
@@ -63,6 +65,7 @@ def look(
     assignments: Collection[str],
     *,
     root: Path,
+    home: Path | None = None,
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
@@ -71,7 +74,8 @@ def look(
 
     Without paths: all of all `assignments` (names) of the project folder `root`, or of the one
     named. The assignment of a file is the one named, else that of its folder. `training` names the
-    file that trains in work of several, else `trainings` by the assignment. Raises UsageError.
+    file that trains in work of several, else `trainings` by the assignment. Paths are shown from
+    `home` on, which is `root` unless it is given. Raises UsageError.
     """
     if assignment is not None and assignment not in assignments:
         known = ", ".join(assignments)
@@ -82,7 +86,8 @@ def look(
     root = _absolute(root)
     asked = [assignment] if assignment else assignments
     wanted = paths or _folders(root, asked)
-    visited = Walk(root, training)
+    home = _absolute(home or root)
+    visited = Walk(root, home, training)
     for path in wanted:
         visited.visit(_absolute(path))
     if not paths and assignment is None:
@@ -93,12 +98,12 @@ def look(
         if of is not None:
             work = _read(path, content, training or trainings.get(of))
             name = visited.names.get(path, path.stem)
-            found.append(_submission(path, name, of, work, root))
-            shown = printable_path(within(root, path))
+            found.append(_submission(path, name, of, work, home))
+            shown = printable_path(within(home, path))
             visited.left_out += grouped(work.left_out, shown)
     if not found:
         raise UsageError(_nothing_in(wanted, visited.left_out))
-    return Found(named(found, root), visited.left_out)
+    return Found(named(found, home), visited.left_out)
 
 
 def again(path: Path, sha256: str) -> Listing | None:
@@ -187,11 +192,11 @@ def _read(path: Path, content: Contents | Entry, training: str | None) -> Work:
     return assembly.of_file(path.name, source)
 
 
-def _submission(path: Path, name: str, assignment: str, work: Work, root: Path) -> Submission:
+def _submission(path: Path, name: str, assignment: str, work: Work, home: Path) -> Submission:
     return Submission(
         path=path,
         name=name,
-        display=printable_path(within(root, path)),
+        display=printable_path(within(home, path)),
         assignment=assignment,
         listing=work.listing,
         sha256=work.sha256,

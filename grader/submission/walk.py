@@ -29,10 +29,12 @@ class Walk:
 
     `found` gives the contents of a folder; of a file or an archive the entry, which is read later.
     `names` are those that are not the file's: of the folder that it was in, of a list of people.
-    `training` is the file that the user says trains: a folder that holds it is one person's.
+    `root` holds assignments/; paths are shown from `home` on. `training` is the file that the user
+    says trains: a folder that holds it is one person's.
     """
 
     root: Path
+    home: Path
     training: str | None = None
     found: dict[Path, Contents | Entry] = field(default_factory=dict)
     names: dict[Path, str] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class Walk:
     def leave_out(self, entry: Entry, reason: str) -> None:
         """Remember that something is not graded, and why."""
         slash = "/" if entry.is_folder else ""
-        shown = f"{printable_path(within(self.root, entry.path))}{slash}"
+        shown = f"{printable_path(within(self.home, entry.path))}{slash}"
         self.left_out.append(LeftOut(shown, reason))
 
     def folders_without_rules(self) -> None:
@@ -111,7 +113,7 @@ class Walk:
         is_class = _is_class(entries) or _are_archives(shown)
         if is_class or (is_named and kinship.are_several(shown)):
             skipped = Contents(skipped=pack.skipped).left_out()
-            path = printable_path(within(self.root, entry.path))
+            path = printable_path(within(self.home, entry.path))
             self.left_out += [replace(one, display=f"{path}/{one.display}") for one in skipped]
             self._take_each(outer, entries)
         else:

@@ -7,19 +7,24 @@ header and labels are checked, and the MD5 sum where one is known.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from grader.errors import GraderError
 from grader.training import download
 from grader.training.datasets import DATASETS, Dataset, File
+
+if TYPE_CHECKING:  # to see which images there are, none need be read
+    import numpy as np
+    from numpy.typing import NDArray
 
 PRACTICE = "practice"
 """The data set that needs no files and takes the place of one that cannot be had."""
@@ -118,6 +123,7 @@ def resolve(
     *,
     choice: str = "auto",
     fetch: bool = True,
+    again: bool = False,
     say: Callable[[str], None] = lambda message: None,
 ) -> Source:
     """Which images there are for an assignment whose `own` data set that is.
@@ -129,8 +135,9 @@ def resolve(
     `choice` is "auto", "own" or a name in `DATASETS`. "auto" is `own`, or the practice digits where
     `own` can be neither found nor downloaded and they can take its place; `note` says so. "own" and
     a name are that data set and no other. `fetch`: whether it may be downloaded; with "auto" and
-    without, practice digits of its shape are looked at in its place. Raises GraderError where the
-    data set cannot be had, is damaged, or differs from `own` in its classes or its images' shape.
+    without, practice digits of its shape are looked at in its place. `again`: also when a download
+    has failed within the hour. Raises GraderError where the data set cannot be had, is damaged, or
+    differs from `own` in its classes or its images' shape.
     """
     chosen = own if choice in ("auto", "own") else DATASETS[choice]
     if not chosen.can_replace(own):
@@ -153,10 +160,19 @@ def resolve(
             note=f"{chosen.title} is not in {root}, and is not downloaded for static checks: "
             "they watch the network on practice digits.",
         )
+    if raw is None and not fetch:
+        raise GraderError(
+            f"{chosen.title} is not in {root}, and is not downloaded for static checks. Leave out "
+            f"--static to have it downloaded, or --dataset {choice} to watch the network on "
+            "practice digits."
+        )
     if raw is None:
-        megabytes = chosen.download.megabytes
-        say(f"{chosen.title} is not in {root}: downloading it ({megabytes} MB).")
-        failure = download.fetch(chosen, root)
+        failure = "" if again else download.failed_lately(chosen, root)
+        if not failure:
+            megabytes = chosen.download.megabytes
+            say(f"{chosen.title} is not in {root}: downloading it ({megabytes} MB).")
+            failure = download.fetch(chosen, root)
+            download.remember(chosen, root, failure)
         raw = _find(chosen, root)
         if raw is None:
             return _without_files(chosen, root, failure, may_practise=choice == "auto")
@@ -177,6 +193,8 @@ def validation(labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
     The same for everyone. They are drawn at random within each class, and no class's share is off
     by a whole image.
     """
+    import numpy as np
+
     generator = np.random.RandomState(SPLIT_SEED)  # NumPy never changes its numbers
     shuffled = generator.permutation(len(labels))
     class_by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -257,6 +275,8 @@ def _from_files(dataset: Dataset, folder: Path, *, practice: bool) -> Data:
 
 
 def _read(dataset: Dataset, file: File, path: Path) -> NDArray[np.uint8]:
+    import numpy as np
+
     _check_size(dataset, file, path)
     try:
         content = path.read_bytes()
@@ -275,6 +295,8 @@ def _read(dataset: Dataset, file: File, path: Path) -> NDArray[np.uint8]:
 
 def _from_0(dataset: Dataset, labels: NDArray[np.uint8], path: Path) -> NDArray[np.int64]:
     """The labels, counted from 0. Raises GraderError for one that the data set does not have."""
+    import numpy as np
+
     first, last = dataset.first_label, dataset.first_label + dataset.classes - 1
     unknown = labels[(labels < first) | (labels > last)]
     if len(unknown):
@@ -312,11 +334,11 @@ def _practice_digits(*, practice: bool) -> Data:
     the classes' shares: of each class, in the order of the data set, every fifth image is a test
     image.
     """
-    from sklearn.datasets import load_digits  # slow to import, and only needed here
+    import numpy as np
 
-    digits = load_digits()
-    images = _enlarge(digits.images)[:, None]
-    labels = digits.target.astype(np.int64)
+    pixels, target = _digits()
+    images = _enlarge(pixels)[:, None]
+    labels = target.astype(np.int64)
     test = np.zeros(len(labels), dtype=bool)
     for digit in range(10):
         test[np.flatnonzero(labels == digit)[4::5]] = True
@@ -324,11 +346,33 @@ def _practice_digits(*, practice: bool) -> Data:
     return Data(training, labels[test])
 
 
+def _digits() -> tuple[NDArray[np.float64], NDArray[np.int_]]:
+    """scikit-learn's digits, (1797, 8, 8) of 0 to 16, and which they are.
+
+    Read from its own file, as it does: importing scikit-learn takes longer than all else here.
+    """
+    import numpy as np
+
+    found = importlib.util.find_spec("sklearn")
+    for folder in (found and found.submodule_search_locations) or ():
+        file = Path(folder, "datasets", "data", "digits.csv.gz")
+        if file.is_file():
+            with gzip.open(file, "rt", encoding="ascii") as lines:
+                table = np.array([line.split(",") for line in lines], dtype=np.float64)
+            return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int_)
+    from sklearn.datasets import load_digits  # another version may keep them elsewhere
+
+    digits = load_digits()
+    return digits.images, digits.target
+
+
 def _enlarge(images: NDArray[np.float64]) -> NDArray[np.uint8]:
     """From (N, 8, 8) of 0 to 16 to (N, 28, 28) of 0 to 255.
 
     Bilinear to 20x20, with a black border of 4.
     """
+    import numpy as np
+
     scale = _bilinear(8, 20)
     enlarged = np.rint(scale @ images @ scale.T * (255 / 16)).astype(np.uint8)
     return np.pad(enlarged, ((0, 0), (4, 4), (4, 4)))
@@ -339,6 +383,8 @@ def _bilinear(before: int, after: int) -> NDArray[np.float64]:
 
     Pixel centres are at half integers, edges are repeated.
     """
+    import numpy as np
+
     centres = np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)
     matrix: NDArray[np.float64] = np.maximum(0, 1 - np.abs(centres[:, None] - np.arange(before)))
     return matrix

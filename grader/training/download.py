@@ -6,11 +6,10 @@ or not at all, and "" or why it did not work. torchvision knows the mirrors and 
 
 from __future__ import annotations
 
-import http.client
+import contextlib
 import subprocess
 import sys
-import urllib.error
-import urllib.request
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +23,9 @@ MOST_SECONDS = 300
 
 SECONDS_PER_MEGABYTE = 4
 """For a large one."""
+
+RETRY_SECONDS = 3600
+"""After a download that failed, so that each command offline does not wait for it again."""
 
 _SCRIPT = """
 import socket, sys
@@ -63,6 +65,36 @@ def fetch(dataset: Dataset, root: Path, *, most_seconds: float | None = None) ->
         return f"{root} cannot be written ({error.strerror or error})"
 
 
+def failed_lately(dataset: Dataset, root: Path) -> str:
+    """Why a download into `root` failed within the last hour, and how to force another; else ""."""
+    stamp = _stamp(dataset, root)
+    try:
+        seconds = time.time() - stamp.stat().st_mtime
+        why = stamp.read_text(encoding="utf-8")[:1000]
+    except (OSError, ValueError):
+        return ""
+    if not 0 <= seconds < RETRY_SECONDS:  # a clock that was set back must not keep it for ever
+        return ""
+    minutes = int(seconds / 60)
+    ago = f"{minutes} minute{'s' * (minutes != 1)} ago" if minutes else "just now"
+    return f"{why} (tried {ago}, again after an hour or with --fresh)"
+
+
+def remember(dataset: Dataset, root: Path, failure: str) -> None:
+    """Leave a stamp in `root` where the download failed, and none where it did not."""
+    stamp = _stamp(dataset, root)
+    with contextlib.suppress(OSError):
+        if failure:
+            root.mkdir(parents=True, exist_ok=True)
+            stamp.write_text(failure, encoding="utf-8")
+        else:
+            stamp.unlink(missing_ok=True)
+
+
+def _stamp(dataset: Dataset, root: Path) -> Path:
+    return root / f".not-downloaded-{dataset.name}"
+
+
 def sweep(root: Path) -> None:
     """Remove what downloads that were killed have left in the folder."""
     temporary.sweep(root, prefix=PREFIX)
@@ -79,6 +111,10 @@ def _names(dataset: Dataset, source: Download) -> set[str]:
 
 def _unreachable(address: str) -> str:
     """Why the address cannot be reached, or "". torchvision alone takes seconds to import."""
+    import http.client
+    import urllib.error
+    import urllib.request  # 30 ms, for commands that download nothing
+
     try:
         request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - from our own table
         urllib.request.urlopen(request, timeout=5).close()  # noqa: S310 - the same

@@ -62,6 +62,17 @@ def test_einsum_multiplies_every_combination_of_letters():
     assert total(model) == 28 * 28 * 10
 
 
+@pytest.mark.parametrize(
+    "equation", ["bchw,kc->bkhw", "bc...,kc->bk...", "...chw,kc->...khw", "bchw,kc"]
+)
+def test_einsum_costs_the_same_however_it_is_spelled(equation):
+    model = Net(
+        lambda x, a: torch.einsum(equation, a(x), torch.ones(10, 4)).flatten(1)[:, :10],
+        nn.Conv2d(1, 4, 3),
+    )
+    assert total(model) == 26 * 26 * 4 * 9 + 26 * 26 * 4 * 10
+
+
 def test_dead_branches_cost_nothing():
     def run(x, a, b):
         b(x)

@@ -55,7 +55,7 @@ def test_it_is_json():
     found = to_json(analysis(), ASSIGNMENT)
     assert json.loads(json.dumps(found, allow_nan=False))["receptive_field"]["rows"] == 24
     assert found["parameters"]["running_statistics"] == 256
-    assert found["schema_version"] == 1
+    assert found["schema_version"] == 2
 
 
 def test_both_totals_are_flagged():

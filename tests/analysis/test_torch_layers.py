@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from grader import network
+from grader.analysis import shapes
 from grader.analysis.parameters import count_parameters
 from grader.analysis.receptive_field import proof
 from grader.analysis.receptive_field.field import find_field
-from grader.intake import intake
 from grader.program.program import read
 from tests.analysis.graphs import measurable
 from tests.analysis.networks import Net
@@ -105,7 +105,7 @@ def test_its_receptive_field_is_proven_by_measurement(model):
 
 def test_it_trains_bit_for_bit_like_the_module(model):
     program, values = program_of(model, SHAPE)
-    intake.check_shapes(program)
+    shapes.check(program)
     rebuilt = network.build(read(program.to_json()), values)
     found = losses(rebuilt)
     assert found == losses(model)

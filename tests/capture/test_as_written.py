@@ -326,6 +326,8 @@ def test_a_counter_without_effect_is_untouched(forward):
         (file(after="train_transform = T.Resize((32, 32))\n"), "1 x 32 x 32", 16),
         (file(after="train_transform = [T.Pad(2)]\n"), "1 x 12 x 12", 16),
         (file(after="train_transform = [T.Grayscale(3)]\n"), "leave out Grayscale(3)", 16),
+        (file(after="train_transform = [T.ToTensor(), T.Pad(2)]\n"), "1 x 12 x 12", 16),
+        (file(after="train_transform = [T.RandomCrop(32, padding=12)]\n"), "1 x 32 x 32", 16),
         (file(after="train_transform = T.ToTensor\n"), "ToTensor(), with parentheses", 16),
         (file(after="train_transform = {'a': 1}\n"), 'none of them is "train"', 16),
         (
@@ -336,6 +338,14 @@ def test_a_counter_without_effect_is_untouched(forward):
         (file(after="criterion = nn.CrossEntropyLoss(torch.ones(9))\n"), "weights for 9", 16),
         (file(forward="x = F.dropout(F.relu(x), 0.1, self.training, inplace=True)"), "place", 14),
         (file(forward="x = x.exp(); x += 1"), "place", 14),
+        (
+            file("self.p = nn.Parameter(x0)", "self.p.mul_(1.1); x = x * self.p").replace(
+                "x0", "torch.ones(1)"
+            ),
+            "A parameter is changed in place",
+            14,
+        ),
+        (file(after="criterion = nn.CrossEntropyLoss(weight=torch.ones(1))\n"), "for 1 class;", 16),
         (
             file(
                 "self.b = nn.BatchNorm1d(10)", "return self.b(x.mean((2, 3)))", "BATCH_SIZE = 1\n"

@@ -403,12 +403,24 @@ REFUSED = [
         "criterion = nn.MSELoss()",
         "criterion is MSELoss(). The grader trains with nn.CrossEntropyLoss",
     ),
-    ("criterion = lambda output, label: output.sum()", "criterion is <function <lambda>"),
+    ("criterion = lambda output, label: output.sum()", "criterion is the function <lambda>. The"),
+    (
+        "def criterion(output, label):\n    return (output.softmax(1) - label).sum()",
+        "criterion is the function criterion. The grader",
+    ),
+    (
+        "criterion = type('Own', (), {})()",
+        "Own object>. The grader",
+    ),
+    (
+        "criterion = nn.CrossEntropyLoss(weight=torch.ones(1, 10))",
+        "criterion has weights of shape [1, 10]: write one number for each class",
+    ),
     (
         "criterion = nn.CrossEntropyLoss(reduction='none')",
         "whose reduction cannot be used: it must be 'mean' or 'sum'",
     ),
-    ("criterion = nn.CrossEntropyLoss(ignore_index=3)", "ignore_index"),
+    ("criterion = nn.CrossEntropyLoss(ignore_index=3)", "leaves out class 3 (ignore_index)"),
     ("criterion = 'mse'", "criterion is 'mse'. The grader trains with"),
     ("criterion = nn.CrossEntropyLoss(label_smoothing=3.0)", "label_smoothing"),
     ("criterion = nn.NLLLoss(weight=torch.tensor([float('nan'), 1.0]))", "weight"),

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FUNCTION = '''
 def test_small_batches(recipe, show):
     """The batches are small."""
-    show(measured=f"{recipe.batch_size} images", limit="<= 16")
+    show(measured=f"{recipe.batch_size} images", asked="<= 16")
     assert recipe.batch_size <= 16, f"a batch of {recipe.batch_size} images is not small"
 '''
 PAGE = """# The batches are small.
@@ -76,7 +76,7 @@ def test_one_more_check_is_accepted_in_an_assignment_and_run(graded):
     report = Report.model_validate_json(graded.stdout)
     found = {check.name: check for check in report.checks}["small_batches"]
     assert (found.title, found.verdict) == ("The batches are small.", Verdict.FAILED)
-    assert (found.points, found.max_points, found.limit) == (0, 5, "<= 16")
+    assert (found.points, found.max_points, found.asked) == (0, 5, "<= 16")
     assert found.detail == f"a batch of {found.measured} is not small"
     assert graded.returncode == 1
 

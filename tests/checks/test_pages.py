@@ -15,7 +15,7 @@ from rich.console import Console
 
 from grader.checks import pages, plugin
 from grader.checks.names import check_names
-from grader.judging import judge, trial
+from grader.judging import judge, starting, trial
 from grader.options import Options
 from grader.render import explanation
 from grader.report import CheckResult, Verdict
@@ -65,7 +65,7 @@ def trained(number: int, total: int = 0, shaded: int = 0) -> tuple[CheckResult, 
         options=Options(train_anyway=True),
         analysis=mock.MagicMock(),
         behaviour=mock.MagicMock(),
-        training=trial.Training(lambda: done),
+        training=starting.Training(lambda: done),
     )
     return plain(plugin.run_checks(known))
 

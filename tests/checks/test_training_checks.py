@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from grader.checks import plugin
-from grader.judging import judge, trial
+from grader.judging import judge, starting, trial
 from grader.options import Options
 from grader.report import CheckResult, Verdict
 from grader.training.records import INTERRUPTED, Ending
@@ -43,7 +43,7 @@ def checks(
     judgement = judge.verdict(scores, threshold, images=10_000, practice=practice)
     facts = {"interrupted": ending == INTERRUPTED, **more}
     done = trial.Trial((run,), ((9950,) * epochs,), judgement, training, **facts)
-    training = trial.Training(lambda: done)
+    training = starting.Training(lambda: done)
     known = plugin.Known(assignment, Options(), mock.Mock(), mock.Mock(), training)
     return {result.name: result for result in plain(plugin.run_checks(known))}
 
@@ -78,3 +78,22 @@ def test_training_that_was_cut_short_is_neither_accurate_nor_fast(cut, why):
     assert {(result.verdict, result.detail) for result in found.values()} == {
         (Verdict.SKIPPED, why)
     }
+
+
+@pytest.mark.parametrize("failed", ["untrained", "independent_samples", "steady"])
+def test_an_accuracy_that_was_not_learned_earns_no_points(failed):
+    results = [_line(failed, Verdict.FAILED, 0), _line("accuracy", Verdict.PASSED, 40)]
+    _, accuracy = plugin.without_bought_points(results)
+    assert (accuracy.points, accuracy.max_points) == (0, 40)
+    assert failed in accuracy.detail
+
+
+def test_an_accuracy_that_was_learned_earns_its_points_whatever_else_fails():
+    results = (_line("dropout", Verdict.FAILED, 0), _line("accuracy", Verdict.PASSED, 40))
+    assert plugin.without_bought_points(results) == results
+
+
+def _line(name, verdict, points):
+    return CheckResult(
+        name=name, title=f"{name}.", verdict=verdict, required=True, points=points, max_points=40
+    )

@@ -15,10 +15,13 @@ from tests.hostile.cases import (
     imports,
     model_level,
     monkeypatching,
+    notebooks,
     operators,
     process,
     rehearsals,
+    replaced,
     resources,
+    two_faces,
     without_learning,
 )
 
@@ -35,7 +38,10 @@ GROUPS = {
     "without learning": without_learning,
     "rehearsals": rehearsals,
     "forged rehearsals": forged_rehearsals,
+    "stand-ins replaced": replaced,
+    "two faces": two_faces,
     "folders, archives, notebooks": hand_ins,
+    "cells, outputs, packages": notebooks,
     "honest": honest,
 }
 BOTH = (2, 3)

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from rich.console import Console
+from rich.console import Console, Group
 
 from grader import pipeline
 from grader.intake import rehearsing
 from grader.options import Options
-from grader.render import formats, terminal
+from grader.render import card, formats, terminal
 from grader.render.markdown import ZERO_WIDTH_SPACE
 from grader.render.progress import TrainingProgress
 from grader.report import Report, Verdict
@@ -277,7 +277,7 @@ def raw(report: Report, *, everywhere: bool) -> Iterator[str]:
     """
     screen = io.StringIO()
     Console(file=screen, width=100, force_terminal=False, color_system=None).print(
-        terminal.scorecard(report)
+        Group(terminal.details(report), card.draw(report))
     )
     outputs = {"terminal": screen.getvalue(), "JSON": report.model_dump_json(indent=2)}
     if everywhere:

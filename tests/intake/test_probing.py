@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 
 import pytest
 
-from grader.intake import probing
+from grader.intake import improvement, probing
 from grader.program.recipe import (
     Loss,
     Optimizer,
@@ -42,14 +44,31 @@ def training(epochs: int, **changes) -> Training:
 def shares(role: str, epoch: int) -> tuple[float, float, float]:
     """Training accuracy, test accuracy and test loss of an epoch (from 0) under a role."""
     words = role.split()
+    if words[0] == "jump":
+        return jumped(words, epoch)
     first, second = words[0], words[1] if len(words) > 1 else words[0]
+    known = {
+        "improving": 0.2 + 0.004 * epoch,
+        "leaping": 0.2 + 0.02 * epoch,
+        "flat": 0.298 if epoch else 0.3,
+        "sagging": 0.2 + 0.004 * epoch if epoch else 0.5,
+        "perfect": 1.0,
+    }
 
     def share(word: str) -> float:
-        known = {"improving": 0.2 + 0.004 * epoch, "flat": 0.3, "perfect": 1.0}
         return known[word] if word in known else float(word)
 
     scale = 0.97**epoch if "duller" in words else 1.0
     return share(first), share(second), scale * (1 - share(second)) * 3
+
+
+def jumped(words: list[str], epoch: int) -> tuple[float, float, float]:
+    """One epoch is better than the first by an amount; the others are a hair worse."""
+    _, what, better, amount, base = words
+    gain = float(amount) if epoch + 1 == int(better) else -0.002 * (epoch > 0)
+    if what == "accuracy":
+        return float(base) + gain, float(base) + gain, 2.0
+    return 0.3, 0.3, float(base) - gain
 
 
 def asked(rule, full: int = EPOCHS):
@@ -66,14 +85,14 @@ def asked(rule, full: int = EPOCHS):
     return ask
 
 
-def without_improvement(column: int, patience: int, sign: float):
-    """The usual early stop: that many epochs in a row not better than the best."""
+def without_improvement(column: int, patience: int, sign: float, least: float = 0.0):
+    """The usual early stop: that many epochs in a row not better than the best by so much."""
 
     def rule(history) -> bool:
         best, bad = None, 0
         for row in history:
             value = sign * row[column]
-            if best is None or value > best:
+            if best is None or value > best + least:
                 best, bad = value, 0
             else:
                 bad += 1
@@ -181,7 +200,89 @@ def test_a_threshold_is_found_on_few_held_back_images_too(images, threshold):
     assert found.changes["stop_at_accuracy"] == threshold
 
 
-def test_patience_says_what_of_the_rule_was_not_read():
-    ask = asked(without_improvement(2, 3, -1))
-    found = probing.probe(ask, LOOP, training(EPOCHS))
-    assert "least improvement" in found.notes[0].text
+@pytest.mark.parametrize("patience", [1, 3])
+@pytest.mark.parametrize(
+    ("column", "sign", "least"),
+    [(1, 1, 0.001), (1, 1, 0.0005), (2, -1, 0.01), (2, -1, 0.0001), (0, 1, 0.002), (2, -1, 0.0)],
+)
+def test_the_least_improvement_is_found_exactly(patience, column, sign, least):
+    ask = asked(without_improvement(column, patience, sign, least))
+    source = LOOP + f"optimizer = SGD(lr=0.05, weight_decay=5e-5)\nmin_delta = {least}\n"
+    found = probing.probe(ask, source, training(EPOCHS))
+    assert found.obstacles == ()
+    assert found.notes == ()
+    assert (found.changes["patience"].epochs, found.changes["patience"].threshold) == (
+        patience,
+        least,
+    )
+
+
+def test_one_in_percent_is_found_as_a_share():
+    ask = asked(without_improvement(1, 3, 1, 0.002))
+    found = probing.probe(ask, LOOP + "if 100 * acc > best + 0.2: pass\n", training(EPOCHS))
+    assert found.changes["patience"].threshold == 0.002
+    assert found.notes == ()
+
+
+def test_one_that_does_not_stand_in_the_file_is_measured_and_said():
+    ask = asked(without_improvement(2, 4, -1, 0.0123))
+    found = probing.probe(ask, LOOP + "0.5 2.0\n", training(EPOCHS))
+    assert found.changes["patience"].threshold == pytest.approx(0.0123, rel=0.03)
+    assert "is measured, as 0.012" in found.notes[0].text
+
+
+def test_one_that_depends_on_the_best_is_named():
+    def rule(history) -> bool:
+        best, bad = math.inf, 0
+        for row in history:
+            if row[2] < 0.99 * best:
+                best, bad = row[2], 0
+            else:
+                bad += 1
+        return bad >= 3
+
+    found = probing.probe(asked(rule), LOOP + "0.99\n", training(EPOCHS))
+    assert found.changes["patience"].threshold == 0
+    assert "depends on the best so far" in found.notes[0].text
+
+
+def test_a_stop_that_looks_at_the_last_epoch_only_is_refused():
+    def rule(history) -> bool:
+        worse = [now[2] >= before[2] for before, now in itertools.pairwise(history)]
+        return len(worse) >= 2 and all(worse[-2:])
+
+    found = probing.probe(asked(rule), LOOP, training(EPOCHS))
+    assert "does not compare each epoch with the best" in found.obstacles[0].text
+
+
+def test_a_stop_that_never_forgets_is_refused():
+    def rule(history) -> bool:
+        best, bad = -1.0, 0
+        for row in history:
+            bad += row[1] <= best
+            best = max(best, row[1])
+        return bad >= 3
+
+    found = probing.probe(asked(rule), LOOP, training(EPOCHS))
+    assert "does not count epochs in a row" in found.obstacles[0].text
+
+
+def test_a_stop_that_takes_equal_results_for_an_improvement_is_found():
+    def rule(history) -> bool:
+        best, bad = math.inf, 0
+        for row in history:
+            best, bad = (row[2], 0) if row[2] <= best else (best, bad + 1)
+        return bad >= 3
+
+    found = probing.probe(asked(rule), LOOP, training(EPOCHS))
+    assert found.changes["patience"].epochs == 3
+
+
+def test_one_that_ends_even_the_first_rehearsal_is_refused():
+    rule = without_improvement(1, 3, 1, 0.015)
+    found = probing.probe(asked(rule), LOOP + "0.015", training(4))
+    assert "asks for more than the grader can measure" in found.obstacles[0].text
+
+
+def test_numbers_that_may_be_a_least_improvement():
+    assert improvement.amounts("1e-3 x2 .5 'a3'") == [1e-05, 0.001, 0.005, 0.5]

@@ -156,6 +156,30 @@ def test_a_slow_start_in_a_quick_look_is_no_rate_that_never_rises():
     assert told(0.1, rates=(1e-5,), more={"quick_look": True}) == []
 
 
+def constant(rate: float) -> dict:
+    steps = program().recipe.steps
+    return {"learning_rate": [[{"value": rate, "steps": steps}]]}
+
+
+@pytest.mark.parametrize(("rate", "what"), [(0.0, "zero"), (1e-6, "at most 1e-06")])
+def test_a_rate_that_never_rises_is_named_in_a_quick_look_too(rate, what):
+    text = only(0.1, rates=(rate,), more={"quick_look": True}, schedule=constant(rate))
+    assert f"the learning rate was {what} in every step" in text
+
+
+@pytest.mark.parametrize(("rate", "what"), [(0.0, "zero"), (1e-6, "at most 1e-06")])
+def test_a_rate_that_never_rises_is_named_before_training(rate, what):
+    recipe = known(0.1, schedule=constant(rate), lines={"configure_optimizers": 7}).recipe
+    (text,) = advice.foreseen(recipe)
+    assert text.startswith(f"The learning rate is {what} in every step of training")
+    assert text.endswith("(line 7)")
+    assert advice.foreseen(recipe.model_copy(update={"origin": "assignment"})) == ()
+
+
+def test_a_rate_as_usual_is_not_named_before_training():
+    assert advice.foreseen(known(0.1, schedule=constant(0.01)).recipe) == ()
+
+
 def test_a_network_that_is_still_learning_is_told_to_train_longer():
     texts = told(*[0.9] * 4, train=0.936)
     assert texts[0] == "9.40 points are missing, 940 images of 10,000."

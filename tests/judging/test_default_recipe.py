@@ -8,7 +8,7 @@ import pytest
 
 from grader import assignment
 from grader.errors import AssignmentError
-from grader.judging import default_recipe
+from grader.judging import building, default_recipe
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "assignments" / "mnist_8k" / "assignment.toml").read_text(encoding="utf-8")
@@ -33,7 +33,7 @@ def test_what_worked_is_remembered_and_another_recipe_is_tried(tmp_path, monkeyp
     shipped = assignment.load(ROOT / "assignments" / "mnist_8k")
     default_recipe.try_recipe(shipped, cache=tmp_path)
     calls = []
-    monkeypatch.setattr(default_recipe, "_transform", calls.append)
+    monkeypatch.setattr(building, "_transform", calls.append)
     default_recipe.try_recipe(shipped, cache=tmp_path)
     assert calls == []
     default_recipe.try_recipe(shipped.model_copy(update={"title": "another"}), cache=tmp_path)

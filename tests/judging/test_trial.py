@@ -13,7 +13,7 @@ import torch
 
 from grader import assignment, pipeline
 from grader.errors import SubmissionError
-from grader.judging import judge, trial
+from grader.judging import judge, starting, trial
 from grader.judging.judge import Judge
 from grader.options import STATIC, Options
 from grader.program.listing import Listing
@@ -222,7 +222,7 @@ def test_a_training_that_failed_is_not_tried_again_for_the_next_check():
         raise SubmissionError("The training process was ended by SIGKILL.")
 
     calls: list[int] = []
-    training = trial.Training(fail)
+    training = starting.Training(fail)
     for _ in range(2):
         with pytest.raises(SubmissionError, match="SIGKILL"):
             training.trial()

@@ -58,7 +58,8 @@ def _plain_expected(case: Case, steps_per_epoch: int) -> dict[str, Any]:
         "penalties": sorted(_penalty(text) for text in case["penalties"]),
         "clip": (case["clip_norm"], case["clip_value"]),
         "plateau": plateau and {"threshold": 1e-4, "min_lr": 0.0, **_without(plateau)},
-        "patience": patience and (patience["monitor"], patience["epochs"]),
+        "patience": patience
+        and (patience["monitor"], patience["epochs"], patience.get("threshold", 0.0)),
         "stop": stop and (stop["accuracy"], stop.get("after", 1), stop.get("monitor", "accuracy")),
     }
 
@@ -91,7 +92,7 @@ def _plain_read(recipe: Recipe) -> dict[str, Any]:
         "penalties": sorted((term.kind, term.factor) for term in recipe.penalties),
         "clip": (recipe.clip_norm, recipe.clip_value),
         "plateau": shown or {},
-        "patience": (patience.monitor, patience.epochs) if patience else {},
+        "patience": ((patience.monitor, patience.epochs, patience.threshold) if patience else {}),
         "stop": (stop, recipe.stop_after, recipe.stop_monitor) if stop else {},
     }
 

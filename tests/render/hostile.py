@@ -131,7 +131,10 @@ def report_with(texts) -> Report:
             points=0,
             max_points=10,
             measured=texts(),
-            limit=texts(),
+            asked=texts(),
+            value=5,
+            limit=4.5,
+            unit=texts(),
             detail=texts(),
             hints=hints,
         )

@@ -1,4 +1,4 @@
-"""The page of a class shows everything, loads nothing, and stays inert; `tests/browser` opens it."""
+"""The page of a class shows everything, loads nothing, stays inert; `tests/browser` opens it."""
 
 import base64
 import hashlib

@@ -80,7 +80,7 @@ def test_what_is_not_a_report_is_named_and_ends_with_2(tmp_path, content, said):
 
 
 def test_a_report_of_the_first_version_is_rendered_with_what_could_not_be_told(tmp_path):
-    document = json.loads(examples.passed().model_dump_json())
+    document = examples.of_version_2(examples.passed())
     document |= {"schema_version": 1, "verdict": "skipped"}
     document["checks"][0] |= {"verdict": "skipped", "detail": "could not tell: a sort moves pixels"}
     (tmp_path / "report.json").write_text(json.dumps(document))
@@ -92,11 +92,11 @@ def test_a_report_of_the_first_version_is_rendered_with_what_could_not_be_told(t
 
 
 def test_a_report_of_a_later_version_is_refused_with_what_to_do(tmp_path):
-    document = json.loads(examples.passed().model_dump_json()) | {"schema_version": 3}
+    document = json.loads(examples.passed().model_dump_json()) | {"schema_version": 4}
     (tmp_path / "report.json").write_text(json.dumps(document))
     done = export(tmp_path)
     assert done.returncode == 2
-    assert b"schema_version: it must be 2" in done.stderr
+    assert b"schema_version: it must be 3" in done.stderr
     assert b"or grade the submission again." in done.stderr
 
 

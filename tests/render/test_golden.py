@@ -10,14 +10,18 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from grader.checks import pages
-from grader.render import explanation, formats, terminal
+from grader.render import card, explanation, formats, terminal
 from grader.report import Verdict
+from grader.storage import json_text
 from tests import report_examples as examples
 
 GOLDEN = Path(__file__).parent / "golden"
-WIDTHS = (80, 100, 140)
+WIDTHS = (80, 100)
+CLASS_WIDTHS = (80, 100, 140)
+CARD_WIDTHS = (40, 80, 120, 200)
 
 
 def printed(*parts, width=80):
@@ -29,12 +33,49 @@ def printed(*parts, width=80):
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().split("\n")[:-1])
 
 
-def scorecards(width):
-    """Every example's scorecard, after a line with the example's name."""
+def under_names(draw, found):
+    """What `draw` makes of each example, after a line with the example's name."""
     parts = []
-    for example in examples.ALL:
-        parts += [f"======== {example.__name__} ========", terminal.scorecard(example())]
-    return printed(*parts, width=width)
+    for example in found:
+        parts += [Text(f"======== {example.__name__} ========"), draw(example())]
+    return parts
+
+
+def details(width):
+    """What `--details` shows above the short scorecards."""
+    return printed(*under_names(terminal.details, examples.ALL), width=width)
+
+
+def a_card(report):
+    return card.draw(report, Path("grades", report.assignment, report.submission, "report.json"))
+
+
+def cards(width):
+    """Every short scorecard; the file of one is in the current folder, so that it is quoted."""
+    return printed(*under_names(a_card, examples.CARDS), width=width)
+
+
+def coloured():
+    """As on a terminal with colours, each escape sequence in words that a diff can show."""
+    return screen(color_system="standard", force_terminal=True).replace("\x1b[", "⟨")
+
+
+def screen(**options):
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, legacy_windows=False, **options)
+    for part in under_names(a_card, (examples.passed, examples.quoted, examples.borderline)):
+        console.print(part)
+    return stream.getvalue()
+
+
+def in_ascii():
+    """As in a log that knows no other characters."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=stream, width=80, force_terminal=False, legacy_windows=False)
+    for part in under_names(a_card, (examples.passed, examples.quoted, examples.rehearsed)):
+        console.print(part)
+    stream.flush()
+    return stream.buffer.getvalue().decode()
 
 
 def table(width):
@@ -48,11 +89,17 @@ def reports():
 def outputs():
     """The name of every golden file, and how its text is made."""
     found = {
-        "report.json": lambda: examples.unknown().model_dump_json(indent=2) + "\n",
+        "report.json": lambda: json_text.of_report(examples.unknown()) + "\n",
+        "card_ascii.txt": in_ascii,
+        "card_colours.txt": coloured,
+        "card_pipe.txt": lambda: screen(force_terminal=False),
         "explain.txt": lambda: printed(explanation.page(pages.load("dropout"))),
     }
     for width in WIDTHS:
-        found[f"scorecard_{width}.txt"] = partial(scorecards, width)
+        found[f"details_{width}.txt"] = partial(details, width)
+    for width in CARD_WIDTHS:
+        found[f"card_{width}.txt"] = partial(cards, width)
+    for width in CLASS_WIDTHS:
         found[f"class_{width}.txt"] = partial(table, width)
     for name in formats.FORMATS:
         found[f"{name}.txt"] = lambda name=name: formats.render(reports(), name)
@@ -63,8 +110,10 @@ OUTPUTS = outputs()
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_the_output_is_as_it_was(name, request, monkeypatch):
-    for variable in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE"):
+def test_the_output_is_as_it_was(name, request, monkeypatch, tmp_path):
+    (tmp_path / examples.MODEL_PATH).write_text(examples.MODEL)
+    monkeypatch.chdir(tmp_path)
+    for variable in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "NOX_CURRENT_SESSION"):
         monkeypatch.delenv(variable, raising=False)
     text = OUTPUTS[name]().encode()
     file = GOLDEN / name

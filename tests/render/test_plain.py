@@ -4,10 +4,11 @@ import io
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 
+from grader.render.card import draw as scorecard
 from grader.render.plain import STAND_INS
-from grader.render.terminal import scorecard, summary
+from grader.render.terminal import details, summary
 from tests import report_examples as examples
 
 
@@ -21,7 +22,7 @@ def printed(renderable, encoding, width=80):
 @pytest.mark.parametrize("example", examples.ALL)
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_scorecard_is_pure_ascii_where_it_must_be(example, width):
-    text = printed(scorecard(example()), "ascii", width)
+    text = printed(Group(scorecard(example()), details(example())), "ascii", width)
     if example is not examples.edited:  # the escape of a letter is longer than the letter
         assert max(map(len, text.splitlines())) <= min(width, 100)
 
@@ -31,7 +32,7 @@ def test_a_summary_is_pure_ascii_where_it_must_be():
 
 
 def test_the_chart_and_the_curves_keep_their_shape():
-    lines = printed(scorecard(examples.passed()), "ascii").splitlines()
+    lines = printed(details(examples.passed()), "ascii").splitlines()
     (rate,) = [line for line in lines if "learning rate" in line]
     assert rate.split("learning rate")[1].split()[0] == "#..____________"
     assert any(line.startswith(" 99.40 % +---") for line in lines)

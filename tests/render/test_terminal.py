@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 
-from grader.render import source
-from grader.render.terminal import scorecard, summary
+from grader.render import card, source
+from grader.render.terminal import details, summary
 from grader.report import Hint, LayerRow, Placed, Problem, Verdict
 from tests import report_examples as examples
 
@@ -33,6 +33,11 @@ def _plain_environment():
         ):
             patch.delenv(name, raising=False)
         yield
+
+
+def scorecard(report):
+    """All that `--details` prints."""
+    return Group(details(report), card.draw(report))
 
 
 def shown(renderable, width=80, **options):
@@ -56,7 +61,7 @@ def test_no_line_is_wider_than_the_terminal_or_than_100_columns(example, width):
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_header_says_assignment_submission_verdict_and_points(width):
-    head = words("\n".join(shown(scorecard(examples.passed()), width).splitlines()[:4]))
+    head = words("\n".join(shown(card.draw(examples.passed()), width).splitlines()[:4]))
     for part in (
         "MNIST under 8,000 parameters",
         "alice",
@@ -232,7 +237,7 @@ def test_a_submission_that_cannot_be_captured_says_what_why_what_to_do_and_where
     assert "This submission cannot be graded yet" in text
     assert "model.py defines Encoder and Decoder" in text
     assert "Write MODEL = Encoder (or Decoder) at the top level of the file." in text
-    assert "at assignments/mnist_8k/submissions/bob.py:40" in text
+    assert "yet assignments/mnist_8k/submissions/bob.py:40 model.py" in text
 
 
 def test_the_graders_own_fault_is_called_so():
@@ -304,7 +309,7 @@ def test_away_from_a_terminal_there_are_no_escape_sequences(example):
 
 
 def hostile_report(text):
-    everything = {"name": text, "title": text, "measured": text, "limit": text, "detail": text}
+    everything = {"name": text, "title": text, "measured": text, "asked": text, "detail": text}
     check = examples.check(**everything, verdict=Verdict.FAILED, hints=(Hint(text=text, line=1),))
     layer = LayerRow(
         module=text, kind=text, output_shape=(1,), parameters=1, share=1, jump=(text, text)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from grader.analysis.untrained import watched
+from grader.analysis.untrained import watched, watching
 from grader.errors import GraderError, SubmissionError
 from grader.intake import intake
 from grader.program.program import Captured
@@ -42,8 +42,8 @@ def look_up(graph) -> None:
     graph["output"] = "wide"
 
 
-PICTURES = (images(12) * 255).byte()
-LABELS = torch.arange(12) % 10
+PICTURES = (images(12) * 255).byte().numpy()
+LABELS = (torch.arange(12) % 10).numpy()
 
 
 class Here(Fresh):
@@ -51,7 +51,7 @@ class Here(Fresh):
 
     def run(self, request, limits=None, *, kind="capture", blobs=(), **_):
         assert kind == "watch"
-        return (watched.answer(*blobs),)
+        return (watching.answer(*blobs),)
 
 
 def test_it_answers_with_a_proof_and_a_behaviour():
@@ -74,7 +74,7 @@ def test_what_an_operator_raises_is_the_submissions_with_its_line():
 
 
 def test_a_mistake_of_ours_is_ours(monkeypatch):
-    monkeypatch.setattr(watched.summary, "analyse", lambda *_: {}["ours"])
+    monkeypatch.setattr(watching.summary, "analyse", lambda *_: {}["ours"])
     with pytest.raises(GraderError, match=r"KeyError .* mistake in the grader"):
         intake.watch(captured(), Here(), PICTURES, LABELS)
 

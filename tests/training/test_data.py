@@ -6,10 +6,12 @@ import http.client
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn import datasets
 from torchvision import datasets as torchvision
 
 from grader.errors import GraderError
@@ -436,7 +438,7 @@ def test_a_login_page_in_place_of_the_internet_is_a_reason_and_no_crash(monkeypa
         raise http.client.BadStatusLine("<html>")
 
     monkeypatch.undo()
-    monkeypatch.setattr(download.urllib.request, "urlopen", login)
+    monkeypatch.setattr("urllib.request.urlopen", login)
     assert "cannot be reached (<html>)" in download.fetch(MNIST, tmp_path)
 
 
@@ -460,3 +462,67 @@ def test_the_real_mnist_is_whole():
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert np.bincount(loaded.test_labels).tolist() == counts
     assert statistics(loaded.training.train_images) == (MNIST.mean, MNIST.deviation)
+
+
+@pytest.fixture
+def attempts(monkeypatch) -> list[str]:
+    """Every attempt to download; none gets through."""
+    tried: list[str] = []
+    monkeypatch.setattr(
+        download, "fetch", lambda dataset, root: tried.append(dataset.name) or NO_NETWORK
+    )
+    return tried
+
+
+def test_a_download_that_failed_is_not_tried_again_within_the_hour(tmp_path, attempts):
+    said = []
+    first = data.resolve(MNIST, tmp_path)
+    again = data.resolve(MNIST, tmp_path, say=said.append)
+    assert attempts == ["mnist"]
+    assert said == []
+    assert NO_NETWORK in again.note
+    assert "again after an hour or with --fresh" in again.note
+    assert "--fresh" not in first.note
+
+
+@pytest.mark.parametrize("seconds", [-download.RETRY_SECONDS - 1, 100])
+def test_an_hour_later_or_after_the_clock_was_set_back_it_is_tried(tmp_path, attempts, seconds):
+    data.resolve(MNIST, tmp_path)
+    (stamp,) = tmp_path.glob(".not-downloaded-*")
+    when = time.time() + seconds
+    os.utime(stamp, (when, when))
+    data.resolve(MNIST, tmp_path)
+    assert attempts == ["mnist", "mnist"]
+
+
+def test_a_fresh_grading_tries_at_once(tmp_path, attempts):
+    data.resolve(MNIST, tmp_path)
+    data.resolve(MNIST, tmp_path, again=True)
+    assert attempts == ["mnist", "mnist"]
+
+
+def test_another_data_set_is_tried(tmp_path, attempts):
+    data.resolve(MNIST, tmp_path)
+    data.resolve(FASHION, tmp_path)
+    assert attempts == ["mnist", "fashion_mnist"]
+
+
+def test_a_download_that_works_leaves_no_stamp(tmp_path, attempts):
+    data.resolve(MNIST, tmp_path)
+    download.remember(MNIST, tmp_path, "")
+    assert list(tmp_path.glob(".not-downloaded-*")) == []
+
+
+@pytest.mark.parametrize("choice", ["own", "mnist"])
+def test_static_checks_never_download_also_where_the_images_were_named(tmp_path, attempts, choice):
+    with pytest.raises(GraderError, match="is not downloaded for static checks"):
+        data.resolve(MNIST, tmp_path, choice=choice, fetch=False)
+    assert attempts == []
+
+
+def test_practice_digits_are_those_of_scikit_learn():
+    pixels, target = data._digits()
+    known = datasets.load_digits()
+    assert np.array_equal(pixels, known.images)
+    assert np.array_equal(target, known.target)
+    assert (pixels.dtype, target.dtype) == (known.images.dtype, known.target.dtype)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, fx
 
 from grader.analysis.cost import images_at_once
+from grader.analysis.receptive_field.proven import Masks
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
 from grader.errors import SubmissionError
 from grader.network import Runner, Steps, build_steps
@@ -26,9 +27,6 @@ AT_ONCE = 64
 """Images in one forward pass, where they fit into memory."""
 DRAWS = 4
 """Random images that rows are changed in, where NaN cannot be used."""
-
-Masks = dict[AxisName, list[int]]
-"""For each axis and position, the rows (columns) that arrived there, as bits."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from grader.analysis.arguments import base, kind, spatial
+from grader.analysis.arguments import base, einsum, kind, spatial
 from grader.analysis.untrained.batch_place import (
     COUNTED,
     TOGETHER,
@@ -160,34 +160,20 @@ def _multiplied(place: Place, own: int, *, mixed: int, lost: bool, rank: int) ->
 
 def _einsum(call: Call) -> Place | None:
     given = call.given
-    inputs, arrow, output = str(given["equation"]).replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if not arrow:
-        letters = sorted(set(inputs) - set(",."))
-        output = "..." * ("..." in inputs) + "".join(
-            letter for letter in letters if inputs.count(letter) == 1
-        )
-    rank = len(call.node.shape or ())
-    made = _labels(output, rank)
+    ranks = [len(call.shape(value)) for value in given["tensors"]]
+    terms, made = einsum(str(given["equation"]), ranks)
     found = set()
     for term, value in zip(terms, given["tensors"], strict=True):
         place = call.place(value)
         if place is None:
             continue
-        label = _labels(term, len(call.shape(value)))[place.dim]
+        label = term[place.dim]
         if label not in made:
             raise runs_over(place.dim)
         found.add(place.moved(made.index(label)))
     if len(found) > 1:
         raise MeetError(TOGETHER)
     return next(iter(found), None)
-
-
-def _labels(term: str, rank: int) -> list[str]:
-    """A name for each dimension; those of "..." are counted from its end."""
-    before, dots, after = term.partition("...")
-    hidden = rank - len(before) - len(after) if dots else 0
-    return [*before, *(f".{hidden - at}" for at in range(hidden)), *after]
 
 
 def attention(call: Call) -> Place | None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,37 +26,18 @@ from grader import network
 from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import trace
 from grader.analysis.untrained import same_function, written_down
+from grader.analysis.untrained.brought_along import Fixed
 from grader.analysis.untrained.common_part import common
 from grader.ops import Kind
 from grader.program.graph import Graph, Node
 from grader.program.program import Program
 from grader.program.values import BATCH
 
-MOST_BYTES = 1_400
-"""An encoding of 196 positions in 64 channels takes 949 bytes, the mean of 28 x 28 pixels 988, the
-cosine transform of 8 x 8 pixels 1,188, 860 learned numbers 1,400."""
-
 _FEW = 16
 """Tensors of fewer numbers are written down together: each by itself would cost a header."""
 _WITH_NUMBERS = {Kind.POINTWISE, Kind.SELECT, Kind.GATHER, Kind.ROLL, Kind.PAD}
 _FILLING = {"full", "full_like", "scalar_tensor", "arange", "linspace"}
 _NO_NUMBERS = {"size", "dtype", "dim", "dims", "output_size"}
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """`names` are the weights that hold what no seed drew, the largest first; `size` in bytes.
-
-    `size` is what it takes to write down all of it and the numbers in forward(), compressed.
-    """
-
-    names: tuple[str, ...] = ()
-    size: int = 0
-
-    @property
-    def is_little(self) -> bool:
-        """Whether it is too little to hold a learned network."""
-        return self.size <= MOST_BYTES
 
 
 def fixed(program: Program, seeds: Sequence[Mapping[str, Tensor]]) -> Fixed:

@@ -1,14 +1,17 @@
 """How well a network pretends to do: answers of which so many are right.
 
 In: the request's role. Out: scores. "improving" gets a little better in each epoch and never good,
-so that no rule of patience ends a training that would go on; "flat" and "perfect" are for those
-rules. Training images and others have shares of their own, so that a number that a file watches
-says whose it is.
+so that no rule of patience ends a training that would go on; the other roles are for those rules.
+"leaping" improves by so much that no rule asks for more. "flat" is a hair worse after its first
+epoch: real results never repeat to the last digit, and a rule that takes an equal one for an
+improvement would never end. Training images and others have shares of their own, so that a number
+that a file watches says whose it is.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -20,6 +23,8 @@ PERFECT_SCALE = 20.0
 DULLER_SCALE = 10.0
 MOST_CLASSES = 1_000
 _TOLERANCE = 1e-3
+_FLAT = 0.3
+_HAIR = 0.002
 _AHEAD = {"training": 0.0, "test": 0.03, "held back": 0.04}
 """How far apart the shares are: a number that a file watches then says whose it is."""
 
@@ -32,18 +37,26 @@ class Actor:
         self._training = words[0]
         self._test = words[1] if len(words) > 1 else words[0]
         self._duller = "duller" in words[2:]
+        self._jump = _jump(words) if words[0] == "jump" else None
         self._acts: dict[tuple[object, ...], tuple[Tensor, Tensor]] = {}
 
-    def share(self, trained: int, *, whose: str) -> float:
+    def share(self, trained: int, *, whose: str, learns: bool = False) -> float:
         """The share of right answers after `trained` epochs of training.
 
-        `whose`: "training", "test", or "held back".
+        `whose`: "training", "test", or "held back"; `learns`: within the epoch that follows.
         """
         word = self._training if whose == "training" else self._test
+        epoch = trained + learns
+        if self._jump is not None:
+            return self._jump.share(epoch)
         if word == "perfect":
             return 1.0
         if word == "flat":
-            return 0.3
+            return _FLAT if epoch <= 1 else _FLAT - _HAIR
+        if word == "sagging":  # better than the epoch before, and never as good as the first
+            return 0.5 if epoch <= 1 else 0.4 - 0.2 * math.exp(-epoch / 50)
+        if word == "leaping":
+            return min(0.2 + 0.02 * epoch, 0.75 + 0.001 * min(epoch, 100))
         if word == "improving":
             # 0.2 to 0.6 in the first 100 epochs, then ever slower towards 0.8
             later = 0.2 * (1 - math.exp(-max(0, trained - 100) / 100))
@@ -51,10 +64,18 @@ class Actor:
         return float(word)
 
     def scores(
-        self, kind: str, labels: Tensor, right: int, classes: int, trained: int, *, whose: str
+        self,
+        kind: str,
+        labels: Tensor,
+        right: int,
+        classes: int,
+        trained: int,
+        *,
+        whose: str,
+        learns: bool = False,
     ) -> Tensor:
         """(N, classes) answers of a `kind`, the first `right` of which are right."""
-        scale = self._scale(trained, whose=whose)
+        scale = self._scale(trained, classes, whose=whose, learns=learns)
         key = (kind, labels.data_ptr(), len(labels), right, classes, scale)
         if key not in self._acts:
             if len(self._acts) >= MOST_ACTS:
@@ -63,9 +84,13 @@ class Actor:
             self._acts[key] = labels, _act(kind, labels.long(), right, classes, scale)
         return self._acts[key][1]
 
-    def _scale(self, trained: int, *, whose: str) -> float:
+    def _scale(self, trained: int, classes: int, *, whose: str, learns: bool) -> float:
         """How sure the answers are."""
-        share = self.share(trained, whose=whose)
+        if self._jump is not None:
+            return self._jump.scale(trained + learns, classes)
+        share = self.share(trained, whose=whose, learns=learns)
+        if self._test == "leaping":  # the mean loss falls by more than 1 for 400 epochs
+            return SCALE + 4.0 * max(0, 400 - trained - learns)
         if share >= 1:  # all right, and with "duller" the loss is not small all the same
             return SCALE if self._duller else PERFECT_SCALE
         if not self._duller:
@@ -74,6 +99,52 @@ class Actor:
         # 9 * share / (1 - share): a scale that falls towards it makes the loss fall for ever.
         best = math.log(9 * max(share, 0.01) / (1 - share))
         return best + DULLER_SCALE / (1 + 0.02 * trained)
+
+
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """Results of one `epoch` that are better by `amount` than those of the first, the best so far.
+
+    The others are a hair worse than the first. `what` moves: "accuracy", from the share `base`, or
+    "loss", from that of answers with the scale `base`.
+    """
+
+    what: str
+    epoch: int
+    amount: float
+    base: float
+
+    def share(self, epoch: int) -> float:
+        if self.what == "loss":
+            return _FLAT
+        # a whole number of images, not the one below it
+        return self.base + self._better(epoch) + 1e-6
+
+    def scale(self, epoch: int, classes: int) -> float:
+        if self.what == "accuracy":
+            return SCALE
+        wanted = _loss(self.base, classes) - self._better(epoch)
+        low = math.log((classes - 1) * _FLAT / (1 - _FLAT))  # where the loss is least
+        high = 2 * self.base
+        for _ in range(100):
+            middle = (low + high) / 2
+            low, high = (low, middle) if _loss(middle, classes) > wanted else (middle, high)
+        return high
+
+    def _better(self, epoch: int) -> float:
+        if epoch == self.epoch:
+            return self.amount
+        return 0.0 if epoch <= 1 else -_HAIR
+
+
+def _jump(words: list[str]) -> _Jump:
+    _, what, epoch, amount, base = words
+    return _Jump(what, int(epoch), float(amount), float(base))
+
+
+def _loss(scale: float, classes: int) -> float:
+    """The mean cross entropy of answers of which _FLAT are right."""
+    return math.log(math.exp(scale) + classes - 1) - _FLAT * scale
 
 
 def _act(kind: str, labels: Tensor, right: int, classes: int, scale: float) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 
 
 class Callback:
@@ -39,6 +39,7 @@ class EarlyStopping(Callback):
         strict: bool = True,
         stopping_threshold: float | None = None,
         divergence_threshold: float | None = None,
+        check_on_train_epoch_end: bool | None = None,
         **_: Any,
     ) -> None:
         self.monitor, self.patience, self.mode, self.strict = monitor, patience, mode, strict
@@ -47,8 +48,13 @@ class EarlyStopping(Callback):
             stopping_threshold,
             divergence_threshold,
         )
+        self._on_train_end = check_on_train_epoch_end
         self.wait_count = self.stopped_epoch = 0
         self.best_score: Any = float("-inf") if mode == "max" else float("inf")
+
+    def watches_each_epoch(self, validate_every: int) -> bool:
+        """Whether it looks after each epoch; else only after those that are validated."""
+        return validate_every == 1 if self._on_train_end is None else self._on_train_end
 
     def check(self, trainer: Any) -> None:
         """Look at the metric after an epoch. Raises RuntimeError where nobody logs it."""

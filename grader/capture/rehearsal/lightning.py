@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from grader.capture.rehearsal import callbacks, metrics, packages, trainer
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal import callbacks, metrics, packages, trainer, tuner
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 
 TOPS = ("lightning", "pytorch_lightning", "lightning_fabric")
 PYTORCH = ("lightning", "lightning.pytorch", "pytorch_lightning")
@@ -124,8 +124,17 @@ class LightningModule(_Settled, nn.Module):
         """As `loss.backward()`."""
         loss.backward(*args, **keywords)
 
-    def clip_gradients(self, _: Any, gradient_clip_val: Any = None, *__: Any, **___: Any) -> None:
-        """Clip by norm, by hand."""
+    def clip_gradients(
+        self,
+        _: Any,
+        gradient_clip_val: Any = None,
+        gradient_clip_algorithm: str | None = None,
+        **__: Any,
+    ) -> None:
+        """Clip by norm or by value, by hand."""
+        if gradient_clip_algorithm == "value":
+            nn.utils.clip_grad_value_(self.parameters(), gradient_clip_val)
+            return
         nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def print(self, *args: Any, **keywords: Any) -> None:
@@ -174,6 +183,8 @@ def module(name: str) -> AbsorbedModule:
     """Lightning under each of its names, or a module in it; what it lacks is absorbed."""
     if name.rpartition(".")[2] == "callbacks" or ".callbacks." in name:
         return callbacks.module(name)
+    if name.rpartition(".")[2] == "tuner" or ".tuner." in name:
+        return tuner.module(name)
     found = AbsorbedModule(name)
     known: dict[str, Any] = {
         "LightningModule": LightningModule,

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from grader.capture.rehearsal.packages import Absorbed
+from grader.capture.rehearsal.absorbed import Absorbed
 
 
 class Logged:

@@ -224,9 +224,9 @@ def _saved(trace: Trace) -> None:
     def load(f: Any, *args: Any, **keywords: Any) -> Any:
         name = name_of(f)
         if name in saved:
-            return saved[name]
+            return _copied(saved[name])
         if hasattr(f, "name") and os.path.abspath(f.name) in saved:  # noqa: PTH100 - as above
-            return saved[os.path.abspath(f.name)]  # noqa: PTH100 - as above
+            return _copied(saved[os.path.abspath(f.name)])  # noqa: PTH100 - as above
         when = "after" if any(item.steps for item in trace.trainings) else "before"
         shown = str(f)[:80]
         trace.note(f"{shown} is loaded {when} training, and was not handed in with the file")
@@ -237,6 +237,15 @@ def _saved(trace: Trace) -> None:
 
     vars(torch).update(save=save, load=load)
     vars(torch.hub)["load_state_dict_from_url"] = _download
+
+
+def _copied(thing: Any) -> Any:
+    """Weights from a file are others than those of the network that was saved."""
+    if isinstance(thing, dict):
+        return type(thing)((name, _copied(value)) for name, value in thing.items())
+    if type(thing) is torch.Tensor:
+        return thing.detach().clone()
+    return thing
 
 
 def _download(url: Any, *_: Any, **__: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 
 
 def accuracy(predictions: Tensor, target: Tensor, *_: Any, **options: Any) -> Any:

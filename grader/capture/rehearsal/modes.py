@@ -45,6 +45,11 @@ RESTING = (
     "averages; the grader trains in training mode: call model.train() before each epoch"
 )
 
+REPLACED = (
+    "The forward() of the network is replaced after it is built, and the grader runs the one of "
+    "its class: write the new one into the class"
+)
+
 
 def _in_evaluation_mode(network: nn.Module) -> list[str]:
     """Layers of torch's that act differently then, where the network itself is in training mode."""

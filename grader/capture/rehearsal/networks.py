@@ -118,13 +118,16 @@ class Networks:
         learns = gradient and module.training
         whose = data.whose(trace, walk.loader, learns=learns)
         size, start = scores.shape[0], batch.start
-        share = self._actor.share(walk.training_before, whose=whose)
+        trained = walk.training_before
+        share = self._actor.share(trained, whose=whose, learns=learns)
         right = int((start + size) * share) - int(start * share)
         walk.right += right
         walk.images += size
         classes = scores.shape[1]
         labels = batch.counted if classes == trace.request.classes else batch.labels
-        acted = self._actor.scores(kind, labels, right, classes, walk.training_before, whose=whose)
+        acted = self._actor.scores(
+            kind, labels, right, classes, trained, whose=whose, learns=learns
+        )
         return acted.reshape(scores.shape)
 
 

@@ -7,12 +7,13 @@ step differ from the last.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 from torch import nn
 
-from grader.capture.rehearsal import building, data, modes
+from grader.capture.rehearsal import building, data, modes, searches
 from grader.capture.rehearsal.gradients import AllGradients, fingerprint
 from grader.capture.rehearsal.trace import (
     MOST_KINDS,
@@ -28,6 +29,13 @@ OF_SCHEDULERS = frozenset(
     {"initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum", "swa_lr"}
 )
 """What schedulers keep in a group for themselves."""
+
+
+KEEPS = (
+    "The optimizer is that of an earlier training and keeps what it gathered there (momentum, "
+    "averages of gradients), though the network has its first weights again; the grader begins "
+    "with a new one: make it after load_state_dict()"
+)
 
 
 class Optimizers:
@@ -54,6 +62,22 @@ class Optimizers:
             trace.trainings.append(record)
         return record
 
+    def begin_again(self, record: TrainingRecord) -> None:
+        """Its network has its first weights again: further steps are those of another training."""
+        optimizer, line = record.optimizer, record.line
+        if self._records.get(id(optimizer)) is not record:
+            return
+        again = TrainingRecord(optimizer, record.name, line)
+        if any(group.get("momentum") or "betas" in group for group in optimizer.param_groups):
+            again.notes[KEEPS] = line
+        self._records[id(optimizer)] = again
+        self._watched.pop(id(optimizer), None)
+        self._trace.trainings.append(again)
+
+    def loaded(self, optimizer: Any) -> None:
+        """It got back what it had gathered before."""
+        self.record(optimizer).notes.pop(KEEPS, None)
+
     def step(self, optimizer: Any) -> None:
         """An optimizer steps: with what rates, after which losses, on which walk."""
         trace, record = self._trace, self.record(optimizer)
@@ -64,6 +88,9 @@ class Optimizers:
             watched = self._watched[id(optimizer)] = _Watched(optimizer, record, trace)
             if network is not None:
                 building.compare(trace, network)
+            if (key := trace.network) in trace.searched and key is not None:
+                text = f"A search for the learning rate trains the same network: {searches.CARRIED}"
+                record.obstacles.setdefault(text, trace.searched[key])
         if network is not None and trace.objectives:
             self._look_at_gradients(network)
         watched.look(new_walk=new_walk)
@@ -90,6 +117,8 @@ class Optimizers:
         line = self._trace.where()
         if not self._trace.learns:
             record.obstacles.setdefault(modes.RESTING, line)
+        if "forward" in vars(network):
+            record.obstacles.setdefault(modes.REPLACED, line)
         if not new_walk:
             return
         layers = self._layers.get(id(network))
@@ -252,22 +281,45 @@ def install(trace: Trace, gradients: AllGradients) -> None:
     kind: Any = torch.optim.Optimizer
     optimizers = Optimizers(trace, gradients)
     real_init = kind.__init__
+    replaced: set[type] = set()
 
     def init(self: Any, *args: Any, **keywords: Any) -> None:
         own = type(self)
         if not getattr(own.step, "rehearsed", False):
+            if own in _TORCHS and not _is_torchs(own.step):
+                replaced.add(own)
             own.step = _step(optimizers)
         real_init(self, *args, **keywords)
         for group in self.param_groups:
             building.make_all_generic(group["params"])
-        optimizers.record(self)
+        record = optimizers.record(self)
+        if own in replaced:
+            text = f"The step() of {own.__name__} is replaced; the grader takes torch's own steps"
+            record.obstacles.setdefault(text, record.line)
 
     def zero(self: Any, *_: Any, **__: Any) -> None:
         trace.zero()
 
+    real_load = kind.load_state_dict
+
+    def load(self: Any, *args: Any, **keywords: Any) -> None:
+        real_load(self, *args, **keywords)
+        optimizers.loaded(self)
+
     kind.__init__ = init
+    kind.load_state_dict = load
     kind.zero_grad = zero
     nn.Module.zero_grad = zero  # type: ignore[method-assign] # for this run
+    searches.install(trace, optimizers.begin_again)
+
+
+_TORCHS = frozenset(kind for kind in vars(torch.optim).values() if isinstance(kind, type))
+
+
+def _is_torchs(step: Any) -> bool:
+    """Whether a function is one of torch's, beneath what torch itself puts around it."""
+    names = getattr(inspect.unwrap(step), "__globals__", {})
+    return str(names.get("__name__", "")).startswith("torch.")
 
 
 def _step(optimizers: Optimizers) -> Any:

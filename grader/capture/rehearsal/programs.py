@@ -14,7 +14,7 @@ import subprocess
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from grader.capture.rehearsal.packages import Absorbed
+from grader.capture.rehearsal.absorbed import Absorbed
 
 Trouble = Callable[[str], object]
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from grader.capture import siblings
 from grader.capture.rehearsal import (
+    absorbed,
     lightning,
     packages,
     programs,
@@ -51,7 +52,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     guesses = Guesses(trace, pieces)
     runner = running.Runner(pieces, finder, guesses.add)
     _lay_out(request)
-    used = packages.install(guesses.add, lambda: _asked(pieces), finder.top_names)
+    used = packages.install(guesses.add, lambda: _asked(pieces), finder.top_names, yes=request.yes)
     lightning.install()
     trainer.install(lambda kind, text: _said_by_lightning(trace, kind, text))
     sys.meta_path.insert(0, finder)
@@ -65,7 +66,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     _run(runner, request.seconds)
     guesses.tell()
     found = summary.summarise(trace, request)
-    loops = () if found.trainings else packages.empty_loops()
+    loops = () if found.trainings else absorbed.empty_loops()
     more: dict[str, Any] = {
         "guesses": (*found.guesses, *loops)[:100],
         "backwards": trace.backwards,

@@ -68,6 +68,10 @@ def read(
     return Settings(optimizer, schedule, plateau)
 
 
+_TORCHS = {name: kind for name, kind in vars(torch.optim).items() if isinstance(kind, type)}
+"""As they are before a file runs, which may put others in their place."""
+
+
 def _schedulers(records: Sequence[TrainingRecord]) -> list[SchedulerRecord]:
     """Those that were stepped; where none was, one that was only made."""
     made = [item for record in records for item in record.schedulers]
@@ -77,7 +81,7 @@ def _schedulers(records: Sequence[TrainingRecord]) -> list[SchedulerRecord]:
 def _one_kind(records: Sequence[TrainingRecord], findings: Findings) -> None:
     first = records[0]
     for record in records:
-        if type(record.optimizer) is getattr(torch.optim, record.name, None):
+        if type(record.optimizer) is _TORCHS.get(record.name):
             if record.name in OPTIMIZERS:
                 continue
             text = f"{record.name} is not an optimizer that the grader has"

@@ -21,6 +21,7 @@ from grader.capture.rehearsal import (
     images,
     lengths,
     schedules,
+    searches,
     settings,
     trained,
     trainings,
@@ -87,6 +88,7 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
     evaluations.remark(trace, group, request, findings)
     if length is not None and not findings.obstacles:
         lengths.check_steps(length, findings.lines.get("epochs"), findings)
+    _search(group, findings)
     recipe = None
     if length is not None and not findings.obstacles:
         recipe = _recipe(findings, length, told, aim, transform, used, request)
@@ -101,6 +103,22 @@ def _training(trace: Trace, request: RehearsalRequest, group: Group) -> Training
         obstacles=tuple(findings.obstacles),
         notes=tuple(findings.notes),
     )
+
+
+def _search(group: Group, findings: Findings) -> None:
+    """Say that it begins with a search for the learning rate, which explains all that is odd."""
+    searched = searches.steps(group.records)
+    if not searched:
+        return
+    text = f"a search for the learning rate in {count(searched, 'step')}"
+    findings.fact("search", text, group.line)
+    if searched < group.steps:
+        findings.obstacles.clear()
+        findings.obstacle(
+            f"The training begins with {text}, whose rates rise by one factor, on the same "
+            f"network: {searches.CARRIED}",
+            group.line,
+        )
 
 
 def _scheduler(group: Group, recipe: Recipe | None) -> SchedulerUse | None:

@@ -192,6 +192,7 @@ class TrainingRecord:
     weights that were frozen), `frozen` counts these. `networks` counts the ids of networks that
     were stepped, `shown` is the shape of one image as they got it. `obstacles` are reasons why the
     grader cannot train so, and `notes` small differences, that were seen on the way.
+    `restored`: after its last step, the network got the weights back with which it began.
     """
 
     optimizer: Any
@@ -210,6 +211,7 @@ class TrainingRecord:
     notes: Said = field(default_factory=dict)
     interrupted: str = ""
     interrupted_at: int | None = None
+    restored: bool = False
     steps: int = 0
 
 
@@ -220,6 +222,7 @@ class Trace:
     the one that a network was shown last;
     `feeding` the walk that the network was last shown a batch of; `network` its id; `losses` and
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
+    `searched` has the networks that a search for a learning rate trained, and its line.
     `depth` is above 0 while a stand-in runs something real, `building` while a network is built.
     `initialised` is the line of the last
     `model.apply(...)`, `hooked` of the last hook on gradients, `scaled` whether gradients are those
@@ -238,6 +241,7 @@ class Trace:
         self.seeds: list[tuple[int, int | None]] = []
         self.saves = 0
         self.backwards = 0
+        self.searched: dict[int, int | None] = {}
         self.epochs_trained = 0
         self.trained_on: dict[int, Any] = {}
         self.batch: Batch | None = None

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from grader.capture.rehearsal import callbacks
+from grader.capture.rehearsal import callbacks, hooks, trainer_arguments, tuner
+from grader.capture.rehearsal.absorbed import Absorbed
 from grader.capture.rehearsal.logged import Logged, Scheduled, configured
-from grader.capture.rehearsal.packages import Absorbed
 
 Told = Callable[[str, str], object]
 _told: list[Told] = []
@@ -43,12 +43,14 @@ class Trainer:
         max_epochs: int | None = None,
         max_steps: int = -1,
         min_epochs: int | None = None,
+        min_steps: int | None = None,
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
         accumulate_grad_batches: int | dict[int, int] = 1,
         limit_train_batches: float | None = None,
         limit_val_batches: float | None = None,
         check_val_every_n_epoch: int | None = 1,
+        reload_dataloaders_every_n_epochs: int = 0,
         fast_dev_run: bool | int = False,
         callbacks: Any = None,
         **others: Any,
@@ -56,6 +58,7 @@ class Trainer:
         endless = max_epochs is None and max_steps == -1
         self.max_epochs = _DEFAULT_EPOCHS if endless else max_epochs
         self.max_steps, self.min_epochs = max_steps, min_epochs or 0
+        self._min_steps, self._reload_every = min_steps or 0, reload_dataloaders_every_n_epochs
         self._clip, self._clip_by = gradient_clip_val, gradient_clip_algorithm or "norm"
         self._accumulate = accumulate_grad_batches
         self._limits = {"train": limit_train_batches, "val": limit_val_batches}
@@ -66,6 +69,7 @@ class Trainer:
         given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
         self.callbacks = [item for item in given if item is not None]
         self._others = others
+        self.tuned: list[str] = []
         self.logged = Logged()
         self.current_epoch = self.global_step = 0
         self.should_stop = False
@@ -93,7 +97,7 @@ class Trainer:
     @property
     def num_training_batches(self) -> int:
         """Batches of an epoch."""
-        return _limited(len(self.train_dataloader), self._limits["train"])
+        return hooks.limited(len(self.train_dataloader), self._limits["train"])
 
     @property
     def estimated_stepping_batches(self) -> int | float:
@@ -130,7 +134,10 @@ class Trainer:
             raise RuntimeError(
                 "several optimizers need automatic_optimization = False, and steps by hand"
             )
-        self._say_what_differs()
+        if hasattr(model, "configure_callbacks"):
+            more = model.configure_callbacks()
+            self.callbacks += more if isinstance(more, list | tuple) else [more]
+        self._say_what_differs(others)
         try:
             self._train(model)
         except BaseException as error:
@@ -145,8 +152,8 @@ class Trainer:
         for item in (datamodule, model):
             if item is not None:
                 item.trainer = self
-                _call(item, "prepare_data")
-                _setup(item)
+                hooks.call(item, "prepare_data")
+                hooks.setup(item)
 
     def _loader(self, kind: str, given: Any) -> Any:
         if given is not None:
@@ -157,75 +164,92 @@ class Trainer:
                 return make()
         return None
 
-    def _say_what_differs(self) -> None:
+    def _say_what_differs(self, others: dict[str, Any]) -> None:
         """What this Trainer does and the grader does not."""
-        precision = str(self._others.get("precision", "32"))
-        if not precision.startswith("32"):
-            _say("note", f"It trains in mixed precision ({precision}), the grader does not")
-        devices = self._others.get("devices", self._others.get("gpus"))
-        if isinstance(devices, int) and devices > 1:
-            _say("obstacle", f"It trains on {devices} devices, and their batches make one step")
-        if self._others.get("max_time") is not None:
-            _say("obstacle", "It stops by the clock (max_time): say max_epochs instead")
-        if self._others.get("overfit_batches"):
-            _say("obstacle", "It trains on a part of the data only (overfit_batches)")
-        for item in self.callbacks:
-            if what := getattr(type(item), "changes_training", ""):
-                _say("obstacle", f"Its callback {type(item).__name__} {what}")
-            elif callbacks.is_absorbed(item) and (what := _unfollowed(item)):
-                _say("obstacle", f"A callback {what}")
+        for text in self.tuned:
+            _say("obstacle", text)
+        if others.get("ckpt_path"):
+            _say("obstacle", "It goes on from a checkpoint; the grader trains from the start")
+        if self._validate_every > 1 and any(item.is_plateau for item in self.schedulers):
+            _say(
+                "obstacle",
+                "ReduceLROnPlateau watches a number that is measured every "
+                f"{self._validate_every} epochs (check_val_every_n_epoch); the grader's is "
+                "measured after each: leave check_val_every_n_epoch out",
+            )
+        stops = any(isinstance(item, callbacks.EarlyStopping) for item in self.callbacks)
+        parts = [item for item in (self.model, self.datamodule) if item is not None]
+        said = trainer_arguments.differences(self._others, parts, self.callbacks, stops=stops)
+        for kind, text in said:
+            _say(kind, text)
 
     def _train(self, model: Any) -> None:
-        _call(model, "on_fit_start")
+        self._hook("setup", "fit")
+        hooks.call(model, "on_fit_start")
         self._hook("on_fit_start")
         self._hook("on_train_start")
-        _call(model, "on_train_start")
+        hooks.call(model, "on_train_start")
         epochs = math.inf if self.max_epochs in (None, -1) else int(self.max_epochs or 0)
         while self.current_epoch < epochs and not self._is_over():
             self._epoch(model)
             self.current_epoch += 1
-        _call(model, "on_train_end")
+        hooks.call(model, "on_train_end")
         self._hook("on_train_end")
-        _call(model, "on_fit_end")
+        hooks.call(model, "on_fit_end")
 
     def _is_over(self) -> bool:
         if 0 < self.max_steps <= self.global_step:
             return True
-        return self.should_stop and self.current_epoch >= self.min_epochs
+        is_late = self.current_epoch >= self.min_epochs and self.global_step >= self._min_steps
+        return self.should_stop and is_late
 
     def _epoch(self, model: Any) -> None:
+        self._reload_data()
         model.train()
         self.logged.training = True
         self._hook("on_train_epoch_start")
-        _call(model, "on_train_epoch_start")
+        hooks.call(model, "on_train_epoch_start")
         outputs = []
         for index, batch in self._batches(self.train_dataloader, "train"):
             outputs.append(self._batch(model, batch, index))
             if 0 < self.max_steps <= self.global_step:
                 break
-        if (self.current_epoch + 1) % self._validate_every == 0:
+        validates = (self.current_epoch + 1) % self._validate_every == 0
+        if validates:
             self._evaluate(model, self.val_dataloaders, "validation", "val")
         self.logged.training = True
-        _call(model, "training_epoch_end", outputs)
-        _call(model, "on_train_epoch_end")
+        hooks.call(model, "training_epoch_end", outputs)
+        hooks.call(model, "on_train_epoch_end")
         self.logged.end_epoch()
         for item in self.schedulers:
             if item.interval == "epoch" and (self.current_epoch + 1) % item.frequency == 0:
                 self._step_scheduler(item)
         self._hook("on_train_epoch_end")
+        self._check(validates=validates)
+
+    def _reload_data(self) -> None:
+        is_due = self._reload_every and self.current_epoch % self._reload_every == 0
+        if is_due and self.current_epoch:
+            self.train_dataloader = self._loader("train", None) or self.train_dataloader
+
+    def _check(self, *, validates: bool) -> None:
+        """Let callbacks look at the epoch that has ended."""
         for callback in self.callbacks:
-            if isinstance(callback, callbacks.EarlyStopping | callbacks.ModelCheckpoint):
+            is_stop = isinstance(callback, callbacks.EarlyStopping)
+            if is_stop and not validates and not callback.watches_each_epoch(self._validate_every):
+                continue
+            if is_stop or isinstance(callback, callbacks.ModelCheckpoint):
                 callback.check(self)
 
     def _batch(self, model: Any, batch: Any, index: int) -> Any:
         self._hook("on_train_batch_start", batch, index)
-        _call(model, "on_train_batch_start", batch, index)
-        output = _step(model.training_step, batch, index)
+        hooks.call(model, "on_train_batch_start", batch, index)
+        output = hooks.step(model.training_step, batch, index)
         if model.automatic_optimization:
             self._optimize(model, output, index)
         else:
             self.global_step += 1
-        _call(model, "on_train_batch_end", output, batch, index)
+        hooks.call(model, "on_train_batch_end", output, batch, index)
         self._hook("on_train_batch_end", output, batch, index)
         return output
 
@@ -236,12 +260,14 @@ class Trainer:
         each = self._batches_a_step()
         optimizer = self.optimizers[0]
         if index % each == 0:
+            self._both("on_before_zero_grad", optimizer)
             optimizer.zero_grad()
+        self._both("on_before_backward", loss)
         (loss if each == 1 else loss / each).backward()
-        _call(model, "on_after_backward")
+        self._both("on_after_backward")
         if (index + 1) % each and index + 1 < self.num_training_batches:
             return
-        _call(model, "on_before_optimizer_step", optimizer)
+        self._both("on_before_optimizer_step", optimizer)
         if self._clip:
             self._clip_gradients(model, self._clip)
         optimizer.step()
@@ -279,9 +305,11 @@ class Trainer:
         item.scheduler.step(metrics[item.monitor])
 
     def _batches(self, loader: Any, kind: str) -> Iterator[tuple[int, Any]]:
-        most = _limited(len(loader), self._limits.get(kind))
+        most = hooks.limited(len(loader), self._limits.get(kind))
+        if most <= 0:
+            return
         for index, batch in enumerate(loader):
-            self.logged.batch_size = _size(batch)
+            self.logged.batch_size = hooks.size(batch)
             yield index, batch
             if index + 1 == most < len(loader):
                 return
@@ -293,19 +321,24 @@ class Trainer:
         was_training, before = model.training, self.logged.training
         model.eval()
         self.logged.training = False
-        _call(model, f"on_{name}_epoch_start")
+        hooks.call(model, f"on_{name}_epoch_start")
         outputs = []
         with torch.no_grad():
             for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
                 for index, batch in self._batches(loader, kind):
-                    outputs.append(_step(step, batch, index))
-            _call(model, f"{name}_epoch_end", outputs)
-            _call(model, f"on_{name}_epoch_end")
+                    outputs.append(hooks.step(step, batch, index))
+            hooks.call(model, f"{name}_epoch_end", outputs)
+            hooks.call(model, f"on_{name}_epoch_end")
         self._hook(f"on_{name}_epoch_end")
         self.logged.end_epoch()
         self.logged.training = before
         model.train(was_training)
         self._hook(f"on_{name}_end")
+
+    def _both(self, name: str, *args: Any) -> None:
+        """Callbacks first, then the module, as Lightning has it."""
+        self._hook(name, *args)
+        hooks.call(self.model, name, *args)
 
     def _hook(self, name: str, *args: Any) -> None:
         for item in self.callbacks:
@@ -332,7 +365,16 @@ class Trainer:
         loaders = None if loaders is self.datamodule else loaders
         self._evaluate(model, self._loader(kind, loaders), name, kind)
         metrics = self.callback_metrics.items()
-        return [{name: _plain(value) for name, value in metrics}]
+        return [{name: hooks.plain(value) for name, value in metrics}]
+
+    @property
+    def tuner(self) -> tuner.Tuner:
+        """Lightning 1's: it sets nothing unless it is told to."""
+        return tuner.Tuner(self, sets=False)
+
+    def tune(self, *_: Any, **__: Any) -> Any:
+        """Find what is to be found by trying."""
+        return tuner.tune(self, self._others)
 
     def predict(self, *_: Any, **__: Any) -> list[Any]:
         """Nobody trains by this."""
@@ -340,49 +382,3 @@ class Trainer:
 
     def save_checkpoint(self, *_: Any, **__: Any) -> None:
         """There are no files here."""
-
-
-def _limited(length: int, limit: float | None) -> int:
-    if limit is None:
-        return length
-    return int(length * limit) if isinstance(limit, float) else min(length, limit)
-
-
-def _size(batch: Any) -> int:
-    for part in batch if isinstance(batch, list | tuple) else [batch]:
-        if isinstance(part, Tensor) and part.dim():
-            return int(part.shape[0])
-    return 1
-
-
-def _plain(value: Any) -> Any:
-    return float(value) if isinstance(value, Tensor) else value
-
-
-def _step(step: Any, batch: Any, index: int) -> Any:
-    """Call `training_step(batch, batch_idx)`, which some write without the second."""
-    code = getattr(step, "__code__", None)
-    if code is not None and code.co_argcount < 3 and not code.co_flags & 0x04:
-        return step(batch)
-    return step(batch, index)
-
-
-def _setup(item: Any) -> None:
-    if not hasattr(item, "setup"):
-        return
-    code = getattr(item.setup, "__code__", None)
-    if code is not None and code.co_argcount < 2 and not code.co_flags & 0x04:
-        item.setup()
-    else:
-        item.setup("fit")
-
-
-def _call(thing: Any, name: str, *args: Any) -> None:
-    hook = getattr(thing, name, None)
-    if hook is not None:
-        hook(*args)
-
-
-def _unfollowed(item: Any) -> str:
-    names = [what for name, what in callbacks.CHANGE_TRAINING.items() if name in str(item)]
-    return names[0] if names else ""

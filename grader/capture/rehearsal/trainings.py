@@ -49,7 +49,8 @@ def groups(trace: Trace) -> list[Group]:
         if not record.steps:
             continue
         network = _network(record, trace)
-        if found and network is not None and _network(found[-1][-1], trace) is network:
+        goes_on = found and not found[-1][-1].restored
+        if goes_on and network is not None and _network(found[-1][-1], trace) is network:
             found[-1].append(record)
         else:
             found.append([record])

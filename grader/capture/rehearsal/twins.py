@@ -26,7 +26,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 
-from grader.capture.rehearsal.packages import Absorbed, AbsorbedModule
+from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule
 from grader.errors import SubmissionError
 
 MOST_HOLES = 8

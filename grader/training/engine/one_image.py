@@ -11,9 +11,9 @@ import math
 
 from grader import ops
 from grader.errors import SubmissionError
-from grader.network import concrete
 from grader.program.graph import Node
 from grader.program.program import Program
+from grader.program.values import concrete
 
 
 def refuse(program: Program, images: int) -> None:

@@ -177,6 +177,24 @@ NETWORKS = {
         lambda x, a: torch.einsum("bchw,dc->bdhw", a(x), torch.ones(10, 4)).mean((2, 3)),
         nn.Conv2d(1, 4, 3),
     ),
+    "einsum with dots": Net(
+        lambda x, a: torch.einsum("bc...,dc->bd...", a(x), torch.ones(10, 4)).mean((2, 3)),
+        nn.Conv2d(1, 4, 3),
+    ),
+    "einsum with dots in front": Net(
+        lambda x, a: torch.einsum("...chw,dc->...hwd", a(x), torch.ones(10, 4)).mean((1, 2)),
+        nn.Conv2d(1, 4, 3),
+    ),
+    "einsum over dots": Net(
+        lambda x, a: torch.einsum("b...c,...d->...bd", a(x), torch.ones(4, 7, 10)).mean((0, 1)),
+        nn.Conv2d(1, 4, (22, 5)),
+    ),
+    "einsum without an arrow": Net(
+        lambda x, a: torch.einsum("bhwc,dc", a(x).permute(0, 2, 3, 1), torch.ones(10, 4)).mean(
+            (2, 3)
+        ),
+        nn.Conv2d(1, 4, 3),
+    ),
     "writes": Net(_in_place, nn.Conv2d(1, 6, 3)),
     "standardised": Net(
         lambda x, a: a((x - x.mean((2, 3), keepdim=True)) / x.std((2, 3), keepdim=True)).mean(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from grader.analysis.untrained import batch_axis
-from grader.analysis.untrained.behaviour import observe
+from grader.analysis.untrained.observation import observe
 from grader.ops import Kind
 from tests.networks import CLASSES, SHAPE, images, networks, program_of
 

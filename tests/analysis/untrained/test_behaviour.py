@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from grader.analysis.untrained.behaviour import Behaviour, observe
+from grader.analysis.untrained.behaviour import Behaviour
+from grader.analysis.untrained.observation import observe
 from tests.networks import CLASSES, habits, images, program_of
 
 LABELS = torch.arange(40) % CLASSES

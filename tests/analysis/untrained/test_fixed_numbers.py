@@ -12,7 +12,8 @@ from torch import nn
 
 from grader import network
 from grader.analysis.untrained import written_down
-from grader.analysis.untrained.fixed_numbers import MOST_BYTES, Fixed, fixed
+from grader.analysis.untrained.brought_along import MOST_BYTES, Fixed
+from grader.analysis.untrained.fixed_numbers import fixed
 from tests.analysis.networks import block
 from tests.networks import program_of
 from tests.static_grading import _digits

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from grader.capture import siblings
-from grader.capture.rehearsal import lightning, packages, trainer
+from grader.capture.rehearsal import absorbed, lightning, packages, trainer
 from grader.capture.rehearsal.callbacks import EarlyStopping
 from tests.capture.rehearsal.student import undone
 
@@ -203,7 +203,7 @@ def test_it_is_found_under_all_its_names():
         early.EarlyStopping is importlib.import_module("lightning").pytorch.callbacks.EarlyStopping
     )
     assert isinstance(
-        importlib.import_module("lightning.pytorch.loggers").CSVLogger("logs"), packages.Absorbed
+        importlib.import_module("lightning.pytorch.loggers").CSVLogger("logs"), absorbed.Absorbed
     )
 
 
@@ -233,4 +233,4 @@ def test_accuracy_of_torchmetrics():
     assert found.compute().item() == pytest.approx(0.8)
     functional_ = importlib.import_module("torchmetrics.functional")
     assert functional_.accuracy(scores.argmax(1), labels, task="multiclass").item() == 0.75
-    assert isinstance(metrics.ConfusionMatrix(), packages.Absorbed)
+    assert isinstance(metrics.ConfusionMatrix(), absorbed.Absorbed)

@@ -6,8 +6,9 @@ import importlib
 
 import pytest
 
-from grader.capture.rehearsal import packages
-from grader.capture.rehearsal.packages import Absorbed, Bar, UnknownValueError
+from grader.capture.rehearsal import absorbed, packages
+from grader.capture.rehearsal.absorbed import Absorbed, UnknownValueError
+from grader.capture.rehearsal.packages import Bar
 from tests.capture.rehearsal.student import undone
 
 
@@ -15,14 +16,14 @@ from tests.capture.rehearsal.student import undone
 def guesses(monkeypatch):
     """What a stand-in had to answer."""
     found: list[str] = []
-    monkeypatch.setattr(packages, "_guesses", [found.append])
+    monkeypatch.setattr(absorbed, "_guesses", [found.append])
     return found
 
 
 @pytest.fixture
 def installed(monkeypatch):
     """The stand-ins, for one test: gives the names that were used."""
-    monkeypatch.setattr(packages, "_guesses", [])
+    monkeypatch.setattr(absorbed, "_guesses", [])
     asked = ["student"]
     with undone():
         yield packages.install(lambda _: None, lambda: asked[-1], frozenset({"timm"})), asked
@@ -63,6 +64,13 @@ def test_a_condition_counts_as_false_and_is_written_down(guesses):
     assert not Absorbed("wandb.run")
     assert len(guesses) == 1
     assert "A condition that asks wandb" in guesses[0]
+
+
+def test_all_of_them_are_answered_with_yes_where_that_is_asked_for(monkeypatch, guesses):
+    monkeypatch.setattr(absorbed, "_answers", [True])
+    assert Absorbed("sklearn.metrics.f1_score()") > 0.9
+    assert Absorbed("wandb.run")
+    assert [guess.rpartition(" ")[2] for guess in guesses] == ["yes", "yes"]
 
 
 @pytest.mark.parametrize("ask", [int, float, range, len], ids=lambda ask: ask.__name__)

@@ -330,20 +330,27 @@ def test_a_rule_of_patience_ends_only_a_flat_training():
 
 def test_a_loss_can_fall_while_the_accuracy_stays():
     source = """
-    model, history = Net(), []
+    model, history, exact = Net(), [], []
     def end(epoch, accuracy, optimizer):
         with torch.no_grad():
             total = sum(F.nll_loss(model(x), y).item() for x, y in test)
         history.append((accuracy, round(total, 4)))
+        exact.append(total / len(test))
     _, test = loaders()
     loop(usual, end=end, model=model)
-    trace.seen = history
+    trace.seen, trace.exact = history, exact
     """
     dull = rehearsed(source, lambda trace: trace.seen, role="flat flat duller")
-    assert len({accuracy for accuracy, _ in dull}) == 1
+    assert len({accuracy for accuracy, _ in dull[1:]}) == 1
+    assert dull[0][0] > dull[1][0]  # by a hair
     assert dull[0][1] > dull[1][1] > dull[2][1]
     flat = rehearsed(source, lambda trace: trace.seen, role="flat")
-    assert len(set(flat)) == 1
+    assert len(set(flat[1:])) == 1
+    for amount in (2e-5, 0.001, 0.1, 3.0):
+        base = "3.0" if amount < 0.2 else "20.0"
+        jump = rehearsed(source, lambda trace: trace.exact, role=f"jump loss 3 {amount} {base}")
+        assert jump[0] - jump[2] == pytest.approx(amount, abs=2e-6, rel=0.02)
+        assert jump[1] > jump[0]
 
 
 def test_a_training_stops_where_it_is_good_enough():

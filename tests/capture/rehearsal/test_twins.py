@@ -9,7 +9,7 @@ from torchvision import transforms
 from torchvision.transforms import v2
 
 from grader.capture.rehearsal import augmentations, comparing, twins
-from grader.capture.rehearsal.packages import Absorbed
+from grader.capture.rehearsal.absorbed import Absorbed
 from grader.errors import SubmissionError
 
 A = twins.module("albumentations")

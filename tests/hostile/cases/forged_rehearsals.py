@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.hostile.case import EVERYWHERE, Case, Expected, error
+from tests.hostile.case import EVERYWHERE, Case, error
 from tests.hostile.rehearsing import CLAIMED, answers, forged, own, refused, trains
 
 FORGES = "a forged trace: claims beyond every bound"
@@ -27,13 +27,13 @@ CASES = (
         "a rate below zero, in the trace",
         FORGES,
         forged("record.curve = [[((-1e300,), (0.9,), (0,)), record.steps]]"),
-        Expected(words="epochs"),
+        refused("The learning rate is -1e\\+300 in a step of training; it must be"),
     ),
     Case(
         "a million runs in a curve, in the trace",
         FORGES,
         forged("record.curve = [[((0.1 + at / 1e9,), (0.9,), (0,)), 1] for at in range(10**6)]"),
-        refused("."),
+        refused("the schedule does not cover epochs x steps_per_epoch steps"),
     ),
     Case(
         "a thousand million epochs, in the trace",
@@ -41,7 +41,7 @@ CASES = (
         forged(
             "walk = record.walks[-1][0]\nrecord.walks = [[walk, 469]] * 10**6\nrecord.steps = 10**9"
         ),
-        refused("."),
+        refused("469,000,000 steps are taken on 8 batches"),
         budget=5,
     ),
     Case(
@@ -106,7 +106,7 @@ CASES = (
         answers(
             "r['steps_per_epoch'] = r['batch_size'] = 1\nr['schedule'] = {'learning_rate': [[{'value': 0.1, 'steps': 3}]], 'momentum': [[{'value': 0.1, 'steps': 3}]]}"
         ),
-        error("does not belong to this assignment"),
+        refused("An epoch takes 1 steps? in the rehearsal, and has 1,000 batches of 1 images"),
     ),
     Case(
         "a weight that the network does not have",
@@ -124,7 +124,7 @@ CASES = (
         "a network of no name",
         FORGES,
         answers("t['network'] = {'file': 'net.py', 'name': '', 'arguments': [1, 2, 3]}"),
-        Expected(words="epochs"),
+        own(),
     ),
     Case(
         "lines that are not there",
@@ -132,13 +132,13 @@ CASES = (
         answers(
             "r['lines'] = {'epochs': 10**15}\nt['line'] = -5\nfor fact in t['facts']: fact['line'] = 2**60"
         ),
-        Expected(words=""),
+        own("epochs: 3 epochs of 8 steps"),
     ),
     Case(
         "lines below zero",
         FORGES,
         answers("r['lines'] = {'epochs': -10**15}\nfor fact in t['facts']: fact['line'] = -1"),
-        Expected(words=""),
+        own("epochs: 3 epochs of 8 steps"),
     ),
     Case(
         "keys that nobody asked for", FORGES, answers("d['verdict'] = 'passed'"), refused(CLAIMED)
@@ -153,7 +153,7 @@ CASES = (
         "an augmentation of another name",
         FORGES,
         answers("r['augmentations'] = [{'name': 'eval', 'settings': {'code': 'exit()'}}]"),
-        Expected(error=True, words="."),
+        error("train_transform uses eval, which the grader does not have"),
     ),
     Case(
         "nested a thousand times",
@@ -175,7 +175,7 @@ CASES = (
             "t['facts'] = [{'name': '\\x1b[2J', 'text': '\\r\\n::error::\\x9b\\u200b', 'line': 1}]\n"
             "t['network']['name'] = '\\x1b[31mNet'"
         ),
-        Expected(words=""),
+        own("epochs: 3 of 8 steps(.|\\n)*the lines above are the grader's own"),
     ),
     Case(
         "markup and commands in obstacles",
@@ -207,6 +207,6 @@ CASES = (
         "a class with a name of markup",
         TEXTS,
         trains(after="type(model).__name__ = '<img src=x>\\x1b[31m'"),
-        Expected(words="epochs"),
+        own("epochs: 3 epochs of 8 steps"),
     ),
 )

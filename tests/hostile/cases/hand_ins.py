@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 
-from tests.hostile.case import CANARY, EVERYWHERE, Case, Expected, error
+from tests.hostile.case import CANARY, EVERYWHERE, Case, error
 from tests.hostile.rehearsing import (
     OUT_OF_TIME,
     beside,
@@ -13,6 +13,7 @@ from tests.hostile.rehearsing import (
     notebook,
     own,
     packed,
+    refused,
     trains,
 )
 
@@ -32,11 +33,16 @@ CASES = (
             levels=levels,
         )
         for name, text, expected, levels in (
-            ("torch.py", "raise SystemExit('mine')", Expected(words="."), EVERYWHERE),
+            ("torch.py", "raise SystemExit('mine')", own(), EVERYWHERE),
             ("json.py", "def dumps(*_, **__): return '{}'\nloads = dumps", own(), (2, 3)),
             ("grader.py", "VERDICT = 'passed'", own(), EVERYWHERE),
             ("pydantic.py", "class BaseModel: pass", own(), (2, 3)),
-            ("sitecustomize.py", "import os\nos._exit(0)", Expected(words="."), EVERYWHERE),
+            (
+                "sitecustomize.py",
+                "import os\nos._exit(0)",
+                refused("ended the Python process early"),
+                EVERYWHERE,
+            ),
             ("os.py", "def _exit(status): pass", own(), (2, 3)),
             ("signal.py", "def setitimer(*_): pass\nsignal = setitimer", own(), (2, 3)),
             ("typing.py", "Any = None", own(), (2, 3)),
@@ -54,7 +60,7 @@ CASES = (
                 "grader/capture/rehearsal/trace.py": "class Trace: pass",
             }
         ),
-        Expected(words="."),
+        own(),
         place=in_folder,
     ),
     *(
@@ -120,13 +126,13 @@ CASES = (
             (
                 "nested a hundred thousand times",
                 '{"cells": ' + "[" * 10**5 + "]" * 10**5 + "}",
-                error("."),
+                error("is not a notebook that can be read \\(RecursionError\\)"),
                 (2, 3),
             ),
             (
                 "a cell nested in outputs",
                 notebook(trains()).replace('"outputs": []', '"outputs": ' + "[" * 900 + "]" * 900),
-                Expected(words="."),
+                own(),
                 (2, 3),
             ),
             (
@@ -156,7 +162,7 @@ CASES = (
                     "%%writefile sitecustomize.py\nimport os; os._exit(0)",
                     trains(),
                 ),
-                Expected(words="."),
+                own(),
                 EVERYWHERE,
             ),
             (
@@ -168,19 +174,19 @@ CASES = (
                     "%load_ext evil",
                     trains(),
                 ),
-                Expected(words="."),
+                own(),
                 (2, 3),
             ),
             (
                 "a cell that never ends",
                 notebook(trains(), "while True: pass"),
-                Expected(words=OUT_OF_TIME),
+                refused(OUT_OF_TIME),
                 (2, 3),
             ),
             (
                 "a cell that awaits for ever",
                 notebook(trains(), "import asyncio\nawait asyncio.Event().wait()"),
-                Expected(words="."),
+                own(),
                 (2, 3),
             ),
             (

@@ -177,7 +177,7 @@ CASES = (
         "the checks in the child",
         EXPORTER,
         net(
-            "from grader.analysis.untrained import behaviour\nbehaviour.observe = None",
+            "from grader.analysis.untrained import observation\nobservation.observe = None",
             end="x = x * x.mean(0)",
         ),
         fails("independent_samples", words="by its batch"),

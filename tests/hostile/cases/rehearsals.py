@@ -88,7 +88,7 @@ CASES = (
         "exec of the training",
         HIDES,
         net(bottom=f"exec({training()!r})"),
-        own("epochs"),
+        own("epochs: 3 epochs of 8 steps"),
         levels=EVERYWHERE,
     ),
     Case(
@@ -98,13 +98,13 @@ CASES = (
             bottom="import base64\nexec(base64.b64decode("
             f"{__import__('base64').b64encode(training().encode())!r}))"
         ),
-        refused("|"),
+        Expected(recipe="assignment", words="epochs: 20 of 8 steps"),
     ),
     Case(
         "a compiled training under another file's name",
         HIDES,
         net(bottom=f"exec(compile({training()!r}, '/etc/passwd', 'exec'))  # .backward("),
-        own("epochs"),
+        own("epochs: 3 epochs of 8 steps"),
     ),
     Case(
         "an endless loop in the training",
@@ -451,7 +451,7 @@ CASES = (
             epoch="correct = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)\n"
             "if correct / len(images_of) > 0.5: break",
         ),
-        refused("."),
+        refused("could not be found within 5 s of processor time"),
         budget=5,
     ),
     Case(
@@ -477,7 +477,7 @@ CASES = (
             "while time.process_time() - since < 0.8 * (epoch > 0): pass\n"
             "if correct / len(images_of) > 0.994: break",
         ),
-        Expected(words="processor time|epochs"),
+        own("stops: at 99.4 % training accuracy"),
         budget=BUDGET,
     ),
     Case(
@@ -489,7 +489,7 @@ CASES = (
             epoch="correct = sum((model(x).argmax(1) == y).sum().item() for x, y in loader)\n"
             "if correct / len(images_of) > 0.98765: break",
         ),
-        Expected(words="processor time|epochs|does not stand|cannot tell"),
+        own("stops: at 98.8 % training accuracy"),  # of 1,000 images: 988, as 0.98765 asks
         budget=5,
     ),
     Case(
@@ -499,6 +499,6 @@ CASES = (
             "import os\nseed = int.from_bytes(os.urandom(4), 'big')",
             epoch="for group in optimizer.param_groups: group['lr'] = seed / 2**33",
         ),
-        Expected(words="learning rate|epochs"),
+        refused("The learning rate is set by how well the network does"),
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from grader.analysis.arguments import base, dimension, several
+from grader.analysis.arguments import base, dimension, einsum, several
 from grader.analysis.receptive_field import windows
 from grader.analysis.receptive_field.bits import Bits, NotProven, any_of, within_groups
 from grader.analysis.receptive_field.merge import meet
@@ -65,9 +65,9 @@ def _product(call: Call, left: Any, right: Any) -> Seen:
 
 def _einsum(call: Call) -> Result:
     tensors = call.given["tensors"]
-    inputs, arrow, output = str(call.given["equation"]).replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if not arrow or "." in inputs or any(len(set(term)) < len(term) for term in (*terms, output)):
+    ranks = [len(call.shape(value)) for value in tensors]
+    terms, output = einsum(str(call.given["equation"]), ranks)
+    if any(len(set(term)) < len(term) for term in (*terms, output)):  # a diagonal
         raise NotProven(f"the equation {call.given['equation']!r} is not understood")
     sights = [
         _in_letters(call.see(value), term, output)

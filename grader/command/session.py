@@ -7,9 +7,8 @@ output.
 from __future__ import annotations
 
 import io
-import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,34 +18,45 @@ from rich.console import Console
 from rich.text import Text
 
 from grader.assignment import Assignment, load_each
+from grader.command.project import Project
+from grader.command.workroom import Workroom
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable, printable_path
-from grader.render import convention, notices, recipe, terminal, words
+from grader.render import card, convention, notices, recipe, terminal, words
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
+from grader.render.queue import Queue
 from grader.report import Report, Verdict
-from grader.sandbox import isolation
-from grader.sandbox.isolation import Sandbox
-from grader.sandbox.zygote import Zygote
-from grader.storage import places, reports, seal
+from grader.storage import json_text, places, reports, seal
 from grader.storage.atomic import write_whole
 from grader.submission import find
 from grader.submission.submission import LeftOut, Submission, UsageError
+from grader.training import present
 from grader.training.datasets import DATASETS
 
-if TYPE_CHECKING:  # they load torch: not before `_begin`
-    from grader.pipeline import Workshop
+if TYPE_CHECKING:
     from grader.training.data import Source
-
-Work = Callable[[], int]
 
 MOST_NAMED = 100
 """Of what is left out; the rest is counted."""
 
 
+BROUGHT = (
+    "There is no assignments/ folder here or above, so the example that comes with the grader is "
+    "graded. Name a file to grade your own: grader grade my_model.py --assignment mnist_8k"
+)
+
+
 def grade(options: Options) -> int:
     """Grade every submission that was asked for. Raises UsageError and GraderError."""
+    trains = not options.static
+    with Workroom(options.require_isolation, trains=trains) as room:
+        return grade_in(room, options)
+
+
+def grade_in(room: Workroom, options: Options) -> int:
+    """As `grade`, in a workroom that may have been used before."""
     _speak_any_encoding()
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
@@ -55,50 +65,57 @@ def grade(options: Options) -> int:
         options.paths,
         names,
         root=options.root,
+        home=options.home,
         assignment=options.assignment,
         training=options.training,
         trainings=_trainings(known),
     )
     found = looked.submissions
+    if options.home not in (None, options.root) and not options.paths:
+        _say(messages, BROUGHT)
     _say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     _refuse_all_broken(asked, broken)
-    begun = _begin()
     broken |= _tried_out([known[name] for name in asked if name in known])
     _refuse_all_broken(asked, broken)
     for name in broken if not options.paths and not options.assignment else asked:
         if name in broken:
             _say(messages, f"{name} is left out. {broken[name]}", style="red")
-    from grader.pipeline import Workshop
-    from grader.training import device
-    from grader.training.worker.crew import Crew
-
-    place = device.choose(options.device)
     reports.check_writable(options.output)
+    device_kind = _device_kind(options, room)
     fit = [known[name] for name in asked if name not in broken]
     sources = _images(fit, options, messages)
     graded = []
-    with isolation.choose(options.require_isolation, begun=begun) as sandbox:
-        crew = Crew()
-        secret = seal.secret()
-        workshops = {
-            name: Workshop(options, source, sandbox, crew, secret)
-            for name, source in sources.items()
-        }
-        desk = _Desk(options, workshops, sandbox, place.type, secret, messages)
-        for one in found:
-            item = places.own(one, options.output, root=options.root, secret=secret)
-            if error := broken.get(item.assignment):
-                report = desk.refuse(item, error, known.get(item.assignment))
-            else:
-                report = desk.report(item, known[item.assignment])
-            graded.append(report)
-            if report.interrupted:
-                text = f"Interrupted. The reports so far are in {options.output}."
-                _say(messages, text, style="")
-                return 130
+    home = options.home or options.root
+    secret = seal.secret()
+    queue = Queue(len(found))
+    desk = _Desk(options, sources, room, device_kind, secret, messages, queue)
+    for one in found:
+        item = places.own(one, options.output, root=home, secret=secret)
+        if error := broken.get(item.assignment):
+            report = desk.refuse(item, error, known.get(item.assignment))
+        else:
+            report = desk.report(item, known[item.assignment])
+        graded.append(report)
+        if report.interrupted:
+            text = f"Interrupted. The reports so far are in {options.output}."
+            _say(messages, text, style="")
+            return 130
     _conclude(graded, options)
     return 3 if desk.unwritten else exit_code(graded, known)
+
+
+def _device_kind(options: Options, room: Workroom) -> str:
+    """The kind of device that trains, "none" for static checks. Raises GraderError."""
+    if options.static:
+        return "none"
+    known = present.kind_without_torch(options.device)
+    if known is not None:
+        return known
+    room.begin()  # the sandbox gets ready while torch is loaded here
+    from grader.training import device
+
+    return device.choose(options.device).type
 
 
 EXIT = {
@@ -126,6 +143,11 @@ def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
     """A message for people, word for word: a path may hold what rich would read as markup."""
     messages.print(Plain(Text(text, style=style)), soft_wrap=True)
+
+
+def say(text: str, *, style: str = "dim") -> None:
+    """A message for people on standard error, as `grade` writes its own."""
+    _say(Console(stderr=True), text, style=style)
 
 
 def _say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
@@ -157,7 +179,7 @@ def _refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentErro
 
 def _tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
     """Those whose default recipe does not work, each with the reason."""
-    from grader.judging import default_recipe  # it needs torch: not before `_begin`
+    from grader.judging import default_recipe  # for this command alone
 
     broken = {}
     for assignment in asked:
@@ -166,18 +188,6 @@ def _tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
         except AssignmentError as error:
             broken[assignment.name] = error
     return broken
-
-
-def _begin() -> Zygote | None:
-    """Let the sandbox get ready while torch is loaded here, which takes seconds.
-
-    Torch would load a part of itself, `_dynamo`, only for the first tensor that has a shape and no
-    data.
-    """
-    begun = isolation.begin()
-    import torch._dynamo  # noqa: F401 - loaded for its effect
-
-    return begun
 
 
 def _images(asked: Sequence[Assignment], options: Options, messages: Console) -> dict[str, Source]:
@@ -194,6 +204,7 @@ def _images(asked: Sequence[Assignment], options: Options, messages: Console) ->
             options.data,
             choice=options.dataset,
             fetch=not options.static,
+            again=options.fresh,
             say=partial(_say, messages),
         )
         if found[name].note:
@@ -205,64 +216,75 @@ def _images(asked: Sequence[Assignment], options: Options, messages: Console) ->
 class _Desk:
     """Where one submission after the other is graded: all that is the same for each.
 
-    `workshops` are by the name of the assignment's data set.
+    `sources` are by the name of the assignment's data set.
     """
 
     options: Options
-    workshops: Mapping[str, Workshop]
-    sandbox: Sandbox
+    sources: Mapping[str, Source]
+    room: Workroom
     device: str
     secret: bytes
     messages: Console
+    queue: Queue
     unwritten: list[Report] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
         """The report on one submission, shown and kept: an earlier run's where that stands."""
-        workshop = self.workshops[assignment.dataset]
+        source = self.sources[assignment.dataset]
         choices = {
             **self.options.deciding,
             "device": self.device,
-            "images": [workshop.images.dataset.name, workshop.images.practice],
+            "images": [source.dataset.name, source.practice],
         }
         address = seal.address(item, assignment, choices)
         kept = None if self.options.fresh or item.problem else self._kept(item, address)
         if kept:
-            _show(kept, self.options)
+            self.queue.end(graded=False)
+            _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
-        from grader import pipeline  # it loads torch: not before `_begin`
+        self.room.begin()  # it gets ready while the pipeline is loaded here
+        from grader import pipeline
 
-        quiet = self.options.quiet
-        with TrainingProgress(item.shown, console=self.messages, quiet=quiet) as progress:
+        workshop = pipeline.Workshop(
+            self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
+        )
+        self.queue.begin()
+        with TrainingProgress(
+            item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
+        ) as progress:
             report = pipeline.grade(item, assignment, workshop, progress)
+        self.queue.end(graded=True)
         return self._finished(report, address)
 
     def refuse(
         self, item: Submission, error: AssignmentError, assignment: Assignment | None
     ) -> Report:
         """The report on a submission whose assignment is broken, shown and kept."""
-        from grader import pipeline  # as above
+        from grader import pipeline
 
+        self.queue.end(graded=False)
         title, points = item.assignment, 0.0
         if assignment is not None:
             title, points = assignment.title, assignment.points
         report = pipeline.not_graded(
-            item, error, self.options, self.sandbox.isolation, title=title, points=points
+            item, error, self.options, self.room.sandbox.isolation, title=title, points=points
         )
         return self._finished(report, seal.nowhere())
 
     def _finished(self, report: Report, address: str) -> Report:
         report = reports.told(report, self.options.output, secret=self.secret)
         report = seal.sealed(report, address, self.secret)
+        file = None
         try:
-            self._keep(report)
+            file = self._keep(report)
         except GraderError as error:
             # A full disk takes neither this result nor the next ones from the screen.
             _say(self.messages, f"The grader cannot keep this report: {error}", style="red")
             self.unwritten.append(report)
-        _show(report, self.options)
+        _show(report, self.options, file)
         return report
 
-    def _keep(self, report: Report) -> None:
+    def _keep(self, report: Report) -> Path:
         file = reports.write(report, self.options.output, secret=self.secret)
         if file.name == reports.UNFINISHED and not self.options.quiet:
             text = (
@@ -270,6 +292,7 @@ class _Desk:
                 f"this one is {file}"
             )
             _say(self.messages, text)
+        return file
 
     def _kept(self, item: Submission, address: str) -> Report | None:
         kept = reports.kept(
@@ -298,14 +321,21 @@ def _results() -> Console:
     return console
 
 
-def _show(report: Report, options: Options) -> None:
-    if not (options.as_json or options.quiet):
-        _results().print(terminal.scorecard(report))
+def _show(report: Report, options: Options, file: Path | None) -> None:
+    """The short scorecard, which fits on the last screen, under the details where they are wanted.
+
+    `file` holds the report; None where it could not be written.
+    """
+    if options.as_json or options.quiet:
+        return
+    if options.details:
+        _results().print(terminal.details(report))
+    Console().print(card.draw(report, file))
 
 
 def _conclude(graded: list[Report], options: Options) -> None:
     if options.as_json:
-        text = ",\n".join(report.model_dump_json(indent=2) for report in graded)
+        text = ",\n".join(json_text.of_report(report) for report in graded)
         if len(graded) != 1:
             text = f"[{text}]"
         sys.stdout.write(f"{text}\n")
@@ -314,43 +344,50 @@ def _conclude(graded: list[Report], options: Options) -> None:
 
 
 def show_recipe(
-    path: Path, *, assignment: str | None, training: str | None, root: Path, write: bool
+    path: Path, *, assignment: str | None, training: str | None, project: Project, write: bool
 ) -> int:
     """Print what would be trained, line by line; with `write`, in the convention.
 
     1 when that cannot be said. Raises UsageError and GraderError.
     """
-    found, known = _only(path, assignment, training, root, "recipe")
-    begun = _begin()
-    from grader import pipeline
+    found, known = _only(path, assignment, training, project, "recipe")
+    with Workroom() as room:
+        room.begin()
+        from grader import pipeline
 
-    with isolation.choose(begun=begun) as sandbox:
         try:
-            report, trained, scheduler = pipeline.recipe(found, known, sandbox)
+            told = pipeline.recipe(found, known, room.sandbox)
         except SubmissionError as error:
             return _cannot(found, error)
+    whose = told.report.recipe
+    own = whose is not None and not whose.obstacles
     if write:
-        if report.recipe and report.recipe.obstacles:  # what is pasted must not pass for the other
+        if not own:  # what is pasted must not pass for the student's
             sys.stdout.write(
                 "# Your own recipe could not be used: this is the assignment's. Without --write,\n"
                 "# this command says what stands in the way of yours.\n"
             )
-        sys.stdout.write(convention.written(trained, scheduler))
+        sys.stdout.write(
+            convention.written(
+                told.recipe, told.scheduler, network=told.network, trains_all=told.trains_all
+            )
+        )
     else:
-        for part in recipe.draw(report):
+        for part in recipe.draw(told.report):
             _results().print(part)
-    return 0 if report.recipe and not report.recipe.obstacles else 1
+    return 0 if own else 1
 
 
 def _only(
-    path: Path, assignment: str | None, training: str | None, root: Path, command: str
+    path: Path, assignment: str | None, training: str | None, project: Project, command: str
 ) -> tuple[Submission, Assignment]:
     """The one submission at `path`, and its assignment."""
-    known, broken = load_each(root)
+    known, broken = load_each(project.root)
     found = find.discover(
         [path],
         sorted([*known, *broken]),
-        root=root,
+        root=project.root,
+        home=project.home,
         assignment=assignment,
         training=training,
         trainings=_trainings(known),
@@ -380,22 +417,22 @@ def analyse(
     assignment: str | None,
     training: str | None = None,
     output: Path | None,
-    root: Path,
+    project: Project,
 ) -> int:
     """Write the JSON analysis of one submission; 1 when it cannot be captured.
 
     Raises UsageError and GraderError.
     """
-    found, known = _only(path, assignment, training, root, "analyse")
-    begun = _begin()
-    from grader import pipeline
-
+    found, known = _only(path, assignment, training, project, "analyse")
     try:
-        with isolation.choose(begun=begun) as sandbox:
-            analysis = pipeline.analyse(found, known, sandbox)
+        with Workroom() as room:
+            room.begin()
+            from grader import pipeline
+
+            analysis = pipeline.analyse(found, known, room.sandbox)
     except SubmissionError as error:
         return _cannot(found, error)
-    text = json.dumps(analysis, indent=2) + "\n"
+    text = json_text.text(analysis, ascii_only=True) + "\n"
     if output:
         write_whole(output, text)
     else:

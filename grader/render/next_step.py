@@ -1,0 +1,70 @@
+"""What to type next, as the user called the grader. In: a Report. Out: commands, each with its use.
+
+Nothing here is run; the paths in it are `printable`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from grader.printable import printable
+from grader.report import Report, Verdict
+
+OPEN = (Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)
+NEEDS_TRAINING = ("accuracy", "steady", "time_budget")
+
+
+class Step(NamedTuple):
+    """A command, empty where there is none to type, and what it is for."""
+
+    command: str
+    use: str
+
+
+def called(command: str, *arguments: str) -> str:
+    """The command as a line: `grader explain gap`, or what starts the grader here."""
+    words = " ".join(shlex.quote(argument) for argument in arguments)
+    if os.environ.get("NOX_CURRENT_SESSION"):
+        return printable(f"nox -s {command} -- {words}", 400)
+    started = Path(sys.argv[0]).parts[-2:] == ("grader", "__main__.py")
+    return printable(f"{'python -m grader' if started else 'grader'} {command} {words}", 400)
+
+
+def again(report: Report, *options: str) -> str:
+    """The command that grades the same work."""
+    asked = [] if f"/{report.assignment}/" in report.path else ["--assignment", report.assignment]
+    return called("grade", report.path, *asked, *options)
+
+
+def more(report: Report, saved: Path) -> Step:
+    """How to see the whole scorecard and the page."""
+    usual = saved.parent == Path("grades") / report.assignment / report.submission
+    name = report.submission if usual else str(saved.parent)
+    return Step(called("report", name), "layers, accuracy, recipe; --open: as a page")
+
+
+def steps(report: Report) -> list[Step]:
+    """One or two, the most useful first."""
+    if report.problem is not None:
+        if report.problem.fault == "submission":
+            return [Step(again(report, "--static"), "after the change; seconds")]
+        return [Step("", "show this to your instructor: it is not your fault")]
+    if report.verdict is Verdict.BROKEN:
+        return [Step("", "show this report to your instructor: it is not your fault")]
+    opened = [check for check in report.checks if check.required and check.verdict in OPEN]
+    if opened:
+        name = opened[0].name
+        trained = name in NEEDS_TRAINING
+        explain = Step(called("explain", name), "what it asks, with examples")
+        options = () if trained else ("--static",)
+        use = "after a change; trains" if trained else "after the change; seconds"
+        return [explain, Step(again(report, *options), use)]
+    if report.training is not None and report.training.practice:
+        return [Step(again(report, "--data", "FOLDER"), "where the real images are")]
+    if report.verdict is Verdict.PASSED_SO_FAR:
+        return [Step(again(report), "trains it, for the points that are left")]
+    return [Step("", "nothing: everything that is required has passed")]

@@ -1,0 +1,41 @@
+#: refused = ["stay in evaluation mode while it trains"]
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+transform = transforms.Compose([
+    transforms.ToTensor(),
+    transforms.Normalize((0.1307,), (0.3081,))
+])
+train_set = datasets.MNIST('./data', train=True, download=True, transform=transform)
+test_set = datasets.MNIST('./data', train=False, download=True, transform=transform)
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=128, shuffle=True)
+test_loader = torch.utils.data.DataLoader(test_set, batch_size=1000, shuffle=False)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 10, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(10), nn.Dropout(0.1),
+            nn.Conv2d(10, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16), nn.Dropout(0.1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.fc(self.features(x).flatten(1))
+net = Net().to(device)
+opt = optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+for epoch in range(10):
+    net.train()
+    if epoch >= 7:
+        for layer in net.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.eval()
+    for images, labels in train_loader:
+        opt.zero_grad()
+        F.cross_entropy(net(images.to(device)), labels.to(device)).backward()
+        opt.step()

@@ -1,0 +1,63 @@
+#: epochs = 30
+#: batch = 128
+#: optimizer = "SGD(momentum=0.9)"
+#: lr = "0.01"
+#: patience = { monitor = "accuracy", epochs = 4, threshold = 0.0005 }
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+transform = transforms.Compose([
+    transforms.ToTensor(),
+    transforms.Normalize((0.1307,), (0.3081,))
+])
+train_set = datasets.MNIST('./data', train=True, download=True, transform=transform)
+test_set = datasets.MNIST('./data', train=False, download=True, transform=transform)
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=128, shuffle=True)
+test_loader = torch.utils.data.DataLoader(test_set, batch_size=1000, shuffle=False)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 10, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(10), nn.Dropout(0.1),
+            nn.Conv2d(10, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16), nn.Dropout(0.1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.fc(self.features(x).flatten(1))
+def run_epoch(model, loader, criterion, optimizer=None):
+    training = optimizer is not None
+    model.train(training)
+    total, right, count = 0.0, 0, 0
+    with torch.set_grad_enabled(training):
+        for images, labels in loader:
+            images, labels = images.to(device), labels.to(device)
+            scores = model(images)
+            loss = criterion(scores, labels)
+            if training:
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            total += loss.item() * len(labels)
+            right += (scores.argmax(1) == labels).sum().item()
+            count += len(labels)
+    return total / count, right / count
+model = Net().to(device)
+optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+best, counter = 0, 0
+for epoch in range(30):
+    run_epoch(model, train_loader, F.cross_entropy, optimizer)
+    accuracy = 100. * run_epoch(model, test_loader, F.cross_entropy)[1]
+    improvement = accuracy - best
+    if improvement > 0.05:
+        best, counter = accuracy, 0
+        continue
+    counter += 1
+    if counter > 3:
+        break

@@ -1,0 +1,60 @@
+#: refused = ["optimizer_step()"]
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+device = "cuda" if torch.cuda.is_available() else "cpu"
+transform = transforms.Compose([
+    transforms.ToTensor(),
+    transforms.Normalize((0.1307,), (0.3081,))
+])
+train_set = datasets.MNIST('./data', train=True, download=True, transform=transform)
+test_set = datasets.MNIST('./data', train=False, download=True, transform=transform)
+train_loader = torch.utils.data.DataLoader(train_set, batch_size=128, shuffle=True)
+test_loader = torch.utils.data.DataLoader(test_set, batch_size=1000, shuffle=False)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 10, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(10), nn.Dropout(0.1),
+            nn.Conv2d(10, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16), nn.Dropout(0.1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(16, 16, 3, bias=False), nn.ReLU(), nn.BatchNorm2d(16),
+            nn.AdaptiveAvgPool2d(1),
+        )
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.fc(self.features(x).flatten(1))
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+
+class Lit(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = Net()
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return F.cross_entropy(self(x), y)
+
+    def validation_step(self, batch, batch_idx):
+        x, y = batch
+        self.log("val_loss", F.cross_entropy(self(x), y), prog_bar=True)
+
+    def configure_optimizers(self):
+        return optim.Adam(self.parameters(), lr=1e-3)
+
+    def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * min(1.0, (self.trainer.global_step + 1) / 500)
+        optimizer.step(closure=optimizer_closure)
+
+
+trainer = pl.Trainer(max_epochs=5)
+trainer.fit(Lit(), train_loader, test_loader)
