@@ -5,10 +5,10 @@ Nothing here is markup. Texts of a submission pass `printable` on their way into
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import NamedTuple
 
@@ -96,7 +96,8 @@ def graded(report: Report) -> Training | None:
     training = report.training
     if training is None or training.score is None or training.practice:
         return None
-    return None if report.quick_look or report.interrupted else training
+    looked = report.quick_look or report.interrupted or report.self_check
+    return None if looked else training
 
 
 def parameters(report: Report) -> int | None:
@@ -107,11 +108,10 @@ def parameters(report: Report) -> int | None:
 
 def limit(reports: Sequence[Report]) -> Limit | None:
     """The parameter limit that the checks name."""
-    for report in reports:
-        for check in report.checks:
-            found = re.match(r"(<|<=) ([1-9][\d,]{0,14})$", check.limit)
-            if check.name == "parameter_limit" and found:
-                return Limit(int(found[2].replace(",", "")), check.limit, itself=found[1] == "<=")
+    for check in chain.from_iterable(report.checks for report in reports):
+        permitted = check.relation in ("<", "<=") and check.limit is not None and check.limit > 0
+        if check.name == "parameter_limit" and check.limit is not None and permitted:
+            return Limit(int(check.limit), check.asked, itself=check.relation == "<=")
     return None
 
 
@@ -237,7 +237,7 @@ def _why_not_drawn(report: Report) -> str:
         return "trained on other images"
     if training.score is None:
         return "without a score"
-    return "" if graded(report) else "only looked at (quick look or interrupted)"
+    return "" if graded(report) else "only looked at (quick look, self-check or interrupted)"
 
 
 def colophon(reports: Sequence[Report]) -> list[str]:
