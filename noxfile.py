@@ -20,7 +20,8 @@ import nox
 nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "tests", "browser"]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 LEAST = (3, 11)
 OLD_PYTHON = sys.version_info < LEAST
@@ -182,6 +183,16 @@ def tests(session: nox.Session) -> None:
     install(session, uv(session), "pip", "install", "--compile-bytecode", *groups)
     shared = ("--numprocesses=auto", "--dist=worksteal")
     run(session, "python", "-m", "pytest", *shared, *session.posargs)
+
+
+@nox.session(python=OTHER_PYTHON)
+def browser(session: nox.Session) -> None:
+    """Test the pages in the system's Chromium; `-- --screenshots FOLDER` keeps pictures of them."""
+    if not any(map(shutil.which, CHROMIUM)):
+        session.skip("No Chromium is installed, so no page is opened: apt install chromium")
+    groups = ("--editable", ".", "--group=tests", "--group=browser", *pins())
+    install(session, uv(session), "pip", "install", "--compile-bytecode", *groups)
+    run(session, "python", "-m", "pytest", "tests/browser", *session.posargs)
 
 
 @nox.session(python=OTHER_PYTHON)

@@ -36,6 +36,7 @@ def pytest_addoption(parser):
         action="store_true",
         help="write tests/render/golden/ anew",
     )
+    parser.addoption("--screenshots", help="a folder for pictures of the pages (tests/browser)")
 
 
 def pytest_configure(config):

@@ -26,6 +26,7 @@ class Format(NamedTuple):
 FORMATS = {
     "markdown": Format("grader.render.markdown", "a scorecard for a pull request"),
     "html": Format("grader.render.html", "a page that loads nothing"),
+    "class": Format("grader.render.class_page", "a page of a whole class"),
     "junit": Format("grader.render.junit", "test results for a CI system"),
     "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
     "svg": Format("grader.render.svg", "pictures of accuracy, rate and receptive field"),

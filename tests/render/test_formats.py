@@ -50,7 +50,7 @@ def test_an_unknown_format_is_told_all_that_there_are(with_points, tmp_path):
     done = with_points("export", tmp_path, "--format", "pdf")
     assert done.returncode == 2
     said = " ".join(done.stderr.replace("│", " ").split())
-    assert "'pdf': write one of markdown, " in said
+    assert "'pdf': write one of markdown, html, class, " in said
     assert ", points, png." in said
 
 
