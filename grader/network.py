@@ -1,7 +1,7 @@
 """Rebuild a Program as torch modules that trusted code can run and train.
 
 In: a validated Program and the values of its weights (safetensors bytes). Out: a `Network`. Student
-code is not needed: every call goes to an allowlisted operator of `grader.ops`.
+code is not needed: every call goes to an allowlisted operator of `grader.program.ops`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, fx, nn
 
-from grader import ops
 from grader.errors import SubmissionError
+from grader.program import ops
 from grader.program.graph import Graph, Node
 from grader.program.program import Program
 from grader.program.values import DTypeArgument, Ref

@@ -21,7 +21,7 @@ from grader.analysis import shapes
 from grader.assignment import Bound, Limits
 from grader.errors import SubmissionError
 from grader.intake import intake
-from grader.ops import OPERATORS
+from grader.program.ops import OPERATORS
 from grader.program.program import read
 from grader.program.values import concrete
 from tests.networks import CLASSES, habits, images, networks, program_of

@@ -1,4 +1,4 @@
-"""A node's kind and arguments, as its entry in `grader.ops` names them.
+"""A node's kind and arguments, as its entry in `grader.program.ops` names them.
 
 In: a Node. Out: its Kind, its arguments by name, and the names of what it reads. Reads data only.
 """
@@ -9,13 +9,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from grader.ops import OPERATORS, Kind, Operator
 from grader.program.graph import Node
+from grader.program.ops import OPERATORS, Kind, Operator
 from grader.program.values import Ref
 
 
 def operator(node: Node) -> Operator | None:
-    """The node's entry in `grader.ops`; None for inputs, weights and unlisted operators."""
+    """The node's entry in `grader.program.ops`; None for inputs, weights and unlisted operators."""
     return OPERATORS.get(node.op)
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from grader.analysis.arguments import base, bound, einsum, kind
 from grader.analysis.dataflow import may_alias, trace
 from grader.analysis.receptive_field.reshape import sizes
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import Ref, Shape
 
 _BYTES = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from grader.analysis.arguments import base, bound, first, operator
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 
 _MAY_RETURN_ITS_INPUT = {"detach", "alias", "contiguous", "to", "type_as", "lift_fresh", "positive"}
 

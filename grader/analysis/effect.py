@@ -26,8 +26,8 @@ from grader.analysis.idle import LEAST_DROPPED, Idle, dropped
 from grader.analysis.movable import IMAGES, images_for, movable, redrawn
 from grader.errors import SubmissionError
 from grader.network import Runner, Steps, build_steps
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.program.values import Ref
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from grader.analysis.arguments import base, bound, first, kind
 from grader.analysis.dataflow import trace
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import DTypeArgument, Ref
 
 _NO_EFFECT = {"contiguous", "clone", "alias", "detach"}

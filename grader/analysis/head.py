@@ -16,8 +16,8 @@ from grader.analysis.dataflow import trace
 from grader.analysis.receptive_field.field import ReceptiveField
 from grader.analysis.receptive_field.final_map import covered, placed, sources_of, spatial_maps
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, count_of
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.report import Hint
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.analysis.arguments import bound, kind
-from grader.ops import Kind
 from grader.program.graph import Node
+from grader.program.ops import Kind
 from grader.program.values import Ref
 
 LEAST_DROPPED = 1e-3

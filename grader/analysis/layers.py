@@ -15,8 +15,8 @@ from grader.analysis.cost import Cost
 from grader.analysis.receptive_field.field import ReceptiveField
 from grader.analysis.receptive_field.reshape import sizes
 from grader.analysis.receptive_field.sight import AXES, Sight
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.program.values import Ref
 from grader.report import LayerRow

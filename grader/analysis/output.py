@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Literal
 
 from grader.analysis.arguments import base, bound, first, kind
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import Ref
 
 OutputKind = Literal["logits", "log_probabilities", "probabilities"]

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from grader.analysis.arguments import bound, kind
 from grader.analysis.dataflow import Dataflow, trace
-from grader.ops import Kind
 from grader.program.graph import Graph, Node, Weight
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.program.values import Ref
 from grader.report import Hint

@@ -16,8 +16,8 @@ from grader.analysis.dataflow import Dataflow, trace
 from grader.analysis.head import HeadItem, describe, find_head, head_hints
 from grader.analysis.idle import LEAST_DROPPED, NOTHING_IDLE, Idle, dropped
 from grader.analysis.receptive_field.field import ReceptiveField, find_field
-from grader.ops import Kind
 from grader.program.graph import Graph, Module, Node
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.report import Hint
 

@@ -15,10 +15,11 @@ import re
 import torch
 from torch import Tensor
 
-from grader import network, ops
+from grader import network
 from grader.capture.explain import first_line
 from grader.errors import SubmissionError
 from grader.network import Network
+from grader.program import ops
 from grader.program.graph import Node
 from grader.program.program import Program
 from grader.program.values import concrete

@@ -23,9 +23,9 @@ from torch._dynamo import config
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from grader import ops
 from grader.capture import batch_size, data_attribute, explain, lengths
 from grader.errors import SubmissionError
+from grader.program import ops
 from grader.program.graph import Graph, Node, Weight
 from grader.program.values import BATCH, Argument, DTypeArgument, Ref
 

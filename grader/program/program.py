@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from grader import ops
 from grader.errors import SubmissionError, in_words
+from grader.program import ops
 from grader.program.graph import MOST_WEIGHTS, Graph, Module, Weight
 from grader.program.recipe import Recipe, check_curves
 from grader.program.rehearsed import Rehearsed

@@ -23,9 +23,10 @@ from typing import Any
 import pytest
 import torch
 
-from grader import assignment, ops
+from grader import assignment
 from grader.analysis.untrained import batch_place, watched
 from grader.errors import SubmissionError
+from grader.program import ops
 from grader.program.program import Captured
 from grader.sandbox import lock, reply
 from grader.submission.entries import FOLDER, LINK, Entry
@@ -329,13 +330,15 @@ GUARDS = (
         lambda module: module._compare(_Huge, torch.empty(1).expand(2**29), 2),
     ),
     Guard(
-        "ops.py",
+        "program/ops.py",
         "name not in names",
         lambda module: module.find("aten.relu.default").bind([1], {"out": 2}),
     ),
-    Guard("ops.py", "len(arguments) > len(self.parameters)", lambda module: _too_many(module)),
     Guard(
-        "ops.py",
+        "program/ops.py", "len(arguments) > len(self.parameters)", lambda module: _too_many(module)
+    ),
+    Guard(
+        "program/ops.py",
         "bound[name] is not None",
         lambda module: module.find("aten.zeros.default").bind([[1]], {"device": "cuda"}),
     ),

@@ -18,8 +18,8 @@ from grader.analysis.arguments import base, bound, kind, several
 from grader.analysis.dataflow import Dataflow
 from grader.analysis.receptive_field.propagation import Answer
 from grader.analysis.receptive_field.sight import AXES, AxisName, Sight, length
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import BATCH, Ref
 
 _STRAIGHT = {

@@ -22,8 +22,8 @@ from grader.analysis.receptive_field.rules import apply
 from grader.analysis.receptive_field.rules.call import Result
 from grader.analysis.receptive_field.sight import Sight, image, read
 from grader.analysis.receptive_field.windows import piece
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import Ref
 
 

@@ -27,8 +27,8 @@ from grader.analysis.untrained.batch_place import (
     first_place,
     multiple,
 )
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from grader.analysis.untrained.batch_place import (
     multiple,
     runs_over,
 )
-from grader.ops import Kind
+from grader.program.ops import Kind
 from grader.program.values import Ref
 
 

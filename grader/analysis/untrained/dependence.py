@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from grader.analysis.arguments import base, bound, kind
 from grader.analysis.dataflow import trace
 from grader.analysis.untrained import batch_axis
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.report import Hint
 
 _DRAWN = {"rand", "randn", "rand_like", "randn_like"}

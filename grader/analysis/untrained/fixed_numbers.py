@@ -28,8 +28,8 @@ from grader.analysis.dataflow import trace
 from grader.analysis.untrained import same_function, written_down
 from grader.analysis.untrained.brought_along import Fixed
 from grader.analysis.untrained.common_part import common
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.program.values import BATCH
 

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from grader.analysis.arguments import bound, kind
 from grader.network import Runner, build_steps
-from grader.ops import Kind
 from grader.program.graph import Graph
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.program.values import Ref
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.analysis import arguments, dataflow
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.program import Program
 from grader.program.values import Ref
 

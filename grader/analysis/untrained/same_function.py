@@ -25,8 +25,8 @@ from torch import Tensor
 from grader import network
 from grader.analysis.arguments import kind
 from grader.analysis.dataflow import trace
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 
 NEARER = 16
 """Maps are the same when they are so many times nearer than one in ten of the dealt networks'."""

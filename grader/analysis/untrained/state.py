@@ -18,8 +18,8 @@ from torch import Tensor
 
 from grader.analysis.arguments import base, bound, first, operator
 from grader.analysis.dataflow import Dataflow, may_alias, trace
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.report import Hint
 

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from grader.network import Network
-from grader.ops import OPERATORS, Kind
+from grader.program.ops import OPERATORS, Kind
 
 OUTPUT_NOT_KEPT = {Kind.CONVOLUTION, Kind.BATCH_NORM}
 """Operators that make a new tensor, and do not need it again for their gradients."""

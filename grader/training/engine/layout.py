@@ -13,11 +13,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from grader import ops
 from grader.analysis import dataflow
 from grader.network import Network
-from grader.ops import Kind
+from grader.program import ops
 from grader.program.graph import Graph
+from grader.program.ops import Kind
 from grader.program.program import Program
 
 _LAYS_OUT = {"aten.contiguous.default"}

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 
-from grader import ops
 from grader.errors import SubmissionError
+from grader.program import ops
 from grader.program.graph import Node
 from grader.program.program import Program
 from grader.program.values import concrete

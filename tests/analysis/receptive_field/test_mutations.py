@@ -13,7 +13,7 @@ from grader.analysis.receptive_field import merge, proof, rules, sight, windows
 from grader.analysis.receptive_field.bits import any_of
 from grader.analysis.receptive_field.reshape import follow
 from grader.analysis.receptive_field.rules import mixing, moving, windowed
-from grader.ops import Kind
+from grader.program.ops import Kind
 from tests.analysis.graphs import measurable
 from tests.analysis.receptive_field.measured_networks import NETWORKS
 

@@ -15,8 +15,8 @@ from grader.analysis.receptive_field.rules import windowed
 from grader.analysis.receptive_field.sight import AXES, Sight
 from grader.analysis.receptive_field.windows import convolution
 from grader.errors import SubmissionError
-from grader.ops import Kind
 from grader.program.graph import Node
+from grader.program.ops import Kind
 from tests.analysis.graphs import measurable
 from tests.analysis.networks import Net
 from tests.analysis.receptive_field.measured_networks import NETWORKS, tail

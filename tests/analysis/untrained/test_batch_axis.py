@@ -13,7 +13,7 @@ from torch import nn
 
 from grader.analysis.untrained import batch_axis
 from grader.analysis.untrained.observation import observe
-from grader.ops import Kind
+from grader.program.ops import Kind
 from tests.networks import CLASSES, SHAPE, images, networks, program_of
 
 SIZE = SHAPE[1]

@@ -14,8 +14,8 @@ from grader.analysis.receptive_field.merge import concatenate, meet
 from grader.analysis.receptive_field.rules import mixing, moving, windowed
 from grader.analysis.receptive_field.rules.call import Call, Result
 from grader.analysis.receptive_field.sight import inserted
-from grader.ops import Kind
 from grader.program.graph import Graph, Node
+from grader.program.ops import Kind
 from grader.program.values import Ref
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from grader import ops
 from grader.analysis.dataflow import may_alias
-from grader.ops import OPERATORS, Kind, Operator
+from grader.program import ops
 from grader.program.graph import Node
+from grader.program.ops import OPERATORS, Kind, Operator
 
 ATEN = [name for name in OPERATORS if name.startswith("aten.")]
 PLACES = {"layout", "device", "pin_memory", "memory_format"}
