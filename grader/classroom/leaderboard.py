@@ -123,17 +123,17 @@ def markdown(found: Sequence[Board]) -> str:
 
 def to_json(found: Sequence[Board]) -> str:
     """The boards as JSON: a list of ranks, names and values by the name of the board."""
-    values: dict[str, Any] = {
-        board.name: [
-            {"rank": place.rank, "name": place.name, "value": place.value} for place in board.places
-        ]
-        for board in found
-    }
+    values = {board.name: list(map(_in_json, board.places)) for board in found}
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
 
+def _in_json(place: Place) -> dict[str, Any]:
+    return {"rank": place.rank, "name": place.name, "value": place.value}
+
+
 def _counts(report: Report, training: Training) -> bool:
-    return not (training.practice or report.quick_look or report.interrupted)
+    no_grade = report.quick_look or report.interrupted or report.self_check
+    return not (training.practice or no_grade)
 
 
 def _board(

@@ -101,10 +101,7 @@ def parse(text: str, name: str) -> Roster:
     lines = csv.DictReader(io.StringIO(text), dialect=_dialect(text))
     columns = tuple(lines.fieldnames or ())
     known = {column.strip().casefold(): column for column in columns}
-    places = {
-        fact: next((known[name] for name in names if name in known), "")
-        for fact, names in COLUMNS.items()
-    }
+    places = {fact: _first_of(names, known) for fact, names in COLUMNS.items()}
     if not any(places[fact] for fact in ("name", "last", "number", "email", "login")):
         shown = printable(", ".join(columns), 200) or "none"
         raise UsageError(f"{name} has no column that names a student: {shown}. {WHAT_TO_WRITE}")
@@ -112,6 +109,11 @@ def parse(text: str, name: str) -> Roster:
     if not students:
         raise UsageError(f"{name} names no student. {WHAT_TO_WRITE}")
     return Roster(students, columns)
+
+
+def _first_of(names: Sequence[str], known: Mapping[str, str]) -> str:
+    """The column that has one of these names, as the list writes it."""
+    return next((known[name] for name in names if name in known), "")
 
 
 def _dialect(text: str) -> type[csv.Dialect]:

@@ -117,8 +117,8 @@ def distance(one: Sequence[Layer], other: Sequence[Layer]) -> float:
     To drop or add an operator costs 1, to change its kind too; to change its shape costs what the
     sizes differ by.
     """
-    if not one or not other:
-        return 0.0 if not one and not other else 1.0
+    if not one or not other:  # a network that was not captured is near no other
+        return 1.0
     row = [float(column) for column in range(len(other) + 1)]
     for count, layer in enumerate(one, 1):
         above, row = row, [float(count)]
@@ -136,7 +136,8 @@ def _change(one: Layer, other: Layer) -> float:
 
 
 def _pair(one: Work, other: Work, text: float) -> Pair:
-    apart = 0.0 if one.architecture == other.architecture else distance(one.layers, other.layers)
+    same_network = bool(one.architecture) and one.architecture == other.architecture
+    apart = 0.0 if same_network else distance(one.layers, other.layers)
     same = bool(one.recipe) and one.recipe == other.recipe
     return Pair(one.name, other.name, round(text, 3), round(apart, 3), same)
 
@@ -233,8 +234,8 @@ def _group(
 
 
 def _given_text(members: Sequence[Work], handed_out: Sequence[Work]) -> tuple[str, ...]:
-    return tuple(
-        given.name
-        for given in handed_out
-        if any(wording.in_common(given.passages, work.passages) >= ALIKE_TEXT for work in members)
-    )
+    return tuple(given.name for given in handed_out if any(_alike(given, one) for one in members))
+
+
+def _alike(given: Work, work: Work) -> bool:
+    return wording.in_common(given.passages, work.passages) >= ALIKE_TEXT

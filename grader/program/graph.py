@@ -21,9 +21,9 @@ class Node(Data):
     `op` is "input", "weight" (its one argument is the weight's name) or an exact operator of
     `grader.program.ops`, such as "aten.conv2d.default". `shape` and `dtype` describe its one output
     tensor, and are None where it returns a number or several tensors (which "operator.getitem"
-    nodes then take apart). `module` is the path of the innermost nn.Module that ran it ("layers.0.conv"; "" is
-    the model itself), `module_type` that module's class, `line` the line of the student's file,
-    `gradient` False inside `torch.no_grad()`.
+    nodes then take apart). `module` is the path of the innermost nn.Module that ran it
+    ("layers.0.conv"; "" is the model itself), `module_type` that module's class, `line` the line of
+    the student's file, `gradient` False inside `torch.no_grad()`.
     """
 
     name: Name

@@ -158,10 +158,12 @@ def test_a_width_that_was_changed_by_one_is_nearly_the_same_network():
 
 def test_networks_that_were_never_captured_are_not_alike():
     assert groups([work("a", ""), work("b", "")]) == []
+    (pair,) = groups([work("a", NETWORK), work("b", renamed(NETWORK))])[0].closest
+    assert pair.network == 1
 
 
 LAYERS = st.lists(
-    st.builds(Layer, st.sampled_from("abc"), st.tuples(st.integers(1, 4))), max_size=6
+    st.builds(Layer, st.sampled_from("abc"), st.tuples(st.integers(1, 4))), min_size=1, max_size=6
 )
 
 
@@ -176,7 +178,7 @@ def test_a_distance_is_a_distance(one, other):
 @given(LAYERS, LAYERS)
 def test_networks_that_are_near_are_never_passed_over_unmeasured(one, other):
     first, second = work("a", "", "x", tuple(one)), work("b", "", "y", tuple(other))
-    near = bool(one) and distance(one, other) <= similarity.ALIKE_NETWORK
+    near = distance(one, other) <= similarity.ALIKE_NETWORK
     assert bool(groups([first, second])) == near
 
 
