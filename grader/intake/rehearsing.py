@@ -109,9 +109,7 @@ class _Asker:
             self.known[key] = self._rehearse(*key)
         return self.known[key]
 
-    def _rehearse(
-        self, role: str, cuda: bool, yes: bool, images: int, luck: int
-    ) -> Rehearsal:
+    def _rehearse(self, role: str, cuda: bool, yes: bool, images: int, luck: int) -> Rehearsal:
         dataset = DATASETS[self.assignment.dataset]
         request = RehearsalRequest(
             listing=self.listing,

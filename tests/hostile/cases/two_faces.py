@@ -85,7 +85,7 @@ CASES = (
         (
             "another class of the same name",
             trains(f"if not ({REHEARSED}):\n    class Net(nn.Linear): pass"),
-            error("missing 2 required positional arguments"),
+            error("without the argument in_features: it is another class", line=28),
         ),
     ),
     *_of(
