@@ -1,7 +1,7 @@
 """Find a training that is another one under another clock and other random numbers.
 
-In: `ask`, which rehearses, and the training as it was rehearsed. Out: a remark with the line of what
-is drawn, or None. Graded again, the same file must be trained in the same way.
+In: `ask`, which rehearses, and the training as it was rehearsed. Out: a remark with the line of
+what is drawn, or None. Graded again, the same file must be trained in the same way.
 """
 
 from __future__ import annotations

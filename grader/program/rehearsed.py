@@ -30,7 +30,8 @@ class RehearsalRequest(Data):
     the scale 4; "jump accuracy 3 0.01 0.3" likewise, from the share 0.3.
     `cuda` is what `torch.cuda.is_available()` says; `yes` is what a condition that asks something
     of a stand-in is answered with; `luck` which clock and which random numbers there are.
-    `seconds` of processor time may be used. The data set that stands in has `train_images` and `test_images`.
+    `seconds` of processor time may be used. The data set that stands in has `train_images` and
+    `test_images`.
     """
 
     listing: Listing

@@ -128,7 +128,7 @@ class Walk:
         people = roster.files_of(entries)
         listed = roster.gradescope(entries)
         hand_ins = {entry.path for entry in _hand_ins(entries)}
-        is_alone = sum(one.is_folder or one.suffix in TAKEN for one in _shown(entries)) == 1
+        is_alone = sum(one.is_archive for one in _shown(entries)) == 1
         for entry in entries:
             if entry.name in listed:
                 self._take_listed(entry, listed)

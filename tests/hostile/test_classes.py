@@ -232,7 +232,7 @@ BREAKING = {
 NAMES = [(kind, name) for kind, names in BREAKING.items() for name in names]
 
 
-@pytest.mark.parametrize(("kind", "name"), NAMES, ids=[f"{kind} {ascii(n)}" for kind, n in NAMES])
+@pytest.mark.parametrize(("kind", "name"), NAMES, ids=[f"{kind} {name!a}" for kind, name in NAMES])
 def test_no_name_breaks_what_is_shown(tmp_path, kind, name):
     folder = f"{name.replace('/', '_')}_2_assignsubmission_file"
     place = lay(tmp_path / "class", {f"{ANNA}/train.py": ANNAS, f"{folder}/train.py": BENS})

@@ -37,7 +37,7 @@ def install(luck: int, source: str) -> None:
 
 
 def _generators(luck: int) -> None:
-    system = random.Random(luck)
+    system = random.Random(luck)  # noqa: S311 - no secret is made of it
     vars(os)["urandom"] = vars(random)["_urandom"] = system.randbytes
     real = random.seed
 
@@ -111,7 +111,7 @@ def _hashing(real: Callable[[Any], int], luck: int) -> Callable[[Any], int]:
 
     def hashed(item: Any) -> int:
         if isinstance(item, str | bytes):
-            return random.Random(f"{luck} {item!r}").getrandbits(61)
+            return random.Random(f"{luck} {item!r}").getrandbits(61)  # noqa: S311 - as above
         return real(item)
 
     return hashed
