@@ -439,12 +439,7 @@ GUARDS = (
     Guard(
         "intake/agreement.py",
         "recipe != rehearsed.recipe",
-        lambda module: module.check_recipe(_otherwise("rehearsed"), _rehearsed(), ASSIGNMENT),
-    ),
-    Guard(
-        "intake/agreement.py",
-        'recipe.origin == "assignment" and (what := _differs(recipe, assignment))',
-        lambda module: module.check_recipe(_otherwise("assignment"), None, ASSIGNMENT),
+        lambda module: module.check_recipe(_otherwise("rehearsed"), _rehearsed(), ASSIGNMENT, _Silent()),
     ),
     Guard(
         "judging/agreeing.py",
