@@ -439,7 +439,9 @@ GUARDS = (
     Guard(
         "intake/agreement.py",
         "recipe != rehearsed.recipe",
-        lambda module: module.check_recipe(_otherwise("rehearsed"), _rehearsed(), ASSIGNMENT, _Silent()),
+        lambda module: module.check_recipe(
+            _otherwise("rehearsed"), _rehearsed(), ASSIGNMENT, _Silent()
+        ),
     ),
     Guard(
         "judging/agreeing.py",
