@@ -120,7 +120,15 @@ def trained_builder(
     code = getattr(found.__init__, "__code__", None)
     line = definitions.siblings.line(found) if definitions.siblings is not None else None
     line = line or definitions.lines.get(trained.name) or (code and code.co_firstlineno)
-    return Builder(trained.name, line, partial(found, *trained.arguments, **trained.keywords))
+    make = partial(found, *trained.arguments, **trained.keywords)
+    if needed := _required(make):
+        raise SubmissionError(
+            f"{trained.name} cannot be built as the training builds it, without the argument "
+            f"{needed[0]}: it is another class where the training does not run. Define it once, "
+            "the same for whoever imports the file.",
+            line=line,
+        )
+    return Builder(trained.name, line, make)
 
 
 def _class(definitions: Definitions, trained: TrainedNetwork, filename: str) -> Any:

@@ -281,15 +281,14 @@ def without_bought_points(results: Iterable[CheckResult]) -> tuple[CheckResult, 
     """
     found = tuple(results)
     failed = [one for one in found if one.name in BOUGHT and one.verdict is Verdict.FAILED]
-    if not failed:
-        return found
-    reason = f"It earns no points, because another check failed: {failed[0].title}"
-    return tuple(
-        one.model_copy(update={"points": 0.0, "detail": reason})
-        if one.name == "accuracy" and one.points
-        else one
-        for one in found
-    )
+    return tuple(_as_learned(one, failed) for one in found)
+
+
+def _as_learned(result: CheckResult, failed: list[CheckResult]) -> CheckResult:
+    if result.name == "accuracy" and result.points and failed:
+        reason = f"It earns no points, because another check failed: {failed[0].title}"
+        return result.model_copy(update={"points": 0.0, "detail": reason})
+    return result
 
 
 def _never_ran(checker: Checker) -> Iterable[CheckResult]:

@@ -28,7 +28,7 @@ CLOSEST = 0.99e-4
 class Ask(Protocol):
     """One rehearsal under a role; remembered."""
 
-    def __call__(self, role: str, *, cuda: bool = True) -> Rehearsal:
+    def __call__(self, role: str, *, cuda: bool = True, luck: int = 0) -> Rehearsal:
         """What one rehearsal saw."""
         ...
 

@@ -29,15 +29,16 @@ class RehearsalRequest(Data):
     "jump loss 3 0.01 4" makes the third epoch better by 0.01 than all others, whose answers have
     the scale 4; "jump accuracy 3 0.01 0.3" likewise, from the share 0.3.
     `cuda` is what `torch.cuda.is_available()` says; `yes` is what a condition that asks something
-    of a stand-in is answered with. `seconds` of processor time may be used. The
-    data set that stands in has `train_images` and `test_images`. A training of more than
-    `most_epochs` is not seen to its end.
+    of a stand-in is answered with; `luck` which clock and which random numbers there are.
+    `seconds` of processor time may be used. The data set that stands in has `train_images` and
+    `test_images`. A training of more than `most_epochs` is not seen to its end.
     """
 
     listing: Listing
     role: str = "improving"
     cuda: bool = True
     yes: bool = False
+    luck: int = Field(default=0, ge=0, le=1)
     seconds: float = Field(gt=0)
     dataset: str
     train_images: int = Field(ge=1)

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from grader import report
+from grader.errors import GraderError
 from grader.report import LastTrained, Report, Verdict
 from grader.storage import json_text, seal
 from grader.storage.atomic import cannot_write, write_whole
@@ -44,8 +45,11 @@ def write(result: Report, output: Path, *, secret: bytes) -> Path:
     """Write the files of a sealed report; returns the report's own.
 
     That is `REPORT`, or `UNFINISHED` where `REPORT`, or one in the history, is on the same file and
-    says more. Raises GraderError when they cannot be written.
+    says more. Raises GraderError when they cannot be written, and for a self-check, which is no
+    grade.
     """
+    if result.self_check:
+        raise GraderError("a self-check is not kept as a grade: whoever asked for it can change it")
     folder = output / result.assignment / result.submission
     earlier = _read(folder / REPORT, secret)
     if earlier is None or earlier.sha256 != result.sha256:
@@ -228,7 +232,9 @@ def check_writable(output: Path) -> None:
 def _read(file: Path, secret: bytes) -> Report | None:
     """The report in that file, as this grader wrote it."""
     found = _parsed(file)
-    return found if found is not None and seal.is_genuine(found, secret) else None
+    if found is None or found.self_check or not seal.is_genuine(found, secret):
+        return None
+    return found
 
 
 def _parsed(file: Path) -> Report | None:

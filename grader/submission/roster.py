@@ -125,7 +125,7 @@ _MOST_LIST = 100 * MOST_SETTINGS_BYTES
 _FOLDER = re.compile(r"(submission_\d+):\s*")
 _SUBMITTERS = re.compile(r"\s*:?submitters:\s*")
 _KEY = re.compile(r"  :?\w+:.*")
-_PERSON = re.compile(r"\s*(?:- )?:?name: *(?P<name>.*?)\s*")
+_PERSON = re.compile(r"\s*(?:- )?:?name:(?P<name>.*)")
 
 
 def _people(text: str) -> dict[str, str]:
@@ -140,7 +140,7 @@ def _people(text: str) -> dict[str, str]:
         elif _KEY.fullmatch(line) and not line.startswith("  -"):
             is_inside = is_inside and _PERSON.fullmatch(line) is not None
         if folder and is_inside and (person := _PERSON.fullmatch(line)):
-            found.setdefault(folder, []).append(_unquoted(person["name"]))
+            found.setdefault(folder, []).append(_unquoted(person["name"].strip()))
     return {name: " and ".join(people) for name, people in found.items() if any(people)}
 
 

@@ -101,8 +101,13 @@ class Walk:
         self.found[entry.path] = contents
         return True
 
-    def _take_archive(self, entry: Entry, *, is_named: bool) -> None:
-        """Take an archive as one person's work; or what is in it, if it is a class's."""
+    def _take_archive(
+        self, entry: Entry, *, is_named: bool = False, is_somebodys: bool = False
+    ) -> None:
+        """Take an archive as one person's work; or what is in it, if it is a class's.
+
+        One that `is_somebodys`, among those of others, is no class, whatever names are in it.
+        """
         try:
             pack = archive.opened(entry)
         except SubmissionError:  # which is said when it is read
@@ -110,7 +115,7 @@ class Walk:
             return
         outer, entries = _inner(pack.root, pack.root.entries())
         shown = _shown(entries)
-        is_class = _is_class(entries) or _are_archives(shown)
+        is_class = not is_somebodys and (_is_class(entries) or _are_archives(shown))
         if is_class or (is_named and kinship.are_several(shown)):
             skipped = Contents(skipped=pack.skipped).left_out()
             path = printable_path(within(self.home, entry.path))
@@ -123,6 +128,7 @@ class Walk:
         people = roster.files_of(entries)
         listed = roster.gradescope(entries)
         hand_ins = {entry.path for entry in _hand_ins(entries)}
+        is_alone = sum(one.is_archive for one in _shown(entries)) == 1
         for entry in entries:
             if entry.name in listed:
                 self._take_listed(entry, listed)
@@ -131,7 +137,7 @@ class Walk:
             elif (whose := roster.whose(entry)) and people[whose].first is not None:
                 self._take_group(people[whose], entry)
             elif not _is_furniture(entry) and not (listed and entry.name in roster.GRADESCOPE_LIST):
-                self._judge(entry, outer)
+                self._judge(entry, outer, is_alone=is_alone)
 
     def _take_listed(self, entry: Entry, listed: Mapping[str, str]) -> None:
         """Take a folder of Gradescope's; of somebody who has several, the last."""
@@ -143,7 +149,7 @@ class Walk:
         else:
             self.leave_out(entry, f"handed in again: {last} counts")
 
-    def _judge(self, entry: Entry, outer: Entry) -> None:
+    def _judge(self, entry: Entry, outer: Entry, *, is_alone: bool) -> None:
         reason = _why_not(entry)
         if entry.is_folder and not reason:
             reason = self._why_not_somebodys(entry, outer)
@@ -153,7 +159,7 @@ class Walk:
         if reason:
             self.leave_out(entry, reason)
         elif entry.is_archive:
-            self._take_archive(entry, is_named=False)
+            self._take_archive(entry, is_somebodys=not is_alone)
         else:
             self._take_file(entry, ())
 

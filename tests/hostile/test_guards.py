@@ -28,6 +28,9 @@ from grader.analysis.untrained import batch_place, watched
 from grader.errors import SubmissionError
 from grader.program import ops
 from grader.program.program import Captured
+from grader.program.recipe import Recipe
+from grader.program.rehearsed import Fact, Rehearsal, Rehearsed
+from grader.report import CheckResult, Verdict
 from grader.sandbox import lock, reply
 from grader.submission.entries import FOLDER, LINK, Entry
 from tests.networks import habits, program_of
@@ -158,6 +161,69 @@ PROGRAM, VALUES = program_of(habits())
 
 def _sized(module: ModuleType, **most: int) -> None:
     module.check_size(PROGRAM, LIMITS.model_copy(update=most))
+
+
+def _fact(name: str, text: str) -> Fact:
+    return Fact(name=name, text=text)
+
+
+def _said_of(recipe: Recipe) -> tuple[Fact, ...]:
+    """What a rehearsal says of a recipe without a scheduler."""
+    rate = recipe.schedule.learning_rate[0][0].value
+    loss = "cross entropy" if recipe.loss.name == "cross_entropy" else "negative log likelihood"
+    return (
+        _fact("epochs", "1 epoch of 1 step"),
+        _fact("batches", f"{recipe.batch_size} images a batch"),
+        _fact("images", "all"),
+        _fact("optimizer", f"{recipe.optimizer.name}, lr {rate}"),
+        _fact("schedule", f"none: the rate stays at {rate}"),
+        _fact("loss", loss),
+        _fact("transform", ", ".join(one.name for one in recipe.augmentations)),
+    )
+
+
+def _constant() -> Recipe:
+    """The recipe of a network, at one rate throughout."""
+    recipe = PROGRAM.recipe
+    rate = recipe.schedule.learning_rate[0][0].model_copy(update={"steps": recipe.steps})
+    changes = {"learning_rate": ((rate,),), "scheduler": None}
+    schedule = recipe.schedule.model_copy(update=changes)
+    return recipe.model_copy(update={"schedule": schedule})
+
+
+FACTS = _said_of(_constant())
+
+
+def _disagrees(module: ModuleType, facts: tuple[Fact, ...]) -> None:
+    """Facts that are not those of the recipe."""
+    assert module.agree(FACTS, _constant())
+    if not module.agree(facts, _constant()):
+        raise ValueError("not what it handed over")
+
+
+def _rehearsed() -> Rehearsed:
+    recipe = _constant().model_copy(update={"origin": "rehearsed"})
+    return Rehearsed(Rehearsal(), recipe=recipe)
+
+
+def _otherwise(origin: str) -> Recipe:
+    """A recipe that says where it is from, and clips its gradients."""
+    return _constant().model_copy(update={"origin": origin, "clip_norm": 0.1})
+
+
+def _bought(module: ModuleType) -> None:
+    """An accuracy that earns points though the network knew the images before."""
+    lines = [
+        CheckResult(
+            name=name, title=name, verdict=verdict, required=True, points=points, max_points=40
+        )
+        for name, verdict, points in (
+            ("untrained", Verdict.FAILED, 0),
+            ("accuracy", Verdict.PASSED, 40),
+        )
+    ]
+    if not sum(one.points for one in module.without_bought_points(lines)):
+        raise ValueError("no points")
 
 
 GUARDS = (
@@ -372,6 +438,28 @@ GUARDS = (
                 _evaluated(lambda net, x: x * net.count.add_(1)), [{"count": torch.ones(())}]
             )
         ),
+    ),
+    Guard(
+        "intake/agreement.py",
+        "recipe != rehearsed.recipe",
+        lambda module: module.check_recipe(
+            _otherwise("rehearsed"), _rehearsed(), ASSIGNMENT, _Silent()
+        ),
+    ),
+    Guard(
+        "judging/agreeing.py",
+        "not needed <= counted.keys() <= _RULES.keys()",
+        lambda module: _disagrees(module, FACTS[1:]),
+    ),
+    Guard(
+        "judging/agreeing.py",
+        "any(count > 1 and name not in _SEVERAL for name, count in counted.items())",
+        lambda module: _disagrees(module, (*FACTS, FACTS[0])),
+    ),
+    Guard(
+        "checks/plugin.py",
+        'result.name == "accuracy" and result.points and failed',
+        lambda module: _bought(module),
     ),
     Guard(
         "submission/source.py",

@@ -21,6 +21,7 @@ from grader.capture import siblings
 from grader.capture.rehearsal import (
     absorbed,
     lightning,
+    luck,
     packages,
     programs,
     running,
@@ -63,7 +64,9 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     sys.argv = [PurePosixPath(listing.main).name]
     printed = running.Tail(PRINTED)
     sys.stdout = sys.stderr = runner.printed = printed
-    _run(runner, request.seconds)
+    ends = used_by_now() + request.seconds + _GRACE
+    luck.install(request.luck, "\n".join(part.text for part in listing.parts))
+    _run(runner, request.seconds, ends)
     guesses.tell()
     found = summary.summarise(trace, request)
     loops = () if found.trainings else absorbed.empty_loops()
@@ -100,8 +103,8 @@ def _lay_out(request: RehearsalRequest) -> None:
         os.chdir(folder)
 
 
-def _run(runner: running.Runner, seconds: float) -> None:
-    """Run it, for so many seconds of processor time."""
+def _run(runner: running.Runner, seconds: float, ends: float) -> None:
+    """Run it, for so many seconds of processor time; `ends` is when the system ends it."""
 
     def out_of_time(_: int, __: FrameType | None) -> None:
         raise running.OutOfTimeError
@@ -110,7 +113,7 @@ def _run(runner: running.Runner, seconds: float) -> None:
         runner.run()
         return
     stop = signal.setitimer  # held here: a student's file may replace it
-    _end_at(time.process_time() + seconds + _GRACE)
+    _end_at(ends)
     signal.signal(signal.SIGPROF, out_of_time)
     stop(signal.ITIMER_PROF, seconds, _AGAIN)
     try:

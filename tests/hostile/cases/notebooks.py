@@ -251,7 +251,7 @@ CASES = (
         (
             "members that say they are of four gigabytes",
             of_another_size(packed(), 2**32 - 2),
-            error("work.zip holds code that cannot be read: train.py: it "),
+            error("work.zip holds code that cannot be read: train.py: larger than 256 KiB"),
         ),
         ("members that are locked", locked(packed()), error("is locked with a password")),
         (

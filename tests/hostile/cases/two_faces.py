@@ -85,7 +85,7 @@ CASES = (
         (
             "another class of the same name",
             trains(f"if not ({REHEARSED}):\n    class Net(nn.Linear): pass"),
-            error("missing 2 required positional arguments"),
+            error("without the argument in_features: it is another class", line=28),
         ),
     ),
     *_of(
@@ -144,17 +144,17 @@ CASES = (
         (
             "epochs by the clock",
             trains("import time", epochs="1 + time.time_ns() % 9"),
-            own(r"epochs: \d+ epochs? of \d+ steps"),
+            refused("other random numbers, (the number of epochs) came out"),
         ),
         (
             "a rate by the system's random numbers",
             trains("import os").replace("lr=0.05", "lr=(1 + os.urandom(1)[0]) / 1000"),
-            own(r"epochs: \d+ epochs? of \d+ steps"),
+            refused("other random numbers, (the optimizer or one|the learning rate) came out"),
         ),
         (
             "a batch size by a place in memory",
             trains().replace("batch_size=128", "batch_size=64 + id(object()) // 16 % 64"),
-            own(r"epochs: \d+ epochs? of \d+ steps"),
+            refused("other random numbers, (the batch size) came out"),
         ),
         (
             "epochs by random numbers that the system seeds",
@@ -162,7 +162,7 @@ CASES = (
                 "import random, os\nrandom.seed(os.urandom(8))",
                 epochs="random.randint(2, 9)",
             ),
-            own(r"epochs: \d+ epochs? of \d+ steps"),
+            refused("other random numbers, (the number of epochs) came out"),
         ),
     ),
     *_of(
