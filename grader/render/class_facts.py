@@ -147,10 +147,17 @@ def row(report: Report, *, anchor: str, page: str = "") -> Row:
         interval=f"{ends[0].removesuffix(' %')}–{ends[1]}" if ends else "",
         recipe=_recipe(report.recipe),
         opened=tuple(_opened(check) for check in opened),
-        problem=report.problem.message.partition("\n")[0] if report.problem else "",
+        problem=_first_line(report),
         remarks=_remarks(report),
         flags=report.flags,
     )
+
+
+def _first_line(report: Report) -> str:
+    """Why nothing could be graded, in short; the work's own page has all of it."""
+    if report.problem is None:
+        return ""
+    return report.problem.message.strip().partition("\n")[0] or "no reason is given"
 
 
 def _is_open(check: CheckResult) -> bool:
