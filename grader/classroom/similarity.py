@@ -234,8 +234,9 @@ def _group(
 
 
 def _given_text(members: Sequence[Work], handed_out: Sequence[Work]) -> tuple[str, ...]:
-    return tuple(given.name for given in handed_out if any(_alike(given, one) for one in members))
+    return tuple(given.name for given in handed_out if _is_like_one(given, members))
 
 
-def _alike(given: Work, work: Work) -> bool:
-    return wording.in_common(given.passages, work.passages) >= ALIKE_TEXT
+def _is_like_one(given: Work, works: Iterable[Work]) -> bool:
+    shares = (wording.in_common(given.passages, work.passages) for work in works)
+    return max(shares, default=0.0) >= ALIKE_TEXT

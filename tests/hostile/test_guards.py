@@ -35,7 +35,7 @@ from grader.sandbox import lock, reply
 from grader.submission.entries import FOLDER, LINK, Entry
 from tests.networks import habits, program_of
 
-ROOT = Path(ops.__file__).parents[1]
+ROOT = Path(ops.__file__).parents[2]
 NONCE = bytes(range(16))
 REFUSALS = (SubmissionError, ValueError, TypeError)
 ASSIGNMENT = assignment.load(ROOT / "assignments" / "mnist_8k")
