@@ -20,7 +20,7 @@ from grader import assignment, pipeline
 from grader.__main__ import guarded
 from grader.errors import GraderError
 from grader.options import Options
-from grader.render import terminal
+from grader.render import card, terminal
 from grader.render.progress import TrainingProgress
 from grader.sandbox import isolation
 from grader.sandbox.level import Isolation
@@ -74,7 +74,8 @@ def measure(names: list[str], *, seeds: int, device: str, data: Path | None, rem
         ):
             workshop = pipeline.Workshop(options, images, sandbox, Crew())
             report = pipeline.grade(found, known[found.assignment], workshop, progress)
-        Console().print(terminal.scorecard(report))
+        Console().print(terminal.details(report))
+        Console().print(card.draw(report))
         if report.interrupted:
             raise KeyboardInterrupt
         _keep(name, measurement.of_report(report, remark))

@@ -41,6 +41,8 @@ WALL_SECONDS = 120.0
 MEMORY_BYTES = 8 * 2**30
 MOST_QUICK_EPOCHS = 200
 """Epochs after which a quick look gives up: a `while` may wait for results that never come."""
+QUICK_SECONDS = 4.0
+"""Of processor time, after which it gives up as well."""
 LARGEST = 2**23
 """Bytes of an answer."""
 _TRAINS = re.compile(
@@ -136,7 +138,7 @@ class _Asker:
             cuda=cuda,
             yes=yes,
             luck=luck,
-            seconds=max(1.0, self.left),
+            seconds=max(1.0, self.left if most_epochs is None else min(self.left, QUICK_SECONDS)),
             dataset=dataset.name,
             train_images=images,
             test_images=dataset.test_images,
@@ -332,6 +334,10 @@ def _waits_for_results(asker: _Asker) -> Rehearsed | None:
     return Rehearsed(first, training, None, (remark,), _notes(first, training), asker.asked)
 
 
+_ANSWER = "was answered with no"
+"""How a guess ends that another answer could change."""
+
+
 def _without_idle_guesses(asker: _Asker, first: Rehearsal) -> Rehearsal:
     """The rehearsal with its guesses as notes, where the opposite answers come to the same recipe.
 
@@ -341,6 +347,8 @@ def _without_idle_guesses(asker: _Asker, first: Rehearsal) -> Rehearsal:
     training = first.counting
     if training is None or training.recipe is None or not first.guesses or first.out_of_time:
         return first
+    if not all(guess.text.endswith(_ANSWER) for guess in first.guesses):
+        return first  # weights or images that are not here: no answer makes up for them
     try:
         other = asker("improving", yes=True).counting
     except SubmissionError:

@@ -89,7 +89,7 @@ def test_a_file_that_is_no_command_is_answered_with_the_command(run):
     done = run("my_model.py")
     assert done.returncode == 2
     assert "To grade it: grader grade my_model.py" in done.stderr
-    assert "Did you mean 'grade'?" in run("grad").stderr
+    assert "Did you mean 'grade'" in run("grad").stderr
 
 
 def test_a_file_is_graded_by_an_assignment_that_came_along_and_the_report_lies_here(run):

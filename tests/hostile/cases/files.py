@@ -229,7 +229,7 @@ CASES = (
     ),
     Case("a symlink to itself", KINDS, HONEST, error("a symbolic link"), place=endless_symlink),
     Case("a FIFO", KINDS, HONEST, error("a named pipe"), place=fifo),
-    Case("a directory", KINDS, HONEST, error("a folder, not a file"), place=directory),
+    Case("a directory", KINDS, HONEST, PASSES, place=directory),
     Case("a device", KINDS, HONEST, error("a device"), place=device),
     Case("a socket", KINDS, HONEST, error("a socket"), place=listening),
     named("two\nlines.py"),
@@ -254,7 +254,7 @@ CASES = (
         error("not UTF-8 text: byte 0xef in line"),
         levels=EVERYWHERE,
     ),
-    Case("UTF-16", BYTES, HONEST.encode("utf-16"), error("not UTF-8")),
+    Case("UTF-16", BYTES, HONEST.encode("utf-16"), error("is text in UTF-16")),
     Case("a surrogate in UTF-8", BYTES, HONEST.encode() + b"# \xed\xa0\x80\n", error("not UTF-8")),
     Case(
         "a byte order mark",

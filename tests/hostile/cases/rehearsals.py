@@ -499,6 +499,6 @@ CASES = (
             "import os\nseed = int.from_bytes(os.urandom(4), 'big')",
             epoch="for group in optimizer.param_groups: group['lr'] = seed / 2**33",
         ),
-        refused("The learning rate is set by how well the network does"),
+        refused("other random numbers, the learning rate came out otherwise"),
     ),
 )

@@ -1,5 +1,5 @@
 #: editor = "jupyter"
-#: refused = ["anew"]
+#: refused = ["made again"]
 #: at = ""
 #: or_recipe = true
 #: epochs = 6
