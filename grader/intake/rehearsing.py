@@ -41,8 +41,8 @@ WALL_SECONDS = 120.0
 MEMORY_BYTES = 8 * 2**30
 MOST_QUICK_EPOCHS = 200
 """Epochs after which a quick look gives up: a `while` may wait for results that never come."""
-QUICK_SECONDS = 4.0
-"""Of processor time, after which it gives up as well."""
+QUICK_SHARE = 0.2
+"""Of the processor time that is left, after which it gives up as well."""
 LARGEST = 2**23
 """Bytes of an answer."""
 _TRAINS = re.compile(
@@ -90,6 +90,8 @@ class _Asker:
     waited: float = 0.0
     asked: int = 0
     known: dict[tuple[str, bool, bool, int, int], Rehearsal] = field(default_factory=dict)
+    looked: Rehearsal | None = None
+    """The first quick look: all that there is where it used up the time."""
 
     def __call__(
         self,
@@ -118,6 +120,7 @@ class _Asker:
         images = self.train_images // 10
         key = (role, True, False, images, 0)
         found = self._rehearse(*key, most_epochs=MOST_QUICK_EPOCHS)
+        self.looked = self.looked or found
         if not found.out_of_time:
             self.known[key] = found
         return found
@@ -138,7 +141,7 @@ class _Asker:
             cuda=cuda,
             yes=yes,
             luck=luck,
-            seconds=max(1.0, self.left if most_epochs is None else min(self.left, QUICK_SECONDS)),
+            seconds=max(0.5, self.left if most_epochs is None else QUICK_SHARE * self.left),
             dataset=dataset.name,
             train_images=images,
             test_images=dataset.test_images,
@@ -266,7 +269,7 @@ def _named(training: Training) -> str:
 def _found(asker: _Asker) -> Rehearsed:
     if (endless := _waits_for_results(asker)) is not None:
         return endless
-    first = asker("improving")
+    first = asker.looked if asker.looked and asker.left <= 0 else asker("improving")
     training = first.counting
     if training is None:
         return Rehearsed(first, None, None, _why_nothing(first), first.notes)
