@@ -168,9 +168,8 @@ class _Asker:
         found = of_model(_checked(parts, self.listing), self.listing)
         self.waited += time.monotonic() - began
         self.left -= min(max(LEAST_SECONDS, found.cpu_seconds), request.seconds)
-        if (
-            found.out_of_time and self.asked > 1 and most_epochs is None
-        ):  # what was not seen to its end proves nothing
+        if found.out_of_time and self.known and most_epochs is None:
+            # What was not seen to its end proves nothing beside what was.
             raise SubmissionError(
                 "What ends this training, or moves its learning rate, could not be found within "
                 f"{CPU_SECONDS:.0f} s of processor time: make the file do less beside training."
