@@ -49,12 +49,19 @@ def lines(listing: Listing, recipe: Recipe) -> dict[str, int]:
 
 
 def has_while(source: str) -> bool:
-    """Whether a source has a `while` loop that a condition ends."""
+    """Whether a source has a loop that counts to no end: `while`, or `for epoch in count()`."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return re.search(r"^\s*while\b", source, re.M) is not None
-    return any(isinstance(node, ast.While) for node in ast.walk(tree))
+    return any(map(_has_no_end, ast.walk(tree)))
+
+
+def _has_no_end(node: ast.AST) -> bool:
+    if not isinstance(node, ast.For):
+        return isinstance(node, ast.While)
+    called = ast.unparse(node.iter).partition("(")[0]
+    return called.rpartition(".")[2] in {"count", "iter", "cycle", "repeat"}
 
 
 def _numbers(text: str) -> set[float]:

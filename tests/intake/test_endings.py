@@ -61,4 +61,7 @@ def test_where_it_is_not_plain_there_is_none(more):
 
 def test_a_while_is_seen():
     assert endings.has_while("while acc < 1:\n    pass\n")
+    assert endings.has_while("for epoch in itertools.count(1):\n    pass\n")
+    assert endings.has_while("for _ in iter(int, 1):\n    pass\n")
+    assert not endings.has_while("for epoch in range(count):\n    pass\n")
     assert not endings.has_while("x = 'while acc < 1:'\n")
