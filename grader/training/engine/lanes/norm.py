@@ -1,0 +1,262 @@
+"""Batch norm of a chain: sums over the batch, and what follows from them for each channel.
+
+    forward    m, v = mean and variance of x over images and pixels
+               y = w (x - m) / sqrt(v + eps) + b  =  SCALE x + SHIFT
+    backward   d w = sum of dy (x - m) / s,  d b = sum of dy,  with s = sqrt(v + eps)
+               dx = w / s (dy - mean dy - (x - m) / s * mean of dy (x - m) / s)
+                  = SCALE dy + OF_VALUE x + CONSTANT
+
+Every thread sums up its own images (`stats`, `sums`), all wait for each other, then each of them
+computes the coefficients from all sums (`finish`, `slopes`): cheaper than to wait once more.
+
+Squares are summed of x less the last batch's mean, so that a variance is no small difference of
+large numbers; within a vector in single precision, beyond it in double.
+Source: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from grader.training.engine.lanes.chain import (
+    COEFFICIENTS,
+    CONSTANT,
+    GUESS,
+    MEAN,
+    OF_VALUE,
+    RECIPROCAL,
+    SCALE,
+    SHIFT,
+    AT_ONCE,
+    Steps,
+    each,
+    read,
+)
+from grader.training.engine.lanes.convolution import over
+from grader.training.engine.lanes.ir import Function, Value, Variable
+from grader.training.engine.lanes.machine import Target
+from grader.training.engine.lanes.stages import Chain, Norm
+
+
+def stats(chain: Chain, target: Target) -> Function:
+    """sums[channel] = this thread's sum of x, and of its square, both less GUESS."""
+    f = Function(
+        "stats",
+        [
+            ("ptr", "source"),
+            ("ptr", "coefficients"),
+            ("ptr", "sums"),
+            ("ptr", "masks"),
+            ("i64", "first"),
+            ("i64", "end"),
+            ("i32", "seed"),
+        ],
+        target.lanes,
+    )
+    source = chain.source
+    steps = Steps(f, chain, True, {})
+    with f.loop(source.channels) as channel:
+        guess = read(f, channel, (GUESS,))[GUESS]
+        totals = [f.variable("double", 0.0) for _ in range(2)]
+        with f.loop(f["first"], f["end"]) as group:
+            mask = f.load(f["masks"], group)
+            parts = [[f.variable(f.vector, 0.0) for _ in range(4)] for _ in range(2)]
+            with f.loop(source.height) as y:
+                for count, x in over(f, source.width, AT_ONCE):
+                    for number in range(count):
+                        column = x + number
+                        place = source.values.at(group, channel, y, column)
+                        where = steps.place(group, channel, y, column)
+                        value, _ = steps.before(f.load(f["source"], place), where)
+                        value = (value - guess) * mask
+                        one, two = parts[0][number % 4], parts[1][number % 4]
+                        one.add(value)
+                        two.set(f.fma(value, value, two.get()))
+            _collect(f, totals, parts)
+        for number, total in enumerate(totals):
+            f.put(total.get(), f["sums"], channel * 2 + number)
+    return f
+
+
+def _collect(f: Function, totals: list[Variable], parts: list[list[Variable]]) -> None:
+    for total, (a, b, c, d) in zip(totals, parts, strict=True):
+        vector = (a.get() + b.get()) + (c.get() + d.get())
+        total.add(f.convert("fpext", f.total(vector), "double"))
+
+
+def _of_all_threads(f: Function, channel: Value, stride: int) -> list[Value]:
+    sums = [f.variable("double", 0.0) for _ in range(2)]
+    with f.loop(f["threads"]) as thread:
+        for number, total in enumerate(sums):
+            place = thread * stride + channel * 2 + number
+            total.add(f.scalar(f["sums"], place, "double"))
+    return [total.get() for total in sums]
+
+
+def _double(f: Function, pointer: Value, index: Value) -> Value:
+    return f.convert("fpext", f.scalar(pointer, index), "double")
+
+
+def _put(f: Function, number: Value, pointer: Value, index: Value) -> None:
+    f.put(f.convert("fptrunc", number, "float"), pointer, index)
+
+
+def _keep(f: Function, channel: Value, numbers: dict[int, Value]) -> None:
+    for which, number in numbers.items():
+        _put(f, number, f["coefficients"], channel * COEFFICIENTS + which)
+
+
+def _weights(f: Function, norm: Norm, channel: Value) -> tuple[Value, Value]:
+    one, zero = f.lift(1.0, "double"), f.lift(0.0, "double")
+    return (
+        _double(f, f["weight"], channel) if norm.weight else one,
+        _double(f, f["bias"], channel) if norm.bias else zero,
+    )
+
+
+def finish(chain: Chain, norm: Norm, target: Target, stride: int) -> Function:
+    """Coefficients from the sums of all threads, `stride` doubles apart.
+
+    The first thread moves the running statistics.
+    """
+    f = Function(
+        "finish",
+        [
+            ("ptr", "coefficients"),
+            ("ptr", "sums"),
+            ("ptr", "weight"),
+            ("ptr", "bias"),
+            ("ptr", "mean"),
+            ("ptr", "variance"),
+            ("i64", "thread"),
+            ("i64", "threads"),
+            ("double", "images"),
+        ],
+        target.lanes,
+        shared=True,
+    )
+    count = f["images"] * float(chain.source.pixels)
+    with f.loop(chain.source.channels) as channel:
+        first, second = _of_all_threads(f, channel, stride)
+        off = first / count
+        mean = off + _double(f, f["coefficients"], channel * COEFFICIENTS + GUESS)
+        variance = second / count - off * off
+        variance = f.select(f.compare("olt", variance, 0.0), 0.0, variance)
+        reciprocal = 1.0 / f.unary("sqrt", variance + norm.epsilon)
+        weight, bias = _weights(f, norm, channel)
+        scale = weight * reciprocal
+        numbers = {SCALE: scale, SHIFT: bias - mean * scale, MEAN: mean, RECIPROCAL: reciprocal}
+        _keep(f, channel, {**numbers, GUESS: mean})
+        if norm.mean and norm.variance:
+            with f.when(f.compare("eq", f["thread"], 0)):
+                _move(f, f["mean"], channel, mean, norm.momentum)
+                _move(f, f["variance"], channel, variance * count / (count - 1.0), norm.momentum)
+    return f
+
+
+def _move(f: Function, where: Value, channel: Value, to: Value, momentum: float) -> None:
+    old = _double(f, where, channel)
+    _put(f, old * (1 - momentum) + to * momentum, where, channel)
+
+
+def running(chain: Chain, norm: Norm, target: Target) -> Function:
+    """Coefficients from the running statistics."""
+    f = Function(
+        "running",
+        [
+            ("ptr", "coefficients"),
+            ("ptr", "weight"),
+            ("ptr", "bias"),
+            ("ptr", "mean"),
+            ("ptr", "variance"),
+        ],
+        target.lanes,
+    )
+    with f.loop(chain.source.channels) as channel:
+        root = f.unary("sqrt", _double(f, f["variance"], channel) + norm.epsilon)
+        weight, bias = _weights(f, norm, channel)
+        scale = weight / root
+        shift = bias - _double(f, f["mean"], channel) * scale
+        _keep(f, channel, {SCALE: scale, SHIFT: shift})
+    return f
+
+
+def sums(chain: Chain, target: Target) -> Function:
+    """sums[channel] = this thread's sum of dy, and of dy (x - m).
+
+    `target` is the gradient of the chain's target.
+    """
+    f = Function(
+        "sums",
+        [
+            ("ptr", "source"),
+            ("ptr", "target"),
+            ("ptr", "coefficients"),
+            ("ptr", "sums"),
+            ("i64", "first"),
+            ("i64", "end"),
+            ("i32", "seed"),
+        ],
+        target.lanes,
+    )
+    with f.loop(chain.source.channels) as channel:
+        known = read(f, channel, (SCALE, SHIFT, MEAN))
+        steps = Steps(f, chain, True, known)
+        totals = [f.variable("double", 0.0) for _ in range(2)]
+        with f.loop(f["first"], f["end"]) as group:
+            parts = [[f.variable(f.vector, 0.0) for _ in range(4)] for _ in range(2)]
+            turn = [0]
+
+            def use(y: Value, x: Value, saved: Any, gradient: Value) -> None:
+                dy = steps.after_norm(gradient, saved)  # noqa: B023 - called at once
+                turn[0] = (turn[0] + 1) % 4  # noqa: B023
+                one, two = (part[turn[0]] for part in parts)  # noqa: B023
+                one.add(dy)
+                two.set(f.fma(dy, saved[1] - known[MEAN], two.get()))  # noqa: B023
+
+            each(steps, group, channel, use)
+            _collect(f, totals, parts)
+        for number, total in enumerate(totals):
+            f.put(total.get(), f["sums"], channel * 2 + number)
+    return f
+
+
+def slopes(
+    chain: Chain, learned: Sequence[str | None], target: Target, stride: int
+) -> Function:
+    """The coefficients of the way back, from the sums of all threads, `stride` doubles apart.
+
+    `learned`: weight and bias, or None for what does not learn. The first thread adds the gradients of weight and bias to its memory for them.
+    """
+    f = Function(
+        "slopes",
+        [
+            ("ptr", "coefficients"),
+            ("ptr", "sums"),
+            ("ptr", "weight"),
+            ("ptr", "bias"),
+            ("i64", "thread"),
+            ("i64", "threads"),
+            ("double", "images"),
+        ],
+        target.lanes,
+        shared=True,
+    )
+    count = f["images"] * float(chain.source.pixels)
+    with f.loop(chain.source.channels) as channel:
+        of_bias, second = _of_all_threads(f, channel, stride)
+        scale, mean, reciprocal = (
+            _double(f, f["coefficients"], channel * COEFFICIENTS + which)
+            for which in (SCALE, MEAN, RECIPROCAL)
+        )
+        of_weight = second * reciprocal
+        of_value = 0.0 - scale * of_weight * reciprocal / count
+        constant = 0.0 - scale * of_bias / count - of_value * mean
+        _keep(f, channel, {OF_VALUE: of_value, CONSTANT: constant})
+        with f.when(f.compare("eq", f["thread"], 0)):
+            numbers = (("weight", of_weight), ("bias", of_bias))
+            for name, (key, number) in zip(learned, numbers, strict=True):
+                if name:
+                    _put(f, number + _double(f, f[key], channel), f[key], channel)
+    return f
