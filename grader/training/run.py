@@ -21,11 +21,12 @@ from grader.training.device import describe, peak_memory_bytes, reset_peak_memor
 from grader.training.engine import in_place, one_image
 from grader.training.engine.eager import Eager
 from grader.training.engine.engine import Began, CannotTrainError, Engine, News
+from grader.training.engine.lanes.lanes import Lanes
 from grader.training.engine.replay import Replay
 from grader.training.records import INTERRUPTED, Ending, Epoch, TrainingRun
 from grader.training.task import Task, Values
 
-FAST_ENGINES: tuple[Engine, ...] = (Replay(),)
+FAST_ENGINES: tuple[Engine, ...] = (Replay(), Lanes())
 """Tried in this order, where they run at all; `Eager` trains what none of them can."""
 
 

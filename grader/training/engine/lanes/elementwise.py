@@ -21,7 +21,7 @@ class Where:
     """The element that is being computed, for steps that depend on it.
 
     `element`: its number in the map, the same for all lanes of its vector; `channel`: the number of
-    its channel and group; `seed`: of this step and chain; `training`: whether dropout drops.
+    its channel and group; `seed`: of this step; `training`: whether dropout drops.
     """
 
     element: Value
@@ -120,19 +120,20 @@ class Linear:
 class Dropout:
     """Zero with probability `p`, else scaled up; `whole_channels` drops all pixels of one.
 
-    What is kept follows from the step's seed and the element's number alone, so that it is the same
+    `salt` is the number of the dropout in its network, so that no two drop alike. What is kept follows from the step's seed and the element's number alone, so that it is the same
     on any number of threads. The hash is lowbias32 of Chris Wellons' hash-prospector.
     """
 
     p: float
     whole_channels: bool
+    salt: int
 
     def forward(self, f: Function, x: Value, where: Where) -> tuple[Value, Any]:
         """See `Step`."""
         if not where.training or self.p == 0:
             return x, None
         number = where.channel if self.whole_channels else where.element
-        kept = keep(f, where.seed, number, self.p)
+        kept = keep(f, where.seed + _signed(self.salt * SALT), number, self.p)
         return f.select(kept, x * self._scale, 0.0), kept
 
     def backward(self, f: Function, gradient: Value, saved: Any, where: Where) -> Value:
@@ -142,6 +143,15 @@ class Dropout:
     @property
     def _scale(self) -> float:
         return 1 / (1 - self.p) if self.p < 1 else 0.0
+
+
+SALT = 0x9E3779B1
+"""Makes another seed of the same one, for each dropout."""
+
+
+def _signed(number: int) -> int:
+    """The number of 32 bits, as LLVM reads it."""
+    return (number + 2**31) % 2**32 - 2**31
 
 
 def keep(f: Function, seed: Value, number: Value, p: float) -> Value:
@@ -154,7 +164,7 @@ def keep(f: Function, seed: Value, number: Value, p: float) -> Value:
         return f.binary("xor", value, f.binary("lshr", value, shift))
 
     x = mix(f.binary("xor", x, f.broadcast(seed)), 16) * 0x7FEB352D
-    x = mix(mix(x, 15) * (0x846CA68B - 2**32), 16)
+    x = mix(mix(x, 15) * _signed(0x846CA68B), 16)
     return f.compare("uge", f.binary("lshr", x, 8), round(p * 2**24))
 
 

@@ -71,6 +71,7 @@ class Lowering:
     stages: list[Stage] = field(default_factory=list)
     counters: dict[str, float] = field(default_factory=dict)
     log_probabilities: bool = False
+    dropouts: int = 0
     _cells: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow] = field(default_factory=dict)
     _readers: Counter[tuple[str, int]] = field(default_factory=Counter)

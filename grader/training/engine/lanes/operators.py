@@ -155,7 +155,10 @@ def _dropout(*, whole_channels: bool) -> Callable[[Lowering, Node], Flow]:
         flow = state.growing(node.arguments[0], node)
         if whole_channels:
             _by_channel(state, node, node.arguments[0])
-        return grown(flow, Dropout(given["p"], whole_channels)) if given["train"] else flow
+        if not given["train"]:
+            return flow
+        state.dropouts += 1
+        return grown(flow, Dropout(given["p"], whole_channels, state.dropouts - 1))
 
     return lowered
 

@@ -119,13 +119,12 @@ class _Step:
         self._range = begin / f["threads"], (begin + groups) / f["threads"]
         self._load(lowered.images)
         self._forget()
-        for number, stage in enumerate(lowered.stages):
-            self._forward(stage, number, training=True)
+        for stage in lowered.stages:
+            self._forward(stage, training=True)
         self._loss(lowered.scores, asked)
-        numbers = {id(stage): number for number, stage in enumerate(lowered.stages)}
         for stage in reversed(reached(lowered)):
             if stage.target.needs_gradient:
-                self._backward(stage, numbers[id(stage)])
+                self._backward(stage)
         return f.text()
 
     def look(self, lowered: Lowered) -> str:
@@ -134,8 +133,8 @@ class _Step:
         self._base = f.at(f["memory"], f["thread"] * self._plan.look_stride)
         self._range = 0, (f["count"] + (f.lanes - 1)) / f.lanes
         self._load(lowered.images)
-        for number, stage in enumerate(lowered.stages):
-            self._forward(stage, number, training=False)
+        for stage in lowered.stages:
+            self._forward(stage, training=False)
         give = loading.give(lowered.scores, self._target)
         self._call(give, self._values(lowered.scores), f["scores"], *self._range)
         return f.text()
@@ -167,11 +166,10 @@ class _Step:
         self._written.add(id(of))
         return before
 
-    def _seed(self, number: int) -> Operand:
-        """Of the stage of that number; in a look nothing is random."""
-        if self._f.name != "train":
-            return 0
-        return self._f["seed"] + (number * 0x9E3779B1) % 2**31
+    @property
+    def _seed(self) -> Operand:
+        """Of the step; in a look nothing is random."""
+        return self._f["seed"] if self._f.name == "train" else 0
 
     def _wait(self) -> None:
         f = self._f
@@ -207,7 +205,7 @@ class _Step:
             f["share"],
         )
 
-    def _forward(self, stage: Stage, number: int, *, training: bool) -> None:
+    def _forward(self, stage: Stage, *, training: bool) -> None:
         to = self._values(stage.target)
         from_ = [self._values(source) for source in stage.sources]
         if isinstance(stage, Convolution):
@@ -215,9 +213,9 @@ class _Step:
             weights = self._weight(stage.weight), self._weight(stage.bias)
             self._call(kernel, *from_, to, *weights, *self._range)
         elif isinstance(stage, Chain):
-            coefficients = self._normalize(stage, number)
+            coefficients = self._normalize(stage)
             kernel = chains.apply(stage, self._target, training=training)
-            self._call(kernel, *from_, to, coefficients, *self._range, self._seed(number))
+            self._call(kernel, *from_, to, coefficients, *self._range, self._seed)
         elif isinstance(stage, Window):
             self._call(pooling.forward(stage, self._target), *from_, to, *self._range)
         elif isinstance(stage, Sum):
@@ -243,7 +241,7 @@ class _Step:
             return f.at(f["memory"], f["thread"] * places.coefficients_stride + places.coefficients)
         return f.at(self._base, places.coefficients)
 
-    def _normalize(self, stage: Chain, number: int) -> Value:
+    def _normalize(self, stage: Chain) -> Value:
         """Compute the coefficients of batch norm; returns where they are."""
         f, coefficients = self._f, self._coefficients(stage)
         if stage.norm is None:
@@ -260,9 +258,8 @@ class _Step:
         mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums)
         masks = f.at(f["memory"], self._plan.masks)
         source = self._values(stage.source)
-        seed = self._seed(number)
         kernel = norm.stats(stage, self._target)
-        self._call(kernel, source, coefficients, mine, masks, *self._range, seed)
+        self._call(kernel, source, coefficients, mine, masks, *self._range, self._seed)
         self._wait()
         finish = norm.finish(stage, wanted, self._target, places.sums_stride)
         sums = f.at(f["memory"], places.sums)
@@ -270,12 +267,12 @@ class _Step:
         self._call(finish, coefficients, sums, *weights, f["thread"], f["threads"], images)
         return coefficients
 
-    def _backward(self, stage: Stage, number: int) -> None:
+    def _backward(self, stage: Stage) -> None:
         given = self._gradient(stage.target)
         if isinstance(stage, Convolution):
             self._convolution_back(stage, given)
         elif isinstance(stage, Chain):
-            self._chain_back(stage, given, number)
+            self._chain_back(stage, given)
         elif isinstance(stage, Window):
             adds = self._adds(stage.source)
             kernel = pooling.backward(stage, self._target, accumulates=adds)
@@ -305,9 +302,9 @@ class _Step:
             to, weight = self._gradient(stage.source), self._weight(stage.weight)
             self._call(kernel, given, to, weight, self._weight(None), *self._range)
 
-    def _chain_back(self, stage: Chain, given: Value, number: int) -> None:
+    def _chain_back(self, stage: Chain, given: Value) -> None:
         f, coefficients = self._f, self._coefficients(stage)
-        source, seed = self._values(stage.source), self._seed(number)
+        source, seed = self._values(stage.source), self._seed
         if stage.norm and stage.norm.by_batch:
             places = self._plan.norms[id(stage)]
             mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums_back)
