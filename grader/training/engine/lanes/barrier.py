@@ -1,14 +1,16 @@
 """Where the threads of a step wait for each other.
 
 The last one to come sets the counter back and moves the generation on, which the others watch: for
-a moment by looking, then by giving up their turn between looks, so that a busy machine does not
-wait for a thread that waits. Between two barriers, no thread may write what another reads.
+a moment by looking, then they sleep between looks. A thread that only looked, or gave up its turn,
+would keep the others of a busy machine from running, which it waits for. Between two barriers, no thread may write what another reads.
 """
 
 from __future__ import annotations
 
-LOOKS = 3_000
-"""Before a thread gives up its turn: some 10 microseconds."""
+LOOKS = 40_000
+"""Before a thread sleeps: some 50 microseconds, which is less than a sleep takes."""
+SLEEP = 20
+"""Microseconds between looks from then on."""
 
 BARRIER = f"""
 define void @barrier(ptr %counter, i64 %threads, ptr %give_way) #0 {{
@@ -36,9 +38,9 @@ look:
 wait:
   %more = add i32 %looks, 1
   %long = icmp ugt i32 %more, {LOOKS}
-  br i1 %long, label %yield, label %again
-yield:
-  %ignored = call i32 %give_way()
+  br i1 %long, label %sleep, label %again
+sleep:
+  %ignored = call i32 %give_way(i32 {SLEEP})
   br label %again
 again:
   br label %look

@@ -151,9 +151,7 @@ def _four(y: Value, x: Value) -> list[tuple[Value, Value]]:
 
 def _at(steps: Steps, group: Value, channel: Value, y: Value, x: Value) -> tuple[Value, Any]:
     place = steps.chain.source.values.at(group, channel, y, x)
-    return steps.forward(
-        steps.f.load(steps.f["source"], place), steps.place(group, channel, y, x)
-    )
+    return steps.forward(steps.f.load(steps.f["source"], place), steps.place(group, channel, y, x))
 
 
 def _mean(f: Function, steps: Steps, group: Value, channel: Value) -> None:
@@ -205,9 +203,7 @@ def _each_of_four(steps: Steps, group: Value, channel: Value, use: Use) -> None:
             left_out(y, x)
 
 
-def _shared(
-    steps: Steps, group: Value, channel: Value, at: tuple[Value, Value], use: Use
-) -> None:
+def _shared(steps: Steps, group: Value, channel: Value, at: tuple[Value, Value], use: Use) -> None:
     """The gradient of one maximum goes to the first of the four that has it."""
     f = steps.f
     seen: list[tuple[Value, Value, Any, Value | None]] = []
@@ -252,8 +248,8 @@ def back(chain: Chain, target: Target, *, accumulates: bool) -> Function:
             mask = f.load(f["masks"], group)
 
             def use(y: Value, x: Value, saved: Any, gradient: Value) -> None:
-                result = steps.backward(gradient, saved, mask)  # noqa: B023 - called at once
-                place = source.gradient.at(group, channel, y, x)  # noqa: B023
+                result = steps.backward(gradient, saved, mask)
+                place = source.gradient.at(group, channel, y, x)
                 if accumulates:
                     result = result + f.load(f["gradient"], place)
                 f.store(result, f["gradient"], place)

@@ -7,7 +7,6 @@ trains reads and writes them as torch tensors that lie in the same memory.
 from __future__ import annotations
 
 import ctypes
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,9 +116,7 @@ class Compiled:
         out[:] = 0
         at, of, threads = memory.ctypes.data, images.data_ptr(), plan.threads
         self._team.run(
-            lambda thread: self._train(
-                at, of, thread, threads, count, share, seed, self._give_way
-            )
+            lambda thread: self._train(at, of, thread, threads, count, share, seed, self._give_way)
         )
         self._collect()
         totals = out.reshape(threads, 8)[:, :2].sum(axis=0)
@@ -168,7 +165,10 @@ def compile_(written: Written, target: Target) -> Code:
 
 
 def _give_way() -> int:
-    """The address of the system's function by which a thread gives up its turn."""
+    """The address of the system's function by which a thread sleeps for some microseconds.
+
+    Windows has none: there it gives up its turn.
+    """
     library: Any = ctypes.WinDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
-    function = library.SwitchToThread if os.name == "nt" else library.sched_yield
+    function = library.SwitchToThread if sys.platform == "win32" else library.usleep
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)

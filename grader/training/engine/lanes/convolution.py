@@ -179,10 +179,7 @@ def _block(
     output = part * shape.outputs + channel
     to = shape.target.at(group, output, y, x)
     sums = [
-        [
-            f.variable(f.vector, _begin(f, shape, to, output, row, column))
-            for column in range(width)
-        ]
+        [f.variable(f.vector, _begin(f, shape, to, output, row, column)) for column in range(width)]
         for row in range(channels)
     ]
     from_ = shape.source.at(group, part * shape.inputs, y * shape.stride[0], x * shape.stride[1])

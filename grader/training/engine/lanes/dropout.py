@@ -25,7 +25,7 @@ class Masks:
         self.seed = 0
 
     def apply(self, x: Tensor, p: float, salt: int, whole_channels: bool) -> Tensor:
-        """x (N, ...) under the dropout of that salt."""
+        """X (N, ...) under the dropout of that salt."""
         if p == 0:
             return x
         images = torch.arange(len(x))
@@ -53,7 +53,8 @@ def share(network: Network, masks: Masks) -> Network:
     graph: fx.Graph = network.train_graph.graph
     salt = 0
     for node in list(graph.nodes):
-        name = str(node.target).split(".")[1] if node.op == "call_function" else ""
+        called = node.meta.get("node")
+        name = called.op.split(".")[1] if called is not None else ""
         if name in NAMES and node.args[2]:
             with graph.inserting_before(node):
                 arguments = (*node.args[:2], salt, NAMES[name])

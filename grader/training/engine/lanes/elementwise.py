@@ -246,7 +246,7 @@ def softplus(beta: float, threshold: float) -> Step:
 
 
 def elu(alpha: float, scale: float, input_scale: float) -> Step:
-    """scale * x where x is positive, else scale * alpha * (exp(input_scale * x) - 1)."""
+    """Scale * x where x is positive, else scale * alpha * (exp(input_scale * x) - 1)."""
 
     def formula(f: Function, x: Value) -> tuple[Value, Value]:
         e = polynomials.exp(f, x * input_scale)

@@ -182,12 +182,10 @@ class Function:
         type_ = f"<{self.lanes} x {value.type}>"
         first = self.emit(type_, f"insertelement {type_} poison, {value.type} {value.name}, i64 0")
         mask = f"<{self.lanes} x i32> zeroinitializer"
-        return self.emit(
-            type_, f"shufflevector {type_} {first.name}, {type_} poison, {mask}"
-        )
+        return self.emit(type_, f"shufflevector {type_} {first.name}, {type_} poison, {mask}")
 
     def fma(self, a: Operand, b: Operand, c: Operand) -> Value:
-        """a * b + c, rounded once, of vectors."""
+        """A * b + c, rounded once, of vectors."""
         x, y, z = (self.lift(value, self.vector) for value in (a, b, c))
         t = self.vector
         return self.emit(

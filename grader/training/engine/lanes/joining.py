@@ -1,8 +1,8 @@
 """Stages that join maps: sums, products with a gate, and maps side by side.
 
-    sum        z = a + factor * b         da = dz, db = factor * dz
-    product    z = x * g                  dx = dz * g, dg = sum of dz * x over what shares the gate
-    side       z = [a, b]                 da = the first channels of dz, ...
+sum        z = a + factor * b         da = dz, db = factor * dz
+product    z = x * g                  dx = dz * g, dg = sum of dz * x over what shares the gate
+side       z = [a, b]                 da = the first channels of dz, ...
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from grader.training.engine.lanes.maps import Map, Place
 from grader.training.engine.lanes.stages import Product, Sum
 
 _RANGE = [("i64", "first"), ("i64", "end")]
+
 
 def add(stage: Sum, target: Target) -> Function:
     """The kernel of a sum."""
@@ -95,8 +96,10 @@ def multiply_back(stage: Product, target: Target, *, of_gate: bool, accumulates:
     with f.loop(f["first"], f["end"]) as group, f.loop(wanted.channels) as channel:
         with f.loop(wanted.height) as y, f.loop(wanted.width) as x:
             total = f.variable(f.vector, 0.0)
-            channels = (channel, channel + 1) if wanted.channels == source.channels else (
-                0, source.channels
+            channels = (
+                (channel, channel + 1)
+                if wanted.channels == source.channels
+                else (0, source.channels)
             )
             whole = wanted.pixels == source.pixels
             rows = (y, y + 1) if whole else (0, source.height)

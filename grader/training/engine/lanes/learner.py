@@ -6,11 +6,9 @@ them, and the gradients, as tensors there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grader.network import Network
 from grader.program.recipe import Loss, Recipe

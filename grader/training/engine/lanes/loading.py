@@ -16,7 +16,9 @@ def load(images: Map, target: Target) -> Function:
     parameters = [("ptr", "images"), ("ptr", "target"), ("i64", "first"), ("i64", "end")]
     f = Function("load", [*parameters, ("i64", "count")], target.lanes)
     with f.loop(f["first"], f["end"]) as group:
-        begins = [_image(f, group, lane) * (images.channels * images.pixels) for lane in range(f.lanes)]
+        begins = [
+            _image(f, group, lane) * (images.channels * images.pixels) for lane in range(f.lanes)
+        ]
         with f.loop(images.channels) as channel, f.loop(images.height) as y:
             with f.loop(images.width) as x:
                 pixel = (channel * images.height + y) * images.width + x

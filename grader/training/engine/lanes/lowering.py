@@ -149,6 +149,10 @@ class Lowering:
             self._flows[cell] = flow
             self._versions[cell] += 1
 
+    def is_read(self, node: Node) -> bool:
+        """Whether anybody reads what the node gives."""
+        return self._readers[node.name, 0] > 0
+
     def count_readers(self) -> None:
         """How many operators read each value, between one write to it and the next."""
         cells: dict[str, str] = {}

@@ -46,9 +46,7 @@ class Place:
     pixel: int
     first: int
 
-    def at(
-        self, group: Value, channel: Operand, row: Operand = 0, column: Operand = 0
-    ) -> Value:
+    def at(self, group: Value, channel: Operand, row: Operand = 0, column: Operand = 0) -> Value:
         """The number of a pixel's vector."""
         number = group * self.group + channel * self.channel
         return number + row * self.row + column * self.pixel + self.first

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from grader.training.engine.lanes.chain import (
+    AT_ONCE,
     COEFFICIENTS,
     CONSTANT,
     GUESS,
@@ -28,7 +29,6 @@ from grader.training.engine.lanes.chain import (
     RECIPROCAL,
     SCALE,
     SHIFT,
-    AT_ONCE,
     Steps,
     each,
     read,
@@ -209,11 +209,11 @@ def sums(chain: Chain, target: Target) -> Function:
             turn = [0]
 
             def use(y: Value, x: Value, saved: Any, gradient: Value) -> None:
-                dy = steps.after_norm(gradient, saved)  # noqa: B023 - called at once
-                turn[0] = (turn[0] + 1) % 4  # noqa: B023
-                one, two = (part[turn[0]] for part in parts)  # noqa: B023
+                dy = steps.after_norm(gradient, saved)
+                turn[0] = (turn[0] + 1) % 4
+                one, two = (part[turn[0]] for part in parts)
                 one.add(dy)
-                two.set(f.fma(dy, saved[1] - known[MEAN], two.get()))  # noqa: B023
+                two.set(f.fma(dy, saved[1] - known[MEAN], two.get()))
 
             each(steps, group, channel, use)
             _collect(f, totals, parts)
@@ -222,9 +222,7 @@ def sums(chain: Chain, target: Target) -> Function:
     return f
 
 
-def slopes(
-    chain: Chain, learned: Sequence[str | None], target: Target, stride: int
-) -> Function:
+def slopes(chain: Chain, learned: Sequence[str | None], target: Target, stride: int) -> Function:
     """The coefficients of the way back, from the sums of all threads, `stride` doubles apart.
 
     `learned`: weight and bias, or None for what does not learn. The first thread adds the gradients of weight and bias to its memory for them.

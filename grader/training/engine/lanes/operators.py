@@ -45,7 +45,6 @@ from grader.training.engine.lanes.stages import (
     Norm,
     Product,
     Side,
-    Stage,
     Sum,
 )
 
@@ -75,6 +74,13 @@ def _lower(state: Lowering, node: Node) -> None:
         return
     if state.training and not node.gradient:
         raise CannotTrainError("torch.no_grad() inside the network")
+    if node.shape is None and known.kind in (Kind.POOLING, Kind.ADAPTIVE_POOLING):
+        return  # what takes the first of its two results lowers it
+    if known.kind is Kind.TAKE:
+        if not state.is_read(node):
+            return
+        node = _first_result(state, node)
+        known = ops.find(node.op)
     if known.writes and state.weight(node.arguments[0]) is not None:
         _count(state, node)
     elif node.dtype not in (None, "float32"):
@@ -91,6 +97,14 @@ def _lower(state: Lowering, node: Node) -> None:
             state.alias(node, node.arguments[0], result)
         else:
             state.define(node, result)
+
+
+def _first_result(state: Lowering, node: Node) -> Node:
+    """The operator that gives maxima and where they are, as if it gave the maxima alone."""
+    source = state.graph[node.arguments[0].node] if isinstance(node.arguments[0], Ref) else node
+    if source.shape is not None or "max_pool" not in source.op or node.arguments[1] != 0:
+        raise CannotTrainError(f"one of several results of {label(source)}")
+    return source.model_copy(update={"name": node.name, "shape": node.shape, "dtype": node.dtype})
 
 
 def _rename(state: Lowering, node: Node) -> None:
@@ -177,7 +191,14 @@ def _convolution(state: Lowering, node: Node) -> Flow:
     else:
         padding = (0, 0) if given["padding"] == "valid" else _pair(given["padding"])
     return _convolve(
-        state, node, weight, given, window, stride=stride, padding=padding, dilation=dilation,
+        state,
+        node,
+        weight,
+        given,
+        window,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
         groups=given["groups"],
     )
 
@@ -193,9 +214,16 @@ def _linear(state: Lowering, node: Node) -> Flow:
 
 
 def _convolve(
-    state: Lowering, node: Node, weight: Weight, given: dict[str, Any], window: tuple[int, int],
-    *, stride: tuple[int, int] = (1, 1), padding: tuple[int, int] = (0, 0),
-    dilation: tuple[int, int] = (1, 1), groups: int = 1,
+    state: Lowering,
+    node: Node,
+    weight: Weight,
+    given: dict[str, Any],
+    window: tuple[int, int],
+    *,
+    stride: tuple[int, int] = (1, 1),
+    padding: tuple[int, int] = (0, 0),
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
 ) -> Flow:
     source = state.map(given["input"], node)
     bias = given["bias"] if given["bias"] is None else state.operand(given["bias"], node).storage
@@ -334,7 +362,7 @@ def _add(state: Lowering, node: Node) -> Flow:
 
 
 def _from_number(state: Lowering, node: Node) -> Flow:
-    """other - alpha * self, with a number for `other`."""
+    """Other - alpha * self, with a number for `other`."""
     given = takes(node)
     if not is_number(given["other"]):
         raise CannotTrainError(label(node))
@@ -415,6 +443,7 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow]] = {
     "avg_pool2d": _pool,
     "adaptive_avg_pool2d": _pool,
     "adaptive_max_pool2d": _pool,
+    "max_pool2d_with_indices": _pool,
     "mean": _mean,
     "sum": _mean,
     "add": _add,

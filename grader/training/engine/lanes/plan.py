@@ -37,7 +37,8 @@ class Norms:
 @dataclass(slots=True)
 class Plan:
     """Places, in floats. `weights` by name; `learned` of them have gradients, at the same distances
-    from `gradients`, one after the other for each thread."""
+    from `gradients`, one after the other for each thread.
+    """
 
     lanes: int
     threads: int

@@ -42,9 +42,7 @@ LOG = fit(_over(math.log1p, 1.0), 2**-0.5 - 1, 2**0.5 - 1, 9)
 """log(1 + x) / x."""
 TANH = fit(lambda s: _over(math.tanh, 1.0)(math.sqrt(s)), 0.0, 0.625**2, 5)
 """tanh(x) / x, of x * x."""
-ERF = fit(
-    lambda t: math.exp((2 / t - 2) ** 2) * math.erfc(2 / t - 2) / t, 0.25, 1.0, 10
-)
+ERF = fit(lambda t: math.exp((2 / t - 2) ** 2) * math.erfc(2 / t - 2) / t, 0.25, 1.0, 10)
 """erfc(x) * exp(x * x) / t, of t = 1 / (1 + x / 2), for x from 0 to 6."""
 
 
@@ -57,7 +55,7 @@ def horner(f: Function, coefficients: tuple[float, ...], x: Value) -> Value:
 
 
 def exp(f: Function, x: Value) -> Value:
-    """e to the x, for x from -87 to 88; beyond them that of the nearer end. NaN stays NaN."""
+    """E to the x, for x from -87 to 88; beyond them that of the nearer end. NaN stays NaN."""
     x = f.select(f.compare("ogt", x, 88.0), 88.0, x)
     x = f.select(f.compare("olt", x, -87.0), -87.0, x)
     moved = f.fma(x, 1 / math.log(2), ROUND)

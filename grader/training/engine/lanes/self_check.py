@@ -60,9 +60,7 @@ def check(
         ours.close()
 
 
-def _batch(
-    program: Program, data: TrainingData, size: int, number: int
-) -> tuple[Tensor, Tensor]:
+def _batch(program: Program, data: TrainingData, size: int, number: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(number)
     pipeline = augment.build(program.recipe.augmentations, image_shape=data.image_shape)
     images = torch.tensor(data.train_images[:size])
@@ -107,9 +105,7 @@ def _weigh(worst: dict[str, float]) -> None:
             raise CannotTrainError(f"its machine code has another gradient of {name} than torch")
 
 
-def _compare_scores(
-    program: Program, torchs: Network, ours: Compiled, data: TrainingData
-) -> None:
+def _compare_scores(program: Program, torchs: Network, ours: Compiled, data: TrainingData) -> None:
     prepare = augment.evaluation(program.recipe.augmentations, image_shape=data.image_shape)
     images = prepare(torch.tensor(data.test_images[: sum(BATCHES)]))
     torchs.eval()

@@ -312,15 +312,14 @@ class _Step:
             self._call(kernel, source, given, coefficients, mine, *self._range, seed)
             self._wait()
             names = [
-                name if self._learns(name) else None for name in (stage.norm.weight, stage.norm.bias)
+                name if self._learns(name) else None
+                for name in (stage.norm.weight, stage.norm.bias)
             ]
             slopes = norm.slopes(stage, names, self._target, places.sums_stride)
             sums = f.at(f["memory"], places.sums_back)
             gradients = [self._weight_gradient(name) for name in names]
             images = f.convert("sitofp", f["count"], "double")
-            self._call(
-                slopes, coefficients, sums, *gradients, f["thread"], f["threads"], images
-            )
+            self._call(slopes, coefficients, sums, *gradients, f["thread"], f["threads"], images)
         if stage.source.needs_gradient:
             adds = self._adds(stage.source)
             kernel = chains.back(stage, self._target, accumulates=adds)

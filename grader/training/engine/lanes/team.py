@@ -58,6 +58,6 @@ class Team:
                 return
             try:
                 part(number)
-            except BaseException as error:  # noqa: BLE001 - the caller raises it
+            except BaseException as error:
                 self._errors.append(error)
             self._end.release()
