@@ -168,8 +168,8 @@ class _Places:
 
     def __call__(self, weights: list[Weight]) -> int | None:
         """The line for the first of `weights`."""
-        name = weights[0].name
-        return self._modules.get(name.rpartition(".")[0]) or self._reads.get(name)
+        first = weights[0]
+        return self._modules.get(_module(first)) or self._reads.get(first.name)
 
 
 def _hints(
@@ -179,6 +179,7 @@ def _hints(
     buffers: list[Weight],
     constants: list[Weight],
 ) -> Iterable[Hint]:
+    """What no optimizer finds; then where the numbers are, the most of them first."""
     loose = [weight for weight in constants if weight.trainable or weight.size > 1]
     if loose:
         yield Hint(
@@ -187,24 +188,44 @@ def _hints(
             "weights in nn.Parameter or nn.ParameterList, not in a Python list.",
             line=place(loose),
         )
-    frozen = [weight for weight in learned if not weight.trainable]
-    if frozen:
+    found: list[tuple[list[Weight], str]] = []
+    if frozen := [weight for weight in learned if not weight.trainable]:
         text = (
             f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit."
         )
-        yield Hint(text=text, line=place(frozen))
+        found.append((frozen, text))
     if buffers:
-        yield Hint(
-            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as "
-            "weights; they count.",
-            line=place(buffers),
+        text = (
+            f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as weights; "
+            "they count."
         )
+        found.append((buffers, text))
     if unused:
-        yield Hint(
-            text=f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend "
-            "on. They count; delete the layers that forward() does not use.",
-            line=place(unused),
+        text = (
+            f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend on. "
+            "They count; delete the layers that forward() does not use."
         )
+        found.append((unused, text))
+    if learned:
+        found.append(_largest(learned, _count([*learned, *buffers, *constants])))
+    for weights, text in sorted(found, key=lambda one: -_count(one[0])):
+        yield Hint(text=text, line=place(weights))
+
+
+def _largest(learned: list[Weight], counted: int) -> tuple[list[Weight], str]:
+    """The weights of the layer that holds most, and how to say so."""
+    layers: dict[str, list[Weight]] = {}
+    for weight in learned:
+        layers.setdefault(_module(weight) or weight.name, []).append(weight)
+    name, weights = max(layers.items(), key=lambda layer: _count(layer[1]))
+    number = _count(weights)
+    share = f"{number / counted:.0%}".replace("%", " %")
+    return weights, f"{name} holds {number:,} of them, {share}: save there first."
+
+
+def _module(weight: Weight) -> str:
+    """The path of the module that a weight belongs to; "" for the network's own."""
+    return weight.name.rpartition(".")[0]
 
 
 def _named(weights: list[Weight]) -> str:
