@@ -157,14 +157,19 @@ def _count(weights: Iterable[Weight]) -> int:
 
 
 class _Places:
-    """The lines of the student's file: where a module is made, and where a loose tensor is read."""
+    """Where in the student's file a module is made, and a loose tensor is read."""
 
     def __init__(self, program: Program) -> None:
         self._modules = {module.path: module.line for module in program.modules}
+        self._kinds = {module.path: module.type for module in program.modules}
         self._reads: dict[str, int | None] = {}
         for node in program.train.nodes:
             for name in _weights_of(program.train, node.references()):
                 self._reads.setdefault(name, node.line)
+
+    def kind(self, path: str) -> str:
+        """The class of a module; "" for the network's own weights."""
+        return self._kinds.get(path, "") if path else ""
 
     def __call__(self, weights: list[Weight]) -> int | None:
         """The line for the first of `weights`."""
@@ -206,13 +211,15 @@ def _hints(
             "They count; delete the layers that forward() does not use."
         )
         found.append((unused, text))
-    if learned:
-        found.append(_largest(learned, _count([*learned, *buffers, *constants])))
+    if learned and not loose:
+        weights, text = _largest(learned, _count([*learned, *buffers, *constants]), place)
+        if weights[0] not in unused:  # which says so itself
+            found.append((weights, text))
     for weights, text in sorted(found, key=lambda one: -_count(one[0])):
         yield Hint(text=text, line=place(weights))
 
 
-def _largest(learned: list[Weight], counted: int) -> tuple[list[Weight], str]:
+def _largest(learned: list[Weight], counted: int, place: _Places) -> tuple[list[Weight], str]:
     """The weights of the layer that holds most, and how to say so."""
     layers: dict[str, list[Weight]] = {}
     for weight in learned:
@@ -220,7 +227,9 @@ def _largest(learned: list[Weight], counted: int) -> tuple[list[Weight], str]:
     name, weights = max(layers.items(), key=lambda layer: _count(layer[1]))
     number = _count(weights)
     share = f"{number / counted:.0%}".replace("%", " %")
-    return weights, f"{name} holds {number:,} of them, {share}: save there first."
+    kind = place.kind(_module(weights[0]))
+    named = f"{name} ({kind})" if kind else name
+    return weights, f"{named} holds {number:,} of them, {share}: save there first."
 
 
 def _module(weight: Weight) -> str:

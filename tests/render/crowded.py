@@ -52,7 +52,7 @@ FAILED = (
         "1×1 convolutions in place of 3×3 ones, save the most: the layer table shows where the "
         "parameters are",
         hints=(
-            Hint(text="fc1 holds 692,288 of them, 97 %: save there first.", line=18),
+            Hint(text="fc1 (Linear) holds 692,288 of them, 97 %: save there first.", line=18),
             Hint(
                 text="norm.weight, norm.bias, fc3.weight, fc3.bias: 238 parameters that the output "
                 "does not depend on. They count; delete the layers that forward() does not use.",
