@@ -141,8 +141,11 @@ def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
-    """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(Plain(Text(text, style=style)), soft_wrap=True)
+    """A message for people, word for word: a path may hold what rich would read as markup.
+
+    A terminal gets lines that break between words; anything else, one line.
+    """
+    messages.print(Plain(Text(text, style=style)), soft_wrap=not messages.is_terminal)
 
 
 def say(text: str, *, style: str = "dim") -> None:

@@ -28,7 +28,7 @@ USUAL_HEIGHT = 24
 """Lines of a screen, where there is none to ask."""
 
 KEPT_FREE = 3
-"""Lines, for the prompt and what nox says at the end."""
+"""Lines, for the prompt and a little more; for the prompt alone where nox says a lot."""
 
 NAME_WIDTH = 11
 """Columns before the text of a fact."""
@@ -74,7 +74,9 @@ class _Fitted:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Measured at the width at hand."""
         height = console.size.height if console.is_terminal else USUAL_HEIGHT
-        room = height - KEPT_FREE
+        failed = self._report.verdict not in (Verdict.PASSED, Verdict.PASSED_SO_FAR)
+        below = next_step.lines_of_nox(int(failed), console.size.width)
+        room = height - max(KEPT_FREE, below + 1)
         for layout in _layouts(self._report):
             parts = _parts(self._report, self._saved, layout, options.max_width, room)
             drawn = spaced(parts) if layout.airy else Group(*parts)

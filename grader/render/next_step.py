@@ -29,9 +29,24 @@ def called(command: str, *arguments: str) -> str:
     """The command as a line: `grader explain gap`, or what starts the grader here."""
     words = " ".join(shlex.quote(argument) for argument in arguments)
     if os.environ.get("NOX_CURRENT_SESSION"):
-        return printable(f"nox -s {command} -- {words}", 400)
+        nox = "uvx nox" if os.environ.get("UV") else "nox"  # uvx says so to what it runs
+        return printable(f"{nox} -s {command} -- {words}", 400)
     started = Path(sys.argv[0]).parts[-2:] == ("grader", "__main__.py")
     return printable(f"{'python -m grader' if started else 'grader'} {command} {words}", 400)
+
+
+def lines_of_nox(exit_code: int, width: int) -> int:
+    """How many lines nox writes below what the grader says, on a terminal of that width."""
+    if not os.environ.get("NOX_CURRENT_SESSION"):
+        return 0
+    if exit_code == 0:
+        return 1
+    words = " ".join(shlex.quote(argument) for argument in sys.argv[1:])
+    failed = f"nox > Command {_PYTHON_OF_NOX} -m grader {words} failed with exit code {exit_code}"
+    return 1 + -(-len(failed) // width)
+
+
+_PYTHON_OF_NOX = ".nox/grader/bin/python"
 
 
 def again(report: Report, *options: str) -> str:

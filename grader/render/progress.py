@@ -99,7 +99,7 @@ class TrainingProgress:
         )
         if result.measured:
             line.append(f"  {printable(result.measured, 60)}", style="dim")
-        self._console.print(Plain(line), soft_wrap=True)
+        self._console.print(Plain(line), soft_wrap=not self._console.is_terminal)
 
     def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
         """Training begins: `seeds` runs of `epochs` epochs of `steps_per_epoch` batches."""

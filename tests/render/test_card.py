@@ -15,7 +15,7 @@ from tests.render import hostile
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch, tmp_path):
-    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "NOX_CURRENT_SESSION"):
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "NOX_CURRENT_SESSION", "UV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     Path(examples.MODEL_PATH).write_text(examples.MODEL)
@@ -103,6 +103,23 @@ def test_the_next_command_is_ready_to_paste(example, command):
 def test_where_nox_started_the_grader_the_commands_are_those_of_nox(monkeypatch):
     monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
     assert next_step.called("explain", "gap") == "nox -s explain -- gap"
+
+
+def test_where_uvx_started_nox_so_do_the_commands(monkeypatch):
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
+    monkeypatch.setenv("UV", "/somewhere/uv")
+    assert next_step.called("explain", "gap") == "uvx nox -s explain -- gap"
+
+
+def test_what_nox_says_below_has_its_room(monkeypatch):
+    # 14 + 22 + 11 + 51 + 24 characters: two lines of 80, then one for the session
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
+    monkeypatch.setattr("sys.argv", ["grader", "grade", "my_model.py", "--assignment", "mnist_20k"])
+    assert next_step.lines_of_nox(1, 80) == 3
+    assert next_step.lines_of_nox(0, 80) == 1
+    assert len(shown(examples.everything_failed()).splitlines()) <= 24 - 3 - 1
+    monkeypatch.delenv("NOX_CURRENT_SESSION")
+    assert next_step.lines_of_nox(1, 80) == 0
 
 
 def test_where_python_started_the_grader_the_commands_begin_with_python(monkeypatch):

@@ -22,7 +22,7 @@ SEE_THEM = "grader report my_model, or --details"
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch, tmp_path):
-    for name in ("FORCE_COLOR", "COLUMNS", "LINES", "NOX_CURRENT_SESSION", "TTY_COMPATIBLE"):
+    for name in ("FORCE_COLOR", "COLUMNS", "LINES", "NOX_CURRENT_SESSION", "UV", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(tmp_path)

@@ -140,7 +140,14 @@ def test_the_output_is_as_it_was(name, request, monkeypatch, tmp_path):
     (tmp_path / examples.MODEL_PATH).write_text(examples.MODEL)
     (tmp_path / crowded.PATH).write_text(crowded.FILE)
     monkeypatch.chdir(tmp_path)
-    for variable in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "NOX_CURRENT_SESSION"):
+    for variable in (
+        "FORCE_COLOR",
+        "NO_COLOR",
+        "COLUMNS",
+        "TTY_COMPATIBLE",
+        "NOX_CURRENT_SESSION",
+        "UV",
+    ):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in RUNNER.items():
         monkeypatch.setenv(variable, value)
