@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from grader.printable import printable
 from grader.report import Report, Verdict
 
 OPEN = (Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)
+IN_CELLS = "this notebook"
+"""The path of a report on the cells of a notebook."""
+
 NEEDS_TRAINING = ("accuracy", "steady", "time_budget")
 
 
@@ -50,9 +54,24 @@ _PYTHON_OF_NOX = ".nox/grader/bin/python"
 
 
 def again(report: Report, *options: str) -> str:
-    """The command that grades the same work."""
+    """The command that grades the same work; in a notebook, the call."""
+    if report.self_check:
+        return _call(report, options)
     asked = [] if f"/{report.assignment}/" in report.path else ["--assignment", report.assignment]
     return called("grade", report.path, *asked, *options)
+
+
+def _call(report: Report, options: Sequence[str]) -> str:
+    """What a cell takes in place of a command: `grader.check(Net)`."""
+    name = report.display_name
+    what = repr(report.path)
+    if report.path == IN_CELLS:
+        what = "" if name == IN_CELLS else name
+    if "--static" in options:
+        return printable(f"grader.check({what})", 400)
+    given = [what] if what else []
+    given += ["data='FOLDER'"] if "--data" in options else []
+    return printable(f"grader.grade({', '.join(given)})", 400)
 
 
 def more(report: Report, saved: Path) -> Step:
@@ -74,7 +93,8 @@ def steps(report: Report) -> list[Step]:
     if opened:
         name = opened[0].name
         trained = name in NEEDS_TRAINING
-        explain = Step(called("explain", name), "what it asks, with examples")
+        shell = "!" if report.self_check else ""
+        explain = Step(shell + called("explain", name), "what it asks, with examples")
         options = () if trained else ("--static",)
         use = "after a change; trains" if trained else "after the change; seconds"
         return [explain, Step(again(report, *options), use)]
