@@ -27,6 +27,7 @@ from grader.program.program import Captured
 from grader.program.rehearsed import Rehearsal, Rehearsed
 from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report, Verdict
+from grader.sandbox import loading
 from grader.submission.submission import Submission
 from grader.training import data
 from grader.training.datasets import DATASETS
@@ -73,7 +74,8 @@ class Bench:
         asked = (submission, assignment, workshop.images)
         if self._last is not None and self._last[0] == asked:
             return self._last[1]
-        report = self._checked(submission, assignment, workshop)
+        with loading.uncollected():  # a notebook holds much, and little of it is garbage
+            report = self._checked(submission, assignment, workshop)
         if self._room is not None:  # what the grader did wrong is not kept
             self._last = asked, report
         return report

@@ -245,16 +245,17 @@ class _Desk:
             self.queue.end(graded=False)
             _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
-        self.room.begin()  # it gets ready while the pipeline is loaded here
-        from grader import pipeline
-
-        workshop = pipeline.Workshop(
-            self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
-        )
-        self.queue.begin()
         with TrainingProgress(
             item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
         ) as progress:
+            progress.get_ready()
+            self.room.begin()  # it gets ready while the pipeline is loaded here
+            from grader import pipeline
+
+            workshop = pipeline.Workshop(
+                self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
+            )
+            self.queue.begin()
             report = pipeline.grade(item, assignment, workshop, progress)
         self.queue.end(graded=True)
         return self._finished(report, address)
