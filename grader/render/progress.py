@@ -35,7 +35,7 @@ BAR, LEAST_BAR = 28, 8
 """Columns of the bar: usually, and beside the loss."""
 
 GAP = 2
-LEAST_OF_NAME = 8
+LEAST_OF_NAME = 12
 """Columns, where the rest of the line has no room."""
 
 
@@ -207,7 +207,7 @@ class TrainingProgress:
         lines: list[RenderableType] = []
         if whole := self._queue.text(self.seconds_left() if self._seeds else None, width=width):
             lines.append(_line(Text(whole, style="dim")))
-        doing = self._place() if self._seeds else f"{self._stage} …"
+        doing = self._place(width) if self._seeds else f"{self._stage} …"
         name = Text(self._name, style="bold")
         name.truncate(max(width - len(doing) - 2, LEAST_OF_NAME), overflow="ellipsis")
         lines.append(_line(Text.assemble(name, "  " if name else "", doing)))
@@ -217,9 +217,11 @@ class TrainingProgress:
             lines.append(self._table(width))
         return Group(*lines)
 
-    def _place(self) -> str:
+    def _place(self, width: int) -> str:
+        epoch = f"epoch {self._epoch} of {self._epochs}"
         seeds = f" of {self._seeds} seeds" if self._seeds > 1 else ""
-        return f"Training: epoch {self._epoch} of {self._epochs}{seeds}"
+        whole = f"Training: {epoch}{seeds}"
+        return whole if len(whole) + GAP + LEAST_OF_NAME <= width else epoch
 
     def _bar(self, width: int) -> RenderableType:
         """The bar, the loss where there is room, and what is left."""
@@ -238,10 +240,10 @@ class TrainingProgress:
         length = min(BAR, max(room - beside, 1))
         bar = ProgressBar(total=self._all(), completed=done, width=length)
         grid = Table.grid(padding=(0, GAP, 0, 0))
-        cells = [bar, Text(facts), Text(rest, style="dim")] if facts else [bar, Text(rest, "dim")]
-        for _ in cells:
+        for _ in range(3 if facts else 2):
             grid.add_column(no_wrap=True)
-        grid.add_row(*cells)
+        beside_bar = [Text(facts)] if facts else []
+        grid.add_row(bar, *beside_bar, Text(rest, style="dim"))
         return grid
 
     def _table(self, width: int) -> RenderableType:

@@ -122,7 +122,8 @@ def test_on_any_terminal_the_block_keeps_its_number_of_lines(clock, width):
     whole, place, bar, head, *rows = frame(progress, width)
     assert whole.startswith("1 of 28 · ")
     assert whole.endswith("46 min 20 s to go")
-    assert place.startswith("a_rather")
+    assert place.startswith("a_rather_")
+    assert "epoch 3 of 15" in place
     assert bar.endswith("1 min 20 s left")
     assert "accuracy" in head
     assert len(rows) == 6
