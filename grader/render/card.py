@@ -36,22 +36,22 @@ NAME_WIDTH = 11
 MOST_FLAGS = 2
 
 FEW = 3
-"""Checks: where not so many have room, the other lines are made fewer; where not even one less, the
-recipe is left out."""
+"""Checks: where not so many have room, the other lines are made fewer; where not even one less,
+fewer still."""
 
 
 class Layout(NamedTuple):
     """How much is said.
 
     `airy`: empty lines between the parts. `most`: so many checks that did not pass, where there is
-    a limit. `lean`: only what is needed to go on. `recipe`: whose it is.
+    a limit. `lean`: only what is needed to go on; `bare`: without the recipe and what a note means.
     """
 
     detail: Detail
     airy: bool = False
     most: int | None = None
     lean: bool = False
-    recipe: bool = True
+    bare: bool = False
 
     @property
     def brief(self) -> bool:
@@ -99,7 +99,7 @@ def _layouts(report: Report) -> Iterator[Layout]:
     for most in range(len(found), FEW - 2, -1):
         yield Layout(Detail.SENTENCE, most=most, lean=True)
     for most in range(len(found), 0, -1):
-        yield Layout(Detail.SENTENCE, most=most, lean=True, recipe=False)
+        yield Layout(Detail.SENTENCE, most=most, lean=True, bare=True)
 
 
 def _parts(
@@ -129,9 +129,9 @@ def _table(rows: Sequence[tuple[str, Text]]) -> RenderableType:
 def _facts(report: Report, layout: Layout) -> Iterator[tuple[str, Text]]:
     """What the result stands on: notices, recipe, network, accuracy."""
     for title, text in notices.banners(report):
-        why = "" if layout.lean else f" · {text}"
+        why = "" if layout.bare else f" · {text}"
         yield "note", Text(title, style="bold yellow").append(why, style="not bold")
-    if layout.recipe:
+    if not layout.bare:
         yield from _recipe(report, brief=layout.detail is Detail.SENTENCE)
     if report.training is not None:
         yield "accuracy", _accuracy(report)
