@@ -44,14 +44,15 @@ class Layout(NamedTuple):
     """How much is said.
 
     `airy`: empty lines between the parts. `most`: so many checks that did not pass, where there is
-    a limit. `lean`: only what is needed to go on; `bare`: without the recipe and what a note means.
+    a limit. `lean`: only what is needed to go on. `recipe`: whose it is. `meaning`: of the notes.
     """
 
     detail: Detail
     airy: bool = False
     most: int | None = None
     lean: bool = False
-    bare: bool = False
+    recipe: bool = True
+    meaning: bool = True
 
     @property
     def brief(self) -> bool:
@@ -96,10 +97,13 @@ def _layouts(report: Report) -> Iterator[Layout]:
     yield Layout(Detail.SENTENCE)
     for most in range(len(found) - 1, FEW - 1, -1):
         yield Layout(Detail.SENTENCE, most=most)
+    lean = Layout(Detail.SENTENCE, lean=True)
     for most in range(len(found), FEW - 2, -1):
-        yield Layout(Detail.SENTENCE, most=most, lean=True)
+        yield lean._replace(most=most)
+    for most in range(len(found), FEW - 2, -1):
+        yield lean._replace(most=most, recipe=False)
     for most in range(len(found), 0, -1):
-        yield Layout(Detail.SENTENCE, most=most, lean=True, bare=True)
+        yield lean._replace(most=most, recipe=False, meaning=False)
 
 
 def _parts(
@@ -129,9 +133,9 @@ def _table(rows: Sequence[tuple[str, Text]]) -> RenderableType:
 def _facts(report: Report, layout: Layout) -> Iterator[tuple[str, Text]]:
     """What the result stands on: notices, recipe, network, accuracy."""
     for title, text in notices.banners(report):
-        why = "" if layout.bare else f" · {text}"
+        why = f" · {text}" if layout.meaning else ""
         yield "note", Text(title, style="bold yellow").append(why, style="not bold")
-    if not layout.bare:
+    if layout.recipe:
         yield from _recipe(report, brief=layout.detail is Detail.SENTENCE)
     if report.training is not None:
         yield "accuracy", _accuracy(report)
@@ -181,7 +185,8 @@ def _ways(report: Report, saved: Path | None, width: int, layout: Layout) -> lis
     if saved is not None:
         rows.append(("report", Text(printable_path(saved), style="cyan")))
     if saved is not None and not hidden:
-        rows.append(("more", _step(next_step.more(report, saved), width)))
+        step = next_step.more(report, saved)
+        rows.append(("more", _step(step, width, brief=layout.brief)))
     steps = next_step.steps(report)
     for number, step in enumerate(steps[-1:] if layout.lean else steps):
         name = "" if number else "next"
