@@ -141,8 +141,11 @@ def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
-    """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(Plain(Text(text, style=style)), soft_wrap=True)
+    """A message for people, word for word: a path may hold what rich would read as markup.
+
+    A terminal gets lines that break between words; anything else, one line.
+    """
+    messages.print(Plain(Text(text, style=style)), soft_wrap=not messages.is_terminal)
 
 
 def say(text: str, *, style: str = "dim") -> None:
@@ -242,16 +245,17 @@ class _Desk:
             self.queue.end(graded=False)
             _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
-        self.room.begin()  # it gets ready while the pipeline is loaded here
-        from grader import pipeline
-
-        workshop = pipeline.Workshop(
-            self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
-        )
-        self.queue.begin()
         with TrainingProgress(
             item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
         ) as progress:
+            progress.get_ready()
+            self.room.begin()  # it gets ready while the pipeline is loaded here
+            from grader import pipeline
+
+            workshop = pipeline.Workshop(
+                self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
+            )
+            self.queue.begin()
             report = pipeline.grade(item, assignment, workshop, progress)
         self.queue.end(graded=True)
         return self._finished(report, address)
