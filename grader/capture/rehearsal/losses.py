@@ -98,8 +98,8 @@ def _loss(trace: Trace, name: str, real: Any) -> Any:
         if key is not None:
             if len(known) >= MOST_KNOWN:
                 known.clear()
-            kept = (trace.answered, target, trace.fed)
-            known[key] = _Known(result.detach().clone(), value, made, is_true, kept)
+            whole = (trace.answered, target, trace.fed)
+            known[key] = _Known(result.detach().clone(), value, made, is_true, whole)
         return result
 
     return call
