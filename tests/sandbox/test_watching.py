@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from grader.analysis.untrained import watched, watching
+from grader.assignment import load
 from grader.errors import GraderError, SubmissionError
 from grader.intake import intake
 from grader.program.program import Captured
@@ -46,37 +48,69 @@ PICTURES = (images(12) * 255).byte().numpy()
 LABELS = (torch.arange(12) % 10).numpy()
 
 
+LIMITS = load(Path(intake.__file__).parents[2] / "assignments" / "mnist_20k").limits
+
+
 class Here(Fresh):
     """A sandbox without a process."""
 
     def run(self, request, limits=None, *, kind="capture", blobs=(), **_):
         assert kind == "watch"
-        return (watching.answer(*blobs),)
+        return (watching.answer(request, *blobs),)
 
 
 def test_it_answers_with_a_proof_and_a_behaviour():
-    seen = intake.watch(captured(), Here(), PICTURES, LABELS)
+    seen = intake.watch(captured(), Here(), PICTURES, LABELS, limits=None)
     assert seen.proof.nodes
     assert seen.behaviour.finite
-    assert intake.watch(captured(), Here(), *watched.NOTHING).behaviour is None
+    assert intake.watch(captured(), Here(), *watched.NOTHING, limits=None).behaviour is None
 
 
 @pytest.mark.usefixtures("linux")
 def test_every_sandbox_sees_the_same(zygote):
-    one = intake.watch(captured(), zygote, PICTURES, LABELS)
-    assert one == intake.watch(captured(), Here(), PICTURES, LABELS)
+    one = intake.watch(captured(), zygote, PICTURES, LABELS, limits=None)
+    assert one == intake.watch(captured(), Here(), PICTURES, LABELS, limits=None)
+
+
+def other_shape(graph) -> None:
+    """A first layer that claims another number of channels than it gives."""
+    node = next(node for node in graph["nodes"] if "conv" in node["op"])
+    node["shape"] = [node["shape"][0], 77, *node["shape"][2:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "most", "message"),
+    [
+        (other_shape, {}, r"returns a tensor of shape .*, where the captured network claims"),
+        (None, {"multiply_adds": 1}, r"takes [\d,]+ multiply-adds for one image"),
+    ],
+)
+def test_nothing_runs_that_is_not_what_it_says_or_costs_too_much(
+    change, most, message, monkeypatch
+):
+    ran = []
+    monkeypatch.setattr(watching.effect, "measure", lambda *_: ran.append(True))
+    limits = LIMITS.model_copy(update=most)
+    with pytest.raises(SubmissionError, match=message):
+        intake.watch(captured(change), Here(), PICTURES, LABELS, limits=limits)
+    assert not ran
+
+
+def test_what_costs_no_more_is_watched_as_without_limits():
+    seen = intake.watch(captured(), Here(), PICTURES, LABELS, limits=LIMITS)
+    assert seen == intake.watch(captured(), Here(), PICTURES, LABELS, limits=None)
 
 
 def test_what_an_operator_raises_is_the_submissions_with_its_line():
     with pytest.raises(SubmissionError, match=r"does not run by itself: index: .*out of") as caught:
-        intake.watch(captured(look_up), Here(), PICTURES, LABELS)
+        intake.watch(captured(look_up), Here(), PICTURES, LABELS, limits=None)
     assert caught.value.line == 7
 
 
 def test_a_mistake_of_ours_is_ours(monkeypatch):
     monkeypatch.setattr(watching.summary, "analyse", lambda *_: {}["ours"])
     with pytest.raises(GraderError, match=r"KeyError .* mistake in the grader"):
-        intake.watch(captured(), Here(), PICTURES, LABELS)
+        intake.watch(captured(), Here(), PICTURES, LABELS, limits=None)
 
 
 @pytest.mark.usefixtures("linux")
@@ -91,7 +125,7 @@ def test_a_network_that_takes_too_long_is_stopped(monkeypatch, zygote):
 
     monkeypatch.setattr(intake, "WATCHING", replace(intake.WATCHING, seconds=3))
     with pytest.raises(SubmissionError, match=r"The network was still busy .* use fewer layers"):
-        intake.watch(captured(endless), zygote, PICTURES, LABELS)
+        intake.watch(captured(endless), zygote, PICTURES, LABELS, limits=None)
 
 
 @pytest.mark.usefixtures("linux")
@@ -110,7 +144,7 @@ def test_a_network_that_takes_all_memory_is_refused(monkeypatch, zygote):
     limits = replace(intake.WATCHING, memory_bytes=6 * 2**30)
     monkeypatch.setattr(intake, "WATCHING", limits)
     with pytest.raises(SubmissionError, match="memory") as caught:
-        intake.watch(captured(large), zygote, PICTURES, LABELS)
+        intake.watch(captured(large), zygote, PICTURES, LABELS, limits=None)
     assert caught.value.line in (9, None)
 
 
@@ -131,4 +165,4 @@ def test_an_answer_that_is_none_is_refused(forged):
             return (forged,)
 
     with pytest.raises(SubmissionError, match="was watched, but"):
-        intake.watch(captured(), Forged(), PICTURES, LABELS)
+        intake.watch(captured(), Forged(), PICTURES, LABELS, limits=None)

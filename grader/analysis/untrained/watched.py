@@ -46,7 +46,7 @@ class Answer(Data):
 def question(
     captured: Captured, images: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> list[bytes]:
-    """What `answer` takes. `images` (N, *input_shape) are bytes, 0 to 255, and `labels` (N,)."""
+    """The bytes for `answer`. `images` (N, *input_shape) are bytes, 0 to 255, and `labels` (N,)."""
     program_text = captured.program.to_json().encode()
     return [program_text, shown(images, labels), *captured.values.values()]
 
