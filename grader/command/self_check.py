@@ -66,7 +66,7 @@ class Bench:
                 captured = _network_alone(submission, assignment, workshop)
             with clock.measure("analysis"):
                 data = workshop.images.read()
-                seen = pipeline.watch(captured, assignment, data, workshop.sandbox)
+                seen = pipeline.watch(captured, assignment, data, workshop)
                 analysis = pipeline.prove(captured, seen)
             quiet = TrainingProgress(quiet=True)
             nothing: Training[Trial] = Training(_no_trial)
@@ -115,7 +115,9 @@ class Bench:
             from grader.training.worker.crew import Crew  # it loads torch
 
             trainer = Crew()
-        return Workshop(options, self._room.held(source), self._room.sandbox, trainer)
+        room = self._room
+        images = room.held(source)
+        return Workshop(options, images, room.sandbox, trainer, seen=room.seen)
 
 
 def _network_alone(submission: Submission, assignment: Assignment, workshop: Workshop) -> Captured:

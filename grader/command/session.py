@@ -241,8 +241,10 @@ class _Desk:
         self.room.begin()  # it gets ready while the pipeline is loaded here
         from grader import pipeline
 
+        room = self.room
+        images = room.held(source)
         workshop = pipeline.Workshop(
-            self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
+            self.options, images, room.sandbox, room.crew, self.secret, room.seen
         )
         self.queue.begin()
         with TrainingProgress(

@@ -14,6 +14,7 @@ from grader.assignment import load
 from grader.errors import GraderError, SubmissionError
 from grader.intake import intake
 from grader.program.program import Captured
+from grader.program.recipe import Loss
 from grader.sandbox.isolation import Fresh
 from tests.networks import habits, images, program_of
 
@@ -99,6 +100,81 @@ def test_nothing_runs_that_is_not_what_it_says_or_costs_too_much(
 def test_what_costs_no_more_is_watched_as_without_limits():
     seen = intake.watch(captured(), Here(), PICTURES, LABELS, limits=LIMITS)
     assert seen == intake.watch(captured(), Here(), PICTURES, LABELS, limits=None)
+
+
+class Counting(Here):
+    """Counts its questions."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def run(self, *arguments, **more):
+        self.asked += 1
+        return super().run(*arguments, **more)
+
+
+def retrained(one: Captured, **changes) -> Captured:
+    """The same network, trained otherwise."""
+    recipe = one.program.recipe.model_copy(update=changes)
+    return replace(one, program=one.program.model_copy(update={"recipe": recipe, "notes": ("!",)}))
+
+
+def test_a_network_that_is_only_trained_otherwise_is_not_watched_again():
+    sandbox, known, one = Counting(), {}, captured()
+    seen = intake.watch(one, sandbox, PICTURES, LABELS, limits=LIMITS, known=known)
+    other = retrained(one, batch_size=7, loss=Loss(name="cross_entropy"), lines={"epochs": 3})
+    assert intake.watch(other, sandbox, PICTURES, LABELS, limits=LIMITS, known=known) is seen
+    assert sandbox.asked == 1
+
+
+def fewer_trained(one: Captured) -> Captured:
+    optimizer = one.program.recipe.optimizer
+    (group,) = optimizer.groups
+    group = group.model_copy(update={"parameters": group.parameters[:-1]})
+    return retrained(one, optimizer=optimizer.model_copy(update={"groups": (group,)}))
+
+
+def on_another_line(graph) -> None:
+    graph["nodes"][-1]["line"] = 99
+
+
+@pytest.mark.parametrize(
+    ("change", "more"),
+    [
+        (fewer_trained, {}),
+        (lambda _: captured(on_another_line), {}),
+        (lambda one: replace(one, values={0: one.values[0], 1: drawn()}), {}),
+        (
+            lambda one: one,
+            {"limits": LIMITS.model_copy(update={"multiply_adds": LIMITS.multiply_adds - 1})},
+        ),
+        (lambda one: one, {"images": PICTURES // 2}),
+    ],
+)
+def test_whatever_else_differs_is_watched_again(change, more):
+    sandbox, known, one = Counting(), {}, captured()
+    intake.watch(one, sandbox, PICTURES, LABELS, limits=LIMITS, known=known)
+    pictures, limits = more.get("images", PICTURES), more.get("limits", LIMITS)
+    intake.watch(change(one), sandbox, pictures, LABELS, limits=limits, known=known)
+    assert sandbox.asked == 2
+
+
+def drawn() -> bytes:
+    """Other weights."""
+    torch.manual_seed(1)
+    return program_of(habits())[1]
+
+
+def test_what_went_wrong_is_tried_again_and_only_the_last_networks_are_known(monkeypatch):
+    sandbox, known = Counting(), {}
+    for _ in range(2):
+        with pytest.raises(SubmissionError):
+            intake.watch(captured(look_up), sandbox, PICTURES, LABELS, limits=None, known=known)
+    assert (sandbox.asked, known) == (2, {})
+    monkeypatch.setattr(intake, "MOST_KNOWN", 1)
+    for one in (captured(), captured(on_another_line), captured()):
+        intake.watch(one, sandbox, PICTURES, LABELS, limits=None, known=known)
+    assert (sandbox.asked, len(known)) == (5, 1)
 
 
 def test_what_an_operator_raises_is_the_submissions_with_its_line():
