@@ -11,7 +11,7 @@ import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from grader.command.choices import Commands
 from grader.command.endings import code_of, guarded
 from grader.render import formats
 from grader.training.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from grader.options import Options
 
 # Threads that wait by spinning make training ten times slower as soon as anything else runs on the
 # machine.
@@ -173,8 +176,6 @@ def grade(
     root: Root = None,
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
-    from grader.command import session
-    from grader.command.project import placed
     from grader.options import Options
 
     options = Options(
@@ -195,7 +196,17 @@ def grade(
         quiet=quiet,
         details=details,
     )
-    raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
+    raise typer.Exit(guarded(lambda: _graded(options, root)))
+
+
+def _graded(options: Options, root: Path | None) -> int:
+    from grader.command import head_start
+
+    with head_start.workroom(options) as room:
+        from grader.command import session
+        from grader.command.project import placed
+
+        return session.grade_in(room, placed(options, root))
 
 
 @app.command()

@@ -48,15 +48,11 @@ BROUGHT = (
 )
 
 
-def grade(options: Options) -> int:
-    """Grade every submission that was asked for. Raises UsageError and GraderError."""
-    trains = not options.static
-    with Workroom(options.require_isolation, trains=trains) as room:
-        return grade_in(room, options)
-
-
 def grade_in(room: Workroom, options: Options) -> int:
-    """As `grade`, in a workroom that may have been used before."""
+    """Grade every submission that was asked for, in a workroom that may have been used before.
+
+    Raises UsageError and GraderError.
+    """
     _speak_any_encoding()
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
@@ -252,8 +248,14 @@ class _Desk:
             self.room.begin()  # it gets ready while the pipeline is loaded here
             from grader import pipeline
 
+            room = self.room
             workshop = pipeline.Workshop(
-                self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
+                self.options,
+                room.held(source),
+                room.sandbox,
+                room.crew,
+                self.secret,
+                room.seen,
             )
             self.queue.begin()
             report = pipeline.grade(item, assignment, workshop, progress)
