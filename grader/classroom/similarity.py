@@ -29,6 +29,9 @@ COMMON = 0.25
 FEW = 8
 
 
+Recipe = tuple[tuple[str, str | float], ...]
+
+
 class Layer(NamedTuple):
     """A live operator with weights or a shape of its own, in the order of execution."""
 
@@ -40,33 +43,37 @@ class Layer(NamedTuple):
 class Work:
     """One submission, as far as it can resemble another.
 
-    `architecture` is the hash of the live graph, empty where it was not captured; `recipe` is what
-    it trains with, without whose it is and where it stands.
+    `sources` are its texts, in order (a script, or the cells of a notebook). `architecture` is the
+    hash of the live graph, empty where it was not captured; `recipe` is what it trains with, where
+    that is its own: each setting with its value, in one order.
     """
 
     name: str
-    source: str
+    sources: tuple[str, ...]
     architecture: str = ""
     layers: tuple[Layer, ...] = ()
-    recipe: str = ""
+    recipe: Recipe = ()
 
     @cached_property
     def passages(self) -> Passages:
         """What stands for the source text."""
-        return wording.passages(self.source)
+        return wording.passages(*self.sources)
 
 
 class Pair(NamedTuple):
-    """Two works: the share of text in common and the distance of the networks, 0 to 1."""
+    """Two works: the share of text in common, and how far networks and recipes are apart, 0 to 1.
+
+    What is not known of one of them is far from everything.
+    """
 
     first: str
     second: str
     text: float
     network: float
-    same_recipe: bool
+    recipe: float
 
 
-Kind = Literal["text", "network and recipe", "network", "nearly the same network"]
+Kind = Literal["text", "network and recipe", "network", "nearly the same network", "recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +102,78 @@ def groups(works: Sequence[Work], handed_out: Sequence[Work] = ()) -> list[Group
         part = shared.get((first, second), shared.get((second, first), 0.0))
         return _pair(by_name[first], by_name[second], part)
 
-    found = [_group("text", names, works, handed_out, pair) for names in _connected(text)]
+    text_groups = _connected(text)
     both = _same(works, lambda work: (work.architecture, work.recipe))
     network = _same(works, lambda work: (work.architecture,))
-    found += [_group("network and recipe", names, works, handed_out, pair) for names in both]
-    found += [
-        _group("network", names, works, handed_out, pair) for names in network if names not in both
-    ]
+    recipe = _same(works, lambda work: (work.recipe,))
     near = _connected(_near_networks(works))
-    found += [
-        _group("nearly the same network", names, works, handed_out, pair)
-        for names in near
-        if names not in network
+    kinds: list[tuple[Kind, list[tuple[str, ...]]]] = [
+        ("text", text_groups),
+        ("network and recipe", both),
+        ("network", [names for names in network if names not in both]),
+        ("nearly the same network", [names for names in near if names not in network]),
+        ("recipe", [names for names in recipe if names not in both]),
     ]
+    found = []
+    for kind, members in kinds:
+        found += [_group(kind, names, works, handed_out, pair) for names in members]
     return found
 
 
 def distance(one: Sequence[Layer], other: Sequence[Layer]) -> float:
     """How far two networks are apart: the cheapest way to edit one into the other, 0 to 1.
 
-    To drop or add an operator costs 1, to change its kind too; to change its shape costs what the
-    sizes differ by.
+    To drop or add an operator costs 1, to change its kind too, and so does it to swap two that
+    follow one another; to change its shape costs what the sizes differ by.
     """
     if not one or not other:  # a network that was not captured is near no other
         return 1.0
-    row = [float(column) for column in range(len(other) + 1)]
+    longest = max(len(one), len(other))
+    return _edits(one, other, longest) / longest
+
+
+def _edits(one: Sequence[Layer], other: Sequence[Layer], most: float) -> float:
+    """The least cost of edits that make `other` of `one`, or more than `most` where it is more."""
+    band = int(most)
+    before: list[float] = []
+    row = [float(column) if column <= band else _FAR for column in range(len(other) + 1)]
     for count, layer in enumerate(one, 1):
-        above, row = row, [float(count)]
-        for column, match in enumerate(other, 1):
-            changed = above[column - 1] + _change(layer, match)
-            row.append(min(changed, above[column] + 1, row[column - 1] + 1))
-    return row[-1] / max(len(one), len(other))
+        first, last = max(1, count - band), min(len(other), count + band)
+        two_above, before, row = before, row, [_FAR] * (len(other) + 1)
+        row[0] = float(count) if count <= band else _FAR
+        for column in range(first, last + 1):
+            match = other[column - 1]
+            cost = before[column - 1] + _change(layer, match)
+            cost = min(cost, before[column] + 1, row[column - 1] + 1)
+            if count > 1 and column > 1 and one[count - 2] == match and layer == other[column - 2]:
+                cost = min(cost, two_above[column - 2] + 1)
+            row[column] = cost
+        if min(row) > most:
+            return _FAR
+    return row[-1]
+
+
+_FAR = float("inf")
+
+
+def recipe_distance(one: Recipe, other: Recipe) -> float:
+    """How far two recipes are apart: the share of their settings that differ, 0 to 1.
+
+    A number that differs counts by how much.
+    """
+    if not one or not other:
+        return 1.0
+    mine, theirs = dict(one), dict(other)
+    names = mine.keys() | theirs.keys()
+    return sum(_differ(mine.get(name), theirs.get(name)) for name in names) / len(names)
+
+
+def _differ(one: str | float | None, other: str | float | None) -> float:
+    if one == other:
+        return 0.0
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return min(1.0, abs(one - other) / max(abs(one), abs(other)))
+    return 1.0
 
 
 def _change(one: Layer, other: Layer) -> float:
@@ -138,8 +186,8 @@ def _change(one: Layer, other: Layer) -> float:
 def _pair(one: Work, other: Work, text: float) -> Pair:
     same_network = bool(one.architecture) and one.architecture == other.architecture
     apart = 0.0 if same_network else distance(one.layers, other.layers)
-    same = bool(one.recipe) and one.recipe == other.recipe
-    return Pair(one.name, other.name, round(text, 3), round(apart, 3), same)
+    recipes = recipe_distance(one.recipe, other.recipe)
+    return Pair(one.name, other.name, round(text, 3), round(apart, 3), round(recipes, 3))
 
 
 def _rare_passages(works: Sequence[Work], handed_out: Sequence[Work]) -> dict[str, Passages]:
@@ -164,9 +212,11 @@ def _sharing_text(works: Sequence[Work], rare: dict[str, Passages]) -> dict[tupl
     }
 
 
-def _same(works: Sequence[Work], key: Callable[[Work], tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _same(
+    works: Sequence[Work], key: Callable[[Work], tuple[str | Recipe, ...]]
+) -> list[tuple[str, ...]]:
     """The names of works that agree in every part of `key`, two at least."""
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    found: dict[tuple[str | Recipe, ...], list[str]] = defaultdict(list)
     for work in works:
         if all(key(work)):
             found[key(work)].append(work.name)
@@ -181,22 +231,20 @@ def _near_networks(works: Sequence[Work]) -> Iterator[frozenset[str]]:
             by_network[work.architecture].append(work)
     for same in by_network.values():
         yield from (frozenset((one.name, other.name)) for one, other in pairwise(same))
-    ones = [same[0] for same in by_network.values()]
-    for one, other in combinations(ones, 2):
-        if _may_be_near(one, other) and distance(one.layers, other.layers) <= ALIKE_NETWORK:
+    ones = [
+        (same[0], Counter(layer.kind for layer in same[0].layers)) for same in by_network.values()
+    ]
+    for (one, kinds), (other, other_kinds) in combinations(ones, 2):
+        most = ALIKE_NETWORK * max(len(one.layers), len(other.layers))
+        if not one.layers or not other.layers or _at_least(kinds, other_kinds) > most:
+            continue
+        if _edits(one.layers, other.layers, most) <= most:
             yield frozenset((one.name, other.name))
 
 
-def _may_be_near(one: Work, other: Work) -> bool:
-    """Whether the kinds alone do not put them too far apart: a bound that costs little."""
-    longest = max(len(one.layers), len(other.layers))
-    kinds = Counter(layer.kind for layer in one.layers)
-    kinds.subtract(layer.kind for layer in other.layers)
-    missing = max(
-        sum(number for number in kinds.values() if number > 0),
-        -sum(number for number in kinds.values() if number < 0),
-    )
-    return bool(longest) and missing <= ALIKE_NETWORK * longest
+def _at_least(kinds: Counter[str], others: Counter[str]) -> int:
+    """What the kinds alone cost: a bound that is found at once."""
+    return max((kinds - others).total(), (others - kinds).total())
 
 
 def _connected(pairs: Iterable[frozenset[str]]) -> list[tuple[str, ...]]:
@@ -226,6 +274,8 @@ def _group(
     networks = {work.architecture for work in members if work.architecture}
     if kind == "text":
         given = _given_text(members, handed_out)
+    elif kind == "recipe":
+        given = tuple(work.name for work in handed_out if work.recipe == members[0].recipe)
     else:
         given = tuple(work.name for work in handed_out if work.architecture in networks)
     pairs = [pair(first, second) for first, second in combinations(names[:MOST_COMPARED], 2)]

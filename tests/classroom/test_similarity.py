@@ -94,7 +94,8 @@ def renamed(source):
 
 
 def work(name, source, architecture="", layers=(), recipe=""):
-    return Work(name, source, architecture, layers, recipe)
+    settings = (("optimizer", recipe),) if recipe else ()
+    return Work(name, (source,), architecture, layers, settings)
 
 
 def kinds(found):

@@ -1,0 +1,50 @@
+"""Reports of earlier runs that still stand, and new ones on their way to the disk.
+
+In: a submission, its assignment, what the user asked for. Out: the address of that grading, the
+report that is at it, and a new report as it is kept. Loads no torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grader.assignment import Assignment
+from grader.options import Options
+from grader.report import Report
+from grader.storage import reports, seal
+from grader.submission.submission import Submission
+
+if TYPE_CHECKING:
+    from grader.training.data import Source
+
+
+def address(
+    item: Submission, assignment: Assignment, options: Options, *, device: str, source: Source
+) -> str:
+    """Where a report on that submission belongs: see `seal.address`.
+
+    `device` is the kind that trains; `source` are the images.
+    """
+    choices = {
+        **options.deciding,
+        "device": device,
+        "images": [source.dataset.name, source.practice],
+    }
+    return seal.address(item, assignment, choices)
+
+
+def kept(item: Submission, address: str, options: Options, *, secret: bytes) -> Report | None:
+    """The report of an earlier run that still stands; None where the user wants a fresh one."""
+    if options.fresh or item.problem:
+        return None
+    found = reports.kept(item.name, item.assignment, options.output, address=address, secret=secret)
+    if found is None:
+        return None
+    # The same file may have moved.
+    return found.model_copy(update={"path": item.display, "display_name": item.shown})
+
+
+def finished(report: Report, address: str, options: Options, *, secret: bytes) -> Report:
+    """The report as it is kept: with the newest training beside it, and sealed."""
+    report = reports.told(report, options.output, secret=secret)
+    return seal.sealed(report, address, secret)
