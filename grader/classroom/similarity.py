@@ -11,7 +11,7 @@ network.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -95,18 +95,17 @@ def groups(works: Sequence[Work], handed_out: Sequence[Work] = ()) -> list[Group
     """All groups of at least two works: first those whose texts are alike."""
     rare = _rare_passages(works, handed_out)
     shared = _sharing_text(works, rare)
-    text = {frozenset(pair) for pair, part in shared.items() if part >= ALIKE_TEXT}
     by_name = {work.name: work for work in works}
 
     def pair(first: str, second: str) -> Pair:
         part = shared.get((first, second), shared.get((second, first), 0.0))
         return _pair(by_name[first], by_name[second], part)
 
-    text_groups = _connected(text)
+    text_groups = _connected(pair for pair, part in shared.items() if part >= ALIKE_TEXT)
     both = _same(works, lambda work: (work.architecture, work.recipe))
     network = _same(works, lambda work: (work.architecture,))
     recipe = _same(works, lambda work: (work.recipe,))
-    near = _connected(_near_networks(works))
+    near = _near_networks(works)
     kinds: list[tuple[Kind, list[tuple[str, ...]]]] = [
         ("text", text_groups),
         ("network and recipe", both),
@@ -148,7 +147,8 @@ def _edits(one: Sequence[Layer], other: Sequence[Layer], most: float) -> float:
             if count > 1 and column > 1 and one[count - 2] == match and layer == other[column - 2]:
                 cost = min(cost, two_above[column - 2] + 1)
             row[column] = cost
-        if min(row) > most:
+        # A swap reaches over a row.
+        if min(row) > most and min(before) + 1 > most:
             return _FAR
     return row[-1]
 
@@ -223,23 +223,25 @@ def _same(
     return [tuple(sorted(names)) for names in found.values() if len(names) > 1]
 
 
-def _near_networks(works: Sequence[Work]) -> Iterator[frozenset[str]]:
-    """Pairs of works whose networks are near each other; equal ones are joined as well."""
+def _near_networks(works: Sequence[Work]) -> list[tuple[str, ...]]:
+    """Works that hang together by networks that are near each other, or the same."""
     by_network: dict[str, list[Work]] = defaultdict(list)
     for work in works:
         if work.architecture:
             by_network[work.architecture].append(work)
+    found = _Together()
     for same in by_network.values():
-        yield from (frozenset((one.name, other.name)) for one, other in pairwise(same))
-    ones = [
-        (same[0], Counter(layer.kind for layer in same[0].layers)) for same in by_network.values()
-    ]
-    for (one, kinds), (other, other_kinds) in combinations(ones, 2):
+        for one, other in pairwise(same):
+            found.join(one.name, other.name)
+    firsts = [same[0] for same in by_network.values() if same[0].layers]
+    counted = [(work, Counter(layer.kind for layer in work.layers)) for work in firsts]
+    for (one, kinds), (other, other_kinds) in combinations(counted, 2):
         most = ALIKE_NETWORK * max(len(one.layers), len(other.layers))
-        if not one.layers or not other.layers or _at_least(kinds, other_kinds) > most:
+        if found.are(one.name, other.name) or _at_least(kinds, other_kinds) > most:
             continue
         if _edits(one.layers, other.layers, most) <= most:
-            yield frozenset((one.name, other.name))
+            found.join(one.name, other.name)
+    return found.groups()
 
 
 def _at_least(kinds: Counter[str], others: Counter[str]) -> int:
@@ -247,14 +249,42 @@ def _at_least(kinds: Counter[str], others: Counter[str]) -> int:
     return max((kinds - others).total(), (others - kinds).total())
 
 
-def _connected(pairs: Iterable[frozenset[str]]) -> list[tuple[str, ...]]:
+class _Together:
+    """Names that hang together by pairs."""
+
+    def __init__(self) -> None:
+        self._above: dict[str, str] = {}
+
+    def join(self, one: str, other: str) -> None:
+        """These two, and whatever hangs together with either."""
+        self._above[self._top(one)] = self._top(other)
+
+    def are(self, one: str, other: str) -> bool:
+        """Whether two names hang together."""
+        return self._top(one) == self._top(other)
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """All groups of at least two, each in alphabetical order."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in list(self._above):
+            found[self._top(name)].append(name)
+        return sorted(tuple(sorted(names)) for names in found.values() if len(names) > 1)
+
+    def _top(self, name: str) -> str:
+        """The name that stands for its group; the way to it is made shorter."""
+        above = self._above.setdefault(name, name)
+        while above != self._above[above]:
+            self._above[name] = self._above[above]
+            name, above = above, self._above[above]
+        return above
+
+
+def _connected(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
     """The works that hang together by pairs, each group in alphabetical order."""
-    group_of: dict[str, set[str]] = {}
-    for pair in pairs:
-        joined = set(pair).union(*(group_of.get(name, set()) for name in pair))
-        group_of.update(dict.fromkeys(joined, joined))
-    unique = {id(group): group for group in group_of.values()}
-    return sorted(tuple(sorted(group)) for group in unique.values())
+    found = _Together()
+    for one, other in pairs:
+        found.join(one, other)
+    return found.groups()
 
 
 MOST_PAIRS = 20

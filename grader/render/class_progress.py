@@ -48,12 +48,12 @@ class ClassProgress:
         self._quiet = quiet
         self._clock = clock
         self._live: Live | None = None
-        self._began = self._drawn = clock()
+        self._began: float | None = None
+        self._drawn = clock()
         self._running: dict[str, tuple[str, str]] = {}
         self._kept = self._graded = self._failed = self._broken = 0
 
     def __enter__(self) -> Self:
-        self._began = self._clock()
         if not self._quiet and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console, auto_refresh=False, transient=True, redirect_stdout=False
@@ -79,6 +79,8 @@ class ClassProgress:
 
     def running(self, key: str, name: str, stage: str, left: float | None = None) -> None:
         """One submission begins or moves on; `left` are the seconds that its training takes."""
+        if self._began is None:  # until now, the sandboxes got ready
+            self._began = self._clock()
         rest = "" if left is None else f", {words.duration(left)} left"
         self._running[key] = printable(name, 40), printable(stage, 60) + rest
         if self._clock() - self._drawn >= SECONDS_BETWEEN_FRAMES:
@@ -105,7 +107,7 @@ class ClassProgress:
 
     def seconds_left(self) -> float | None:
         """For all that are not done, at the pace so far; None before the first is."""
-        if not self._graded:
+        if not self._graded or self._began is None:
             return None
         left = self._number - self._kept - self._graded
         return (self._clock() - self._began) / self._graded * left
