@@ -27,6 +27,8 @@ ALIKE_NETWORK = 0.15
 COMMON = 0.25
 """A passage that more of the class than this have is how the class writes (from `FEW` works on)."""
 FEW = 8
+A_RING = 5
+"""So many may have copied from one of them: what they share is no habit of the class yet."""
 
 
 Recipe = tuple[tuple[str, str | float], ...]
@@ -194,7 +196,7 @@ def _rare_passages(works: Sequence[Work], handed_out: Sequence[Work]) -> dict[st
     """Of each work the passages that were not handed out and that few others have."""
     given = frozenset(passage for work in handed_out for passage in work.passages)
     count = Counter(passage for work in works for passage in work.passages)
-    most = max(2, COMMON * len(works)) if len(works) >= FEW else len(works)
+    most = max(A_RING, COMMON * len(works)) if len(works) >= FEW else len(works)
     common = frozenset(passage for passage, number in count.items() if number > most)
     return {work.name: work.passages - given - common for work in works}
 

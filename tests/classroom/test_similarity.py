@@ -128,6 +128,15 @@ def test_what_a_quarter_of_the_class_writes_is_how_the_class_writes():
     assert groups(works) == []
 
 
+def test_four_who_copied_from_each_other_are_no_habit_of_a_class_of_twelve():
+    ring = [work(f"ring {number}", f"{NETWORK}\nvalue = {number}") for number in range(4)]
+    own = [
+        work(f"own {number}", "\n".join(f"x{number} = {number} * {n}" for n in range(40)))
+        for number in range(8)
+    ]
+    assert kinds(groups(ring + own))["text"] == tuple(one.name for one in ring)
+
+
 CONV = Layer("Conv2d 3×3", (8, 28, 28))
 NET = (CONV, Layer("BatchNorm2d", (8, 28, 28)), Layer("MaxPool2d 2×2", (8, 14, 14)))
 WIDER = tuple(Layer(layer.kind, (9, *layer.shape[1:])) for layer in NET)
