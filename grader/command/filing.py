@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grader.assignment import Assignment
+from grader.errors import SubmissionError
 from grader.options import Options
 from grader.report import Report
 from grader.storage import reports, seal
@@ -34,14 +35,22 @@ def address(
 
 
 def kept(item: Submission, address: str, options: Options, *, secret: bytes) -> Report | None:
-    """The report of an earlier run that still stands; None where the user wants a fresh one."""
-    if options.fresh or item.problem:
+    """The report of an earlier run that still stands; None where the user wants a fresh one.
+
+    A problem with reading the work need not be in its bytes: the report must have told of it.
+    """
+    if options.fresh:
         return None
     found = reports.kept(item.name, item.assignment, options.output, address=address, secret=secret)
-    if found is None:
+    if found is None or (item.problem and not _tells(found, item.problem)):
         return None
     # The same file may have moved.
     return found.model_copy(update={"path": item.display, "display_name": item.shown})
+
+
+def _tells(found: Report, problem: SubmissionError) -> bool:
+    told = found.problem
+    return told is not None and (told.message, told.line) == (problem.message, problem.line)
 
 
 def finished(report: Report, address: str, options: Options, *, secret: bytes) -> Report:
