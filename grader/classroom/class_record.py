@@ -265,24 +265,27 @@ def beside_list(joined: Joined[Report] | None) -> RosterRow | None:
     return RosterRow(
         students=len(joined.owners) + len(joined.several) + len(joined.missing),
         missing=tuple(map(student_row, joined.missing)),
-        unknown=tuple(report.submission for report in joined.unknown),
-        several=tuple(
-            tuple(report.submission for report in several) for _, several in joined.several
-        ),
+        unknown=_names(joined.unknown),
+        several=tuple(_names(several) for _, several in joined.several),
     )
+
+
+def _names(reports: Sequence[Report]) -> tuple[str, ...]:
+    return tuple(report.submission for report in reports)
 
 
 def group_rows(groups: Sequence[Group]) -> tuple[GroupRow, ...]:
     """Groups as they are written."""
-    return tuple(
-        GroupRow(
-            kind=group.kind,
-            works=group.names,
-            share=group.share,
-            handed_out=group.handed_out,
-            pairs=tuple(PairRow(**pair._asdict()) for pair in group.closest),
-        )
-        for group in groups
+    return tuple(map(_group, groups))
+
+
+def _group(group: Group) -> GroupRow:
+    return GroupRow(
+        kind=group.kind,
+        works=group.names,
+        share=group.share,
+        handed_out=group.handed_out,
+        pairs=tuple(PairRow(**pair._asdict()) for pair in group.closest),
     )
 
 

@@ -235,8 +235,9 @@ def _near_networks(works: Sequence[Work]) -> list[tuple[str, ...]]:
     for same in by_network.values():
         for one, other in pairwise(same):
             found.join(one.name, other.name)
-    firsts = [same[0] for same in by_network.values() if same[0].layers]
-    counted = [(work, Counter(layer.kind for layer in work.layers)) for work in firsts]
+    counted = []
+    for work in (same[0] for same in by_network.values() if same[0].layers):
+        counted.append((work, Counter(layer.kind for layer in work.layers)))
     for (one, kinds), (other, other_kinds) in combinations(counted, 2):
         most = ALIKE_NETWORK * max(len(one.layers), len(other.layers))
         if found.are(one.name, other.name) or _at_least(kinds, other_kinds) > most:
