@@ -8,6 +8,7 @@ sandbox, which no other assistant's can reach. It ends when the grader that star
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -62,8 +63,10 @@ def main() -> None:
 def _interrupt() -> None:
     """Nobody waits any more: end what the main thread does, its children before it."""
     main_thread = threading.main_thread().ident
-    if main_thread is not None:
-        signal.pthread_kill(main_thread, signal.SIGINT)
+    if main_thread is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread, signal.SIGINT)  # wakes it, whatever it waits for
+    else:
+        _thread.interrupt_main()
 
 
 def _serve(inbox: Inbox, outbox: IO[bytes]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from grader.assignment import Assignment
-from grader.errors import SubmissionError
+from grader.errors import GraderError, SubmissionError
 from grader.options import Options
 from grader.report import Report
 from grader.storage import reports, seal
@@ -57,3 +57,14 @@ def finished(report: Report, address: str, options: Options, *, secret: bytes) -
     """The report as it is kept: with the newest training beside it, and sealed."""
     report = reports.told(report, options.output, secret=secret)
     return seal.sealed(report, address, secret)
+
+
+def written(report: Report, options: Options, *, secret: bytes) -> str:
+    """Keep a report that a later run is not to take for a grading; why that failed, or ""."""
+    try:
+        reports.write(
+            finished(report, seal.nowhere(), options, secret=secret), options.output, secret=secret
+        )
+    except GraderError as error:  # a full disk takes no other report with it
+        return str(error)
+    return ""

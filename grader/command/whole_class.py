@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,6 +36,9 @@ from grader.submission import find
 from grader.submission.submission import LeftOut, Submission, UsageError
 from grader.training import present
 from grader.training.data import Source
+
+MEMORY_STATIC, MEMORY_TRAINING = 3 * 2**29, 3 * 2**30
+"""Bytes that an assistant may take with all its children, by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def grade(options: Options, asked: ClassOptions) -> int:
     began, started = time.monotonic(), datetime.now(UTC)
     students = roster.read(asked.students) if asked.students else None
     found = _prepared(options)
-    jobs = asked.jobs or _cores()
+    jobs = asked.jobs or _at_once(options)
     outcome = _graded(found, options, jobs)
     graded = Graded(
         assignment=found.assignment,
@@ -99,6 +102,16 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _at_once(options: Options) -> int:
+    """As many as there are cores, and no more than fit into the machine's memory."""
+    each = MEMORY_STATIC if options.static else MEMORY_TRAINING
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # another system: who knows
+        return _cores()
+    return max(1, min(_cores(), memory // each))
 
 
 def _prepared(options: Options) -> _Class:
@@ -193,7 +206,7 @@ def _graded(found: _Class, options: Options, jobs: int) -> _Outcome:
                 if done is not None and news.task.address:
                     works.add(done)
                     reports_by_name[done.submission] = class_files.slim(done)
-                elif done is not None:
+                elif done is not None and not news.lost:
                     given.add(news.task.item, done)
             isolation = " ".join(filter(None, assistants.isolation))
     ordered = [reports_by_name[item.name] for item in found.items]
@@ -222,8 +235,7 @@ def _heard(news: News, found: _Class, options: Options, progress: ClassProgress)
     if news.lost:
         report = _lost(item, news.lost, found, options)
         if news.task.address:
-            report = filing.finished(report, seal.nowhere(), options, secret=found.secret)
-            reports.write(report, options.output, secret=found.secret)
+            news = replace(news, unwritten=filing.written(report, options, secret=found.secret))
     if report is None:
         progress.running(item.name, item.shown, news.stage, news.left)
     elif news.task.address:

@@ -40,6 +40,10 @@ def _facts(record: ClassRecord) -> Iterator[tuple[str, Text]]:
     yield "verdicts", _verdicts(record)
     if record.quick_look:
         yield "not final", Text(f"no points are a grade: {record.quick_look}", style="yellow")
+    elif reasons := Counter(work.not_final for work in record.works if work.not_final):
+        reason, number = reasons.most_common(1)[0]
+        text = f"{reasons.total():,} without a grade, of them {number:,}: {printable(reason, 60)}"
+        yield "not final", Text(text, style="yellow")
     yield from _exceptions(record)
     most = max((work.max_points for work in record.works), default=0.0)
     if record.points is not None:
