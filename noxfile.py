@@ -33,7 +33,7 @@ SIZE = (
     "that is about 0.3 GB to download and 1.2 GB on the disk, with CUDA 3 GB and 6 GB. It takes "
     "minutes. UV_TORCH_BACKEND=cpu leaves CUDA out."
 )
-TAKE_FILES = ("grade", "analyse", "recipe", "explain", "report", "export", "grader")
+TAKE_FILES = ("grade", "class", "analyse", "recipe", "explain", "report", "export", "grader")
 """Sessions whose arguments are files or names, which may come without `--`."""
 
 
@@ -137,6 +137,12 @@ def grader(session: nox.Session, *command: str) -> None:
 def grade(session: nox.Session) -> None:
     """Grade submissions: all of them, or those named: `nox -s grade -- path/to/model.py`."""
     grader(session, "grade")
+
+
+@nox.session(name="class", venv_backend="none")
+def whole_class(session: nox.Session) -> None:
+    """Grade a class: `nox -s class -- hand-ins.zip --assignment mnist_8k --roster students.csv`."""
+    grader(session, "class")
 
 
 @nox.session(venv_backend="none")

@@ -209,6 +209,93 @@ def _graded(options: Options, root: Path | None) -> int:
         return session.grade_in(room, placed(options, root))
 
 
+@app.command(name="class")
+def whole_class(
+    folder: Annotated[
+        Path, typer.Argument(help="The hand-ins: a folder, or the zip of a platform.")
+    ],
+    *,
+    assignment: Named = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="The class, as your learning platform exports it: names, ids, e-mail.",
+        ),
+    ] = None,
+    due: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="The deadline: 2026-11-30T23:59, or with +01:00."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Submissions at once [default: one a core]."),
+    ] = None,
+    training: Training = None,
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", help="The images, as for grade.")
+    ] = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="The folder that holds MNIST/ or the like, as for grade.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
+    static: Annotated[
+        bool, typer.Option("--static", help="Only the checks that need no training.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train fewer epochs for a quick look; never graded.")
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
+    ] = "auto",
+    train_anyway: Annotated[
+        bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
+    ] = False,
+    require_isolation: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
+    ] = None,
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun", "--fresh", help="Grade again what is unchanged since its report was written."
+        ),
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress: only the summary.")] = False,
+    root: Root = None,
+) -> None:
+    """Grade a class side by side: reports, a page, a gradebook, and a summary."""
+    from grader.classroom import late
+    from grader.command import whole_class
+    from grader.command.project import placed
+    from grader.command.whole_class import ClassOptions
+    from grader.options import Options
+
+    options = Options(
+        paths=(folder,),
+        assignment=assignment,
+        training=training,
+        dataset=_dataset(dataset),
+        data=data,
+        device=device.value,
+        static=static,
+        epochs=epochs,
+        seeds=_seeds(seeds),
+        train_anyway=train_anyway,
+        fresh=rerun,
+        require_isolation=require_isolation,
+        output=output,
+        quiet=quiet,
+    )
+
+    def graded() -> int:
+        asked = ClassOptions(roster, jobs, late.deadline(due) if due else None)
+        return whole_class.grade(placed(options, root), asked)
+
+    raise typer.Exit(guarded(graded))
+
+
 @app.command()
 def watch(
     path: Annotated[Path, typer.Argument(help="One submission: a file or a folder.")],
