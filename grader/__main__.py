@@ -159,6 +159,25 @@ def grade(
         bool,
         typer.Option("--fresh", help="Grade again what is unchanged since its report was written."),
     ] = False,
+    changed_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT",
+            help="Grade what a pull request changes in submissions/, since it left this commit.",
+        ),
+    ] = None,
+    from_commit: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMIT", help="The last commit of the pull request; nothing is checked out."
+        ),
+    ] = "HEAD",
+    ci: Annotated[
+        bool,
+        typer.Option(
+            "--ci", help="Print remarks beside the lines; write a summary, HTML, JUnit and JSON."
+        ),
+    ] = False,
     output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report alone, as JSON, on standard output.")
@@ -195,7 +214,17 @@ def grade(
         quiet=quiet,
         details=details,
     )
-    raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
+    if changed_from is None and not ci:
+        raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
+    from grader.command import ci as run
+
+    raise typer.Exit(
+        guarded(
+            lambda: run.grade(
+                placed(options, root), changed_from=changed_from, head=from_commit, publish=ci
+            )
+        )
+    )
 
 
 @app.command()

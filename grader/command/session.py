@@ -48,15 +48,19 @@ BROUGHT = (
 )
 
 
-def grade(options: Options) -> int:
-    """Grade every submission that was asked for. Raises UsageError and GraderError."""
+def grade(options: Options, graded: list[Report] | None = None) -> int:
+    """Grade every submission that was asked for. Raises UsageError and GraderError.
+
+    Each report is added to `graded` when it is there.
+    """
     trains = not options.static
     with Workroom(options.require_isolation, trains=trains) as room:
-        return grade_in(room, options)
+        return grade_in(room, options, graded)
 
 
-def grade_in(room: Workroom, options: Options) -> int:
+def grade_in(room: Workroom, options: Options, graded: list[Report] | None = None) -> int:
     """As `grade`, in a workroom that may have been used before."""
+    graded = [] if graded is None else graded
     _speak_any_encoding()
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
@@ -85,7 +89,6 @@ def grade_in(room: Workroom, options: Options) -> int:
     device_kind = _device_kind(options, room)
     fit = [known[name] for name in asked if name not in broken]
     sources = _images(fit, options, messages)
-    graded = []
     home = options.home or options.root
     secret = seal.secret()
     queue = Queue(len(found))

@@ -31,6 +31,7 @@ FORMATS = {
     "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
     "svg": Format("grader.render.svg", "pictures of accuracy, rate and receptive field"),
     "annotations": Format("grader.render.annotations", "GitHub's remarks beside the lines"),
+    "gitlab": Format("grader.render.gitlab", "GitLab's code quality report"),
     "sarif": Format("grader.render.sarif", "the same for code scanning and editors"),
     "gradescope": Format("grader.render.gradescope", "one submission's results.json"),
     "classroom50": Format("grader.render.classroom50", "one submission's result.json"),
