@@ -22,8 +22,8 @@ from grader.assignment import load_each
 from grader.command import session
 from grader.errors import GraderError
 from grader.options import Options
-from grader.render import annotations, formats, notices, source, summary, words
-from grader.render.annotations import Annotation
+from grader.render import formats, notices, source, summary, words
+from grader.render.annotations import Annotation, command, of_reports, plain, shown
 from grader.render.markdown import code, prose
 from grader.report import Report
 from grader.sandbox import temporary
@@ -136,7 +136,7 @@ def _say(run: _Run) -> None:
         session.say(f"  {pull_request.shown(work.path)}: {work.what}", style="")
     for remark in run.remarks:
         style = {"error": "red", "warning": "yellow"}.get(remark.level, "dim")
-        session.say(annotations.plain(_annotation(remark)), style=style)
+        session.say(plain(_annotation(remark)), style=style)
     if not brought.works and not brought.refused:
         session.say(NOTHING, style="")
 
@@ -173,9 +173,9 @@ def _publish(run: _Run) -> None:
     """Print the remarks, append to the summary, write the files. Raises GraderError."""
     output = run.options.output
     said = list(map(_annotation, run.remarks))
-    every = [*said, *annotations.of_reports(run.graded)]
-    write = annotations.command if _on_github() else annotations.plain
-    for annotation in annotations.shown(every):
+    every = [*said, *of_reports(run.graded)]
+    write = command if _on_github() else plain
+    for annotation in shown(every):
         print(write(annotation))  # noqa: T201 - to the CI system
     sys.stdout.flush()
     intro = list(_introduction(run))

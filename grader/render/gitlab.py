@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from grader.printable import printable
-from grader.render import annotations
-from grader.render.annotations import Annotation, Level
+from grader.render.annotations import LONGEST_TEXT, Annotation, Level, of_reports
 from grader.report import Report
 
 SEVERITIES: dict[Level, str] = {"error": "major", "warning": "minor", "notice": "info"}
@@ -24,7 +23,7 @@ def render(reports: Sequence[Report]) -> str:
     """The JSON."""
     seen: Counter[str] = Counter()
     found = []
-    for annotation in annotations.of_reports(reports):
+    for annotation in of_reports(reports):
         seen[_key(annotation)] += 1
         found.append(_finding(annotation, seen[_key(annotation)]))
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
@@ -32,7 +31,7 @@ def render(reports: Sequence[Report]) -> str:
 
 def _finding(annotation: Annotation, number: int) -> dict[str, object]:
     key = f"{_key(annotation)}\0{number}"
-    text = printable(annotation.message, annotations.LONGEST_TEXT, lines=True)
+    text = printable(annotation.message, LONGEST_TEXT, lines=True)
     return {
         "description": f"{printable(annotation.title)}. {text}",
         "check_name": printable(annotation.title),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from grader.render import markdown, notices, words
+from grader.render import markdown, words
 from grader.render.annotations import Annotation, Level
 from grader.render.markdown import code, prose
 from grader.report import Report
