@@ -45,7 +45,7 @@ class ClassRepository:
             rules[f"assignments/{name}/submissions/.gitkeep"] = ""
         begun = {**rules, "noxfile.py": "# grades\n", ".github/workflows/grade.yml": "on: push\n"}
         self.commit(
-            {**begun, "grader/__init__.py": "", "README.md": "# A course\n"}, by="Instructor"
+            {**begun, "grader/notes.md": "", "README.md": "# A course\n"}, by="Instructor"
         )
         self.commit({f"{HAND_INS}/anna.py": NETWORK}, by="Anna Liddell")
         self.base = self.git("rev-parse", "HEAD")
