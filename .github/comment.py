@@ -1,9 +1,9 @@
-"""Keep one comment of a pull request up to date. In: a finished run of grade.yml. Needs no packages.
+"""Keep one comment of a pull request up to date. In: a finished run of grade.yml. Out: a comment.
 
 The event and GitHub's API say which pull request it was: an open one whose branch is still at the
 commit that was graded. The artifact only gives text, and whoever opened the pull request may have
 written it: so many bytes are taken, nobody is called by it, and where the pull request changes the
-workflow itself, the comment says that first.
+workflow itself, the comment says that first. Nothing but Python's own library is needed.
 
 https://docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
 """
