@@ -33,11 +33,14 @@ def render(
     text, left_out = "", 0
     for part in parts:
         text += _if_it_fits(part, room - len(text.encode()))
-    for report in reports:
+    briefs = [f"---\n\n{markdown.brief(report)}" for report in reports]
+    kept = sum(len(brief.encode()) + 2 for brief in briefs)  # for the verdicts of those to come
+    for report, brief in zip(reports, briefs, strict=True):
         left = room - len(text.encode())
-        card = _if_it_fits(f"---\n\n{markdown.scorecard(report)}", left)
+        kept -= len(brief.encode()) + 2
+        card = _if_it_fits(f"---\n\n{markdown.scorecard(report)}", left - kept)
         left_out += not card
-        text += card or _if_it_fits(f"---\n\n{markdown.brief(report)}", left)
+        text += card or _if_it_fits(brief, left)
     if left_out:
         text += (
             f"{words.several(left_out, 'scorecard')} had no room here in full: see `index.html` in "
