@@ -321,7 +321,11 @@ def recipe(
 @app.command()
 def export(
     paths: Annotated[
-        list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")
+        list[Path],
+        typer.Argument(
+            help="Reports, or folders that are searched for report.json; for an autograder the "
+            "folder of an assignment."
+        ),
     ],
     *,
     form: Annotated[
@@ -337,7 +341,11 @@ def export(
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
 ) -> None:
-    """Write saved reports in another format."""
+    """Write saved reports in another format, or an assignment as an autograder."""
+    if form in formats.OF_ASSIGNMENTS:
+        from grader.command import autograder
+
+        raise typer.Exit(guarded(lambda: autograder.write(paths, output)))
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
