@@ -46,6 +46,8 @@ class Platform(StrEnum):
 
     CANVAS = "canvas"
     MOODLE = "moodle"
+    NBGRADER = "nbgrader"
+    OTTER = "otter"
 
 
 class BoardForm(StrEnum):
@@ -361,7 +363,9 @@ def gradebook(
     platform: Annotated[
         Platform,
         typer.Option(
-            "--format", help="canvas: its gradebook; moodle: its grading worksheet, filled in."
+            "--format",
+            help="canvas: its gradebook; moodle: its grading worksheet, filled in; nbgrader, "
+            "otter: the table that they export.",
         ),
     ] = Platform.CANVAS,
     column: Annotated[
