@@ -206,6 +206,8 @@ def _annotation(remark: Remark) -> Annotation:
 
 
 VERDICTS = {0: "✓ passed", 1: "✗ not passed", 2: "could not grade", 3: "could not grade"}
+CHANGE = "✗ something has to change"
+"""Where what was graded has passed, and something else stands in the way."""
 
 
 def _introduction(run: _Run) -> Iterator[str]:
@@ -223,7 +225,13 @@ def _introduction(run: _Run) -> Iterator[str]:
 
 def _verdict(run: _Run) -> str:
     count = words.several(len(run.graded), "submission") if run.graded else "nothing was graded"
+    if run.code == 1 and run.graded and all(map(_is_good, run.graded)):
+        return f"{CHANGE}: {count}"
     return f"{VERDICTS.get(run.code, 'interrupted')}: {count}"
+
+
+def _is_good(report: Report) -> bool:
+    return session.EXIT[report.verdict] == 0
 
 
 def _facts(run: _Run) -> Iterator[str]:
@@ -240,6 +248,22 @@ def _facts(run: _Run) -> Iterator[str]:
         asked = run.options.require_isolation
         required = f", at least {asked} was required" if asked else ""
         yield f"Student code ran locked in at level {prose(', '.join(levels))}{required}."
+    if not run.options.static:
+        yield from map(prose, _limits(run))
+
+
+def _limits(run: _Run) -> Iterator[str]:
+    """How long the training of a submission may take, by its assignment."""
+    known, _ = load_each(run.options.root)
+    for name in sorted({report.assignment for report in run.graded} & known.keys()):
+        from grader.judging.trial import PATIENCE  # it loads torch, as the training did
+
+        seeds = run.options.seeds or known[name].most_seeds
+        minutes = PATIENCE * known[name].limits.seconds / 60
+        yield (
+            f"Time limit of {name}: {words.several(seeds, 'training run')}, each stopped after "
+            f"{minutes:,.0f} minutes of training."
+        )
 
 
 def _record(run: _Run) -> Mapping[str, Any]:

@@ -72,6 +72,7 @@ def test_a_hand_in_is_trained_and_graded_and_its_results_are_in_every_place(pull
     summary = runner.summary.read_text()
     assert summary.startswith("# ✓ passed: 1 submission")
     assert re.search(r"locked in at level [23] [\w-]+, at least 2 was required", summary)
+    assert "1 training run, each stopped after 120 minutes" in summary
     found = {file.name for file in (runner.checkout / "grades").iterdir() if file.is_file()}
     expected = {"index.html", "junit.xml", "gitlab.json", "run.json", "summary.md", "comment.md"}
     assert found == expected
@@ -125,6 +126,7 @@ def test_a_pull_request_that_changes_everything_is_graded_by_the_bases_rules(pul
     ]
     for line in [*commands(ran), *ran.err.splitlines()]:
         assert not line.startswith("::error::"), "a file's name gave an order"
+    assert runner.summary.read_text().startswith("# ✗ something has to change: 3 submissions")
     assert "\u202e" not in ran.out + ran.err + runner.summary.read_text()
 
 
