@@ -14,6 +14,7 @@ import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,10 @@ def _facts(run: _Run) -> Iterator[str]:
             f"From {code(brought.common[:10])} to {code(brought.head[:10])}; grader, assignments "
             f"and checks of {code(brought.base[:10])}."
         )
+        yield (
+            f"Read at {prose(_now())}; the last commit says {prose(brought.committed)}, by the "
+            "clock of whoever made it."
+        )
     levels = sorted({report.environment.isolation for report in run.graded})
     if levels:
         asked = run.options.require_isolation
@@ -250,6 +255,10 @@ def _facts(run: _Run) -> Iterator[str]:
         yield f"Student code ran locked in at level {prose(', '.join(levels))}{required}."
     if not run.options.static:
         yield from map(prose, _limits(run))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _limits(run: _Run) -> Iterator[str]:
@@ -271,10 +280,12 @@ def _record(run: _Run) -> Mapping[str, Any]:
     brought = run.brought
     commits = {}
     if brought is not None:
-        commits = {"base": brought.base, "head": brought.head, "common": brought.common}
+        names = ("base", "head", "common", "committed")
+        commits = {name: getattr(brought, name) for name in names}
     return {
         "grader": grader.__version__,
         "exit_code": run.code,
+        "at": _now(),
         **commits,
         "works": [
             {"path": pull_request.shown(work.path), "assignment": work.assignment, "is": work.what}

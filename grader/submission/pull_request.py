@@ -63,11 +63,15 @@ class Work:
 
 @dataclass(slots=True)
 class Brought:
-    """What is graded, and what is said. `base`, `head` and `common` are hashes of commits."""
+    """What is graded, and what is said. `base`, `head` and `common` are hashes of commits.
+
+    `committed` is when `head` says that it was made.
+    """
 
     base: str
     head: str
     common: str
+    committed: str
     works: list[Work] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
@@ -80,7 +84,8 @@ class Brought:
 def read(repository: Repository, assignments: Collection[str], base: str, head: str) -> Brought:
     """What the commits from where `head` left `base` until `head` bring. Raises UsageError."""
     target, last = repository.commit(base), repository.commit(head)
-    brought = Brought(target, last, repository.common(target, last))
+    common, committed = repository.common(target, last), repository.committed(last)
+    brought = Brought(target, last, common, committed)
     changes = repository.changes(brought.common, last)
     desk = _Desk(repository, tuple(assignments), brought, changes)
     desk.sort()

@@ -149,6 +149,13 @@ class Repository:
             raise GraderError(f"git cannot read {printable(stored.path)} ({stored.name[:10]})")
         return content
 
+    def committed(self, commit: str) -> str:
+        """When the commit says that it was made, as in "2026-11-28T11:20:00+01:00".
+
+        Whoever made it chose that clock.
+        """
+        return self._ask("show", "--no-patch", "--format=%cI", commit).decode().strip()
+
     def authors(self, commits: str, path: str | None = None) -> list[Author]:
         """Whose commits those are that touch a path, the latest first, each person once.
 

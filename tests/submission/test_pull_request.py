@@ -41,6 +41,12 @@ def test_an_added_file_is_a_work_of_its_assignment_and_nothing_more_is_said(cour
     assert not brought.refused
 
 
+def test_the_time_is_the_one_that_the_last_commit_says(course, monkeypatch):
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-02T03:04:05+0100")
+    course.commit({f"{HAND_INS}/bert.py": NETWORK})
+    assert read(course).committed == "2026-01-02T03:04:05+01:00"
+
+
 def test_only_what_the_pull_request_did_counts_not_what_the_base_did_since(course):
     fork = course.base
     course.commit({f"{HAND_INS}/carl.py": NETWORK}, by="Carl")
