@@ -49,9 +49,10 @@ def home(tmp_path, packed):
     place = tmp_path / "autograder"
     for name in ("source", "submission", "results", "environment/bin"):
         (place / name).mkdir(parents=True)
-    archive = tmp_path / "autograder.zip"
-    archive.write_bytes(packed)
-    subprocess.run(["unzip", "-q", archive, "-d", place / "source"], check=True)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(place / "source")
+        for entry in archive.infolist():  # as `unzip` does
+            (place / "source" / entry.filename).chmod(entry.external_attr >> 16 & 0o777)
     shutil.copy(place / "source" / "run_autograder", place / "run_autograder")
     (place / "submission_metadata.json").write_text(json.dumps(ABOUT))
     python = place / "environment" / "bin" / "python"

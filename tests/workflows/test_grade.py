@@ -69,6 +69,8 @@ def test_a_hand_in_is_trained_and_graded_and_its_results_are_in_every_place(pull
     ran = runner.run("grade.yml")
     assert ran.code == 0, ran.err
     assert verdicts(runner) == {f"{HAND_INS}/bert.py": "passed"}
+    hushed = r"::stop-commands::(\w{32})\n.*✓ passed.*\n::\1::\n"
+    assert re.match(hushed, ran.out, re.DOTALL), "the runner takes no orders from a scorecard"
     summary = runner.summary.read_text()
     assert summary.startswith("# ✓ passed: 1 submission")
     assert re.search(r"locked in at level [23] [\w-]+, at least 2 was required", summary)
