@@ -214,10 +214,13 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=OTHER_PYTHON)
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style and formatting, and the workflows by the schemas of those who run them."""
     run(session, uv(session), "pip", "install", "--quiet", "--group=lint", *pins())
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    for schema, files in {"github-workflows": workflows, "gitlab-ci": [".ci/gitlab.yml"]}.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @nox.session(python=OTHER_PYTHON)

@@ -49,6 +49,8 @@ class Platform(StrEnum):
 
     CANVAS = "canvas"
     MOODLE = "moodle"
+    NBGRADER = "nbgrader"
+    OTTER = "otter"
 
 
 class BoardForm(StrEnum):
@@ -162,6 +164,25 @@ def grade(
         bool,
         typer.Option("--fresh", help="Grade again what is unchanged since its report was written."),
     ] = False,
+    changed_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT",
+            help="Grade what a pull request changes in submissions/, since it left this commit.",
+        ),
+    ] = None,
+    from_commit: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMIT", help="The last commit of the pull request; nothing is checked out."
+        ),
+    ] = "HEAD",
+    ci: Annotated[
+        bool,
+        typer.Option(
+            "--ci", help="Print remarks beside the lines; write a summary, HTML, JUnit and JSON."
+        ),
+    ] = False,
     output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report alone, as JSON, on standard output.")
@@ -196,7 +217,18 @@ def grade(
         quiet=quiet,
         details=details,
     )
-    raise typer.Exit(guarded(lambda: _graded(options, root)))
+    if changed_from is None and not ci:
+        raise typer.Exit(guarded(lambda: _graded(options, root)))
+    from grader.command import ci as run
+    from grader.command.project import placed
+
+    raise typer.Exit(
+        guarded(
+            lambda: run.grade(
+                placed(options, root), changed_from=changed_from, head=from_commit, publish=ci
+            )
+        )
+    )
 
 
 def _graded(options: Options, root: Path | None) -> int:
@@ -390,7 +422,11 @@ def recipe(
 @app.command()
 def export(
     paths: Annotated[
-        list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")
+        list[Path],
+        typer.Argument(
+            help="Reports, or folders that are searched for report.json; for an autograder the "
+            "folder of an assignment."
+        ),
     ],
     *,
     form: Annotated[
@@ -406,7 +442,11 @@ def export(
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
 ) -> None:
-    """Write saved reports in another format."""
+    """Write saved reports in another format, or an assignment as an autograder."""
+    if form in formats.OF_ASSIGNMENTS:
+        from grader.command import autograder
+
+        raise typer.Exit(guarded(lambda: autograder.write(paths, output)))
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
@@ -422,7 +462,9 @@ def gradebook(
     platform: Annotated[
         Platform,
         typer.Option(
-            "--format", help="canvas: its gradebook; moodle: its grading worksheet, filled in."
+            "--format",
+            help="canvas: its gradebook; moodle: its grading worksheet, filled in; nbgrader, "
+            "otter: the table that they export.",
         ),
     ] = Platform.CANVAS,
     column: Annotated[

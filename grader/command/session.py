@@ -49,11 +49,12 @@ BROUGHT = (
 )
 
 
-def grade_in(room: Workroom, options: Options) -> int:
+def grade_in(room: Workroom, options: Options, graded: list[Report] | None = None) -> int:
     """Grade every submission that was asked for, in a workroom that may have been used before.
 
-    Raises UsageError and GraderError.
+    Each report is added to `graded` when it is there. Raises UsageError and GraderError.
     """
+    graded = [] if graded is None else graded
     speak_any_encoding()
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
@@ -82,7 +83,6 @@ def grade_in(room: Workroom, options: Options) -> int:
     device_kind = training_device(options, room)
     fit = [known[name] for name in asked if name not in broken]
     sources = images(fit, options, messages)
-    graded = []
     home = options.home or options.root
     secret = seal.secret()
     queue = Queue(len(found))
