@@ -390,11 +390,16 @@ def explain(
     check: Annotated[
         str | None, typer.Argument(help="A check's name; lists all checks if none.")
     ] = None,
+    *,
+    root: Root = None,
 ) -> None:
     """Say what a check means and why it matters, with examples."""
+    from grader.checks import own
+    from grader.command.project import find
     from grader.render import explanation
 
-    raise typer.Exit(guarded(lambda: explanation.show(check)))
+    owned = list(own.find(find(root).root))
+    raise typer.Exit(guarded(lambda: explanation.show(check, owned)))
 
 
 @app.command()
