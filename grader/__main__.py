@@ -409,6 +409,10 @@ def new_assignment(
     model: Annotated[
         str, typer.Option("--from", metavar="NAME", help="The assignment to begin with.")
     ] = "mnist_8k",
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"On other images: {', '.join(DATASETS)}."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Make a folder for an assignment of your own, which can be graded at once."""
@@ -416,7 +420,7 @@ def new_assignment(
     from grader.command.project import find
 
     def made() -> int:
-        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root))))
+        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root), dataset)))
         return 0
 
     raise typer.Exit(guarded(made))
