@@ -426,6 +426,25 @@ def new_assignment(
     raise typer.Exit(guarded(made))
 
 
+@app.command()
+def check_assignment(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|FOLDER]...", help="All of the project if none."),
+    ] = None,
+    *,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Do not run the starter and the examples.")
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Find what is wrong with an assignment: its rules, brief, starter, examples, own checks."""
+    from grader.command.authoring import command
+    from grader.command.project import find
+
+    raise typer.Exit(guarded(lambda: command.check(named or (), find(root), runs=not read_only)))
+
+
 def main() -> None:
     """Run the command of the command line, and end with its exit code."""
     try:
