@@ -29,23 +29,26 @@ class Disagreement:
 _NUMBER = r"([\d][\d,_]*)"
 _FEWER = "fewer than|less than|under|below"
 _MOST = "at most|up to|no more than|not more than|a maximum of|max\\.?|within|<="
-_PARAMETERS = re.compile(
-    rf"({_FEWER}|{_MOST}|<)\s*{_NUMBER}\s+(?:trainable |learnable )?parameters", re.IGNORECASE
-)
-_EPOCHS = re.compile(rf"(?:{_FEWER}|{_MOST})\s*{_NUMBER}\s+epochs", re.IGNORECASE)
-_ACCURACY = re.compile(
-    r"(?:at least|reaches?|above|over|>=)\s*(\d+(?:\.\d+)?)\s*(?:%|percent)", re.I
-)
-_PIXELS = re.compile(r"(\d+) pixels or more|at least (\d+) pixels", re.IGNORECASE)
-_TRAIN = re.compile(rf"{_NUMBER} training images")
-_TEST = re.compile(rf"{_NUMBER} (?:[\w-]+ )?test images")
-_SHAPE = re.compile(r"\(N, (\d+, \d+, \d+)\)")
-_SCORES = re.compile(r"\(N, (\d+)\)")
-_MEAN = re.compile(r"\bmean (0\.\d+)")
-_DEVIATION = re.compile(r"\bdeviation (0\.\d+)")  # not "a deviation of"
+
+
+def _pattern(words: str) -> re.Pattern[str]:
+    """In capitals or not, and wherever a line of the brief ends."""
+    return re.compile(words.replace(" ", r"\s+"), re.IGNORECASE)
+
+
+_PARAMETERS = _pattern(rf"({_FEWER}|{_MOST}|<)\s*{_NUMBER} (?:trainable |learnable )?parameters")
+_EPOCHS = _pattern(rf"(?:{_FEWER}|{_MOST})\s*{_NUMBER} epochs")
+_ACCURACY = _pattern(r"(?:at least|reaches?|above|over|>=)\s*(\d+(?:\.\d+)?)\s*(?:%|percent)")
+_PIXELS = _pattern(r"(\d+) pixels or more|at least (\d+) pixels")
+_TRAIN = _pattern(rf"{_NUMBER} training images")
+_TEST = _pattern(rf"{_NUMBER} (?:[\w-]+ )?test images")
+_SHAPE = _pattern(r"\(N, (\d+, \d+, \d+)\)")
+_SCORES = _pattern(r"\(N, (\d+)\)")
+_MEAN = _pattern(r"\bmean (0\.\d+)")
+_DEVIATION = _pattern(r"\bdeviation (0\.\d+)")  # not "a deviation of"
 _FOLDERS = re.compile(r"\b(?:assignments|grades)/([a-z]\w*)/")
-_RUNS = re.compile(r"up to (\w+) runs in all")
-_BORDERLINE = re.compile(r"borderline\W[^.]*?earns (its|no) points", re.IGNORECASE)
+_RUNS = _pattern(r"up to (\w+) runs in all")
+_BORDERLINE = _pattern(r"borderline\W[^.]*?earns (its|no) points")
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7}
 
 
@@ -89,7 +92,7 @@ def _claims(asked: Assignment) -> Iterator[_Claim]:
     yield _Claim(_TEST, "dataset", _number, (images.test_images,))
     yield _Claim(_MEAN, "dataset", float, (images.mean,))
     yield _Claim(_DEVIATION, "dataset", float, (images.deviation,))
-    yield _Claim(_SHAPE, "input_shape", str, (", ".join(map(str, asked.input_shape)),))
+    yield _Claim(_SHAPE, "input_shape", "[{}]".format, (str(list(asked.input_shape)),))
     yield _Claim(_SCORES, "classes", int, (asked.classes,))
     yield _Claim(_RUNS, "most_seeds", _count, (asked.most_seeds,))
     yield _Claim(_FOLDERS, "name", str, (asked.name,))
@@ -106,21 +109,25 @@ def _count(said: str) -> object:
 
 
 def _prose(text: str, asked: Assignment) -> Iterator[Disagreement]:
-    flat = text.replace("\n", " ")  # a line may end anywhere in what is looked for
     limit = asked.limits.parameters
-    for match in _PARAMETERS.finditer(flat):
+    for match in _PARAMETERS.finditer(text):
         inclusive = not re.fullmatch(rf"{_FEWER}|<", match[1], re.IGNORECASE)
         if (_number(match[2]), inclusive) != (limit.number, limit.inclusive):
             line = line_at(text, match.start())
             yield Disagreement(line, "limits.parameters", _shown(match), f'"{limit}"')
     for claim in _claims(asked):
-        for match in claim.pattern.finditer(flat):
+        for match in claim.pattern.finditer(text):
             said = next(filter(None, match.groups()))
             if claim.read(said) not in claim.right:
                 line = line_at(text, match.start())
-                has = claim.right[0]
-                shown = f"{has:,}" if isinstance(has, int) and has > 999 else str(has)
-                yield Disagreement(line, claim.key, _shown(match), shown)
+                yield Disagreement(line, claim.key, _shown(match), _in_toml(claim))
+
+
+def _in_toml(claim: _Claim) -> str:
+    has = claim.right[0]
+    if isinstance(has, bool):
+        return str(has).lower()
+    return f"{has:,}" if isinstance(has, int) else str(has)
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -48,9 +48,9 @@ def _rules(folder: Path, own_checks: own.OwnChecks) -> tuple[Assignment | None, 
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
+        stops = re.search(r"at line (\d+)", str(error))
         do = "Correct the line; https://toml.io shows how TOML is written."
-        number = int(line[1]) if line else None
+        number = int(stops[1]) if stops else None
         return None, [Finding(file, number, "", f"not valid TOML: {error}", NOTHING_GRADED, do)]
     known = toml_lines.lines(text)
     asked = parsed(table, own_checks)
@@ -91,7 +91,9 @@ def _refused(
 def _instead(said: str) -> str:
     if "is missing" in said:
         return "Write it."
-    return "Change the one or the other."
+    if re.search(r"more than|fewer than|\bhas\b", said):  # two keys that do not go together
+        return "Change the one or the other."
+    return "Correct it."
 
 
 def _recipe(file: Path, asked: Assignment, known: dict[toml_lines.Path, int]) -> Iterator[Finding]:

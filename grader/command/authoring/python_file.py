@@ -6,7 +6,7 @@ Out: each constant that disagrees, with its line. Nothing runs here: the text is
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from grader.assignment import Assignment
@@ -98,13 +98,13 @@ def _listed(numbers: object) -> str:
     return ", ".join(map(str, numbers)) if isinstance(numbers, tuple) else str(numbers)
 
 
-def _settings(node: ast.Call, key: str, wanted: dict[str, object]) -> Iterator[Disagreement]:
+def _settings(node: ast.Call, key: str, wanted: Mapping[str, object]) -> Iterator[Disagreement]:
     """Each number that is given by name, and that the assignment has otherwise."""
     for keyword in node.keywords:
         if keyword.arg in wanted and isinstance(keyword.value, ast.Constant):
             has = wanted[keyword.arg]
             if keyword.value.value != has:
-                said = f"{keyword.arg} = {keyword.value.value}"
+                said = f"{keyword.arg} = {keyword.value.value!r}"
                 line = keyword.value.lineno
                 yield Disagreement(line, f"{key}.settings.{keyword.arg}", said, str(has))
 
