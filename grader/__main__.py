@@ -436,13 +436,24 @@ def check_assignment(
     read_only: Annotated[
         bool, typer.Option("--read-only", help="Do not run the starter and the examples.")
     ] = False,
+    write_brief: Annotated[
+        bool,
+        typer.Option(
+            "--write-brief",
+            help="First write README.md and starter.py anew from the rules, over what is there.",
+        ),
+    ] = False,
     root: Root = None,
 ) -> None:
     """Find what is wrong with an assignment: its rules, brief, starter, examples, own checks."""
     from grader.command.authoring import command
     from grader.command.project import find
 
-    raise typer.Exit(guarded(lambda: command.check(named or (), find(root), runs=not read_only)))
+    raise typer.Exit(
+        guarded(
+            lambda: command.check(named or (), find(root), runs=not read_only, anew=write_brief)
+        )
+    )
 
 
 def main() -> None:

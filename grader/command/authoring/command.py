@@ -9,23 +9,37 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader.assignment import FILE, did_you_mean
+from grader.assignment import FILE, did_you_mean, load
 from grader.command.authoring import findings, inspection, trying
 from grader.command.authoring.findings import Finding
+from grader.command.authoring.writing import Writer
 from grader.command.project import Project
 from grader.command.workroom import Workroom
 from grader.printable import printable, printable_path
 from grader.render import words
+from grader.storage.atomic import write_whole
 from grader.submission.submission import UsageError
 
 
-def check(named: Sequence[str], project: Project, *, runs: bool = True) -> int:
+def check(named: Sequence[str], project: Project, *, runs: bool = True, anew: bool = False) -> int:
     """Inspect each, all of the project where none is named. Raises UsageError and GraderError.
 
-    `runs`: the starter and the examples are captured, too, in the sandbox.
+    `runs`: the starter and the examples are captured, too, in the sandbox. `anew`: brief and
+    starter are written from the rules first, over what is there.
     """
     folders = [_folder(name, project) for name in named] or _all(project)
+    if anew and not named:
+        raise UsageError(
+            "--write-brief takes the place of README.md and starter.py: name the assignment that "
+            "is meant."
+        )
     mistakes = 0
+    if anew:
+        for folder in folders:
+            in_clone = (folder.parents[1] / "noxfile.py").exists()
+            writer = Writer(load(folder), in_clone=in_clone)
+            write_whole(folder / "README.md", writer.brief())
+            write_whole(folder / "starter.py", writer.starter())
     with Workroom() as room:
         for folder in folders:
             found = inspected(folder, room if runs else None)

@@ -101,7 +101,7 @@ def _listed(numbers: object) -> str:
 def _settings(node: ast.Call, key: str, wanted: Mapping[str, object]) -> Iterator[Disagreement]:
     """Each number that is given by name, and that the assignment has otherwise."""
     for keyword in node.keywords:
-        if keyword.arg in wanted and isinstance(keyword.value, ast.Constant):
+        if keyword.arg and keyword.arg in wanted and isinstance(keyword.value, ast.Constant):
             has = wanted[keyword.arg]
             if keyword.value.value != has:
                 said = f"{keyword.arg} = {keyword.value.value!r}"

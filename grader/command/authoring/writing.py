@@ -110,20 +110,22 @@ def wrapped(markdown: str) -> str:
 def _block(block: str) -> str:
     if block.lstrip().startswith(("|", "#")):
         return block
-    found = []
-    for item in re.split(r"\n(?=- )", block):
-        start, text, end = re.fullmatch(r"(\s*)(.*?)(\s*)", item, re.DOTALL).groups()  # type: ignore[union-attr] # everything matches
-        indent = "  " if text.startswith("- ") else ""
-        whole = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), " ".join(text.split()))
-        lines = textwrap.wrap(
-            whole,
-            WIDEST,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        found.append(start + "\n".join(lines) + end)
-    return "\n".join(found).replace("\0", " ")
+    return "\n".join(map(_folded, re.split(r"\n(?=- )", block))).replace("\0", " ")
+
+
+def _folded(item: str) -> str:
+    """A paragraph or a list item; what is code stays on one line."""
+    text = item.strip()
+    start = item[: item.index(text)] if text else ""
+    whole = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), " ".join(text.split()))
+    lines = textwrap.wrap(
+        whole,
+        WIDEST,
+        subsequent_indent="  " if text.startswith("- ") else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return start + "\n".join(lines) + item[len(start) + len(text) :]
 
 
 def points(number: float) -> str:
