@@ -107,7 +107,8 @@ def test_what_could_not_be_told_stands_out_and_says_why():
     shown = page(examples.unknown())
     articles = [dict(attributes) for tag, attributes in shown.tags if tag == "article"]
     assert [article["class"] for article in articles] == ["unknown"]
-    assert ("tr", (("class", "unknown"),)) in shown.tags
+    rows = [dict(attributes).get("class") for tag, attributes in shown.tags if tag == "tr"]
+    assert "unknown" in rows
     text = " ".join(shown.text.split())
     assert "? could not tell90 of 100 points" in text
     assert "torch.sort moves pixels by their values" in text
@@ -125,7 +126,8 @@ def test_the_training_is_shown_with_its_curves_and_confusions():
         "4 taken for 9: 7 times",
         "From 0: 18, 198, 378",
         "The 5 images that are wrong and that the network was surest of, out of 56",
-        "is 4 1 % read as 9 97 %",
+        "is 4 1 %",
+        "read as 9 97 %",
     ):
         assert part in text
 
