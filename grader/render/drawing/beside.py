@@ -1,15 +1,15 @@
 """The student's own lines with the remarks below them. In: a Report with excerpts. Out: blocks.
 
-The lines are those that were graded. A remark whose line the report does not hold is told where the
-check is, and nowhere else.
+The lines are those that were graded, moved left as far as all of a block can be. A remark whose
+line the report does not hold is told where the check is, and nowhere else.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from grader.render import recipe, words
 from grader.report import Excerpt, Placed, Report, Verdict
 
 
@@ -64,7 +64,8 @@ def _title(report: Report, excerpt: Excerpt) -> str:
 
 
 def _lines(excerpt: Excerpt, said: Sequence[tuple[Placed, Remark]], name: str) -> Iterator[Line]:
-    for place, text in enumerate(excerpt.lines):
+    shown = textwrap.dedent("\n".join(excerpt.lines)).split("\n")
+    for place, text in enumerate(shown):
         key = (excerpt.file, excerpt.cell, excerpt.first + place)
         remarks = [remark for where, remark in said if (where.file, where.cell, where.line) == key]
         yield Line(excerpt.first + place, text, remarks, f"{name}-{place}" if remarks else "")
@@ -74,18 +75,11 @@ def _said(report: Report) -> Iterator[tuple[Placed, Remark]]:
     if report.problem is not None:
         yield report.problem, Remark("failed", "", report.problem.message)
     if report.recipe is not None:
-        title = recipe.whose_lines(report.recipe) and "training"
         for obstacle in report.recipe.obstacles:
-            yield obstacle, Remark("unknown", title, obstacle.text)
+            yield obstacle, Remark("unknown", "Your training", obstacle.text)
     for check in report.checks:
         if check.verdict is Verdict.PASSED:
             continue
         kind = str(check.verdict) if check.required else "skipped"
         for hint in check.hints:
             yield hint, Remark(kind, check.title.rstrip("."), hint.text)
-
-
-def counted(report: Report) -> str:
-    """How many remarks there are, in words."""
-    lines = [line for block in blocks(report) for line in block.lines]
-    return words.several(sum(len(line.remarks) for line in lines), "remark")
