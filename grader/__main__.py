@@ -530,11 +530,16 @@ def explain(
     check: Annotated[
         str | None, typer.Argument(help="A check's name; lists all checks if none.")
     ] = None,
+    *,
+    root: Root = None,
 ) -> None:
     """Say what a check means and why it matters, with examples."""
+    from grader.checks import own
+    from grader.command.project import find
     from grader.render import explanation
 
-    raise typer.Exit(guarded(lambda: explanation.show(check)))
+    owned = list(own.find(find(root).root))
+    raise typer.Exit(guarded(lambda: explanation.show(check, owned)))
 
 
 @app.command()
@@ -544,6 +549,10 @@ def new_assignment(
     model: Annotated[
         str, typer.Option("--from", metavar="NAME", help="The assignment to begin with.")
     ] = "mnist_8k",
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"On other images: {', '.join(DATASETS)}."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Make a folder for an assignment of your own, which can be graded at once."""
@@ -551,10 +560,40 @@ def new_assignment(
     from grader.command.project import find
 
     def made() -> int:
-        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root))))
+        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root), dataset)))
         return 0
 
     raise typer.Exit(guarded(made))
+
+
+@app.command()
+def check_assignment(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|FOLDER]...", help="All of the project if none."),
+    ] = None,
+    *,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Do not run the starter and the examples.")
+    ] = False,
+    write_brief: Annotated[
+        bool,
+        typer.Option(
+            "--write-brief",
+            help="First write README.md and starter.py anew from the rules, over what is there.",
+        ),
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Find what is wrong with an assignment: its rules, brief, starter, examples, own checks."""
+    from grader.command.authoring import command
+    from grader.command.project import find
+
+    raise typer.Exit(
+        guarded(
+            lambda: command.check(named or (), find(root), runs=not read_only, anew=write_brief)
+        )
+    )
 
 
 def main() -> None:
