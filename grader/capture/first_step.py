@@ -25,7 +25,7 @@ from grader.program.program import Program
 from grader.program.values import concrete
 from grader.training import augment
 from grader.training.augment import Pipeline
-from grader.training.engine import in_place, one_image, penalties
+from grader.training.engine import in_place, learner, one_image, penalties
 from grader.training.engine.optimizer import Driver
 
 IN_PLACE = "modified by an inplace operation"

@@ -1,4 +1,4 @@
-"""Who computes a batch's loss and gradients, and the scores of images: torch, or an engine's own code.
+"""Who computes a batch's loss and gradients, and scores of images: torch, or an engine's own code.
 
 In: prepared images and their labels. Out: the loss and how many were recognised, with gradients in
 the weights' `grad`. Everything else of training is `loop`'s.

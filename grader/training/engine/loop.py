@@ -51,8 +51,8 @@ def train(
     Send `Feedback` back where the recipe follows a metric. `epochs` cuts the recipe short for a
     quick look, with the schedule of the whole. Training ends early when the loss is no number any
     more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
-    over. `learner` computes the steps: torch, where none is given. On a CPU the same seed, versions and
-    number of threads give the same bits.
+    over. `learner` computes the steps: torch, where none is given. On a CPU the same seed, versions
+    and number of threads give the same bits.
 
     Raises GraderError when the recipe was made for another number of images or feedback is missing,
     SubmissionError when torch refuses the recipe.

@@ -2,7 +2,8 @@
 
 The last one to come sets the counter back and moves the generation on, which the others watch: for
 a moment by looking, then they sleep between looks. A thread that only looked, or gave up its turn,
-would keep the others of a busy machine from running, which it waits for. Between two barriers, no thread may write what another reads.
+would keep the others of a busy machine from running, which it waits for. Between two barriers, no
+thread may write what another reads.
 """
 
 from __future__ import annotations

@@ -169,6 +169,8 @@ def _give_way() -> int:
 
     Windows has none: there it gives up its turn.
     """
-    library: Any = ctypes.WinDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
-    function = library.SwitchToThread if sys.platform == "win32" else library.usleep
+    if sys.platform == "win32":
+        function: Any = ctypes.WinDLL("kernel32").SwitchToThread
+    else:
+        function = ctypes.CDLL(None).usleep
     return int(ctypes.cast(function, ctypes.c_void_p).value or 0)

@@ -20,9 +20,9 @@ Columns of blocks go down the map, so that the rows that windows share stay in t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from grader.training.engine.lanes.ir import Function, Value
+from grader.training.engine.lanes.ir import Function, Value, Variable
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Place
 from grader.training.engine.lanes.stages import Convolution
@@ -204,7 +204,9 @@ def _begin(
     return f.every(f["bias"], output + row) if shape.has_bias else 0.0
 
 
-def _add_row(f: Function, shape: Shape, sums: list[list], row: Value, weights: Value) -> None:
+def _add_row(
+    f: Function, shape: Shape, sums: list[list[Variable]], row: Value, weights: Value
+) -> None:
     """One row of the window, of one input channel."""
     read: dict[int, Value] = {}
     for kx in range(shape.window[1]):
@@ -219,8 +221,3 @@ def _add_row(f: Function, shape: Shape, sums: list[list], row: Value, weights: V
             for number, factor in enumerate(factors):
                 total = sums[number][column]
                 total.set(f.fma(read[offset], factor, total.get()))
-
-
-def alone(shape: Shape) -> Shape:
-    """The same kernel, which writes over what is there."""
-    return replace(shape, accumulates=False)

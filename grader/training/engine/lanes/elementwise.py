@@ -56,7 +56,8 @@ class Smooth:
 
     def backward(self, f: Function, gradient: Value, saved: Any, where: Where) -> Value:
         """See `Step`."""
-        return gradient * saved
+        slope: Value = saved
+        return gradient * slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,9 @@ class Linear:
 class Dropout:
     """Zero with probability `p`, else scaled up; `whole_channels` drops all pixels of one.
 
-    `salt` is the number of the dropout in its network, so that no two drop alike. What is kept follows from the step's seed and the element's number alone, so that it is the same
-    on any number of threads. The hash is lowbias32 of Chris Wellons' hash-prospector.
+    `salt` is the number of the dropout in its network, so that no two drop alike. What is kept
+    follows from the step's seed and the element's number alone, so that it is the same on any
+    number of threads. The hash is lowbias32 of Chris Wellons' hash-prospector.
     """
 
     p: float

@@ -205,7 +205,7 @@ class Function:
         )
 
     def compare(self, predicate: str, left: Value, right: Operand) -> Value:
-        """Ordered comparison of floats ("ogt", ...), signed or not of whole numbers ("slt", ...)."""
+        """LLVM's comparison of that name: "ogt" of floats, "slt" of whole numbers, and so on."""
         other = self.lift(right, left.type)
         type_ = f"<{self.lanes} x i1>" if left.type.startswith("<") else "i1"
         word = "fcmp" if "float" in left.type or left.type == "double" else "icmp"
@@ -272,10 +272,9 @@ class Function:
         if end is None:
             first, end = 0, first
         start, stop = self.lift(first, "i64"), self.lift(end, "i64")
-        if start.number is not None and stop.number is not None and start.number < stop.number:
-            if start.number + step >= stop.number:  # once
-                yield start
-                return
+        if _once(start.number, stop.number, step):
+            yield start
+            return
         index, number = self.variable("i64", start), self._next()
         self._block(f"head{number}")
         now = index.get()
@@ -308,6 +307,10 @@ class Function:
     def _next(self) -> int:
         self._count += 1
         return self._count
+
+
+def _once(start: int | None, stop: int | None, step: int) -> bool:
+    return start is not None and stop is not None and start < stop <= start + step
 
 
 def _folded(operation: str, left: Value, right: Value) -> Value | None:

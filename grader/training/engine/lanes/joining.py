@@ -7,10 +7,9 @@ side       z = [a, b]                 da = the first channels of dz, ...
 
 from __future__ import annotations
 
-from grader.training.engine.lanes.convolution import over
-from grader.training.engine.lanes.ir import Function, Value
+from grader.training.engine.lanes.ir import Function, Operand
 from grader.training.engine.lanes.machine import Target
-from grader.training.engine.lanes.maps import Map, Place
+from grader.training.engine.lanes.maps import At, Map, Place, pixels
 from grader.training.engine.lanes.stages import Product, Sum
 
 _RANGE = [("i64", "first"), ("i64", "end")]
@@ -21,12 +20,10 @@ def add(stage: Sum, target: Target) -> Function:
     parameters = [("ptr", "one"), ("ptr", "other"), ("ptr", "target"), *_RANGE]
     f = Function("add", parameters, target.lanes, shared=True)  # a map may be added to itself
     to = stage.target
-    with f.loop(f["first"], f["end"]) as group, f.loop(to.channels) as channel:
-        with f.loop(to.height) as y, f.loop(to.width) as x:
-            at = (group, channel, y, x)
-            one = f.load(f["one"], stage.first.values.at(*at))
-            other = f.load(f["other"], stage.second.values.at(*at))
-            f.store(f.fma(other, stage.factor, one), f["target"], to.values.at(*at))
+    with pixels(f, to) as at:
+        one = f.load(f["one"], stage.first.values.at(*at))
+        other = f.load(f["other"], stage.second.values.at(*at))
+        f.store(f.fma(other, stage.factor, one), f["target"], to.values.at(*at))
     return f
 
 
@@ -45,15 +42,14 @@ def copy(
     """
     f = Function("copy", [("ptr", "source"), ("ptr", "target"), *_RANGE], target.lanes)
     (from_, begin), (into, there) = source, to
-    with f.loop(f["first"], f["end"]) as group, f.loop(of.channels) as channel:
-        with f.loop(of.height) as y, f.loop(of.width) as x:
-            value = f.load(f["source"], from_.at(group, channel + begin, y, x))
-            place = into.at(group, channel + there, y, x)
-            if accumulates:
-                value = f.fma(value, factor, f.load(f["target"], place))
-            elif factor != 1:
-                value = value * factor
-            f.store(value, f["target"], place)
+    with pixels(f, of) as (group, channel, y, x):
+        value = f.load(f["source"], from_.at(group, channel + begin, y, x))
+        place = into.at(group, channel + there, y, x)
+        if accumulates:
+            value = f.fma(value, factor, f.load(f["target"], place))
+        elif factor != 1:
+            value = value * factor
+        f.store(value, f["target"], place)
     return f
 
 
@@ -62,18 +58,14 @@ def multiply(stage: Product, target: Target) -> Function:
     parameters = [("ptr", "source"), ("ptr", "gate"), ("ptr", "target"), *_RANGE]
     f = Function("multiply", parameters, target.lanes, shared=True)
     source, gate, to = stage.source, stage.gate, stage.target
-    with f.loop(f["first"], f["end"]) as group, f.loop(source.channels) as channel:
-        with f.loop(source.height) as y:
-            for count, x in over(f, source.width, 7):
-                for number in range(count):
-                    at = (group, channel, y, x + number)
-                    value = f.load(f["source"], source.values.at(*at))
-                    factor = f.load(f["gate"], gate.values.at(*_shared(gate, source, at)))
-                    f.store(value * factor, f["target"], to.values.at(*at))
+    with pixels(f, source) as at:
+        value = f.load(f["source"], source.values.at(*at))
+        factor = f.load(f["gate"], gate.values.at(*_shared(gate, source, at)))
+        f.store(value * factor, f["target"], to.values.at(*at))
     return f
 
 
-def _shared(gate: Map, source: Map, at: tuple[Value, ...]) -> tuple[Value, Value, Value, Value]:
+def _shared(gate: Map, source: Map, at: At) -> At:
     """Where the gate of a pixel is."""
     group, channel, y, x = at
     zero = group.function.lift(0, "i64")
@@ -93,25 +85,23 @@ def multiply_back(stage: Product, target: Target, *, of_gate: bool, accumulates:
     f = Function("unmultiply", parameters, target.lanes)
     wanted, other = (stage.gate, stage.source) if of_gate else (stage.source, stage.gate)
     source = stage.source
-    with f.loop(f["first"], f["end"]) as group, f.loop(wanted.channels) as channel:
-        with f.loop(wanted.height) as y, f.loop(wanted.width) as x:
-            total = f.variable(f.vector, 0.0)
-            channels = (
-                (channel, channel + 1)
-                if wanted.channels == source.channels
-                else (0, source.channels)
-            )
-            whole = wanted.pixels == source.pixels
-            rows = (y, y + 1) if whole else (0, source.height)
-            columns = (x, x + 1) if whole else (0, source.width)
-            with f.loop(*channels) as c, f.loop(*rows) as row, f.loop(*columns) as column:
-                at = (group, c, row, column)
-                given = f.load(f["target"], stage.target.gradient.at(*at))
-                factor = f.load(f["other"], other.values.at(*_shared(other, source, at)))
-                total.set(f.fma(given, factor, total.get()))
-            place = wanted.gradient.at(group, channel, y, x)
-            result = total.get()
-            if accumulates:
-                result = result + f.load(f["gradient"], place)
-            f.store(result, f["gradient"], place)
+    with pixels(f, wanted) as (group, channel, y, x):
+        total = f.variable(f.vector, 0.0)
+        channels: tuple[Operand, Operand] = (channel, channel + 1)
+        rows: tuple[Operand, Operand] = (y, y + 1)
+        columns: tuple[Operand, Operand] = (x, x + 1)
+        if wanted.channels != source.channels:
+            channels = (0, source.channels)
+        if wanted.pixels != source.pixels:
+            rows, columns = (0, source.height), (0, source.width)
+        with f.loop(*channels) as c, f.loop(*rows) as row, f.loop(*columns) as column:
+            at = (group, c, row, column)
+            given = f.load(f["target"], stage.target.gradient.at(*at))
+            factor = f.load(f["other"], other.values.at(*_shared(other, source, at)))
+            total.set(f.fma(given, factor, total.get()))
+        place = wanted.gradient.at(group, channel, y, x)
+        result = total.get()
+        if accumulates:
+            result = result + f.load(f["gradient"], place)
+        f.store(result, f["gradient"], place)
     return f

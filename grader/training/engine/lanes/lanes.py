@@ -7,9 +7,9 @@ and the looks at test images are computed by code of the network's own (`compile
     Program -> stages (lowering, operators) -> places in one memory (plan)
             -> kernels and a step as LLVM IR (step and what it imports) -> machine code (machine)
 
-Several seeds train side by side, each on one thread; a single one uses all threads. What an operator
-is missing for, what does not fit into memory, and code whose first steps are not those of torch
-(`self_check`) is left to torch, and the report says why.
+Several seeds train side by side, each on one thread; a single one uses all threads. A network with
+an operator that has no code here, one that does not fit into memory, and one whose code does not
+compute what torch computes (`self_check`) are left to torch, and the report says why.
 """
 
 from __future__ import annotations

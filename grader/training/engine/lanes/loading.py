@@ -19,11 +19,14 @@ def load(images: Map, target: Target) -> Function:
         begins = [
             _image(f, group, lane) * (images.channels * images.pixels) for lane in range(f.lanes)
         ]
-        with f.loop(images.channels) as channel, f.loop(images.height) as y:
-            with f.loop(images.width) as x:
-                pixel = (channel * images.height + y) * images.width + x
-                numbers = [f.scalar(f["images"], begin + pixel) for begin in begins]
-                f.store(_vector(f, numbers), f["target"], images.values.at(group, channel, y, x))
+        with (
+            f.loop(images.channels) as channel,
+            f.loop(images.height) as y,
+            f.loop(images.width) as x,
+        ):
+            pixel = (channel * images.height + y) * images.width + x
+            numbers = [f.scalar(f["images"], begin + pixel) for begin in begins]
+            f.store(_vector(f, numbers), f["target"], images.values.at(group, channel, y, x))
     return f
 
 

@@ -28,7 +28,7 @@ from grader.storage.atomic import write_whole
 from grader.training.engine.engine import CannotTrainError
 
 MOST_TEXT = 6_000_000
-"""Characters of IR that are compiled: some 20 s on a slow machine. Larger networks go to PyTorch."""
+"""Characters of IR that are compiled, in some 20 s on a slow machine; more goes to PyTorch."""
 
 
 @dataclass(frozen=True, slots=True)

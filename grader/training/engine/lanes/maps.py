@@ -10,15 +10,20 @@ Two images with one channel of 2 x 2 pixels, on 2 lanes, with a border of one co
 
 Borders hold zeros that nobody ever writes: a window that reaches over the edge reads them, so that
 no kernel has a special case for edges. They are as wide as the widest window needs. Gradients have
-borders of their own, for the kernel that goes backward. After a convolution with stride s, pixels of
-the gradient lie s apart, with zeros between them: then the way back is one without stride.
+borders of their own, for the kernel that goes backward. After a convolution with stride s, pixels
+of the gradient lie s apart, with zeros between them: then the way back is one without stride.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from grader.training.engine.lanes.ir import Operand, Value
+from grader.training.engine.lanes.ir import Function, Operand, Value
+
+At = tuple[Value, Value, Value, Value]
+"""A pixel: its group, channel, row and column."""
 
 
 @dataclass(slots=True)
@@ -109,3 +114,15 @@ def _place(of: Map, border: Border, spread: tuple[int, int]) -> Place:
         pixel=spread[1],
         first=border.top * row + border.left,
     )
+
+
+@contextmanager
+def pixels(f: Function, of: Map) -> Iterator[At]:
+    """A loop over all pixels of a map, of the groups that a kernel is called for."""
+    with (
+        f.loop(f["first"], f["end"]) as group,
+        f.loop(of.channels) as channel,
+        f.loop(of.height) as y,
+        f.loop(of.width) as x,
+    ):
+        yield group, channel, y, x

@@ -225,7 +225,8 @@ def sums(chain: Chain, target: Target) -> Function:
 def slopes(chain: Chain, learned: Sequence[str | None], target: Target, stride: int) -> Function:
     """The coefficients of the way back, from the sums of all threads, `stride` doubles apart.
 
-    `learned`: weight and bias, or None for what does not learn. The first thread adds the gradients of weight and bias to its memory for them.
+    `learned`: weight and bias, or None for what does not learn. The first thread adds their
+    gradients to its memory for them.
     """
     f = Function(
         "slopes",

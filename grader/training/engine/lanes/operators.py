@@ -88,15 +88,19 @@ def _lower(state: Lowering, node: Node) -> None:
     elif node.op in SAME or known.kind is Kind.RESHAPE:
         _rename(state, node)
     else:
-        name = node.op.split(".")[1]
-        found = OPERATORS.get(name) or OPERATORS.get(name.rstrip("_"))
-        if found is None:
-            raise CannotTrainError(known.label)
-        result = found(state, node)
-        if known.writes:
-            state.alias(node, node.arguments[0], result)
-        else:
-            state.define(node, result)
+        _compute(state, node, known)
+
+
+def _compute(state: Lowering, node: Node, known: ops.Operator) -> None:
+    name = node.op.split(".")[1]
+    found = OPERATORS.get(name) or OPERATORS.get(name.rstrip("_"))
+    if found is None:
+        raise CannotTrainError(known.label)
+    result = found(state, node)
+    if known.writes:
+        state.alias(node, node.arguments[0], result)
+    else:
+        state.define(node, result)
 
 
 def _first_result(state: Lowering, node: Node) -> Node:
@@ -263,19 +267,23 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(first), int(rest[0] if rest else first)
 
 
+def _names(state: Lowering, node: Node, keys: tuple[str, ...]) -> list[str | None]:
+    """Of the weights that a norm has."""
+    given = takes(node)
+    return [None if given[key] is None else state.operand(given[key], node).storage for key in keys]
+
+
 def _batch_norm(state: Lowering, node: Node) -> Flow:
     given = takes(node)
     _by_channel(state, node, given["input"])
-    names = [
-        None if given[key] is None else state.operand(given[key], node).storage
-        for key in ("weight", "bias", "running_mean", "running_var")
-    ]
+    names = _names(state, node, ("weight", "bias", "running_mean", "running_var"))
     by_batch = bool(given["training"])
     if by_batch and not state.training:
         raise CannotTrainError("batch norm over the batch of test images")
     if not by_batch and state.trainable(names) and state.training:
         raise CannotTrainError("batch norm that learns by its running statistics")
-    norm = Norm(*names, given["momentum"], given["eps"], by_batch)
+    weight, bias, mean, variance = names
+    norm = Norm(weight, bias, mean, variance, given["momentum"], given["eps"], by_batch)
     flow = state.growing(given["input"], node)
     if flow.norm is not None:
         flow = whole(state.store(flow, node))
@@ -300,14 +308,12 @@ def _layer_norm(state: Lowering, node: Node) -> Flow:
 def _normed(
     state: Lowering, node: Node, given: dict[str, Any], groups: int, flow: Flow, *, by_pixel: bool
 ) -> Flow:
-    names = [
-        None if given[key] is None else state.operand(given[key], node).storage
-        for key in ("weight", "bias")
-    ]
+    weight, bias = _names(state, node, ("weight", "bias"))
     source = state.map(given["input"], node)
-    learns = source.needs_gradient or state.trainable(names)
+    learns = source.needs_gradient or state.trainable((weight, bias))
     target = Map(*flow.sizes, node.name, learns)
-    state.stages.append(Group(source, target, groups, *names, given["eps"], by_pixel))
+    stage = Group(source, target, groups, weight, bias, given["eps"], by_pixel)
+    state.stages.append(stage)
     return whole(target)
 
 
@@ -316,8 +322,8 @@ def _pool(state: Lowering, node: Node) -> Flow:
     found = pool(node, takes(node), flow)
     if isinstance(found, str):
         ready = state.growing(node.arguments[0], node)
-        channels, *pixels = (int(size) for size in (node.shape or ())[1:])
-        return replace(ready, height=pixels[0], width=pixels[1], pool=found)
+        _, height, width = (int(size) for size in (node.shape or ())[1:])
+        return replace(ready, height=height, width=width, pool=found)
     source = state.map(node.arguments[0], node)
     stage = found(source)
     stage.target.needs_gradient = source.needs_gradient
@@ -328,7 +334,7 @@ def _pool(state: Lowering, node: Node) -> Flow:
 def _mean(state: Lowering, node: Node) -> Flow:
     """A mean, sum or maximum over all pixels of each channel."""
     given = takes(node)
-    value = node.arguments[0]
+    value: Any = node.arguments[0]
     flow, shape = state.flow(value, node), state.graph[value.node].shape or ()
     if node.op.split(".")[1] in ("max", "min") or given.get("dim") is None:
         raise CannotTrainError(f"{label(node)} with indices or over the batch")

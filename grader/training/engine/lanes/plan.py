@@ -36,8 +36,10 @@ class Norms:
 
 @dataclass(slots=True)
 class Plan:
-    """Places, in floats. `weights` by name; `learned` of them have gradients, at the same distances
-    from `gradients`, one after the other for each thread.
+    """Places, in floats.
+
+    `weights` by name; `learned` of them have gradients, at the same distances from `gradients`, one
+    after the other for each thread.
     """
 
     lanes: int

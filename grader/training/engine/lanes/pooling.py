@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from grader.training.engine.lanes.ir import Function, Value
 from grader.training.engine.lanes.machine import Target
+from grader.training.engine.lanes.maps import pixels
 from grader.training.engine.lanes.stages import Window
 
 _RANGE = [("i64", "first"), ("i64", "end")]
@@ -20,7 +21,7 @@ _RANGE = [("i64", "first"), ("i64", "end")]
 def forward(stage: Window, target: Target) -> Function:
     """The kernel that computes the stage's target."""
     f = Function("pool", [("ptr", "source"), ("ptr", "target"), *_RANGE], target.lanes)
-    with _windows(f, stage) as (group, channel, y, x):
+    with pixels(f, stage.target) as (group, channel, y, x):
         to = stage.target.values.at(group, channel, y, x)
         if stage.kind == "max":
             f.store(_largest(f, stage, group, channel, y, x)[0], f["target"], to)
@@ -42,10 +43,9 @@ def backward(stage: Window, target: Target, *, accumulates: bool) -> Function:
     f = Function("unpool", parameters, target.lanes)
     source = stage.source
     if not accumulates:
-        with f.loop(f["first"], f["end"]) as group, f.loop(source.channels) as channel:
-            with f.loop(source.height) as y, f.loop(source.width) as x:
-                f.store(0.0, f["gradient"], source.gradient.at(group, channel, y, x))
-    with _windows(f, stage) as (group, channel, y, x):
+        with pixels(f, source) as at:
+            f.store(0.0, f["gradient"], source.gradient.at(*at))
+    with pixels(f, stage.target) as (group, channel, y, x):
         given = f.load(f["target"], stage.target.gradient.at(group, channel, y, x))
         if stage.kind == "max":
             _, which = _largest(f, stage, group, channel, y, x)
@@ -58,13 +58,6 @@ def backward(stage: Window, target: Target, *, accumulates: bool) -> Function:
             place = source.gradient.at(group, channel, row, column)
             f.store(f.load(f["gradient"], place) + mine, f["gradient"], place)
     return f
-
-
-@contextmanager
-def _windows(f: Function, stage: Window) -> Iterator[tuple[Value, Value, Value, Value]]:
-    with f.loop(f["first"], f["end"]) as group, f.loop(stage.target.channels) as channel:
-        with f.loop(stage.target.height) as y, f.loop(stage.target.width) as x:
-            yield group, channel, y, x
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Before code trains, what it computes is compared with torch, on the submission's own images.
 
-Three batches of different sizes, forward and backward, and a look at test images. Losses, scores and
-running statistics of code that is right differ from torch's by rounding. So do gradients, but where
+Three batches of different sizes, forward and backward, and a look at test images. Losses and scores
+of code that is right differ from torch's by rounding. So do gradients, but where
 two pixels of a window are nearly equal, or one is nearly 0, rounding may send a gradient another
 way: that happens in one batch or another, while code that is wrong is wrong in all of them.
 """
@@ -80,7 +80,7 @@ def _compare(
     torchs.train()
     torchs.zero_grad()
     loss = loss_function(program.recipe.loss, torch.device("cpu"))(torchs(images), labels)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
     by_factor = share_of(program.recipe.loss, labels)
     total, _ = ours.step(images, labels.numpy(), by_factor, seed)
     expected = float(loss.detach())
