@@ -35,6 +35,14 @@ app = typer.Typer(
 )
 
 
+class Engine(StrEnum):
+    """What computes the steps of a training."""
+
+    AUTO = "auto"
+    LANES = "lanes"
+    TORCH = "torch"
+
+
 class Device(StrEnum):
     """Where to train."""
 
@@ -144,6 +152,9 @@ def grade(
         ),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
+    engine: Annotated[
+        Engine, typer.Option(help="What trains: the fastest that can, or one of them.")
+    ] = Engine.AUTO,
     static: Annotated[
         bool, typer.Option("--static", help="Only the checks that need no training.")
     ] = False,
@@ -206,6 +217,7 @@ def grade(
         dataset=_dataset(dataset),
         data=data,
         device=device.value,
+        engine=engine.value,
         static=static,
         epochs=epochs,
         seeds=_seeds(seeds),
@@ -271,6 +283,9 @@ def whole_class(
         Path | None, typer.Option(help="The folder that holds MNIST/ or the like, as for grade.")
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
+    engine: Annotated[
+        Engine, typer.Option(help="What trains: the fastest that can, or one of them.")
+    ] = Engine.AUTO,
     static: Annotated[
         bool, typer.Option("--static", help="Only the checks that need no training.")
     ] = False,
@@ -311,6 +326,7 @@ def whole_class(
         dataset=_dataset(dataset),
         data=data,
         device=device.value,
+        engine=engine.value,
         static=static,
         epochs=epochs,
         seeds=_seeds(seeds),

@@ -150,6 +150,7 @@ def train(
             Judge(data.test_labels, classes=captured.program.classes),
             trainer=workshop.trainer,
             device=device.choose(workshop.options.device),
+            engine=workshop.options.engine,
             seeds=workshop.options.seeds,
             epochs=workshop.options.epochs,
             progress=progress,

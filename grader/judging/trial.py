@@ -191,6 +191,7 @@ class _Runner:
     progress: Progress
     trainer: Trainer
     key: bytes
+    engine: str
     runs: list[TrainingRun] = field(default_factory=list)
     judged: dict[int, list[int]] = field(default_factory=dict)
     shuffle: Shuffle = field(init=False)
@@ -228,6 +229,7 @@ class _Runner:
             budget_seconds=PATIENCE * self.assignment.limits.seconds,
             after_epoch=self.after_epoch,
             on_step=self.on_step,
+            engine=self.engine,
         )
         done = self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
         self.runs += map(self._in_order, done)
@@ -282,12 +284,13 @@ def conduct(
     epochs: int | None = None,
     progress: Progress,
     key: bytes = shuffle.SECRET,
+    engine: str = "auto",
 ) -> Trial:
     """Train under `seeds` seeds; with None, under as many as it takes to be sure.
 
     Those are at most the assignment's. `epochs` shortens training for a quick look, which is never
-    graded. `key` draws the order and the batches in which the test images are looked at. Raises
-    SubmissionError when training cannot run.
+    graded. `key` draws the order and the batches in which the test images are looked at; `engine`
+    is that of a `Task`. Raises SubmissionError when training cannot run.
     """
     recipe = captured.program.recipe
     quick_look = cut_short(recipe, epochs)
@@ -302,7 +305,7 @@ def conduct(
     with trainer:
         told = metric.choose(recipe, assignment, data, test_judge)
         runner = _Runner(
-            captured, assignment, told, test_judge, device, epochs, progress, trainer, key
+            captured, assignment, told, test_judge, device, epochs, progress, trainer, key, engine
         )
         for lot in rounds:
             if runner.runs:

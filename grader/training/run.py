@@ -114,12 +114,15 @@ def _train(task: Task, seeds: list[_Seed]) -> None:
     Each run says which, and why the faster ones could not.
     """
     reasons: list[str] = []
-    for engine in FAST_ENGINES:
+    for engine in () if task.engine == "torch" else FAST_ENGINES:
         if engine.runs_on(torch.device(task.device)):
             reason = _why_not(engine, task, seeds)
             if not reason:
                 return
             reasons.append(reason)
+    if task.engine == "lanes":
+        why = "; ".join(reasons) or "this device has none"
+        raise SubmissionError(f"There is no code of the network's own: {why}. Use --engine auto.")
     for seed in seeds:
         seed.why_not_faster = f" ({'; '.join(reasons)})" if reasons else ""
     _follow(Eager(), task, seeds)

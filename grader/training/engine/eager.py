@@ -15,9 +15,9 @@ from grader.network import Network
 from grader.program.program import Program
 from grader.training.data import TrainingData
 from grader.training.engine import layout, loop
-from grader.training.engine.engine import Began, Training
+from grader.training.engine.engine import Began, Training, told
 from grader.training.engine.learner import ByTorch, as_it_is
-from grader.training.records import Ending, Epoch, Feedback, Step
+from grader.training.records import Step
 
 
 class Eager:
@@ -56,13 +56,4 @@ class Eager:
                 on_step=partial(on_step, seed),
                 learner=ByTorch(network, program.recipe, lay_out),
             )
-            ending: Ending | None = None
-            feedback: Feedback | None = None
-            while ending is None:
-                news: Epoch | Ending
-                try:
-                    news = training.send(feedback)
-                except StopIteration as stop:
-                    news = ending = stop.value
-                answers = yield {seed: news}
-                feedback = answers.get(seed) if answers else None
+            yield from told(seed, training)
