@@ -143,7 +143,8 @@ def block_of(shape: Shape, registers: int) -> tuple[int, int]:
     for pixels in range(1, min(shape.width, 8) + 1):
         for channels in range(1, min(shape.outputs, 12) + 1):
             sums = pixels * channels
-            if sums > registers * 3 // 4:
+            # The weights of a tap, and most of what its row reads, are in registers too.
+            if sums + channels + max(1, pixels + columns - 3) > registers and sums > 1:
                 continue
             steps = -(-shape.outputs // channels) * -(-shape.width // pixels)
             work = shape.outputs * shape.width
