@@ -37,7 +37,7 @@ FORMATS = {
 }
 
 
-PICTURES = {"png": Format("grader.render.png", "svg's pictures (needs grader[pictures])")}
+PICTURES = {"png": Format("grader.render.png", "svg's pictures (needs resvg-py)")}
 
 
 def every() -> dict[str, Format]:
