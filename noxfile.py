@@ -33,7 +33,7 @@ SIZE = (
     "that is about 0.3 GB to download and 1.2 GB on the disk, with CUDA 3 GB and 6 GB. It takes "
     "minutes. UV_TORCH_BACKEND=cpu leaves CUDA out."
 )
-TAKE_FILES = ("grade", "analyse", "recipe", "explain", "report", "export", "grader")
+TAKE_FILES = ("grade", "class", "analyse", "recipe", "explain", "report", "export", "grader")
 """Sessions whose arguments are files or names, which may come without `--`."""
 
 
@@ -139,6 +139,12 @@ def grade(session: nox.Session) -> None:
     grader(session, "grade")
 
 
+@nox.session(name="class", venv_backend="none")
+def whole_class(session: nox.Session) -> None:
+    """Grade a class: `nox -s class -- hand-ins.zip --assignment mnist_8k --roster students.csv`."""
+    grader(session, "class")
+
+
 @nox.session(venv_backend="none")
 def analyse(session: nox.Session) -> None:
     """Print the JSON analysis of one submission: `nox -s analyse -- path/to/model.py`."""
@@ -208,10 +214,13 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=OTHER_PYTHON)
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style and formatting, and the workflows by the schemas of those who run them."""
     run(session, uv(session), "pip", "install", "--quiet", "--group=lint", *pins())
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    for schema, files in {"github-workflows": workflows, "gitlab-ci": [".ci/gitlab.yml"]}.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @nox.session(python=OTHER_PYTHON)

@@ -17,19 +17,36 @@ import jinja2
 from markupsafe import Markup
 
 from grader.printable import printable
-from grader.render import claims, figures, layer_table, notices, picture, recipe, words
+from grader.render import claims, figures, layer_table, notices, recipe, words
+from grader.render.drawing import (
+    beside,
+    curve,
+    digits,
+    frames,
+    mistakes,
+    overview,
+    spending,
+    strip,
+)
 from grader.render.marks import MARKS
 from grader.report import Report
 
 LONGEST_TEXT = 4000
 QUESTIONS = {
+    "beside": beside,
     "claims": claims,
+    "curves": curve,
+    "digits": digits,
     "figures": figures,
+    "frames": frames,
     "layer_table": layer_table,
+    "mistakes": mistakes,
     "notices": notices,
-    "words": words,
-    "picture": picture,
+    "overview": overview,
     "recipe": recipe,
+    "spending": spending,
+    "strips": strip,
+    "words": words,
 }
 """What the template may ask about a report."""
 

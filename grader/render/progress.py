@@ -8,7 +8,7 @@ told something.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -250,7 +250,7 @@ class TrainingProgress:
         table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in self._rows[-EPOCHS_SHOWN:]]
         names = [name for name in COLUMNS if name != "seed" or self._seeds > 1]
-        widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in names}
+        widths = {name: _widest(name, rows) for name in names}
         for name in FIRST_LEFT_OUT:
             if sum(widths[one] + 3 for one in names) - 3 > width:
                 names.remove(name)
@@ -270,3 +270,8 @@ def _line(text: Text) -> Text:
 def _loss(loss: float | None) -> str:
     """Four digits; a diverged loss is said to be none."""
     return "none" if loss is None or loss != loss else f"{loss:.4f}"
+
+
+def _widest(name: str, rows: Sequence[Mapping[str, str]]) -> int:
+    """Characters of the widest cell of a column, its head included."""
+    return max(len(name), *(len(row[name]) for row in rows))
