@@ -20,7 +20,7 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import advice, shuffle, whose_recipe
+from grader.judging import advice, pictures, shuffle, whose_recipe
 from grader.judging.starting import Training, cut_short
 from grader.options import Options
 from grader.program.program import Captured
@@ -30,7 +30,7 @@ from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Claim, Environment, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
-from grader.submission import where
+from grader.submission import excerpts, where
 from grader.submission.submission import Submission
 from grader.training import lab_note
 from grader.training.data import Data, Source
@@ -224,8 +224,9 @@ def report(
         started=clock.started.isoformat(timespec="seconds"),
         display_name=submission.shown,
         dataset_choice=options.dataset,
+        sample=pictures.picture(workshop.images.read().training.train_images[0]),
     )
-    return where.in_places(found, submission.listing)
+    return excerpts.with_excerpts(where.in_places(found, submission.listing), submission.listing)
 
 
 def _own_notes(submission: Submission) -> list[str]:
@@ -302,7 +303,9 @@ def not_graded(
         display_name=submission.shown,
         dataset_choice=options.dataset,
     )
-    return report if submission.problem else where.in_places(report, submission.listing)
+    if submission.problem:
+        return report
+    return excerpts.with_excerpts(where.in_places(report, submission.listing), submission.listing)
 
 
 def _environment(device: str, isolation: Isolation) -> Environment:
