@@ -50,6 +50,11 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
+def of_rules(assignment: Assignment) -> str:
+    """64 hexadecimal digits: a hash of everything that an assignment asks."""
+    return hashlib.sha256(assignment.model_dump_json().encode()).hexdigest()
+
+
 def nowhere() -> str:
     """An address that no grading has: of a report that is never kept."""
     return "0" * 64

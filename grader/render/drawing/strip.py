@@ -45,7 +45,7 @@ def draw(training: Training) -> Strip | None:
     if len(scores) < 2:
         return None
     wanted = figures.threshold(training)
-    marks = [*scores.values(), *(training.interval or ())]
+    marks: list[float] = [*scores.values(), *(training.interval or ())]
     if wanted is not None:
         marks.append(wanted)
     low, high = min(marks), max(marks)
