@@ -218,6 +218,8 @@ def grade(
     )
     if changed_from is None and not ci:
         raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
+    if ci and as_json:
+        raise typer.BadParameter("--ci prints remarks: leave out --json, and read grades/run.json.")
     from grader.command import ci as run
 
     raise typer.Exit(

@@ -183,8 +183,9 @@ def _publish(run: _Run) -> None:
     whole = summary.render(intro, said, run.graded, MOST_SUMMARY)
     write_whole(output / SUMMARY, whole)
     write_whole(output / COMMENT, summary.render(intro, said, run.graded, MOST_COMMENT))
-    if run.graded:
-        for form, file in FILES.items():
+    for form, file in FILES.items():
+        (output / file).unlink(missing_ok=True)  # that of an earlier run
+        if run.graded:
             write_whole(output / file, formats.render(run.graded, form))
     write_whole(output / RUN, json.dumps(_record(run), indent=2) + "\n")
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.class_repository import HAND_INS, NETWORK, ClassRepository
+from tests.test_json_document import ABOUT_RUN, tables
 from tests.workflows.runner import Runner
 
 WITHOUT_GAP = NETWORK.replace(".mean((2, 3))", "[:, :, 0, 0]")
@@ -79,6 +80,8 @@ def test_a_hand_in_is_trained_and_graded_and_its_results_are_in_every_place(pull
     expected = {"index.html", "junit.xml", "gitlab.json", "run.json", "summary.md", "comment.md"}
     assert found == expected
     assert not (runner.checkout / HAND_INS / "bert.py").exists(), "nothing is checked out"
+    [named] = tables(ABOUT_RUN)
+    assert named == set(record(runner)), "docs/json.md names every key"
     assert "secret-token" not in (runner.checkout / ".git" / "config").read_text()
 
 
