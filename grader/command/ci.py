@@ -41,6 +41,9 @@ MOST_SUMMARY = 1_000_000
 MOST_COMMENT = 60_000
 """Bytes: GitHub takes 65,536 characters for a comment."""
 
+MOST_SAID = 100
+"""Works and remarks in the log; all of them are in the summary's file of JSON."""
+
 FILES = {"html": "index.html", "junit": "junit.xml", "gitlab": "gitlab.json"}
 """The formats that are written beside the reports, and their files."""
 SUMMARY, COMMENT, RUN = "summary.md", "comment.md", "run.json"
@@ -133,9 +136,9 @@ def _say(run: _Run) -> None:
     brought = run.brought
     assert brought is not None
     session.say(f"From {brought.common[:10]} to {brought.head[:10]}: {_works(brought)}", style="")
-    for work in brought.works:
+    for work in brought.works[:MOST_SAID]:
         session.say(f"  {pull_request.shown(work.path)}: {work.what}", style="")
-    for remark in run.remarks:
+    for remark in run.remarks[:MOST_SAID]:
         style = {"error": "red", "warning": "yellow"}.get(remark.level, "dim")
         session.say(plain(_annotation(remark)), style=style)
     if not brought.works and not brought.refused:
