@@ -150,6 +150,10 @@ def grade(
     seeds: Annotated[
         str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
     ] = "auto",
+    minutes: Annotated[
+        int | None,
+        typer.Option(min=1, help="The most that the training of one submission takes here."),
+    ] = None,
     train_anyway: Annotated[
         bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
     ] = False,
@@ -208,6 +212,7 @@ def grade(
         static=static,
         epochs=epochs,
         seeds=_seeds(seeds),
+        minutes=minutes,
         train_anyway=train_anyway,
         fresh=fresh,
         require_isolation=require_isolation,

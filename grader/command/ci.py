@@ -266,16 +266,17 @@ def _now() -> str:
 
 
 def _limits(run: _Run) -> Iterator[str]:
-    """How long the training of a submission may take, by its assignment."""
+    """How long the training of a submission may take: by its assignment, and here."""
     known, _ = load_each(run.options.root)
     for name in sorted({report.assignment for report in run.graded} & known.keys()):
         from grader.judging.trial import PATIENCE  # it loads torch, as the training did
 
         seeds = run.options.seeds or known[name].most_seeds
         minutes = PATIENCE * known[name].limits.seconds / 60
+        here = f", {run.options.minutes:,} minutes in all here" if run.options.minutes else ""
         yield (
             f"Time limit of {name}: {words.several(seeds, 'training run')}, each stopped after "
-            f"{minutes:,.0f} minutes of training."
+            f"{minutes:,.0f} minutes of training{here}."
         )
 
 
