@@ -75,6 +75,34 @@ def canvas(reports: Sequence[Report], known: Roster, *, column: str = "") -> Gra
     return Gradebook(_csv(rows), tuple(_remarks(joined)))
 
 
+def fitting(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """The gradebook of the platform whose list it is; of any other list, its lines with points."""
+    if {"Identifier", "Grade"} <= set(known.columns):
+        return moodle(reports, known)
+    if {"Student", "ID"} <= set(known.columns):
+        return canvas(reports, known)
+    return plain(reports, known)
+
+
+def plain(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """The list as it is, with points and verdict beside each line.
+
+    Raises UsageError where the reports are not of one assignment.
+    """
+    title, points = _assignment(reports)
+    joined = _joined(reports, known)
+    rows = [[*known.columns, title, f"of {words.points(points)}", "verdict", "remark"]]
+    for student in known.students:
+        report = _of(joined, student)
+        own = [student.row.get(name, "") for name in known.columns]
+        verdict = "" if report is None else notices.verdict(report.verdict)
+        remark = "no work" if student in joined.missing else ""
+        if report is not None:
+            remark = not_final(report)
+        rows.append([*own, _points(report), words.points(points), verdict, remark])
+    return Gradebook(_csv(rows), tuple(_remarks(joined)))
+
+
 def _canvas(student: Student) -> dict[str, str]:
     facts = (student.name, student.number, student.student_id, student.login, student.section)
     return dict(zip(CANVAS_COLUMNS, facts, strict=True))

@@ -20,7 +20,7 @@ from typing import Any
 
 import grader
 from grader.assignment import load_each
-from grader.command import session
+from grader.command import head_start, session
 from grader.errors import GraderError
 from grader.options import Options
 from grader.render import formats, notices, source, summary, words
@@ -66,7 +66,7 @@ class _Run:
 def grade(
     options: Options, *, changed_from: str | None = None, head: str = "HEAD", publish: bool = True
 ) -> int:
-    """Grade what a pull request changes, or what the options name. Raises as `session.grade`.
+    """Grade what a pull request changes, or what the options name. Raises as `session.grade_in`.
 
     With `publish`, for a CI system: see the head of this file. 1 also where the pull request has to
     change before it may pass.
@@ -79,8 +79,8 @@ def grade(
                 _bring(run, changed_from, head)
             if changed_from is None or run.options.paths:
                 stack.enter_context(source.beneath(run.home))
-                with _hushed(publish):
-                    run.code = session.grade(run.options, run.graded)
+                with _hushed(publish), head_start.workroom(run.options) as room:
+                    run.code = session.grade_in(room, run.options, run.graded)
         except (UsageError, GraderError) as error:
             run.code = 2 if isinstance(error, UsageError) else 3
             run.remarks.append(Remark("error", "Could not grade", str(error)))

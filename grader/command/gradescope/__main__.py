@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from grader.assignment import Assignment, load
-from grader.command import session
+from grader.command import head_start, session
 from grader.command.endings import guarded
 from grader.options import Options
 from grader.printable import printable
@@ -85,7 +85,8 @@ def run(rules: Assignment, home: Path, *, isolation: int, seeds: int | None) -> 
             output=folder / "grades",
         )
         graded: list[Report] = []
-        code = session.grade(options, graded)
+        with head_start.workroom(options) as room:
+            code = session.grade_in(room, options, graded)
         if code not in (0, 1):
             return code
         write_whole(results, gradescope.render(graded))
