@@ -17,7 +17,7 @@ from tests.analysis.test_summary import ASSIGNMENT, analysis
 
 TEXT = (Path(__file__).parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
 ABOUT_REPORT, ABOUT_OTHERS = TEXT.split("## model_analysis_results.json")
-ABOUT_ANALYSIS, ABOUT_CLASS, ABOUT_RUN = re.split(r"## class\.json|## run\.json", ABOUT_OTHERS)
+ABOUT_ANALYSIS, _, ABOUT_RUN = re.split(r"## class\.json|## run\.json", ABOUT_OTHERS)
 
 
 def tables(text):
