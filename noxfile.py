@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import nox
@@ -48,10 +49,12 @@ def grader_python(session: nox.Session) -> str:
     stamp, wanted = folder / "installed.txt", made_from()
     if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return str(python)
-    session.log(SIZE.format(folder=folder))
+    say(session, SIZE.format(folder=folder))
     if OLD_PYTHON:
         found = ".".join(map(str, sys.version_info[:3]))
-        session.log(f"The grader needs Python 3.11 or newer and this is {found}: uv finds another.")
+        say(
+            session, f"The grader needs Python 3.11 or newer and this is {found}: uv finds another."
+        )
     if not python.exists():
         chosen = OTHER_PYTHON or sys.executable
         run(session, uv(session), "venv", "--allow-existing", "--python", chosen, str(folder))
@@ -61,6 +64,13 @@ def grader_python(session: nox.Session) -> str:
     if os.environ.get("NOX_CONSTRAINTS") is None:  # else there may be newer versions tomorrow
         stamp.write_text(wanted, encoding="utf-8")
     return str(python)
+
+
+def say(session: nox.Session, text: str) -> None:
+    """Log it in lines that fit the terminal, each of which nox begins with its name."""
+    width = max(shutil.get_terminal_size().columns - len("nox > ") - 1, 30)
+    for line in textwrap.wrap(text, width, break_on_hyphens=False):
+        session.log(line)
 
 
 def made_from() -> str:
@@ -82,9 +92,10 @@ def install(session: nox.Session, *command: str) -> None:
             run(session, *command, UV_TORCH_BACKEND="auto")
             return
         except nox.command.CommandFailed:
-            session.warn(
+            say(
+                session,
                 "That did not work with torch's own index (UV_TORCH_BACKEND=auto): once more, with "
-                "the package index alone."
+                "the package index alone.",
             )
     run(session, *command)
 
@@ -203,10 +214,13 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=OTHER_PYTHON)
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style and formatting, and the workflows by the schemas of those who run them."""
     run(session, uv(session), "pip", "install", "--quiet", "--group=lint", *pins())
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    for schema, files in {"github-workflows": workflows, "gitlab-ci": [".ci/gitlab.yml"]}.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @nox.session(python=OTHER_PYTHON)

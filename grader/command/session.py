@@ -49,15 +49,12 @@ BROUGHT = (
 )
 
 
-def grade(options: Options) -> int:
-    """Grade every submission that was asked for. Raises UsageError and GraderError."""
-    trains = not options.static
-    with Workroom(options.require_isolation, trains=trains) as room:
-        return grade_in(room, options)
+def grade_in(room: Workroom, options: Options, graded: list[Report] | None = None) -> int:
+    """Grade every submission that was asked for, in a workroom that may have been used before.
 
-
-def grade_in(room: Workroom, options: Options) -> int:
-    """As `grade`, in a workroom that may have been used before."""
+    Each report is added to `graded` when it is there. Raises UsageError and GraderError.
+    """
+    graded = [] if graded is None else graded
     speak_any_encoding()
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
@@ -86,7 +83,6 @@ def grade_in(room: Workroom, options: Options) -> int:
     device_kind = training_device(options, room)
     fit = [known[name] for name in asked if name not in broken]
     sources = images(fit, options, messages)
-    graded = []
     home = options.home or options.root
     secret = seal.secret()
     queue = Queue(len(found))
@@ -142,8 +138,11 @@ def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
-    """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(Plain(Text(text, style=style)), soft_wrap=True)
+    """A message for people, word for word: a path may hold what rich would read as markup.
+
+    A terminal gets lines that break between words; anything else, one line.
+    """
+    messages.print(Plain(Text(text, style=style)), soft_wrap=not messages.is_terminal)
 
 
 def say(text: str, *, style: str = "dim") -> None:
@@ -241,16 +240,23 @@ class _Desk:
             self.queue.end(graded=False)
             _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
-        self.room.begin()  # it gets ready while the pipeline is loaded here
-        from grader import pipeline
-
-        workshop = pipeline.Workshop(
-            self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
-        )
-        self.queue.begin()
         with TrainingProgress(
             item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
         ) as progress:
+            progress.get_ready()
+            self.room.begin()  # it gets ready while the pipeline is loaded here
+            from grader import pipeline
+
+            room = self.room
+            workshop = pipeline.Workshop(
+                self.options,
+                room.held(source),
+                room.sandbox,
+                room.crew,
+                self.secret,
+                room.seen,
+            )
+            self.queue.begin()
             report = pipeline.grade(item, assignment, workshop, progress)
         self.queue.end(graded=True)
         return self._finished(report, address)

@@ -18,6 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_NUMBERS = 2_000
+MOST_NAMED = 3
+_LEAST_PERCENT = 0.05
+_NAMED = re.compile(
+    r"(?i)(?:delta|tol|eps|epsilon|threshold|improvement|margin)\w*[\"']?"
+    r"[^=\n\d]{0,40}[=:]\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)(?![\w.])"
+)
+"""`min_delta=1e-3`, `"--min-delta", type=float, default=0.001`, `"threshold": 0.01`."""
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")
 
 
@@ -112,6 +119,19 @@ def measure(
 def _measured(trials: _Trials, source: str, scale: _Scale) -> Improvement:
     if trials.improves(scale.least):
         return Improvement(0.0)
+    named = [
+        number
+        for number in named_amounts(source)[:MOST_NAMED]
+        if scale.least < number < scale.most / 2
+    ]
+    for number in named:
+        if _is_exact(trials, number, scale):
+            return Improvement(number)
+    return _searched(trials, source, scale)
+
+
+def _searched(trials: _Trials, source: str, scale: _Scale) -> Improvement:
+    """The number of the source that it is, or what it is measured to be."""
     if not trials.improves(scale.most):
         raise _OtherRuleError  # as where so many epochs are trained at least
     low, high = scale.least, scale.most
@@ -146,6 +166,15 @@ def _is_exact(trials: _Trials, amount: float, scale: _Scale) -> bool:
         if trials.improves(amount - margin, base) or not trials.improves(amount + margin, base):
             return False
     return True
+
+
+def named_amounts(source: str) -> list[float]:
+    """The numbers that a source gives to a name such as min_delta, as they are and in percent."""
+    found: list[float] = []
+    for text in _NAMED.findall(source)[:MOST_NAMED]:
+        number = float(text)
+        found += [number, round(number / 100, 12)] if number >= _LEAST_PERCENT else [number]
+    return list(dict.fromkeys(number for number in found if number > 0))
 
 
 def amounts(source: str) -> list[float]:

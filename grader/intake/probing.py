@@ -9,9 +9,7 @@ none for a source in which nothing can end a loop early.
 from __future__ import annotations
 
 import ast
-import functools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +19,8 @@ from grader.program.rehearsed import Rehearsal, Training
 
 MOST_COARSE_STEPS = 1_500
 """Steps of a rehearsal on a tenth of the images, up to which all of them may be asked ten times."""
+LATE = 2
+"""A rule that ends a training after n epochs ends it before twice as many and two, or does not."""
 CLOSEST = 0.99e-4
 """One image of 10,000: thresholds that are closer than that cannot be told apart."""
 
@@ -28,9 +28,27 @@ CLOSEST = 0.99e-4
 class Ask(Protocol):
     """One rehearsal under a role; remembered."""
 
-    def __call__(self, role: str, *, cuda: bool = True, luck: int = 0) -> Rehearsal:
-        """What one rehearsal saw."""
+    def __call__(
+        self, role: str, *, cuda: bool = True, luck: int = 0, most_epochs: int | None = None
+    ) -> Rehearsal:
+        """What one rehearsal saw, of `most_epochs` where it is cut off."""
         ...
+
+
+class Asks:
+    """Who is asked: `coarse` on few images, `on_tests` with all test images, `fine` on all.
+
+    A threshold needs a fine accuracy; whether there is one does not.
+    """
+
+    def __init__(self, coarse: Ask, on_tests: Ask | None = None, fine: Ask | None = None) -> None:
+        self.coarse = coarse
+        self.on_tests = on_tests or coarse
+        self.fine = fine or coarse
+
+    def trains_several_times(self) -> bool:
+        """Whether a rehearsal shows more than one training."""
+        return sum(one.steps > 1 for one in self.coarse("improving").trainings) > 1
 
 
 @dataclass(slots=True)
@@ -44,7 +62,7 @@ class Depends:
 
 def is_needed(source: str) -> bool:
     """Whether anything in it could depend on results, or on a GPU."""
-    return _asks_for_a_gpu(source) or _follows_results(source)
+    return _asks_for_a_gpu(source) or follows_results(source)
 
 
 _ONLY_A_DEVICE = re.compile(
@@ -58,20 +76,17 @@ def _asks_for_a_gpu(source: str) -> bool:
     return "is_available" in rest or re.search(r"device(\.type)?\s*[!=]=", rest) is not None
 
 
-def probe(ask: Ask, source: str, training: Training, *, fine: Ask | None = None) -> Depends:
-    """What of the training depends on its results, and on whether there is a GPU.
-
-    `fine` asks on all images, where `ask` takes fewer: a threshold needs a fine accuracy.
-    """
+def probe(asks: Asks, source: str, training: Training) -> Depends:
+    """What of the training depends on its results, and on whether there is a GPU."""
     found = Depends()
-    if _follows_results(source):
-        _results(ask, fine or ask, source, training, found)
+    if follows_results(source):
+        _results(asks, source, training, found)
     if not found.obstacles and _asks_for_a_gpu(source):
-        _without_a_gpu(ask, training, found)
+        _without_a_gpu(asks.coarse, training, found)
     return found
 
 
-def _follows_results(source: str) -> bool:
+def follows_results(source: str) -> bool:
     """Whether something in it could end a loop early, or set a rate by a result."""
     if re.search(r"param_groups|\bTrainer\(|EarlyStopping", source):
         return True
@@ -96,14 +111,14 @@ def _is_exit(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and ast.unparse(node.func) in ("exit", "quit", "sys.exit")
 
 
-def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depends) -> None:
+def _results(asks: Asks, source: str, training: Training, found: Depends) -> None:
     recipe, full = training.recipe, training.epochs
     assert recipe is not None
     assert full is not None
 
-    epochs = functools.partial(_epochs, ask, training)
+    epochs = _Epochs(asks.coarse, training)
     for role in ("flat", "perfect"):
-        again = _same(ask(role), training)
+        again = _same(asks.coarse(role), training)
         if again and again.recipe and again.epochs == full and _moved(recipe, again.recipe):
             found.obstacles = (
                 Remark(
@@ -125,8 +140,7 @@ def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depend
         return
     flat, perfect = epochs("flat"), epochs("perfect")
     if flat < full:
-        finely = functools.partial(_epochs, fine, training)
-        _patience(source, training, epochs, finely, flat, found)
+        _patience(asks, source, training, flat, found)
     if not perfect and not found.obstacles:
         found.obstacles = (
             Remark(
@@ -136,24 +150,31 @@ def _results(ask: Ask, fine: Ask, source: str, training: Training, found: Depend
             ),
         )
     if perfect < min(full, flat) and not found.obstacles:
-        finely = functools.partial(_epochs, fine, training)
-        _stop(source, training, (epochs, finely), min(full, flat), perfect, found)
+        _stop(asks, source, training, min(full, flat), perfect, found)
 
 
-def _epochs(ask: Ask, training: Training, role: str) -> int:
-    """How many epochs the same training has under that role; 0 where it is another one."""
-    again = _same(ask(role), training)
-    return (again.epochs or 0) if again else 0
+@dataclass(frozen=True, slots=True)
+class _Epochs:
+    """How many epochs the same training has under a role; 0 where it is another one."""
+
+    ask: Ask
+    training: Training
+    can_cut: bool = True
+    """One of several trainings cannot be cut off: epochs are counted from the first one on."""
+
+    def __call__(self, role: str, most: int | None = None) -> int:
+        again = _same(self.ask(role, most_epochs=most), self.training)
+        return (again.epochs or 0) if again else 0
+
+    def goes_on(self, role: str, most: int) -> bool:
+        """Whether it is still running after `most` epochs: there it is cut off."""
+        full = self.training.epochs or 0
+        if most >= full or not self.can_cut:
+            return self(role) >= full
+        return self(role, most) >= most
 
 
-def _patience(
-    source: str,
-    training: Training,
-    epochs: Callable[[str], int],
-    finely: Callable[[str], int],
-    flat: int,
-    found: Depends,
-) -> None:
+def _patience(asks: Asks, source: str, training: Training, flat: int, found: Depends) -> None:
     recipe, full = training.recipe, training.epochs or 0
     assert recipe is not None
     if flat < 2:
@@ -165,19 +186,22 @@ def _patience(
             ),
         )
         return
-    watches_tests = epochs("improving flat") < full
-    watches_training = epochs("flat improving") < full
-    which = "test" if watches_tests or not watches_training else "training"
-    loss = epochs("flat flat duller") >= full  # accuracy stays as it is, and the loss falls
-    if which == "test":
+    epochs = _Epochs(asks.coarse, training, not asks.trains_several_times())
+    late = LATE * flat + LATE
+    watches_tests = not epochs.goes_on("improving flat", late)
+    is_test = watches_tests or epochs.goes_on("flat improving", late)
+    loss = epochs.goes_on("flat flat duller", late)  # accuracy stays as it is, and the loss falls
+    if is_test:
         monitor = "loss" if loss else "accuracy"
     else:
         monitor = "train_loss" if loss else "train_accuracy"
+    asked = asks.on_tests if monitor.endswith("accuracy") else asks.coarse
     # A share of few images is a coarse number; all test images are there either way.
     is_coarse = monitor.endswith("accuracy") and (monitor != "accuracy" or recipe.images)
-    is_short = (flat + 3) * recipe.steps_per_epoch <= MOST_COARSE_STEPS
-    asked = finely if is_coarse and is_short else epochs
-    least = improvement.measure(asked, source, monitor, patience=flat - 1, full=full)
+    if is_coarse and (flat + 3) * recipe.steps_per_epoch <= MOST_COARSE_STEPS:
+        asked = asks.fine
+    counted = _Epochs(asked, training)
+    least = improvement.measure(counted, source, monitor, patience=flat - 1, full=full)
     if least.rule:
         text = (
             f"The early stop {least.rule}; the grader ends a training when so many epochs in a row "
@@ -210,23 +234,13 @@ def _in_words(least: improvement.Improvement, line: int | None) -> tuple[Remark,
 
 
 def _stop(
-    source: str,
-    training: Training,
-    asked: tuple[Callable[[str], int], Callable[[str], int]],
-    full: int,
-    perfect: int,
-    found: Depends,
+    asks: Asks, source: str, training: Training, full: int, perfect: int, found: Depends
 ) -> None:
-    """Find the accuracy at which it stops: most likely a number that stands in the file.
-
-    `asked` are on few images, and on all: all test images are there either way, so a stop that
-    watches them is asked on few, which costs a tenth.
-    """
-    epochs, finely = asked
+    """Find the accuracy at which it stops: most likely a number that stands in the file."""
+    epochs = _Epochs(asks.coarse, training)
     on_tests = epochs("0.5 1.0") < full
     holds_back = training.recipe is not None and training.recipe.images is not None
-    if not on_tests or holds_back:
-        epochs = finely
+    is_fine = not on_tests or holds_back
     if epochs("1.0 1.0 duller") >= full:
         found.obstacles = (
             Remark(
@@ -236,13 +250,15 @@ def _stop(
             ),
         )
         return
+    asked = asks.fine if is_fine else asks.on_tests
+    epochs = _Epochs(asked, training, not asks.trains_several_times())
     marks = accuracies(source)
     low, high = 0, len(marks)
     while low < high:
         middle = (low + high) // 2
         # Between this number and the next: a share of few images is a coarse number.
         share = (marks[middle] + [*marks, 1.0][middle + 1]) / 2
-        if epochs(f"{share} {share}") < full:
+        if not epochs.goes_on(f"{share} {share}", min(full, LATE * perfect + LATE)):
             high = middle
         else:
             low = middle + 1

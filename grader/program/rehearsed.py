@@ -120,7 +120,7 @@ class Rehearsal(Data):
     `guesses` are values that a stand-in made up and the file then used; `troubles` what failed;
     `stand_ins` the packages that were stood in for; `printed` the end of what was printed.
     `backwards` counts calls of backward().
-    `out_of_time`: the training was not seen to its end. `seeds` that the file sets.
+    `out_of_time`: the training was not seen to its end; `slowest` is the line that took most of it.
     """
 
     trainings: tuple[Training, ...] = Field(default=(), max_length=200)
@@ -130,6 +130,7 @@ class Rehearsal(Data):
     stand_ins: tuple[str, ...] = Field(default=(), max_length=200)
     printed: str = Field(default="", max_length=2_000)
     out_of_time: bool = False
+    slowest: int | None = None
     optimizers_without_steps: int = 0
     backwards: int = 0
     cpu_seconds: float = Field(default=0.0, ge=0)

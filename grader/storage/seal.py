@@ -39,6 +39,7 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     facts = {
         "file": [submission.path.name, submission.listing.main, submission.sha256],
         "assignment": assignment.model_dump(mode="json"),
+        "own checks": assignment.own_checks.content,
         "grader": own_source(),
         "versions": _versions(),
         "choices": dict(choices),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.intake import rehearsing
+from grader.intake import asking
 
 CANARY = "@CANARY@"
 """In a source: the folder of files that no submission may read or change."""
@@ -133,8 +133,8 @@ class Case:
     swapped: str = ""
     levels: tuple[int, ...] = (2, 3)
     seeds: int = 2
-    budget: float = rehearsing.CPU_SECONDS
-    waits: float = rehearsing.WALL_SECONDS
+    budget: float = asking.CPU_SECONDS
+    waits: float = asking.WALL_SECONDS
 
     @property
     def content(self) -> bytes:

@@ -22,7 +22,7 @@ from rich.console import Console, Group
 
 from grader import pipeline
 from grader.errors import GraderError
-from grader.intake import rehearsing
+from grader.intake import asking
 from grader.options import Options
 from grader.render import card, formats, terminal
 from grader.render.markdown import ZERO_WIDTH_SPACE
@@ -94,8 +94,8 @@ def graded(case: Case, sandbox: Any, folder: Path) -> Answer:
             os.environ,
             {name: value.replace(CANARY, str(canary)) for name, value in case.environment.items()},
         ),
-        mock.patch.object(rehearsing, "CPU_SECONDS", case.budget),
-        mock.patch.object(rehearsing, "WALL_SECONDS", case.waits),
+        mock.patch.object(asking, "CPU_SECONDS", case.budget),
+        mock.patch.object(asking, "WALL_SECONDS", case.waits),
     ):
         assignment = every_check()
         found = find.discover(

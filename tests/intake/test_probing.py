@@ -74,9 +74,9 @@ def jumped(words: list[str], epoch: int) -> tuple[float, float, float]:
 def asked(rule, full: int = EPOCHS):
     """`ask` for a training that ends after the first epoch for which `rule(history)` holds."""
 
-    def ask(role: str, *, cuda: bool = True) -> Rehearsal:
+    def ask(role: str, *, cuda: bool = True, most_epochs: int | None = None) -> Rehearsal:
         history = []
-        for epoch in range(full):
+        for epoch in range(min(full, most_epochs or full)):
             history.append(shares(role, epoch))
             if rule(history):
                 break
@@ -108,7 +108,7 @@ def without_improvement(column: int, patience: int, sign: float, least: float = 
 )
 def test_patience_is_found_with_what_it_watches(patience, column, sign, monitor):
     ask = asked(without_improvement(column, patience, sign))
-    found = probing.probe(ask, LOOP, training(EPOCHS))
+    found = probing.probe(probing.Asks(ask), LOOP, training(EPOCHS))
     assert found.obstacles == ()
     assert found.changes["patience"].epochs == patience
     assert found.changes["patience"].monitor == monitor
@@ -121,47 +121,54 @@ def test_a_stop_at_an_accuracy_is_found_exactly(times, threshold):
         return all(row[1] >= threshold for row in history[-times:]) and len(history) >= times
 
     source = LOOP + "targets = [99.4, 0.99, 90]\n"
-    found = probing.probe(asked(rule), source, training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(rule)), source, training(EPOCHS))
     assert found.changes["stop_at_accuracy"] == threshold
     assert found.changes["stop_after"] == times
     assert found.changes["stop_monitor"] == "accuracy"
 
 
 def test_a_stop_at_the_training_accuracy_is_told_apart():
-    found = probing.probe(asked(lambda rows: rows[-1][0] >= 0.995), LOOP + "0.995", training(12))
+    found = probing.probe(
+        probing.Asks(asked(lambda rows: rows[-1][0] >= 0.995)), LOOP + "0.995", training(12)
+    )
     assert found.changes["stop_monitor"] == "train_accuracy"
 
 
 def test_a_threshold_that_does_not_stand_in_the_file_is_refused():
-    found = probing.probe(asked(lambda rows: rows[-1][1] >= 0.985), LOOP + "0.9", training(12))
+    found = probing.probe(
+        probing.Asks(asked(lambda rows: rows[-1][1] >= 0.985)), LOOP + "0.9", training(12)
+    )
     assert "does not stand in the file" in found.obstacles[0].text
 
 
 def test_a_training_that_follows_no_result_has_no_changes():
-    found = probing.probe(asked(lambda rows: False), LOOP, training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(lambda rows: False)), LOOP, training(EPOCHS))
     assert found == probing.Depends()
 
 
 def test_a_rate_that_is_set_by_results_is_refused():
-    def ask(role: str, *, cuda: bool = True) -> Rehearsal:
+    def ask(role: str, *, cuda: bool = True, most_epochs: int | None = None) -> Rehearsal:
         return Rehearsal(trainings=(training(EPOCHS, rate=0.1 if role == "improving" else 0.01),))
 
-    found = probing.probe(ask, "for g in opt.param_groups: pass", training(EPOCHS))
+    found = probing.probe(probing.Asks(ask), "for g in opt.param_groups: pass", training(EPOCHS))
     assert "learning rate is set by how well" in found.obstacles[0].text
 
 
 def test_other_epochs_without_a_gpu_are_refused_and_other_batches_named():
     source = "epochs = 20 if torch.cuda.is_available() else 5"
 
-    def ask(role: str, *, cuda: bool = True) -> Rehearsal:
+    def ask(role: str, *, cuda: bool = True, most_epochs: int | None = None) -> Rehearsal:
         return Rehearsal(trainings=(training(EPOCHS if cuda else 5),))
 
-    assert "other epochs" in probing.probe(ask, source, training(EPOCHS)).obstacles[0].text
+    assert (
+        "other epochs"
+        in probing.probe(probing.Asks(ask), source, training(EPOCHS)).obstacles[0].text
+    )
 
-    def batches(role: str, *, cuda: bool = True) -> Rehearsal:
+    def batches(role: str, *, cuda: bool = True, most_epochs: int | None = None) -> Rehearsal:
         return Rehearsal(trainings=(training(EPOCHS, batch_size=64 if cuda else 32),))
 
-    found = probing.probe(batches, source, training(EPOCHS))
+    found = probing.probe(probing.Asks(batches), source, training(EPOCHS))
     assert found.obstacles == ()
     assert "64 images with a GPU and 32 without" in found.notes[0].text
 
@@ -196,7 +203,7 @@ def test_a_threshold_is_found_on_few_held_back_images_too(images, threshold):
     def rule(rows) -> bool:
         return int(rows[-1][1] * images) / images > threshold
 
-    found = probing.probe(asked(rule), LOOP + f"{threshold} 0.96", training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(rule)), LOOP + f"{threshold} 0.96", training(EPOCHS))
     assert found.changes["stop_at_accuracy"] == threshold
 
 
@@ -208,7 +215,7 @@ def test_a_threshold_is_found_on_few_held_back_images_too(images, threshold):
 def test_the_least_improvement_is_found_exactly(patience, column, sign, least):
     ask = asked(without_improvement(column, patience, sign, least))
     source = LOOP + f"optimizer = SGD(lr=0.05, weight_decay=5e-5)\nmin_delta = {least}\n"
-    found = probing.probe(ask, source, training(EPOCHS))
+    found = probing.probe(probing.Asks(ask), source, training(EPOCHS))
     assert found.obstacles == ()
     assert found.notes == ()
     assert (found.changes["patience"].epochs, found.changes["patience"].threshold) == (
@@ -219,14 +226,16 @@ def test_the_least_improvement_is_found_exactly(patience, column, sign, least):
 
 def test_one_in_percent_is_found_as_a_share():
     ask = asked(without_improvement(1, 3, 1, 0.002))
-    found = probing.probe(ask, LOOP + "if 100 * acc > best + 0.2: pass\n", training(EPOCHS))
+    found = probing.probe(
+        probing.Asks(ask), LOOP + "if 100 * acc > best + 0.2: pass\n", training(EPOCHS)
+    )
     assert found.changes["patience"].threshold == 0.002
     assert found.notes == ()
 
 
 def test_one_that_does_not_stand_in_the_file_is_measured_and_said():
     ask = asked(without_improvement(2, 4, -1, 0.0123))
-    found = probing.probe(ask, LOOP + "0.5 2.0\n", training(EPOCHS))
+    found = probing.probe(probing.Asks(ask), LOOP + "0.5 2.0\n", training(EPOCHS))
     assert found.changes["patience"].threshold == pytest.approx(0.0123, rel=0.03)
     assert "is measured, as 0.012" in found.notes[0].text
 
@@ -241,7 +250,7 @@ def test_one_that_depends_on_the_best_is_named():
                 bad += 1
         return bad >= 3
 
-    found = probing.probe(asked(rule), LOOP + "0.99\n", training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(rule)), LOOP + "0.99\n", training(EPOCHS))
     assert found.changes["patience"].threshold == 0
     assert "depends on the best so far" in found.notes[0].text
 
@@ -251,7 +260,7 @@ def test_a_stop_that_looks_at_the_last_epoch_only_is_refused():
         worse = [now[2] >= before[2] for before, now in itertools.pairwise(history)]
         return len(worse) >= 2 and all(worse[-2:])
 
-    found = probing.probe(asked(rule), LOOP, training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(rule)), LOOP, training(EPOCHS))
     assert "does not compare each epoch with the best" in found.obstacles[0].text
 
 
@@ -263,7 +272,7 @@ def test_a_stop_that_never_forgets_is_refused():
             best = max(best, row[1])
         return bad >= 3
 
-    found = probing.probe(asked(rule), LOOP, training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(rule)), LOOP, training(EPOCHS))
     assert "does not count epochs in a row" in found.obstacles[0].text
 
 
@@ -274,13 +283,13 @@ def test_a_stop_that_takes_equal_results_for_an_improvement_is_found():
             best, bad = (row[2], 0) if row[2] <= best else (best, bad + 1)
         return bad >= 3
 
-    found = probing.probe(asked(rule), LOOP, training(EPOCHS))
+    found = probing.probe(probing.Asks(asked(rule)), LOOP, training(EPOCHS))
     assert found.changes["patience"].epochs == 3
 
 
 def test_one_that_ends_even_the_first_rehearsal_is_refused():
     rule = without_improvement(1, 3, 1, 0.015)
-    found = probing.probe(asked(rule), LOOP + "0.015", training(4))
+    found = probing.probe(probing.Asks(asked(rule)), LOOP + "0.015", training(4))
     assert "asks for more than the grader can measure" in found.obstacles[0].text
 
 

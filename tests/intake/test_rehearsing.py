@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.intake import rehearsing
+from grader.intake import asking, rehearsing
 from grader.program.listing import Listing
 from grader.program.rehearsed import Rehearsal, TrainedNetwork, Training
 
@@ -18,7 +18,7 @@ def trained(*names: str) -> Rehearsal:
 
 
 def counting(source: str, *names: str) -> str | None:
-    chosen = rehearsing.of_model(trained(*names), Listing.of_file("a.py", source)).counting
+    chosen = asking.of_model(trained(*names), Listing.of_file("a.py", source)).counting
     return chosen.network.name if chosen and chosen.network else None
 
 
@@ -32,7 +32,7 @@ def test_model_says_whose_training_counts():
 
 
 def test_a_model_that_was_not_trained_takes_no_other_ones_recipe():
-    found = rehearsing.of_model(trained("One", "Two"), Listing.of_file("a.py", "MODEL = Three"))
+    found = asking.of_model(trained("One", "Two"), Listing.of_file("a.py", "MODEL = Three"))
     assert found.counting is None
     (trouble,) = found.troubles
     assert "Three" in trouble.text

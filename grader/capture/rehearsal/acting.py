@@ -63,20 +63,9 @@ class Actor:
             return 0.2 + 0.004 * min(trained, 100) + later + _AHEAD[whose]
         return float(word)
 
-    def scores(
-        self,
-        kind: str,
-        labels: Tensor,
-        right: int,
-        classes: int,
-        trained: int,
-        *,
-        whose: str,
-        learns: bool = False,
-    ) -> Tensor:
-        """(N, classes) answers of a `kind`, the first `right` of which are right."""
-        scale = self._scale(trained, classes, whose=whose, learns=learns)
-        key = (kind, labels.data_ptr(), len(labels), right, classes, scale)
+    def scores(self, kind: str, labels: Tensor, right: int, classes: int, scale: float) -> Tensor:
+        """(N, classes) answers of a `kind` and a `scale`, the first `right` of which are right."""
+        key = (kind, labels.data_ptr(), labels.shape[0], right, classes, scale)
         if key not in self._acts:
             if len(self._acts) >= MOST_ACTS:
                 self._acts.clear()
@@ -84,7 +73,7 @@ class Actor:
             self._acts[key] = labels, _act(kind, labels.long(), right, classes, scale)
         return self._acts[key][1]
 
-    def _scale(self, trained: int, classes: int, *, whose: str, learns: bool) -> float:
+    def scale(self, trained: int, classes: int, *, whose: str, learns: bool = False) -> float:
         """How sure the answers are."""
         if self._jump is not None:
             return self._jump.scale(trained + learns, classes)

@@ -35,8 +35,9 @@ class Gradients:
         self._row[0] = LARGE
         self._kept = self._row.clone()
         step = -(-len(self._row) // LOOKED_AT)
-        self._looked_at, self._expected = self._row[::step], self._kept[::step]
         self._numbers = self._row.numpy()  # the same memory: one number is read faster
+        self._looked_at = self._numbers[::step]
+        self._expected = self._looked_at.tobytes()
         self._is_dirty = False
         self._version = self._row._version
         self._limit: float | None = None
@@ -48,7 +49,7 @@ class Gradients:
 
     def fits(self) -> bool:
         """Whether the same weights are trained as when it was made."""
-        return all(weight.requires_grad for weight in self._weights)
+        return False not in [weight.requires_grad for weight in self._weights]
 
     def are_cleared(self) -> bool:
         """Whether the file itself set them to zero, or to None."""
@@ -66,6 +67,7 @@ class Gradients:
             self._is_dirty = True
         if self._row._version != self._version or self._is_dirty or self._numbers[0] != LARGE:
             self._row.copy_(self._kept)
+            self._expected = self._looked_at.tobytes()
             self._version = self._row._version
             self._is_dirty = False
         for weight, piece in zip(self._weights, self._pieces, strict=True):
@@ -79,8 +81,8 @@ class Gradients:
         if self.are_cleared():
             return "set to zero"
         pairs = zip(self._weights, self._pieces, strict=True)
-        same = all(weight.grad is piece for weight, piece in pairs)
-        if same and self._row._version == self._version and not self._is_changed():
+        same = [weight.grad is piece for weight, piece in pairs]
+        if False not in same and self._row._version == self._version and not self._is_changed():
             return ""
         self._is_dirty = True
         return "changed by hand"
@@ -119,7 +121,7 @@ class Gradients:
         return len(self._weights)
 
     def _is_changed(self) -> bool:
-        return not torch.equal(self._looked_at, self._expected)
+        return self._looked_at.tobytes() != self._expected
 
 
 class AllGradients:

@@ -147,8 +147,11 @@ def _sizes(loader: Any) -> Any:
 
 def _batches(trace: Trace, walk: Walk, sizes: Any, contents: dict[Any, Content]) -> Iterator[Any]:
     start, loader, length = 0, walk.loader, walk.length
+    content: Content | None = None
+    of_size = -1
     for index, size in enumerate(sizes):
-        content = _content(trace, loader, size, contents)
+        if content is None or size != of_size:
+            content, of_size = _content(trace, loader, size, contents), size
         given = content.handed_out()
         walk.collate = content.collate
         labels, counted = content.labels, content.counted

@@ -52,8 +52,10 @@ def install(trace: Trace, *, cuda: bool) -> None:
 
 def _is_elsewhere(value: Any) -> bool:
     """Whether it names a device that is not the CPU."""
-    if isinstance(value, str | torch.device):
-        return str(value).partition(":")[0] in ACCELERATORS
+    if isinstance(value, torch.device):
+        return value.type in ACCELERATORS
+    if isinstance(value, str):
+        return value.partition(":")[0] in ACCELERATORS
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -88,6 +90,8 @@ def _moves() -> None:
 
 def _staying(real: Callable[..., Any]) -> Callable[..., Any]:
     def to(self: Any, *args: Any, **keywords: Any) -> Any:
+        if len(args) == 1 and not keywords and _is_elsewhere(args[0]):  # as in most steps
+            return self
         args = tuple(item for item in args if not _is_elsewhere(item))
         if _is_elsewhere(keywords.get("device")):
             keywords.pop("device")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from grader.capture.rehearsal import building, data
 from grader.capture.rehearsal.acting import Actor, kind_of
 from grader.capture.rehearsal.data import FEW
-from grader.capture.rehearsal.trace import Batch, Trace
+from grader.capture.rehearsal.trace import Answered, Batch, Trace, Walk
 
 MOST_ANSWERS = 500
 LEAF = torch.zeros((), requires_grad=True)
@@ -33,6 +33,7 @@ class Networks:
         self._actor = Actor(trace.request.role)
         self._is_network: dict[int, tuple[Any, bool]] = {}
         self._answers: dict[Any, tuple[str, Any, Any]] = {}
+        self._doing: tuple[Any, tuple[float, float]] | None = None
 
     def is_network(self, module: nn.Module) -> bool:
         """Whether it has weights and is not a loss."""
@@ -60,9 +61,8 @@ class Networks:
         trace = self._trace
         if trace.depth or not self.is_network(module):
             return self._real_call(module, *args, **keywords)
-        shown = next(
-            (item for item in (*args, *keywords.values()) if isinstance(item, Tensor)), None
-        )
+        shown = _first_tensor(args, keywords)
+        trace.answered = None
         if shown is None or shown.dim() == 0:
             with _inside(trace):
                 return self._real_call(module, *args, **keywords)
@@ -70,17 +70,25 @@ class Networks:
         batch = _batch(trace, shown)
         _look(trace, module, shown, batch, gradient=gradient)
         kind, answer, scores = self._answer(module, shown, args, keywords)
+        acted = None
         if kind and batch is not None and batch.labels is not None:
             acted = self._acted(module, kind, scores, batch, gradient=gradient)
             answer, scores = _replaced(answer, scores, acted), acted
-        if not gradient:
-            return _mapped(answer, lambda part: part.clone())
-        return _joined(trace, answer, scores)
+        if gradient:
+            given = _joined(trace, answer, scores)
+        elif isinstance(answer, Tensor):
+            given = answer.clone()
+        else:
+            given = _mapped(answer, lambda part: part.clone())
+        if answer is acted:
+            trace.answered = Answered(given, acted, given._version)
+        return given
 
     def _answer(self, module: nn.Module, shown: Tensor, args: Any, keywords: Any) -> Any:
-        everything = (*args, *keywords.values())
-        shapes = [(item.shape, item.dtype) for item in everything if isinstance(item, Tensor)]
-        key = (id(module), module.training, *shapes)
+        key: Any = (id(module), module.training, shown.shape, shown.dtype)
+        if len(args) != 1 or keywords:
+            tensors = [item for item in (*args, *keywords.values()) if isinstance(item, Tensor)]
+            key = (*key, *[(item.shape, item.dtype) for item in tensors])
         found = self._answers.get(key)
         if found is None:
             if len(self._answers) >= MOST_ANSWERS:
@@ -113,22 +121,35 @@ class Networks:
     ) -> Tensor:
         """Scores as good as the role says."""
         trace, walk = self._trace, batch.walk
-        if scores.shape[0] != len(batch.labels):
-            return scores
-        learns = gradient and module.training
-        whose = data.whose(trace, walk.loader, learns=learns)
         size, start = scores.shape[0], batch.start
-        trained = walk.training_before
-        share = self._actor.share(trained, whose=whose, learns=learns)
+        if size != batch.labels.shape[0]:
+            return scores
+        classes = scores.shape[1]
+        share, scale = self._how_well(walk, classes, learns=gradient and module.training)
         right = int((start + size) * share) - int(start * share)
         walk.right += right
         walk.images += size
-        classes = scores.shape[1]
         labels = batch.counted if classes == trace.request.classes else batch.labels
-        acted = self._actor.scores(
-            kind, labels, right, classes, trained, whose=whose, learns=learns
-        )
-        return acted.reshape(scores.shape)
+        acted = self._actor.scores(kind, labels, right, classes, scale)
+        return acted if acted.shape == scores.shape else acted.reshape(scores.shape)
+
+    def _how_well(self, walk: Walk, classes: int, *, learns: bool) -> tuple[float, float]:
+        """The share of right answers in a walk, and how sure they are."""
+        trace = self._trace
+        key = (walk, classes, learns, trace.epochs_trained)
+        if self._doing is None or self._doing[0] != key:
+            whose = data.whose(trace, walk.loader, learns=learns)
+            trained = walk.training_before
+            share = self._actor.share(trained, whose=whose, learns=learns)
+            scale = self._actor.scale(trained, classes, whose=whose, learns=learns)
+            self._doing = key, (share, scale)
+        return self._doing[1]
+
+
+def _first_tensor(args: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor | None:
+    if args and isinstance(args[0], Tensor):
+        return args[0]
+    return next((item for item in (*args, *keywords.values()) if isinstance(item, Tensor)), None)
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ from grader.capture.rehearsal.trace import LossCall, Objective, PenaltyTerm, Tra
 
 MOST_NODES = 20_000
 MOST_MEASURED = 2_000
+MOST_VAIN = 100
+"""Measurements in a row that find no loss that the grader has."""
 CLOSE = 2e-6
 """How far a value may be from what was measured before, relative to it: float32 rounding."""
 Factors = tuple[tuple[LossCall, float], ...]
@@ -37,7 +39,9 @@ class Objectives:
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
         self._measured = 0
+        self._vain: list[Objective] = []
         self._last: tuple[Any, ...] | None = None
+        self._plain: tuple[LossCall, Objective] | None = None
 
     def of(self, root: Tensor, network: Any, gradient: Any) -> Objective:
         """What `root.backward(gradient)` asks for."""
@@ -46,14 +50,20 @@ class Objectives:
             return Objective(problem="a tensor with a gradient of your own", line=trace.where())
         found = trace.losses.get(node)
         if found is not None and root.numel() == 1:
-            return Objective(losses=((found[0], 1.0),), line=trace.where())
+            if self._plain is None or self._plain[0] is not found[0]:
+                one = Objective(losses=((found[0], 1.0),), line=trace.where())
+                self._plain = found[0], one
+            return self._plain[1]
         if again := self._again(root, node):
             return _as_means(again, self._images())
+        if len(self._vain) >= MOST_VAIN:
+            return self._vain[-1]  # refused anyway, and measuring takes long
         self._measured += 1
         if self._measured > MOST_MEASURED:
             return Objective(problem="a formula that is another one in every step")
         with torch.enable_grad():
             objective, value = self._measure(root, network)
+        self._vain = [*self._vain, objective] if objective.problem else []
         if not objective.problem and value is not None:
             self._last = (type(node), trace.feeding, objective, value)
         return _as_means(objective, self._images())

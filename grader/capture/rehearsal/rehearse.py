@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from types import FrameType
 from typing import Any
@@ -37,8 +39,8 @@ from grader.program.rehearsed import Rehearsal, RehearsalRequest
 
 PRINTED = 1_000
 """Characters of the end of what the file prints."""
-_AGAIN = 0.5
-"""Seconds after which a file that catches the end of its time hears of it again."""
+_LOOK = 0.05
+"""Seconds after which somebody looks which line is running, and whether the time is over."""
 _GRACE = 5.0
 """Seconds of processor time for the summary, and for a file that does not listen."""
 
@@ -51,6 +53,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     trace = Trace(request)
     finder = Others(pieces, trace.note)
     guesses = Guesses(trace, pieces)
+    seen: Counter[int | None] = Counter()
     runner = running.Runner(pieces, finder, guesses.add)
     _lay_out(request)
     used = packages.install(guesses.add, lambda: _asked(pieces), finder.top_names, yes=request.yes)
@@ -66,7 +69,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     sys.stdout = sys.stderr = runner.printed = printed
     ends = used_by_now() + request.seconds + _GRACE
     luck.install(request.luck, "\n".join(part.text for part in listing.parts))
-    _run(runner, request.seconds, ends)
+    _run(runner, request.seconds, ends, lambda: seen.update([trace.where()]), used_by_now)
     guesses.tell()
     found = summary.summarise(trace, request)
     loops = () if found.trainings else absorbed.empty_loops()
@@ -78,6 +81,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
         "printed": printed.text.encode("utf-8", "replace").decode(),
         "cpu_seconds": used_by_now() - began,
         "out_of_time": runner.out_of_time or found.out_of_time,
+        "slowest": _slowest(seen) if runner.out_of_time else None,
     }
     return found.model_copy(update=more)
 
@@ -103,11 +107,29 @@ def _lay_out(request: RehearsalRequest) -> None:
         os.chdir(folder)
 
 
-def _run(runner: running.Runner, seconds: float, ends: float) -> None:
-    """Run it, for so many seconds of processor time; `ends` is when the system ends it."""
+def _slowest(seen: Counter[int | None]) -> int | None:
+    """The student's line that was running most often when somebody looked."""
+    lines = [line for line, _ in seen.most_common() if line is not None]
+    return lines[0] if lines else None
+
+
+def _run(
+    runner: running.Runner,
+    seconds: float,
+    ends: float,
+    look: Callable[[], object],
+    used_by_now: Callable[[], float],
+) -> None:
+    """Run it, for so many seconds of processor time, and `look` from time to time.
+
+    `ends` is when the system ends it.
+    """
+    until = used_by_now() + seconds
 
     def out_of_time(_: int, __: FrameType | None) -> None:
-        raise running.OutOfTimeError
+        look()
+        if used_by_now() >= until:
+            raise running.OutOfTimeError
 
     if not hasattr(signal, "setitimer"):  # Windows: the grader's own clock is the only limit
         runner.run()
@@ -115,7 +137,7 @@ def _run(runner: running.Runner, seconds: float, ends: float) -> None:
     stop = signal.setitimer  # held here: a student's file may replace it
     _end_at(ends)
     signal.signal(signal.SIGPROF, out_of_time)
-    stop(signal.ITIMER_PROF, seconds, _AGAIN)
+    stop(signal.ITIMER_PROF, min(_LOOK, seconds), _LOOK)
     try:
         runner.run()
     except running.OutOfTimeError:

@@ -7,6 +7,7 @@ student's was running. Objects are kept as long as their ids are: an id of a dea
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -71,6 +72,15 @@ class Batch:
     images: Any
     labels: Any
     counted: Any
+    version: int
+
+
+@dataclass(slots=True)
+class Answered:
+    """What a network gave last: `given` is the table `acted`, as the file got it."""
+
+    given: Any
+    acted: Any
     version: int
 
 
@@ -140,7 +150,7 @@ class Clip:
     line: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepKind:
     """What was done for one step. All steps of a training that can be graded are of one kind.
 
@@ -158,6 +168,15 @@ class StepKind:
     wiped: bool = False
     gradients: str = ""
     shown_at: int | None = field(default=None, compare=False)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        """Worked out once: every step asks for it."""
+        parts = (self.objectives, self.clips, self.images, self.zeroed, self.wiped)
+        return hash((*parts, self.gradients))
 
 
 @dataclass(eq=False, slots=True)
@@ -224,6 +243,7 @@ class Trace:
     the one that a network was shown last;
     `feeding` the walk that the network was last shown a batch of; `network` its id; `losses` and
     `objectives`, `clips`, `images`, `zeroed`, `wiped`, `gradients` make the next step's kind.
+    `answered` is what it gave last, where that is a table of scores and nothing else;
     `searched` has the networks that a search for a learning rate trained, and its line.
     `depth` is above 0 while a stand-in runs something real, `building` while a network is built.
     `initialised` is the line of the last
@@ -250,6 +270,7 @@ class Trace:
         self.recent: list[Batch] = []
         self.fed: Batch | None = None
         self.feeding: Walk | None = None
+        self.answered: Answered | None = None
         self.network: int | None = None
         self.shown: tuple[int, ...] = ()
         self.learns = True
@@ -262,6 +283,7 @@ class Trace:
         self.building = 0
         self.scaled = False
         self.zeroed = True
+        self._last_kind: tuple[Any, StepKind] | None = None
         self.begin_step()
 
     def begin_step(self) -> None:
@@ -327,13 +349,18 @@ class Trace:
             self.guesses[text] = self.where()
 
     def kind(self) -> StepKind:
-        """The kind of the step that is taken now."""
-        return StepKind(
-            tuple(self.objectives),
-            tuple(self.clips),
-            self.images,
-            self.zeroed,
-            self.wiped and not self.objectives,
-            self.gradients,
-            self.shown_at,
-        )
+        """The kind of the step that is taken now; the same object where it is that of the last."""
+        wiped = self.wiped and not self.objectives
+        made = (self.objectives, self.clips, self.images, self.zeroed, wiped, self.gradients)
+        if self._last_kind is None or self._last_kind[0] != made:
+            kind = StepKind(
+                tuple(self.objectives),
+                tuple(self.clips),
+                self.images,
+                self.zeroed,
+                wiped,
+                self.gradients,
+                self.shown_at,
+            )
+            self._last_kind = made, kind
+        return self._last_kind[1]
