@@ -181,7 +181,21 @@ def install(trace: Trace) -> None:
         return forward
 
     kind.__call__ = call
+    vars(torch)["inference_mode"] = _InferenceMode
     building.install(trace, direct)
+
+
+class _InferenceMode(torch.no_grad):
+    """As no_grad: what is made within and kept (batches, answers) is used in training, too."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        if not self._mode:
+            torch.set_grad_enabled(self.prev)
 
 
 def _batch(trace: Trace, shown: Tensor) -> Batch | None:

@@ -84,9 +84,10 @@ class Objectives:
         if len(calls) != len(objective.losses):
             return None
         for (call, value), (before, factor) in zip(calls, objective.losses, strict=True):
-            if call != before or not isinstance(value, float):
+            is_mean = isinstance(value, float)
+            if (call if is_mean else _reduced(call)) != before:
                 return None
-            total += factor * value
+            total += factor * (value if is_mean else float(value.mean()))
         value = root.item()
         return objective if abs(value - total) <= CLOSE * (1 + abs(value)) else None
 
