@@ -179,6 +179,11 @@ def _reached(root: Any, trace: Trace) -> _Reached:
             found.losses.append(node)
         elif node in trace.output_nodes:
             found.problem = FORMULA + ", made from the network's output"
+            if node is root:
+                found.problem = (
+                    "what forward() itself gives; compute the loss in the loop, from the "
+                    "network's scores, with cross entropy"
+                )
         elif (leaf := getattr(node, "variable", None)) is not None:
             found.leaves.append(leaf)
         else:
