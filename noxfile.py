@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import nox
@@ -32,7 +33,7 @@ SIZE = (
     "that is about 0.3 GB to download and 1.2 GB on the disk, with CUDA 3 GB and 6 GB. It takes "
     "minutes. UV_TORCH_BACKEND=cpu leaves CUDA out."
 )
-TAKE_FILES = ("grade", "analyse", "recipe", "explain", "report", "export", "grader")
+TAKE_FILES = ("grade", "class", "analyse", "recipe", "explain", "report", "export", "grader")
 """Sessions whose arguments are files or names, which may come without `--`."""
 
 
@@ -48,10 +49,12 @@ def grader_python(session: nox.Session) -> str:
     stamp, wanted = folder / "installed.txt", made_from()
     if python.exists() and stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return str(python)
-    session.log(SIZE.format(folder=folder))
+    say(session, SIZE.format(folder=folder))
     if OLD_PYTHON:
         found = ".".join(map(str, sys.version_info[:3]))
-        session.log(f"The grader needs Python 3.11 or newer and this is {found}: uv finds another.")
+        say(
+            session, f"The grader needs Python 3.11 or newer and this is {found}: uv finds another."
+        )
     if not python.exists():
         chosen = OTHER_PYTHON or sys.executable
         run(session, uv(session), "venv", "--allow-existing", "--python", chosen, str(folder))
@@ -61,6 +64,13 @@ def grader_python(session: nox.Session) -> str:
     if os.environ.get("NOX_CONSTRAINTS") is None:  # else there may be newer versions tomorrow
         stamp.write_text(wanted, encoding="utf-8")
     return str(python)
+
+
+def say(session: nox.Session, text: str) -> None:
+    """Log it in lines that fit the terminal, each of which nox begins with its name."""
+    width = max(shutil.get_terminal_size().columns - len("nox > ") - 1, 30)
+    for line in textwrap.wrap(text, width, break_on_hyphens=False):
+        session.log(line)
 
 
 def made_from() -> str:
@@ -82,9 +92,10 @@ def install(session: nox.Session, *command: str) -> None:
             run(session, *command, UV_TORCH_BACKEND="auto")
             return
         except nox.command.CommandFailed:
-            session.warn(
+            say(
+                session,
                 "That did not work with torch's own index (UV_TORCH_BACKEND=auto): once more, with "
-                "the package index alone."
+                "the package index alone.",
             )
     run(session, *command)
 
@@ -126,6 +137,12 @@ def grader(session: nox.Session, *command: str) -> None:
 def grade(session: nox.Session) -> None:
     """Grade submissions: all of them, or those named: `nox -s grade -- path/to/model.py`."""
     grader(session, "grade")
+
+
+@nox.session(name="class", venv_backend="none")
+def whole_class(session: nox.Session) -> None:
+    """Grade a class: `nox -s class -- hand-ins.zip --assignment mnist_8k --roster students.csv`."""
+    grader(session, "class")
 
 
 @nox.session(venv_backend="none")
@@ -197,10 +214,13 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=OTHER_PYTHON)
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style and formatting, and the workflows by the schemas of those who run them."""
     run(session, uv(session), "pip", "install", "--quiet", "--group=lint", *pins())
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    for schema, files in {"github-workflows": workflows, "gitlab-ci": [".ci/gitlab.yml"]}.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
 
 
 @nox.session(python=OTHER_PYTHON)

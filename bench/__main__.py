@@ -21,16 +21,18 @@ from rich.console import Console
 from torchvision import models
 
 from bench import loop, rehearsals, training
-from grader import assignment, intake, network, submission
+from grader import assignment, network
 from grader.analysis import shapes, summary
 from grader.analysis.cost import measure_cost
 from grader.analysis.receptive_field import proof
 from grader.analysis.receptive_field.field import find_field
 from grader.capture import graph
+from grader.intake import intake
 from grader.program.graph import Graph
 from grader.program.program import Captured
 from grader.sandbox import isolation
 from grader.storage.atomic import write_whole
+from grader.submission import find
 from grader.training import data, lab_note
 
 ROOT = Path(__file__).parents[1]
@@ -78,12 +80,12 @@ def main(
 
 def _reference(name: str, sandbox: isolation.Sandbox, runs: int) -> Iterator[Row]:
     known = assignment.load_all(ROOT)
-    (found,) = submission.discover([ROOT / "reference" / f"{name}.py"], known, root=ROOT)
+    (found,) = find.discover([ROOT / "reference" / f"{name}.py"], known, root=ROOT)
     asked = known[found.assignment]
 
     def captured() -> Captured:
         return intake.capture(
-            found.source,
+            found.source.encode(),
             found.path.name,
             asked,
             train_images=60_000,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from grader import assignment, intake, submission
+from grader import assignment
+from grader.intake import intake
 from grader.program.program import Captured
 from grader.sandbox import isolation
+from grader.submission import find
 from grader.training import data
 from grader.training.data import TrainingData
 from grader.training.datasets import DATASETS
@@ -21,10 +23,10 @@ EPOCHS = 15
 def capture(train_images: int, seeds: int = 1) -> Captured:
     """The reference, captured for an epoch of so many images."""
     known = assignment.load_all(ROOT)
-    (found,) = submission.discover([FILE], known, root=ROOT)
+    (found,) = find.discover([FILE], known, root=ROOT)
     with isolation.choose() as sandbox:
         return intake.capture(
-            found.source,
+            found.source.encode(),
             found.path.name,
             known[found.assignment],
             train_images=train_images,

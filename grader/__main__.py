@@ -11,7 +11,7 @@ import sys
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from grader.command.choices import Commands
 from grader.command.endings import code_of, guarded
 from grader.render import formats
 from grader.training.datasets import DATASETS
+
+if TYPE_CHECKING:
+    from grader.options import Options
 
 # Threads that wait by spinning make training ten times slower as soon as anything else runs on the
 # machine.
@@ -46,6 +49,8 @@ class Platform(StrEnum):
 
     CANVAS = "canvas"
     MOODLE = "moodle"
+    NBGRADER = "nbgrader"
+    OTTER = "otter"
 
 
 class BoardForm(StrEnum):
@@ -159,6 +164,25 @@ def grade(
         bool,
         typer.Option("--fresh", help="Grade again what is unchanged since its report was written."),
     ] = False,
+    changed_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT",
+            help="Grade what a pull request changes in submissions/, since it left this commit.",
+        ),
+    ] = None,
+    from_commit: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMIT", help="The last commit of the pull request; nothing is checked out."
+        ),
+    ] = "HEAD",
+    ci: Annotated[
+        bool,
+        typer.Option(
+            "--ci", help="Print remarks beside the lines; write a summary, HTML, JUnit and JSON."
+        ),
+    ] = False,
     output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report alone, as JSON, on standard output.")
@@ -173,8 +197,6 @@ def grade(
     root: Root = None,
 ) -> None:
     """Check and train submissions, and print a scorecard for each."""
-    from grader.command import session
-    from grader.command.project import placed
     from grader.options import Options
 
     options = Options(
@@ -195,7 +217,115 @@ def grade(
         quiet=quiet,
         details=details,
     )
-    raise typer.Exit(guarded(lambda: session.grade(placed(options, root))))
+    if changed_from is None and not ci:
+        raise typer.Exit(guarded(lambda: _graded(options, root)))
+    from grader.command import ci as run
+    from grader.command.project import placed
+
+    raise typer.Exit(
+        guarded(
+            lambda: run.grade(
+                placed(options, root), changed_from=changed_from, head=from_commit, publish=ci
+            )
+        )
+    )
+
+
+def _graded(options: Options, root: Path | None) -> int:
+    from grader.command import head_start
+
+    with head_start.workroom(options) as room:
+        from grader.command import session
+        from grader.command.project import placed
+
+        return session.grade_in(room, placed(options, root))
+
+
+@app.command(name="class")
+def whole_class(
+    folder: Annotated[
+        Path, typer.Argument(help="The hand-ins: a folder, or the zip of a platform.")
+    ],
+    *,
+    assignment: Named = None,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="The class, as your learning platform exports it: names, ids, e-mail.",
+        ),
+    ] = None,
+    due: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="The deadline: 2026-11-30T23:59, or with +01:00."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Submissions at once [default: one a core]."),
+    ] = None,
+    training: Training = None,
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", help="The images, as for grade.")
+    ] = "auto",
+    data: Annotated[
+        Path | None, typer.Option(help="The folder that holds MNIST/ or the like, as for grade.")
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
+    static: Annotated[
+        bool, typer.Option("--static", help="Only the checks that need no training.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Train fewer epochs for a quick look; never graded.")
+    ] = None,
+    seeds: Annotated[
+        str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
+    ] = "auto",
+    train_anyway: Annotated[
+        bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
+    ] = False,
+    require_isolation: Annotated[
+        int | None,
+        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
+    ] = None,
+    rerun: Annotated[
+        bool,
+        typer.Option(
+            "--rerun", "--fresh", help="Grade again what is unchanged since its report was written."
+        ),
+    ] = False,
+    output: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("grades"),
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress: only the summary.")] = False,
+    root: Root = None,
+) -> None:
+    """Grade a class side by side: reports, a page, a gradebook, and a summary."""
+    from grader.classroom import late
+    from grader.command import whole_class
+    from grader.command.project import placed
+    from grader.command.whole_class import ClassOptions
+    from grader.options import Options
+
+    options = Options(
+        paths=(folder,),
+        assignment=assignment,
+        training=training,
+        dataset=_dataset(dataset),
+        data=data,
+        device=device.value,
+        static=static,
+        epochs=epochs,
+        seeds=_seeds(seeds),
+        train_anyway=train_anyway,
+        fresh=rerun,
+        require_isolation=require_isolation,
+        output=output,
+        quiet=quiet,
+    )
+
+    def graded() -> int:
+        asked = ClassOptions(roster, jobs, late.deadline(due) if due else None)
+        return whole_class.grade(placed(options, root), asked)
+
+    raise typer.Exit(guarded(graded))
 
 
 @app.command()
@@ -292,7 +422,11 @@ def recipe(
 @app.command()
 def export(
     paths: Annotated[
-        list[Path], typer.Argument(help="Reports, or folders that are searched for report.json.")
+        list[Path],
+        typer.Argument(
+            help="Reports, or folders that are searched for report.json; for an autograder the "
+            "folder of an assignment."
+        ),
     ],
     *,
     form: Annotated[
@@ -308,7 +442,11 @@ def export(
         Path | None, typer.Option(help="Write here instead of standard output.")
     ] = None,
 ) -> None:
-    """Write saved reports in another format."""
+    """Write saved reports in another format, or an assignment as an autograder."""
+    if form in formats.OF_ASSIGNMENTS:
+        from grader.command import autograder
+
+        raise typer.Exit(guarded(lambda: autograder.write(paths, output)))
     from grader.render.export import export_reports
 
     raise typer.Exit(guarded(lambda: export_reports(paths, form, output)))
@@ -324,7 +462,9 @@ def gradebook(
     platform: Annotated[
         Platform,
         typer.Option(
-            "--format", help="canvas: its gradebook; moodle: its grading worksheet, filled in."
+            "--format",
+            help="canvas: its gradebook; moodle: its grading worksheet, filled in; nbgrader, "
+            "otter: the table that they export.",
         ),
     ] = Platform.CANVAS,
     column: Annotated[
@@ -390,11 +530,16 @@ def explain(
     check: Annotated[
         str | None, typer.Argument(help="A check's name; lists all checks if none.")
     ] = None,
+    *,
+    root: Root = None,
 ) -> None:
     """Say what a check means and why it matters, with examples."""
+    from grader.checks import own
+    from grader.command.project import find
     from grader.render import explanation
 
-    raise typer.Exit(guarded(lambda: explanation.show(check)))
+    owned = list(own.find(find(root).root))
+    raise typer.Exit(guarded(lambda: explanation.show(check, owned)))
 
 
 @app.command()
@@ -404,6 +549,10 @@ def new_assignment(
     model: Annotated[
         str, typer.Option("--from", metavar="NAME", help="The assignment to begin with.")
     ] = "mnist_8k",
+    dataset: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"On other images: {', '.join(DATASETS)}."),
+    ] = None,
     root: Root = None,
 ) -> None:
     """Make a folder for an assignment of your own, which can be graded at once."""
@@ -411,10 +560,40 @@ def new_assignment(
     from grader.command.project import find
 
     def made() -> int:
-        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root))))
+        typer.echo(scaffold.next_steps(scaffold.begin(name, model, find(root), dataset)))
         return 0
 
     raise typer.Exit(guarded(made))
+
+
+@app.command()
+def check_assignment(
+    named: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|FOLDER]...", help="All of the project if none."),
+    ] = None,
+    *,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Do not run the starter and the examples.")
+    ] = False,
+    write_brief: Annotated[
+        bool,
+        typer.Option(
+            "--write-brief",
+            help="First write README.md and starter.py anew from the rules, over what is there.",
+        ),
+    ] = False,
+    root: Root = None,
+) -> None:
+    """Find what is wrong with an assignment: its rules, brief, starter, examples, own checks."""
+    from grader.command.authoring import command
+    from grader.command.project import find
+
+    raise typer.Exit(
+        guarded(
+            lambda: command.check(named or (), find(root), runs=not read_only, anew=write_brief)
+        )
+    )
 
 
 def main() -> None:

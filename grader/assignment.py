@@ -24,11 +24,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from grader.checks import own
 from grader.checks.names import check_names
 from grader.errors import AssignmentError, GraderError, in_words
 from grader.judging.protocols import PROTOCOLS
@@ -38,11 +41,14 @@ from grader.training.datasets import DATASETS
 FILE = "assignment.toml"
 
 
-def _among(known: Callable[[], Iterable[str]]) -> AfterValidator:
-    """A name that is one of those that are known when it is read."""
+def _among(known: Callable[[], Iterable[str]], *, more: str = "") -> AfterValidator:
+    """A name that is one of those that are known when it is read.
 
-    def checked(name: str) -> str:
-        names = list(known())
+    Or of those that the validation's context has under the name `more`.
+    """
+
+    def checked(name: str, info: ValidationInfo) -> str:
+        names = [*known(), *(info.context or {}).get(more, ())]
         if name not in names:
             raise PydanticCustomError("unknown", "", {"known": names})
         return name
@@ -50,8 +56,8 @@ def _among(known: Callable[[], Iterable[str]]) -> AfterValidator:
     return AfterValidator(checked)
 
 
-CheckName = Annotated[str, _among(check_names)]
-"""A check that exists."""
+CheckName = Annotated[str, _among(check_names, more="own_checks")]
+"""A check that exists: one that comes with the grader, or one of the assignment's own."""
 
 
 DatasetName = Annotated[str, _among(DATASETS.keys)]
@@ -251,6 +257,7 @@ class Assignment(Table):
     limits: Limits
     checks: dict[CheckName, Check] = Field(min_length=1)
     recipe: DefaultRecipe
+    _own_checks: own.OwnChecks = PrivateAttr(own.NONE)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -332,6 +339,11 @@ class Assignment(Table):
         return self.model_copy(update={"recipe": recipe})
 
     @property
+    def own_checks(self) -> own.OwnChecks:
+        """The checks that lie in its folder."""
+        return self._own_checks
+
+    @property
     def points(self) -> float:
         """The most that a submission can earn."""
         return sum(check.points for check in self.checks.values())
@@ -375,21 +387,42 @@ def load_each(root: Path) -> tuple[dict[str, Assignment], dict[str, AssignmentEr
 def load(folder: Path) -> Assignment:
     """The assignment in `folder`. Raises AssignmentError, naming every mistake in its file."""
     file = folder / FILE
-    table = _read(file)
-    try:
-        # By way of JSON, where pydantic's strict mode takes a list for a tuple, but no "5" for a 5.
-        assignment = Assignment.model_validate_json(json.dumps(table, default=str), strict=True)
-    except ValidationError as error:
-        lines = [_explain(detail) for detail in error.errors(include_url=False)]
+    own_checks = own.read(folder)
+    assignment = parsed(_read(file), own_checks)
+    wrong = [str(one) for one in own_checks.mistakes if one.fatal]
+    if isinstance(assignment, list):
+        lines = [text for _, text in assignment]
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         listed = "\n".join(f"  {line}" for line in lines)
-        raise AssignmentError(f"{file} has {count}:\n{listed}") from error
+        wrong.append(f"{file} has {count}:\n{listed}")
+    if wrong or isinstance(assignment, list):
+        raise AssignmentError("\n".join(wrong))
     if assignment.name != folder.name:
         raise AssignmentError(
             f"{file}: name = {assignment.name!r}, but its folder is {folder.name!r}: "
             "they must be equal."
         )
     return assignment
+
+
+def parsed(table: dict[str, Any], own_checks: own.OwnChecks) -> Assignment | list[Mistake]:
+    """The assignment that a table of TOML describes, with its own checks.
+
+    Or every mistake in the table: where it is, as keys and places in lists, and what to say.
+    """
+    try:
+        # By way of JSON, where pydantic's strict mode takes a list for a tuple, but no "5" for a 5.
+        assignment = Assignment.model_validate_json(
+            json.dumps(table, default=str), strict=True, context={"own_checks": own_checks.names}
+        )
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        return [(_place(detail), _explain(detail)) for detail in details]
+    assignment._own_checks = own_checks
+    return assignment
+
+
+Mistake = tuple[tuple[int | str, ...], str]
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -415,7 +448,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _explain(error: ErrorDetails) -> str:
     """One mistake in a line: the key, what was found there, what would be accepted."""
-    path = tuple(part for part in error["loc"] if part != "[key]")
+    path = _place(error)
     key = ".".join(str(part) for part in path)
     if error["type"] == "missing":
         if path[0] == "input_shape":
@@ -436,6 +469,10 @@ def _explain(error: ErrorDetails) -> str:
             f"known choices: {', '.join(choices)}.{did_you_mean(str(error['input']), choices)}"
         )
     return f"{key} = {json.dumps(error['input'], default=str)}; {message}" if path else message
+
+
+def _place(error: ErrorDetails) -> tuple[int | str, ...]:
+    return tuple(part for part in error["loc"] if part != "[key]")
 
 
 def _explain_unknown(key: str, word: str, known: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grader.analysis import summary
@@ -20,7 +20,7 @@ from grader.assignment import Assignment
 from grader.checks import plugin
 from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.intake import intake
-from grader.judging import advice, shuffle, whose_recipe
+from grader.judging import advice, pictures, shuffle, whose_recipe
 from grader.judging.starting import Training, cut_short
 from grader.options import Options
 from grader.program.program import Captured
@@ -30,7 +30,7 @@ from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Claim, Environment, Problem, Report, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
-from grader.submission import where
+from grader.submission import excerpts, where
 from grader.submission.submission import Submission
 from grader.training import lab_note
 from grader.training.data import Data, Source
@@ -50,7 +50,7 @@ class Workshop:
     """What submissions for one data set are graded with.
 
     The user's options, the images, who captures and who trains (nobody, where nothing is to be
-    trained), and the installation's own secret.
+    trained), the installation's own secret, and what was seen of networks: see `intake.watch`.
     """
 
     options: Options
@@ -58,6 +58,7 @@ class Workshop:
     sandbox: Sandbox
     trainer: Trainer | None
     secret: bytes = shuffle.SECRET
+    seen: dict[bytes, Watched] = field(default_factory=dict)
 
 
 def grade(
@@ -73,7 +74,8 @@ def grade(
             captured = read(submission, assignment, workshop)
         with clock.measure("analysis", "Proving its structure"):
             data = workshop.images.read()
-            seen = watch(captured, data, workshop.sandbox)
+            seen = watch(captured, assignment, data, workshop)
+            intake.check_batches(captured.program, assignment, workshop.images.train_images)
             analysis = prove(captured, seen)
         key = shuffle.key(workshop.secret, submission.sha256, data.training.name)
         training = Training(
@@ -102,11 +104,19 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
     )
 
 
-def watch(captured: Captured, data: Data, sandbox: Sandbox) -> Watched:
+def watch(captured: Captured, assignment: Assignment, data: Data, workshop: Workshop) -> Watched:
     """What the untrained network does with some training images. Raises SubmissionError."""
     known = data.training
     images = known.train_images[:WATCHED_IMAGES]
-    return intake.watch(captured, sandbox, images, known.train_labels[:WATCHED_IMAGES])
+    labels = known.train_labels[:WATCHED_IMAGES]
+    return intake.watch(
+        captured,
+        workshop.sandbox,
+        images,
+        labels,
+        limits=assignment.limits,
+        known=workshop.seen,
+    )
 
 
 def prove(captured: Captured, seen: Watched) -> Analysis:
@@ -214,8 +224,9 @@ def report(
         started=clock.started.isoformat(timespec="seconds"),
         display_name=submission.shown,
         dataset_choice=options.dataset,
+        sample=pictures.picture(workshop.images.read().training.train_images[0]),
     )
-    return where.in_places(found, submission.listing)
+    return excerpts.with_excerpts(where.in_places(found, submission.listing), submission.listing)
 
 
 def _own_notes(submission: Submission) -> list[str]:
@@ -292,7 +303,9 @@ def not_graded(
         display_name=submission.shown,
         dataset_choice=options.dataset,
     )
-    return report if submission.problem else where.in_places(report, submission.listing)
+    if submission.problem:
+        return report
+    return excerpts.with_excerpts(where.in_places(report, submission.listing), submission.listing)
 
 
 def _environment(device: str, isolation: Isolation) -> Environment:
@@ -371,12 +384,14 @@ def recipe(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> 
 
 def analyse(submission: Submission, assignment: Assignment, sandbox: Sandbox) -> dict[str, Any]:
     """The JSON analysis of a submission, without images and training. Raises SubmissionError."""
+    train_images = DATASETS[assignment.dataset].train_images
     captured = intake.read(
         submission,
         assignment,
         sandbox,
-        train_images=DATASETS[assignment.dataset].train_images,
+        train_images=train_images,
         seeds=range(max(2, assignment.most_seeds)),
     )
-    seen = intake.watch(captured, sandbox, *watched.NOTHING)
+    seen = intake.watch(captured, sandbox, *watched.NOTHING, limits=assignment.limits)
+    intake.check_batches(captured.program, assignment, train_images)
     return summary.to_json(prove(captured, seen), assignment)

@@ -228,6 +228,28 @@ class RunRow(Record):
     noisy: int | None = None
 
 
+class Picture(Record):
+    """A small image: a hexadecimal digit for each pixel, row by row; 0 is black, f is white."""
+
+    columns: int = Field(ge=1, le=64)
+    pixels: str = Field(pattern="^[0-9a-f]*$", max_length=4_096)
+
+
+class Mistake(Record):
+    """A test image that is not recognised: its position in the test set, and what was thought.
+
+    It is one of class `label` and was `taken` for another; `sure` and `of_label` are the shares (0
+    to 1, of the softmax) that the network gave to the two.
+    """
+
+    position: int
+    label: int
+    taken: int
+    sure: float
+    of_label: float
+    picture: Picture
+
+
 class Training(Record):
     """All runs of a submission and what they came to.
 
@@ -240,9 +262,10 @@ class Training(Record):
     `train_images` counts those that the networks learned from: none that were held back.
     `confusion` counts test images by label (row) and prediction (column), `wrong` lists those that
     are not recognised by their position in the test set (from 0): both after the last epoch of the
-    last run that finished one. `peak_memory_bytes` is the GPU's, or on a CPU that of the training
-    process, torch included. `dimmed` and `noisy` are accuracies (0 to 1) after the last epoch on
-    test images that are a shade different (see `RunRow`), averaged over the runs that have them.
+    last run that finished one. `mistakes` are a few of these, the surest first. `peak_memory_bytes`
+    is the GPU's, or on a CPU that of the training process, torch included. `dimmed` and `noisy` are
+    accuracies (0 to 1) after the last epoch on test images that are a shade different (see
+    `RunRow`), averaged over the runs that have them.
     """
 
     dataset: str
@@ -259,12 +282,25 @@ class Training(Record):
     interval: tuple[float, float] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
     wrong: tuple[int, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
     device: str = ""
     peak_memory_bytes: int | None = None
     feedback: str = ""
     graded_on: str = "MNIST"
     dimmed: float | None = None
     noisy: float | None = None
+
+
+class Excerpt(Record):
+    """Some lines of what was handed in, as they were; the first has the number `first` (from 1).
+
+    In a notebook they are lines of the code cell `cell`; in a folder, of `file`.
+    """
+
+    first: int
+    lines: tuple[str, ...]
+    cell: int | None = None
+    file: str = ""
 
 
 class Environment(Record):
@@ -301,6 +337,8 @@ class Report(Record):
     `interrupted`: Ctrl-C ended the training. `key` says what was graded, how, and that this grader
     wrote it (see `grader.storage.seal`); empty in a report that was not kept. `self_check`: the
     student's own process asked (see `grader.command.self_check`), so it is never a grade.
+    `excerpts` are the lines that hints are about, with those around them; `sample` is an image of
+    the data set.
     """
 
     schema_version: Literal[3] = REPORT_VERSION
@@ -332,6 +370,8 @@ class Report(Record):
     last_trained: LastTrained | None = None
     key: str = ""
     self_check: bool = False
+    excerpts: tuple[Excerpt, ...] = ()
+    sample: Picture | None = None
 
 
 IN_REPORT: Final = ("layers", "flags", "notes", "left_out")

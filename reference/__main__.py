@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 
 from grader import assignment, pipeline
-from grader.__main__ import guarded
+from grader.command.endings import guarded
 from grader.errors import GraderError
 from grader.options import Options
 from grader.render import card, terminal

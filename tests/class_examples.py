@@ -195,11 +195,11 @@ def groups(reports: Sequence[Report], seed: int = 1) -> list[Group]:
         works.append(
             Work(
                 name=name,
-                source=SOURCE.format(first, second, third) if place < 2 else "",
+                sources=(SOURCE.format(first, second, third) if place < 2 else "",),
                 architecture=f"{first}-{second}-{kinds}",
                 layers=layers,
-                recipe="one cycle" if place < 3 else f"recipe {place}",
+                recipe=(("scheduler", "OneCycleLR" if place < 3 else f"rule {place}"),),
             )
         )
-    starter = Work(name="starter.py", source="", architecture=works[0].architecture)
+    starter = Work(name="starter.py", sources=("",), architecture=works[0].architecture)
     return similarity.groups(works, [starter])

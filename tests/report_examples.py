@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import product
 from typing import Any
 
 from grader.render import figures
@@ -12,9 +13,12 @@ from grader.report import (
     Curve,
     Environment,
     EpochRow,
+    Excerpt,
     Hint,
     LastTrained,
     LayerRow,
+    Mistake,
+    Picture,
     Problem,
     RecipeFact,
     RecipeReport,
@@ -187,6 +191,31 @@ def confusion(*mistakes: tuple[int, int, int], each: int = 990) -> tuple[tuple[i
     return tuple(map(tuple, table))
 
 
+def drawn(hole: int = 5) -> Picture:
+    """A ring, as a picture: some ink around a `hole` of so many pixels across."""
+    greys = ""
+    for row, column in product(range(28), range(28)):
+        distance = ((row - 13.5) ** 2 + (column - 13.5) ** 2) ** 0.5
+        ink = max(0.0, 1 - abs(distance - hole) / 3)
+        greys += f"{round(15 * ink):x}"
+    return Picture(columns=28, pixels=greys)
+
+
+MISTAKES = tuple(
+    Mistake(
+        position=18 + 180 * place,
+        label=label,
+        taken=taken,
+        sure=sure,
+        of_label=round(0.98 - sure, 4),
+        picture=drawn(4 + place),
+    )
+    for place, (label, taken, sure) in enumerate(
+        [(4, 9, 0.97), (9, 4, 0.91), (5, 3, 0.64), (7, 2, 0.5), (0, 6, 0.4999)]
+    )
+)
+
+
 def run(
     correct: tuple[int, ...] = CLIMB, *, seed: int = 1, total: int = 10_000, finished: bool = True
 ) -> RunRow:
@@ -246,6 +275,7 @@ def training(
         "peak_memory_bytes": 812_000_000,
         "confusion": confusion((7, 4, 9), (5, 9, 4), (5, 7, 2), (3, 3, 5)),
         "wrong": tuple(range(18, 9_999, 180)),
+        "mistakes": MISTAKES,
         "best": means["best"],
         "last": means["last"],
         "last_3": means["mean_last_3"],
@@ -301,6 +331,7 @@ def passed() -> Report:
         checks=(*STATIC, dropout, accuracy),
         layers=LAYERS,
         analysis=ANALYSIS,
+        sample=drawn(7),
         training=training(),
         seconds={"capture": 4.12, "analysis": 0.21, "training": 202.5},
         left_out=(
@@ -614,6 +645,10 @@ def quoted() -> Report:
         layers=LAYERS,
         analysis=ANALYSIS,
         quick_look="static checks only (--static)",
+        excerpts=(
+            Excerpt(first=7, lines=tuple(MODEL.splitlines()[6:12])),
+            Excerpt(first=14, lines=tuple(MODEL.splitlines()[13:16])),
+        ),
     )
 
 
@@ -628,6 +663,11 @@ def rehearsed() -> Report:
         detail="24 pixels; 28 are needed to see the whole digit.",
         hints=(Hint(text="The last feature map is made here.", line=12, cell=4),),
     )
+    lines = (
+        "    def forward(self, x):",
+        "        x = self.pool(self.conv3(x))",
+        "        return x",
+    )
     return report(
         submission="my_notebook",
         path="my_notebook.ipynb",
@@ -636,6 +676,7 @@ def rehearsed() -> Report:
         checks=(*STATIC[:3], seen, *STATIC[4:]),
         recipe=REHEARSED,
         training=training(),
+        excerpts=(Excerpt(first=11, lines=lines, cell=4),),
     )
 
 

@@ -104,9 +104,7 @@ class InThisProcess(Fresh):
         if kind == "rehearse":  # torch is not itself after that
             return super().run(request, limits, kind=kind, **others)
         if kind == "watch":
-            return (watching.answer(*blobs),)
-        if kind == "shapes":
-            return (watching.fit(*blobs),)
+            return (watching.answer(request, *blobs),)
         with mock.patch.object(sys, "argv", [request["filename"]]):
             try:
                 return tuple(in_child.answer(Request.model_validate(request)))

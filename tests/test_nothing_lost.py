@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from grader import pipeline, report
-from grader.command import session
+from grader.command import head_start, session
 from grader.errors import GraderError
 from grader.options import Options
 from grader.sandbox import isolation
@@ -77,7 +77,9 @@ class Room:
             "quiet": False,
             "root": ROOT,
         }
-        return session.grade(Options(**{**wanted, **more}))
+        options = Options(**{**wanted, **more})
+        with head_start.workroom(options) as room:
+            return session.grade_in(room, options)
 
     def reports(self) -> dict[str, report.Report]:
         files = sorted((self.folder / "grades" / "mnist_8k").glob("*/report.json"))

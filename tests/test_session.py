@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from grader import report
-from grader.command import session
+from grader.command import head_start, session
 from grader.errors import AssignmentError, GraderError
 from grader.options import Options
 from grader.storage import seal
@@ -90,7 +90,9 @@ def rules(dataset: Dataset) -> str:
 
 def grade(room: Path, **more: object) -> int:
     facts = {"root": room, "data": room / "images", "output": room / "grades", "device": "cpu"}
-    return session.grade(Options(**{**facts, "seeds": 1, "train_anyway": True, **more}))
+    options = Options(**{**facts, "seeds": 1, "train_anyway": True, **more})
+    with head_start.workroom(options) as workroom:
+        return session.grade_in(workroom, options)
 
 
 def graded(room: Path, dataset: str) -> report.Report:

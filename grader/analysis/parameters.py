@@ -157,19 +157,24 @@ def _count(weights: Iterable[Weight]) -> int:
 
 
 class _Places:
-    """The lines of the student's file: where a module is made, and where a loose tensor is read."""
+    """Where in the student's file a module is made, and a loose tensor is read."""
 
     def __init__(self, program: Program) -> None:
         self._modules = {module.path: module.line for module in program.modules}
+        self._kinds = {module.path: module.type for module in program.modules}
         self._reads: dict[str, int | None] = {}
         for node in program.train.nodes:
             for name in _weights_of(program.train, node.references()):
                 self._reads.setdefault(name, node.line)
 
+    def kind(self, path: str) -> str:
+        """The class of a module; "" for the network's own weights."""
+        return self._kinds.get(path, "") if path else ""
+
     def __call__(self, weights: list[Weight]) -> int | None:
         """The line for the first of `weights`."""
-        name = weights[0].name
-        return self._modules.get(name.rpartition(".")[0]) or self._reads.get(name)
+        first = weights[0]
+        return self._modules.get(_module(first)) or self._reads.get(first.name)
 
 
 def _hints(
@@ -179,6 +184,7 @@ def _hints(
     buffers: list[Weight],
     constants: list[Weight],
 ) -> Iterable[Hint]:
+    """What no optimizer finds; then where the numbers are, the most of them first."""
     loose = [weight for weight in constants if weight.trainable or weight.size > 1]
     if loose:
         yield Hint(
@@ -187,24 +193,48 @@ def _hints(
             "weights in nn.Parameter or nn.ParameterList, not in a Python list.",
             line=place(loose),
         )
-    frozen = [weight for weight in learned if not weight.trainable]
-    if frozen:
+    found: list[tuple[list[Weight], str]] = []
+    if frozen := [weight for weight in learned if not weight.trainable]:
         text = (
             f"{_named(frozen)}: {_count(frozen):,} frozen parameters. They count towards the limit."
         )
-        yield Hint(text=text, line=place(frozen))
+        found.append((frozen, text))
     if buffers:
-        yield Hint(
-            text=f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as "
-            "weights; they count.",
-            line=place(buffers),
+        text = (
+            f"{_named(buffers)}: {_count(buffers):,} numbers in buffers that are used as weights; "
+            "they count."
         )
+        found.append((buffers, text))
     if unused:
-        yield Hint(
-            text=f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend "
-            "on. They count; delete the layers that forward() does not use.",
-            line=place(unused),
+        text = (
+            f"{_named(unused)}: {_count(unused):,} parameters that the output does not depend on. "
+            "They count; delete the layers that forward() does not use."
         )
+        found.append((unused, text))
+    if learned and not loose:
+        weights, text = _largest(learned, _count([*learned, *buffers, *constants]), place)
+        if weights[0] not in unused:  # which says so itself
+            found.append((weights, text))
+    for weights, text in sorted(found, key=lambda one: -_count(one[0])):
+        yield Hint(text=text, line=place(weights))
+
+
+def _largest(learned: list[Weight], counted: int, place: _Places) -> tuple[list[Weight], str]:
+    """The weights of the layer that holds most, and how to say so."""
+    layers: dict[str, list[Weight]] = {}
+    for weight in learned:
+        layers.setdefault(_module(weight) or weight.name, []).append(weight)
+    name, weights = max(layers.items(), key=lambda layer: _count(layer[1]))
+    number = _count(weights)
+    share = f"{number / counted:.0%}".replace("%", " %")
+    kind = place.kind(_module(weights[0]))
+    named = f"{name} ({kind})" if kind else name
+    return weights, f"{named} holds {number:,} of them, {share}: save there first."
+
+
+def _module(weight: Weight) -> str:
+    """The path of the module that a weight belongs to; "" for the network's own."""
+    return weight.name.rpartition(".")[0]
 
 
 def _named(weights: list[Weight]) -> str:

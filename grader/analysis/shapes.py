@@ -1,7 +1,7 @@
 """Whether a Program runs by itself, and gives what it says: tried without any data.
 
 In: a Program that an untrusted child wrote. Out: SubmissionError, or nothing. Runs in a locked
-child of its own: a forged graph meets torch there, not in the grader.
+child, before the network itself does: a forged graph meets torch there, not in the grader.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """The child's program; nobody imports it. Student code runs below `capture()` and nowhere else.
 
-Started by `grader.sandbox` with `python -I`, in one of six ways:
+Started by `grader.sandbox` with `python -I`, in one of five ways:
     capture     level 1: one order with a request (a frame on standard input); on what was standard
                 output, a line that says which grader this is, and one sealed reply
     probes      the same, but what it answers is what this level blocks
     watch       the same, but it runs no student code: it watches the captured network
-    shapes      the same, but it runs that network without any data
     plan        the same, but it reads nothing of the submission: what the assignment's recipe is
     zygote      a socket as standard input: imports torch, captures once to warm up, then forks a
                 child for each request
@@ -14,6 +13,7 @@ Started by `grader.sandbox` with `python -I`, in one of six ways:
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # pydantic takes a while to load, and not every way needs it
 
 
 def main(way: str = "") -> None:
-    """Serve one of the six ways."""
+    """Serve one of the five ways."""
     if way == "zygote":
         zygote()
     else:
@@ -110,8 +110,6 @@ def zygote() -> None:
 
 def _warm_up() -> None:
     """Import and run everything that the children need, once, on a network of our own."""
-    import gc
-
     import torch
 
     from grader.analysis.untrained import watched, watching
@@ -122,9 +120,10 @@ def _warm_up() -> None:
     # could fork after that, and no locked child may.
     torch.ones(1, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call] # torch's
     found, *values = capture.answer(warm.REQUEST)
-    watching.answer(found, watched.shown(*watched.NOTHING), *values)
-    gc.collect()
-    gc.freeze()  # the children's garbage collectors need not look at torch
+    watching.answer({}, found, watched.shown(*watched.NOTHING), *values)
+    # The children's garbage collectors need not look at torch, nor at what little garbage importing
+    # it has left; to find that would take 0.3 s.
+    gc.freeze()
 
 
 def prepare(package: str) -> None:
@@ -132,12 +131,14 @@ def prepare(package: str) -> None:
 
     It is ours, and would take each child seconds.
     """
-    if package == "torchvision":
-        # The student hears of one that does not fit its torch when the file imports it.
-        with contextlib.suppress(Exception):
-            importlib.import_module("torchvision.transforms.v2")
-    elif package == "rehearsal":
-        importlib.import_module("grader.capture.rehearsal.rehearse")
+    with loading.uncollected():
+        if package == "torchvision":
+            # The student hears of one that does not fit its torch when the file imports it.
+            with contextlib.suppress(Exception):
+                importlib.import_module("torchvision.transforms.v2")
+        elif package == "rehearsal":
+            importlib.import_module("grader.capture.rehearsal.rehearse")
+    gc.freeze()
 
 
 def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> list[bytes]:
@@ -154,11 +155,7 @@ def work(kind: str, request: Mapping[str, Any], blobs: Sequence[bytes] = ()) -> 
     if kind == "watch":
         from grader.analysis.untrained import watching
 
-        return [b'{"captured": true}', watching.answer(*blobs)]
-    if kind == "shapes":
-        from grader.analysis.untrained import watching
-
-        return [b'{"captured": true}', watching.fit(*blobs)]
+        return [b'{"captured": true}', watching.answer(request, *blobs)]
     if kind == "plan":
         from grader.intake import planning
 

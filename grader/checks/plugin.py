@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ import pytest
 from grader.analysis.summary import Analysis
 from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment, Check
+from grader.checks import own
 from grader.errors import GraderError, SubmissionError
 from grader.judging.starting import Training
 from grader.options import STATIC, Options
@@ -75,6 +78,9 @@ class Checker:
     on_result: Callable[[CheckResult], None] = lambda result: None
     results: dict[str, CheckResult] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
+    unrun: dict[str, str] = field(default_factory=dict)
+    """Why a check cannot run."""
+
     may_train: bool = False
 
     @pytest.fixture
@@ -165,13 +171,37 @@ class Checker:
             )
         self.may_train = True
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the checks that the assignment names, in its order."""
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> None:
+        """Keep the checks that the assignment names, its own among them, in its order."""
         wanted = list(self.known.assignment.checks)
+        for file, text in self.known.assignment.own_checks.files.items():
+            items += self._own(session, file, text)
         items[:] = sorted(
             (item for item in items if _name(item) in wanted),
             key=lambda item: wanted.index(_name(item)),
         )
+
+    def _own(self, session: pytest.Session, file: Path, text: str) -> Iterable[pytest.Item]:
+        """The checks in a file of the assignment's: its code, run here as the grader's own is.
+
+        From the text that the assignment was read with: the file may have changed since.
+        """
+        module = ModuleType(f"own_checks_{file.stem}")
+        module.__file__ = str(file)
+        sys.modules[module.__name__] = module  # a dataclass looks for its module there
+        try:
+            exec(compile(text, str(file), "exec"), module.__dict__)  # noqa: S102 - an instructor's
+        except Exception as error:
+            why = f"{file.name} cannot be imported: {type(error).__name__}: {error}"
+            for check in self.known.assignment.own_checks.checks:
+                if check.file == file:
+                    self.unrun[check.name] = why
+            return []
+        found = pytest.Module.from_parent(session, path=file, nodeid=f"own/{file.name}")
+        found.obj = module
+        return list(session.genitems(found))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
@@ -240,6 +270,8 @@ def _outcome(call: pytest.CallInfo[None]) -> tuple[Verdict, str]:
         isinstance(error, AssertionError) and call.when == "call"
     ):
         return Verdict.FAILED, text
+    if isinstance(error, pytest.FixtureLookupError) and error.argname:
+        return Verdict.BROKEN, own.unknown_fixture(error.argname)
     return Verdict.BROKEN, f"{type(error).__name__}: {text}"
 
 
@@ -302,7 +334,7 @@ def _never_ran(checker: Checker) -> Iterable[CheckResult]:
                 required=check.required,
                 points=0.0,
                 max_points=0.0,
-                detail="this check did not run",
+                detail=checker.unrun.get(name, "this check did not run"),
             )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.classroom import roster
-from grader.classroom.roster import Identity, Joined, Roster, Student
+from grader.classroom.roster import COLUMNS, Identity, Joined, Roster, Student
 from grader.printable import printable
 from grader.render import notices, words
 from grader.render.spreadsheet import cell
@@ -33,6 +33,19 @@ MOODLE_COLUMNS = (
     "Last modified (submission)",
     "Last modified (grade)",
     "Feedback comments",
+)
+NBGRADER_COLUMNS = (
+    "assignment",
+    "duedate",
+    "timestamp",
+    "student_id",
+    "last_name",
+    "first_name",
+    "email",
+    "raw_score",
+    "late_submission_penalty",
+    "score",
+    "max_score",
 )
 
 
@@ -59,6 +72,34 @@ def canvas(reports: Sequence[Report], known: Roster, *, column: str = "") -> Gra
         report = _of(joined, student)
         row = [student.row.get(name) or _canvas(student)[name] for name in CANVAS_COLUMNS]
         rows.append([*row, _points(report)])
+    return Gradebook(_csv(rows), tuple(_remarks(joined)))
+
+
+def fitting(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """The gradebook of the platform whose list it is; of any other list, its lines with points."""
+    if {"Identifier", "Grade"} <= set(known.columns):
+        return moodle(reports, known)
+    if {"Student", "ID"} <= set(known.columns):
+        return canvas(reports, known)
+    return plain(reports, known)
+
+
+def plain(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """The list as it is, with points and verdict beside each line.
+
+    Raises UsageError where the reports are not of one assignment.
+    """
+    title, points = _assignment(reports)
+    joined = _joined(reports, known)
+    rows = [[*known.columns, title, f"of {words.points(points)}", "verdict", "remark"]]
+    for student in known.students:
+        report = _of(joined, student)
+        own = [student.row.get(name, "") for name in known.columns]
+        verdict = "" if report is None else notices.verdict(report.verdict)
+        remark = "no work" if student in joined.missing else ""
+        if report is not None:
+            remark = not_final(report)
+        rows.append([*own, _points(report), words.points(points), verdict, remark])
     return Gradebook(_csv(rows), tuple(_remarks(joined)))
 
 
@@ -96,6 +137,65 @@ def _moodle(
         if "Feedback comments" in columns:
             row["Feedback comments"] = _feedback(report)
     return [row.get(name, "") for name in columns]
+
+
+def nbgrader(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """The table that `nbgrader export` writes: nbgrader/plugins/export.py, CsvExportPlugin.
+
+    When work was due and handed in is not known here: these stay empty, and nobody is late. Raises
+    UsageError where the reports are not of one assignment.
+    """
+    _, points = _assignment(reports)
+    joined = _joined(reports, known)
+    rows = [list(NBGRADER_COLUMNS)]
+    for student in known.students:
+        report = _of(joined, student)
+        earned = _points(report)
+        last, first = _names(student)
+        own = [_identifier(student), last, first, student.email]
+        late = "0" if earned else ""
+        scores = [earned, late, earned, words.points(points)]
+        rows.append([reports[0].assignment, "", "", *own, *scores])
+    return Gradebook(_csv(rows), tuple(_remarks(joined)))
+
+
+def _identifier(student: Student) -> str:
+    return student.student_id or student.login or student.number or student.name
+
+
+def _names(student: Student) -> tuple[str, str]:
+    """Last and first name as the list has them; the whole name as the last where it has one."""
+    cells = {name.strip().casefold(): text.strip() for name, text in student.row.items()}
+    found = [next(filter(None, map(cells.get, COLUMNS[fact])), "") for fact in ("last", "first")]
+    if any(found):
+        return found[0], found[1]
+    for name in COLUMNS["name"]:
+        last, comma, first = cells.get(name, "").partition(",")
+        if comma:
+            return last.strip(), first.strip()
+    return student.name, ""
+
+
+def otter(reports: Sequence[Report], known: Roster) -> Gradebook:
+    """otter-grader's final_grades.csv: points of each question, their sum, and its share (0 to 1).
+
+    Raises UsageError where the reports are not of one assignment.
+    """
+    _, points = _assignment(reports)
+    joined = _joined(reports, known)
+    names: dict[str, None] = {}
+    for report in reports:
+        names |= dict.fromkeys(check.name for check in report.checks if check.max_points)
+    rows = [["identifier", *names, "total", "percent_correct"]]
+    for student in known.students:
+        own = _of(joined, student)
+        found, share = {}, ""
+        if own is not None and not not_final(own):
+            found = {check.name: words.points(check.points) for check in own.checks}
+            share = f"{own.points / points:.4f}"
+        cells = [found.get(name, "") for name in names]
+        rows.append([_identifier(student), *cells, _points(own), share])
+    return Gradebook(_csv(rows), tuple(_remarks(joined)))
 
 
 def _rescaled(report: Report, points: float, maximum: str) -> str:

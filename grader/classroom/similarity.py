@@ -11,7 +11,7 @@ network.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -27,6 +27,11 @@ ALIKE_NETWORK = 0.15
 COMMON = 0.25
 """A passage that more of the class than this have is how the class writes (from `FEW` works on)."""
 FEW = 8
+A_RING = 5
+"""So many may have copied from one of them: what they share is no habit of the class yet."""
+
+
+Recipe = tuple[tuple[str, str | float], ...]
 
 
 class Layer(NamedTuple):
@@ -40,33 +45,37 @@ class Layer(NamedTuple):
 class Work:
     """One submission, as far as it can resemble another.
 
-    `architecture` is the hash of the live graph, empty where it was not captured; `recipe` is what
-    it trains with, without whose it is and where it stands.
+    `sources` are its texts, in order (a script, or the cells of a notebook). `architecture` is the
+    hash of the live graph, empty where it was not captured; `recipe` is what it trains with, where
+    that is its own: each setting with its value, in one order.
     """
 
     name: str
-    source: str
+    sources: tuple[str, ...]
     architecture: str = ""
     layers: tuple[Layer, ...] = ()
-    recipe: str = ""
+    recipe: Recipe = ()
 
     @cached_property
     def passages(self) -> Passages:
         """What stands for the source text."""
-        return wording.passages(self.source)
+        return wording.passages(*self.sources)
 
 
 class Pair(NamedTuple):
-    """Two works: the share of text in common and the distance of the networks, 0 to 1."""
+    """Two works: the share of text in common, and how far networks and recipes are apart, 0 to 1.
+
+    What is not known of one of them is far from everything.
+    """
 
     first: str
     second: str
     text: float
     network: float
-    same_recipe: bool
+    recipe: float
 
 
-Kind = Literal["text", "network and recipe", "network", "nearly the same network"]
+Kind = Literal["text", "network and recipe", "network", "nearly the same network", "recipe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,44 +97,85 @@ def groups(works: Sequence[Work], handed_out: Sequence[Work] = ()) -> list[Group
     """All groups of at least two works: first those whose texts are alike."""
     rare = _rare_passages(works, handed_out)
     shared = _sharing_text(works, rare)
-    text = {frozenset(pair) for pair, part in shared.items() if part >= ALIKE_TEXT}
     by_name = {work.name: work for work in works}
 
     def pair(first: str, second: str) -> Pair:
         part = shared.get((first, second), shared.get((second, first), 0.0))
         return _pair(by_name[first], by_name[second], part)
 
-    found = [_group("text", names, works, handed_out, pair) for names in _connected(text)]
+    text_groups = _connected(pair for pair, part in shared.items() if part >= ALIKE_TEXT)
     both = _same(works, lambda work: (work.architecture, work.recipe))
     network = _same(works, lambda work: (work.architecture,))
-    found += [_group("network and recipe", names, works, handed_out, pair) for names in both]
-    found += [
-        _group("network", names, works, handed_out, pair) for names in network if names not in both
+    recipe = _same(works, lambda work: (work.recipe,))
+    near = _near_networks(works)
+    kinds: list[tuple[Kind, list[tuple[str, ...]]]] = [
+        ("text", text_groups),
+        ("network and recipe", both),
+        ("network", [names for names in network if names not in both]),
+        ("nearly the same network", [names for names in near if names not in network]),
+        ("recipe", [names for names in recipe if names not in both]),
     ]
-    near = _connected(_near_networks(works))
-    found += [
-        _group("nearly the same network", names, works, handed_out, pair)
-        for names in near
-        if names not in network
-    ]
+    found = []
+    for kind, members in kinds:
+        found += [_group(kind, names, works, handed_out, pair) for names in members]
     return found
 
 
 def distance(one: Sequence[Layer], other: Sequence[Layer]) -> float:
     """How far two networks are apart: the cheapest way to edit one into the other, 0 to 1.
 
-    To drop or add an operator costs 1, to change its kind too; to change its shape costs what the
-    sizes differ by.
+    To drop or add an operator costs 1, to change its kind too, and so does it to swap two that
+    follow one another; to change its shape costs what the sizes differ by.
     """
     if not one or not other:  # a network that was not captured is near no other
         return 1.0
-    row = [float(column) for column in range(len(other) + 1)]
+    longest = max(len(one), len(other))
+    return _edits(one, other, longest) / longest
+
+
+def _edits(one: Sequence[Layer], other: Sequence[Layer], most: float) -> float:
+    """The least cost of edits that make `other` of `one`, or more than `most` where it is more."""
+    band = int(most)
+    before: list[float] = []
+    row = [float(column) if column <= band else _FAR for column in range(len(other) + 1)]
     for count, layer in enumerate(one, 1):
-        above, row = row, [float(count)]
-        for column, match in enumerate(other, 1):
-            changed = above[column - 1] + _change(layer, match)
-            row.append(min(changed, above[column] + 1, row[column - 1] + 1))
-    return row[-1] / max(len(one), len(other))
+        first, last = max(1, count - band), min(len(other), count + band)
+        two_above, before, row = before, row, [_FAR] * (len(other) + 1)
+        row[0] = float(count) if count <= band else _FAR
+        for column in range(first, last + 1):
+            match = other[column - 1]
+            cost = before[column - 1] + _change(layer, match)
+            cost = min(cost, before[column] + 1, row[column - 1] + 1)
+            if count > 1 and column > 1 and one[count - 2] == match and layer == other[column - 2]:
+                cost = min(cost, two_above[column - 2] + 1)
+            row[column] = cost
+        # A swap reaches over a row.
+        if min(row) > most and min(before) + 1 > most:
+            return _FAR
+    return row[-1]
+
+
+_FAR = float("inf")
+
+
+def recipe_distance(one: Recipe, other: Recipe) -> float:
+    """How far two recipes are apart: the share of their settings that differ, 0 to 1.
+
+    A number that differs counts by how much.
+    """
+    if not one or not other:
+        return 1.0
+    mine, theirs = dict(one), dict(other)
+    names = mine.keys() | theirs.keys()
+    return sum(_differ(mine.get(name), theirs.get(name)) for name in names) / len(names)
+
+
+def _differ(one: str | float | None, other: str | float | None) -> float:
+    if one == other:
+        return 0.0
+    if isinstance(one, float | int) and isinstance(other, float | int):
+        return min(1.0, abs(one - other) / max(abs(one), abs(other)))
+    return 1.0
 
 
 def _change(one: Layer, other: Layer) -> float:
@@ -138,15 +188,15 @@ def _change(one: Layer, other: Layer) -> float:
 def _pair(one: Work, other: Work, text: float) -> Pair:
     same_network = bool(one.architecture) and one.architecture == other.architecture
     apart = 0.0 if same_network else distance(one.layers, other.layers)
-    same = bool(one.recipe) and one.recipe == other.recipe
-    return Pair(one.name, other.name, round(text, 3), round(apart, 3), same)
+    recipes = recipe_distance(one.recipe, other.recipe)
+    return Pair(one.name, other.name, round(text, 3), round(apart, 3), round(recipes, 3))
 
 
 def _rare_passages(works: Sequence[Work], handed_out: Sequence[Work]) -> dict[str, Passages]:
     """Of each work the passages that were not handed out and that few others have."""
     given = frozenset(passage for work in handed_out for passage in work.passages)
     count = Counter(passage for work in works for passage in work.passages)
-    most = max(2, COMMON * len(works)) if len(works) >= FEW else len(works)
+    most = max(A_RING, COMMON * len(works)) if len(works) >= FEW else len(works)
     common = frozenset(passage for passage, number in count.items() if number > most)
     return {work.name: work.passages - given - common for work in works}
 
@@ -164,49 +214,80 @@ def _sharing_text(works: Sequence[Work], rare: dict[str, Passages]) -> dict[tupl
     }
 
 
-def _same(works: Sequence[Work], key: Callable[[Work], tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _same(
+    works: Sequence[Work], key: Callable[[Work], tuple[str | Recipe, ...]]
+) -> list[tuple[str, ...]]:
     """The names of works that agree in every part of `key`, two at least."""
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    found: dict[tuple[str | Recipe, ...], list[str]] = defaultdict(list)
     for work in works:
         if all(key(work)):
             found[key(work)].append(work.name)
     return [tuple(sorted(names)) for names in found.values() if len(names) > 1]
 
 
-def _near_networks(works: Sequence[Work]) -> Iterator[frozenset[str]]:
-    """Pairs of works whose networks are near each other; equal ones are joined as well."""
+def _near_networks(works: Sequence[Work]) -> list[tuple[str, ...]]:
+    """Works that hang together by networks that are near each other, or the same."""
     by_network: dict[str, list[Work]] = defaultdict(list)
     for work in works:
         if work.architecture:
             by_network[work.architecture].append(work)
+    found = _Together()
     for same in by_network.values():
-        yield from (frozenset((one.name, other.name)) for one, other in pairwise(same))
-    ones = [same[0] for same in by_network.values()]
-    for one, other in combinations(ones, 2):
-        if _may_be_near(one, other) and distance(one.layers, other.layers) <= ALIKE_NETWORK:
-            yield frozenset((one.name, other.name))
+        for one, other in pairwise(same):
+            found.join(one.name, other.name)
+    counted = []
+    for work in (same[0] for same in by_network.values() if same[0].layers):
+        counted.append((work, Counter(layer.kind for layer in work.layers)))
+    for (one, kinds), (other, other_kinds) in combinations(counted, 2):
+        most = ALIKE_NETWORK * max(len(one.layers), len(other.layers))
+        if found.are(one.name, other.name) or _at_least(kinds, other_kinds) > most:
+            continue
+        if _edits(one.layers, other.layers, most) <= most:
+            found.join(one.name, other.name)
+    return found.groups()
 
 
-def _may_be_near(one: Work, other: Work) -> bool:
-    """Whether the kinds alone do not put them too far apart: a bound that costs little."""
-    longest = max(len(one.layers), len(other.layers))
-    kinds = Counter(layer.kind for layer in one.layers)
-    kinds.subtract(layer.kind for layer in other.layers)
-    missing = max(
-        sum(number for number in kinds.values() if number > 0),
-        -sum(number for number in kinds.values() if number < 0),
-    )
-    return bool(longest) and missing <= ALIKE_NETWORK * longest
+def _at_least(kinds: Counter[str], others: Counter[str]) -> int:
+    """What the kinds alone cost: a bound that is found at once."""
+    return max((kinds - others).total(), (others - kinds).total())
 
 
-def _connected(pairs: Iterable[frozenset[str]]) -> list[tuple[str, ...]]:
+class _Together:
+    """Names that hang together by pairs."""
+
+    def __init__(self) -> None:
+        self._above: dict[str, str] = {}
+
+    def join(self, one: str, other: str) -> None:
+        """These two, and whatever hangs together with either."""
+        self._above[self._top(one)] = self._top(other)
+
+    def are(self, one: str, other: str) -> bool:
+        """Whether two names hang together."""
+        return self._top(one) == self._top(other)
+
+    def groups(self) -> list[tuple[str, ...]]:
+        """All groups of at least two, each in alphabetical order."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in list(self._above):
+            found[self._top(name)].append(name)
+        return sorted(tuple(sorted(names)) for names in found.values() if len(names) > 1)
+
+    def _top(self, name: str) -> str:
+        """The name that stands for its group; the way to it is made shorter."""
+        above = self._above.setdefault(name, name)
+        while above != self._above[above]:
+            self._above[name] = self._above[above]
+            name, above = above, self._above[above]
+        return above
+
+
+def _connected(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, ...]]:
     """The works that hang together by pairs, each group in alphabetical order."""
-    group_of: dict[str, set[str]] = {}
-    for pair in pairs:
-        joined = set(pair).union(*(group_of.get(name, set()) for name in pair))
-        group_of.update(dict.fromkeys(joined, joined))
-    unique = {id(group): group for group in group_of.values()}
-    return sorted(tuple(sorted(group)) for group in unique.values())
+    found = _Together()
+    for one, other in pairs:
+        found.join(one, other)
+    return found.groups()
 
 
 MOST_PAIRS = 20
@@ -226,6 +307,8 @@ def _group(
     networks = {work.architecture for work in members if work.architecture}
     if kind == "text":
         given = _given_text(members, handed_out)
+    elif kind == "recipe":
+        given = tuple(work.name for work in handed_out if work.recipe == members[0].recipe)
     else:
         given = tuple(work.name for work in handed_out if work.architecture in networks)
     pairs = [pair(first, second) for first, second in combinations(names[:MOST_COMPARED], 2)]

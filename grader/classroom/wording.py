@@ -14,6 +14,7 @@ import io
 import keyword
 import tokenize
 from collections.abc import Iterator
+from itertools import chain
 
 PASSAGE = 12
 """Tokens of a passage: shorter coincidences are how everybody writes PyTorch."""
@@ -34,9 +35,9 @@ _LAYOUT = {
 Passages = frozenset[int]
 
 
-def passages(source: str) -> Passages:
-    """The hashes that stand for a source text; none for one of fewer than `PASSAGE` tokens."""
-    words = list(_words(source))
+def passages(*sources: str) -> Passages:
+    """The hashes that stand for texts that follow each other; none below `PASSAGE` tokens."""
+    words = list(chain.from_iterable(map(_words, sources)))
     hashed = [
         _hash(" ".join(words[first : first + PASSAGE])) for first in range(len(words) - PASSAGE + 1)
     ]

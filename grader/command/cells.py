@@ -21,9 +21,12 @@ _DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 def as_notebook(inputs: Sequence[str], model: str = "") -> bytes:
     """A notebook of the `inputs`, the first of which is cell 1; `model` names the class to grade.
 
-    What is left out leaves an empty cell behind, so that every number stays what it is.
+    What is left out leaves an empty cell behind, so that every number stays what it is; at the end,
+    where there is none to keep, it leaves nothing.
     """
     texts = newest([without_ours(text) for text in inputs])
+    while texts and not texts[-1].strip():
+        texts.pop()
     if model:
         texts.append(f"MODEL = {model}")
     cells = [{"cell_type": "code", "metadata": {}, "outputs": [], "source": text} for text in texts]

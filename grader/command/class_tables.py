@@ -22,6 +22,13 @@ from grader.storage import seal
 from grader.storage.atomic import write_whole
 from grader.submission.submission import UsageError
 
+OTHERS = {
+    "moodle": gradebook.moodle,
+    "nbgrader": gradebook.nbgrader,
+    "otter": gradebook.otter,
+}
+"""By the name of a platform: what writes its table, where nothing but the list is needed."""
+
 
 def write_gradebook(
     paths: Sequence[Path], students: Path, platform: str, *, column: str, output: Path | None
@@ -35,7 +42,7 @@ def write_gradebook(
     if platform == "canvas":
         book = gradebook.canvas(reports, known, column=column)
     else:
-        book = gradebook.moodle(reports, known)
+        book = OTHERS[platform](reports, known)
     messages = Console(stderr=True)
     for remark in book.remarks:
         messages.print(Plain(Text(remark, style="yellow")), soft_wrap=True)

@@ -28,6 +28,7 @@ from grader.errors import GraderError
 from grader.options import Options
 from grader.printable import printable
 from grader.program.listing import Listing, Part
+from grader.render.next_step import IN_CELLS
 from grader.submission import assembly, find
 from grader.submission.submission import Submission, UsageError
 
@@ -83,8 +84,9 @@ def grade(
 
 
 def load_magic(shell: Any) -> None:
-    """Make `%grader` known to IPython."""
+    """Make `%grader` known to IPython, and have the sandbox get ready for the first check."""
     shell.register_magic_function(_magic, "line", "grader")
+    _bench().begin()
 
 
 @cache
@@ -123,12 +125,12 @@ def _submission(network: Any, name: str | None) -> tuple[Submission, Assignment]
     inputs = list(shell.history_manager.input_hist_raw)[1:]
     content = cells.as_notebook(inputs, model)
     work = assembly.of_file(FILE, content)
-    shown = model or "this notebook"
+    shown = model or IN_CELLS
     return (
         Submission(
             path=Path.cwd() / FILE,
             name="notebook",
-            display="this notebook",
+            display=IN_CELLS,
             assignment=asked.name,
             listing=work.listing,
             sha256=work.sha256,

@@ -23,7 +23,10 @@ from grader.sandbox import same_code
 from grader.submission.submission import UsageError
 
 LOOK_EVERY = 0.1
-"""Seconds between two looks. What was saved is graded once it has stayed the same for one."""
+"""Seconds between two looks."""
+SETTLED_AFTER = 0.03
+"""What was saved is graded once it has stayed the same for so long. Editors write a file at once;
+where one is caught half written, the rest of it is the next save."""
 GONE_SECONDS = 60.0
 """An editor may move a file away while it saves; one that stays away so long is not coming back."""
 IDLE_SECONDS = 1800.0
@@ -101,9 +104,9 @@ def _graded(room: Workroom, options: Options) -> int:
 def _next(path: Path, root: Path, known: Seen, idle_seconds: float, clock: Clock) -> Seen:
     """The files once they differ from `known` and stay so for a look; () when it is over."""
     began = last_there = clock.now()
-    before, cost = known, 0.0
+    before, cost, pause = known, 0.0, LOOK_EVERY
     while True:
-        clock.sleep(max(LOOK_EVERY, 20 * cost))  # a large folder is looked at more seldom
+        clock.sleep(max(pause, 20 * cost))  # a large folder is looked at more seldom
         looked = clock.now()
         found = look(path, root)
         now = clock.now()
@@ -114,6 +117,7 @@ def _next(path: Path, root: Path, known: Seen, idle_seconds: float, clock: Clock
                 return found
         if now - last_there >= GONE_SECONDS or now - began >= idle_seconds:
             return ()
+        pause = LOOK_EVERY if found == before else SETTLED_AFTER
         before = found
 
 

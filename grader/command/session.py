@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from grader.assignment import Assignment, load_each
+from grader.command import filing
 from grader.command.project import Project
 from grader.command.workroom import Workroom
 from grader.errors import AssignmentError, GraderError, SubmissionError
@@ -48,16 +49,13 @@ BROUGHT = (
 )
 
 
-def grade(options: Options) -> int:
-    """Grade every submission that was asked for. Raises UsageError and GraderError."""
-    trains = not options.static
-    with Workroom(options.require_isolation, trains=trains) as room:
-        return grade_in(room, options)
+def grade_in(room: Workroom, options: Options, graded: list[Report] | None = None) -> int:
+    """Grade every submission that was asked for, in a workroom that may have been used before.
 
-
-def grade_in(room: Workroom, options: Options) -> int:
-    """As `grade`, in a workroom that may have been used before."""
-    _speak_any_encoding()
+    Each report is added to `graded` when it is there. Raises UsageError and GraderError.
+    """
+    graded = [] if graded is None else graded
+    speak_any_encoding()
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
     names = sorted([*known, *broken])
@@ -68,24 +66,23 @@ def grade_in(room: Workroom, options: Options) -> int:
         home=options.home,
         assignment=options.assignment,
         training=options.training,
-        trainings=_trainings(known),
+        trainings=trainings(known),
     )
     found = looked.submissions
     if options.home not in (None, options.root) and not options.paths:
         _say(messages, BROUGHT)
-    _say_left_out(messages, looked.left_out)
+    say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
-    _refuse_all_broken(asked, broken)
-    broken |= _tried_out([known[name] for name in asked if name in known])
-    _refuse_all_broken(asked, broken)
+    refuse_all_broken(asked, broken)
+    broken |= tried_out([known[name] for name in asked if name in known])
+    refuse_all_broken(asked, broken)
     for name in broken if not options.paths and not options.assignment else asked:
         if name in broken:
             _say(messages, f"{name} is left out. {broken[name]}", style="red")
     reports.check_writable(options.output)
-    device_kind = _device_kind(options, room)
+    device_kind = training_device(options, room)
     fit = [known[name] for name in asked if name not in broken]
-    sources = _images(fit, options, messages)
-    graded = []
+    sources = images(fit, options, messages)
     home = options.home or options.root
     secret = seal.secret()
     queue = Queue(len(found))
@@ -105,7 +102,7 @@ def grade_in(room: Workroom, options: Options) -> int:
     return 3 if desk.unwritten else exit_code(graded, known)
 
 
-def _device_kind(options: Options, room: Workroom) -> str:
+def training_device(options: Options, room: Workroom) -> str:
     """The kind of device that trains, "none" for static checks. Raises GraderError."""
     if options.static:
         return "none"
@@ -141,8 +138,11 @@ def _exit_code(report: Report, known: Mapping[str, Assignment]) -> int:
 
 
 def _say(messages: Console, text: str, *, style: str = "dim") -> None:
-    """A message for people, word for word: a path may hold what rich would read as markup."""
-    messages.print(Plain(Text(text, style=style)), soft_wrap=True)
+    """A message for people, word for word: a path may hold what rich would read as markup.
+
+    A terminal gets lines that break between words; anything else, one line.
+    """
+    messages.print(Plain(Text(text, style=style)), soft_wrap=not messages.is_terminal)
 
 
 def say(text: str, *, style: str = "dim") -> None:
@@ -150,7 +150,7 @@ def say(text: str, *, style: str = "dim") -> None:
     _say(Console(stderr=True), text, style=style)
 
 
-def _say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
+def say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
     """In one line, whatever the command says about being quiet: nobody's work is lost unseen."""
     if left_out:
         shown = [str(one) for one in left_out[:MOST_NAMED]]
@@ -170,14 +170,14 @@ def _not_one(path: Path, found: Sequence[Submission], *, command: str, training:
     )
 
 
-def _refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError]) -> None:
+def refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError]) -> None:
     """Where no assignment that is asked for can be graded, that is all there is to say."""
     if all(name in broken for name in asked):
         errors = [str(broken[name]) for name in asked]
         raise AssignmentError("\n".join(errors))
 
 
-def _tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
+def tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
     """Those whose default recipe does not work, each with the reason."""
     from grader.judging import default_recipe  # for this command alone
 
@@ -190,7 +190,7 @@ def _tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
     return broken
 
 
-def _images(asked: Sequence[Assignment], options: Options, messages: Console) -> dict[str, Source]:
+def images(asked: Sequence[Assignment], options: Options, messages: Console) -> dict[str, Source]:
     """The images for each assignment, by the name of its data set, which is looked for once.
 
     Before anything is graded: what is missing or damaged is better known now than hours later.
@@ -231,27 +231,32 @@ class _Desk:
     def report(self, item: Submission, assignment: Assignment) -> Report:
         """The report on one submission, shown and kept: an earlier run's where that stands."""
         source = self.sources[assignment.dataset]
-        choices = {
-            **self.options.deciding,
-            "device": self.device,
-            "images": [source.dataset.name, source.practice],
-        }
-        address = seal.address(item, assignment, choices)
-        kept = None if self.options.fresh or item.problem else self._kept(item, address)
+        address = filing.address(item, assignment, self.options, device=self.device, source=source)
+        kept = filing.kept(item, address, self.options, secret=self.secret)
         if kept:
+            if not self.options.quiet:
+                text = f"unchanged since {kept.started}: kept (use --fresh to grade again)"
+                _say(self.messages, f"{item.shown}: {text}")
             self.queue.end(graded=False)
             _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
-        self.room.begin()  # it gets ready while the pipeline is loaded here
-        from grader import pipeline
-
-        workshop = pipeline.Workshop(
-            self.options, self.room.held(source), self.room.sandbox, self.room.crew, self.secret
-        )
-        self.queue.begin()
         with TrainingProgress(
             item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
         ) as progress:
+            progress.get_ready()
+            self.room.begin()  # it gets ready while the pipeline is loaded here
+            from grader import pipeline
+
+            room = self.room
+            workshop = pipeline.Workshop(
+                self.options,
+                room.held(source),
+                room.sandbox,
+                room.crew,
+                self.secret,
+                room.seen,
+            )
+            self.queue.begin()
             report = pipeline.grade(item, assignment, workshop, progress)
         self.queue.end(graded=True)
         return self._finished(report, address)
@@ -272,8 +277,7 @@ class _Desk:
         return self._finished(report, seal.nowhere())
 
     def _finished(self, report: Report, address: str) -> Report:
-        report = reports.told(report, self.options.output, secret=self.secret)
-        report = seal.sealed(report, address, self.secret)
+        report = filing.finished(report, address, self.options, secret=self.secret)
         file = None
         try:
             file = self._keep(report)
@@ -294,20 +298,8 @@ class _Desk:
             _say(self.messages, text)
         return file
 
-    def _kept(self, item: Submission, address: str) -> Report | None:
-        kept = reports.kept(
-            item.name, item.assignment, self.options.output, address=address, secret=self.secret
-        )
-        if kept is None:
-            return None
-        if not self.options.quiet:
-            text = f"unchanged since {kept.started}: kept (use --fresh to grade again)"
-            _say(self.messages, f"{item.shown}: {text}")
-        # The same file may have moved.
-        return kept.model_copy(update={"path": item.display, "display_name": item.shown})
 
-
-def _speak_any_encoding() -> None:
+def speak_any_encoding() -> None:
     """A scorecard on a terminal or in a log that knows no ✓ shows its code instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -390,11 +382,11 @@ def _only(
         home=project.home,
         assignment=assignment,
         training=training,
-        trainings=_trainings(known),
+        trainings=trainings(known),
     )
     if len(found) != 1:
         raise UsageError(_not_one(path, found, command=command, training=training))
-    _refuse_all_broken([found[0].assignment], broken)
+    refuse_all_broken([found[0].assignment], broken)
     return found[0], known[found[0].assignment]
 
 
@@ -406,7 +398,7 @@ def _cannot(submission: Submission, error: SubmissionError) -> int:
     return 1
 
 
-def _trainings(known: Mapping[str, Assignment]) -> dict[str, str]:
+def trainings(known: Mapping[str, Assignment]) -> dict[str, str]:
     """The files that the assignments say train, by the name of the assignment."""
     return {name: one.training for name, one in known.items() if one.training}
 

@@ -15,6 +15,7 @@ from grader.sandbox.isolation import Proven
 from grader.sandbox.zygote import Zygote
 
 if TYPE_CHECKING:
+    from grader.analysis.untrained.watched import Watched
     from grader.training.data import Source
     from grader.training.worker.crew import Crew
 
@@ -23,7 +24,7 @@ class Workroom:
     """A context manager. Use it in one thread: a box ends with the thread that started it.
 
     `require` is the least level of isolation. `trains`: torch is loaded here, too, while the
-    sandbox gets ready.
+    sandbox gets ready. `seen`: what the networks showed that were watched here.
     """
 
     def __init__(self, require: int | None = None, *, trains: bool = False) -> None:
@@ -35,6 +36,7 @@ class Workroom:
         self._sandbox: Proven | None = None
         self._crew: Crew | None = None
         self._images: list[Source] = []
+        self.seen: dict[bytes, Watched] = {}
 
     def __enter__(self) -> Self:
         return self

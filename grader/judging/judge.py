@@ -21,6 +21,17 @@ from grader.judging.protocols import PROTOCOLS, mean
 from grader.report import Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A test image that was taken for another class: `sure` and `of_label` are shares, 0 to 1."""
+
+    position: int
+    label: int
+    taken: int
+    sure: float
+    of_label: float
+
+
 class Judge:
     """Holds the labels of the test images, and answers only with numbers about all of them.
 
@@ -67,6 +78,32 @@ class Judge:
         predicted = np.where(self._right(scores), self._labels, self._strongest_other(scores))
         np.add.at(table, (self._labels[proper], predicted[proper]), 1)
         return tuple(tuple(row) for row in table.tolist())
+
+    def surest_mistakes(self, logits: ArrayLike, most: int) -> list[Seen]:
+        """At most so many images that are not correct, those first that the network is sure of.
+
+        An image whose row has a NaN or an infinity has no shares and is not among them.
+        """
+        scores = self._read(logits)
+        rows = np.flatnonzero(~self._right(scores) & np.isfinite(scores).all(axis=1))
+        shares = np.exp(
+            scores[rows] - _logarithm_of_summed_exponentials(scores[rows])  # a softmax
+        )
+        taken = self._strongest_other(scores)[rows]
+        sure = shares[np.arange(len(rows)), taken]
+        found = []
+        for place in np.argsort(-sure, kind="stable")[:most].tolist():
+            label = int(self._labels[rows[place]])
+            found.append(
+                Seen(
+                    int(rows[place]),
+                    label,
+                    int(taken[place]),
+                    float(sure[place]),
+                    float(shares[place, label]),
+                )
+            )
+        return found
 
     def _read(self, logits: ArrayLike) -> NDArray[np.float64]:
         scores = np.asarray(logits, dtype=np.float64)

@@ -18,7 +18,7 @@ import torch
 
 from grader import report
 from grader.assignment import Assignment
-from grader.judging import advice, judge, metric, second_look, shuffle
+from grader.judging import advice, judge, metric, pictures, second_look, shuffle
 from grader.judging.judge import Judge, Judgement
 from grader.judging.known import Known
 from grader.judging.metric import Metric
@@ -352,10 +352,13 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
     last = next((run.epochs[-1] for run in reversed(runner.runs) if run.epochs), None)
     confusion: tuple[tuple[int, ...], ...] = ()
     wrong: tuple[int, ...] = ()
+    mistakes: tuple[report.Mistake, ...] = ()
     if last:
         logits = runner.told.of_test_images(last.logits)
         confusion = runner.test_judge.confusion(logits)
         wrong = runner.test_judge.wrong(logits)
+        surest = runner.test_judge.surest_mistakes(logits, pictures.MOST_MISTAKES)
+        mistakes = pictures.mistakes(surest, runner.told.data.test_images)
     score = None if judgement.score is None else float(judgement.score)
     pairs = zip(runner.runs, runner.correct, strict=True)
     rows = tuple(_run_row(runner, run, correct) for run, correct in pairs)
@@ -376,6 +379,7 @@ def _record(runner: _Runner, judgement: Judgement, threshold: Fraction) -> repor
         interval=judgement.interval,
         confusion=confusion,
         wrong=wrong,
+        mistakes=mistakes,
         device=", ".join(dict.fromkeys(run.device for run in runner.runs)),
         peak_memory_bytes=max(peaks, default=None),
         feedback=runner.told.words,

@@ -130,9 +130,10 @@ def facts(recipe: Recipe) -> Iterator[Fact]:
     """The lines of a recipe: what it is, and the line of the file where that says so."""
     lines = recipe.lines
     images = f", {recipe.images:,} of the training images" if recipe.images else ""
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     yield Fact(
         name="epochs",
-        text=f"{recipe.epochs} of {recipe.steps_per_epoch:,} steps{images}",
+        text=f"{epochs} of {recipe.steps_per_epoch:,} steps{images}",
         line=lines.get("epochs"),
     )
     yield Fact(name="batch size", text=str(recipe.batch_size), line=lines.get("batch_size"))

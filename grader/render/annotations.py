@@ -7,7 +7,7 @@ a step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal, NamedTuple
 
@@ -18,7 +18,7 @@ from grader.report import CheckResult, Placed, Report, Verdict
 MOST = 10
 LONGEST_TEXT = 1200
 
-Level = Literal["error", "warning"]
+Level = Literal["error", "warning", "notice"]
 
 LEVELS: dict[Verdict, Level] = {
     Verdict.FAILED: "error",
@@ -40,20 +40,40 @@ class Annotation(NamedTuple):
 
 def render(reports: Sequence[Report]) -> str:
     """At most `MOST` errors and as many warnings, one a line."""
-    found = list(chain.from_iterable(map(_of, reports)))
-    errors = [annotation for annotation in found if annotation.level == "error"]
-    warnings = [annotation for annotation in found if annotation.level == "warning"]
-    shown = [*errors[:MOST], *warnings[:MOST]]
-    return "".join(f"{command(annotation)}\n" for annotation in shown)
+    return "".join(f"{command(annotation)}\n" for annotation in shown(of_reports(reports)))
+
+
+def of_reports(reports: Iterable[Report]) -> list[Annotation]:
+    """What there is to do in each, in order."""
+    return list(chain.from_iterable(map(_of, reports)))
+
+
+def shown(found: Sequence[Annotation]) -> list[Annotation]:
+    """As many as GitHub shows of one step: the first of each level, errors before warnings."""
+    levels: tuple[Level, ...] = ("error", "warning", "notice")
+    kept: list[Annotation] = []
+    for level in levels:
+        kept += [annotation for annotation in found if annotation.level == level][:MOST]
+    return kept
 
 
 def command(annotation: Annotation) -> str:
     """The workflow command: `::error file=model.py,line=3,title=Dropout::message`."""
-    facts = {"file": annotation.path, "line": annotation.line, "title": annotation.title}
+    facts = {"file": annotation.path or None, "line": annotation.line, "title": annotation.title}
     properties = ",".join(
         f"{name}={_property(str(value))}" for name, value in facts.items() if value is not None
     )
     return f"::{annotation.level} {properties}::{_data(annotation.message, lines=True)}"
+
+
+def plain(annotation: Annotation) -> str:
+    """The same as a compiler says it, for systems that know no commands: `model.py:3: error: ...`.
+
+    Editors and many CI systems find the line by that.
+    """
+    place = f"{annotation.path}:{annotation.line}" if annotation.line else annotation.path
+    said = " ".join(f"{annotation.title}. {annotation.message}".split())
+    return printable(f"{place or '(all)'}: {annotation.level}: {said}", LONGEST_TEXT)
 
 
 def _of(report: Report) -> Iterator[Annotation]:

@@ -37,6 +37,7 @@ KINDS = {
     "network and recipe": "The same network and the same recipe",
     "network": "The same network",
     "nearly the same network": "Nearly the same network",
+    "recipe": "The same recipe",
 }
 
 

@@ -14,21 +14,47 @@ from rich.text import Text
 
 from grader.checks import pages
 from grader.checks.names import check_names
+from grader.checks.own import OwnChecks
 from grader.checks.pages import Example, Explanation
+from grader.printable import printable
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.report import Verdict
+from grader.submission.submission import UsageError
 
 WIDEST = 100
 
 
-def show(check: str | None) -> int:
-    """Print the explanation of one check, or a line about each. Raises UsageError."""
+def show(check: str | None, owned: Sequence[tuple[str, OwnChecks]] = ()) -> int:
+    """Print the explanation of one check, or a line about each. Raises UsageError.
+
+    `owned` are the assignments that have checks of their own, with these.
+    """
     console = Console()
     if check is None:
         console.print(listing([pages.load(name) for name in check_names()]))
-    else:
+        for assignment, own in owned:
+            explanations = [pages.of_own(one, own) for one in own.checks]
+            console.print(_table(f"Checks of {assignment}", explanations))
+    elif check in check_names():
         console.print(page(pages.load(check)))
+    else:
+        for part in _of_own(check, owned):
+            console.print(part)
     return 0
+
+
+def _of_own(check: str, owned: Sequence[tuple[str, OwnChecks]]) -> list[RenderableType]:
+    """Its page in each assignment that has a check of that name. Raises UsageError."""
+    known, found = list(check_names()), list[RenderableType]()
+    for assignment, own in owned:
+        known += own.names
+        for one in own.checks:
+            if one.name == check:
+                found.append(Text(f"A check of {printable(assignment, 100)}.", style="dim"))
+                found.append(page(pages.of_own(one, own)))
+    if not found:
+        raise UsageError(pages.unknown(check, known))
+    return found
 
 
 def page(explained: Explanation) -> RenderableType:
@@ -36,24 +62,31 @@ def page(explained: Explanation) -> RenderableType:
     parts: list[RenderableType] = [
         section(f"{explained.name}: {explained.title.rstrip('.')}"),
         _indented(Markdown(explained.meaning)),
-        section("Why it matters"),
-        _indented(Markdown(explained.why)),
-        section(f"{MARKS[Verdict.PASSED].symbol} passes"),
-        _example(explained.passes),
-        section(f"{MARKS[Verdict.FAILED].symbol} fails"),
-        _example(explained.fails),
-        _indented(_told(explained.told)),
     ]
+    if explained.why:
+        parts += [section("Why it matters"), _indented(Markdown(explained.why))]
+    if explained.passes:
+        title = f"{MARKS[Verdict.PASSED].symbol} passes"
+        parts += [section(title), _example(explained.passes)]
+    if explained.fails:
+        title = f"{MARKS[Verdict.FAILED].symbol} fails"
+        parts += [section(title), _example(explained.fails)]
+    if explained.told:
+        parts.append(_indented(_told(explained.told)))
     return Constrain(Group(spaced(parts), Text()), WIDEST)
 
 
 def listing(explanations: Sequence[Explanation]) -> RenderableType:
     """One line per check."""
+    more = Text("python -m grader explain CHECK says what it means, with examples.", style="dim")
+    return Constrain(Group(_table("Checks", explanations), Text(), _indented(more)), WIDEST)
+
+
+def _table(title: str, explanations: Sequence[Explanation]) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
     for explained in explanations:
         table.add_row(Text(explained.name, style="bold"), Text(explained.title.rstrip(".")))
-    more = Text("python -m grader explain CHECK says what it means, with examples.", style="dim")
-    return Constrain(Group(section("Checks"), _indented(table), Text(), _indented(more)), WIDEST)
+    return Constrain(Group(section(title), _indented(table)), WIDEST)
 
 
 def _example(example: Example) -> RenderableType:
@@ -70,10 +103,11 @@ def _example(example: Example) -> RenderableType:
 
 
 def _told(lines: Sequence[str]) -> RenderableType:
-    measured, reason, *hints = lines
+    measured, *rest = lines
     style = MARKS[Verdict.FAILED].style
     said = Text.assemble(("The scorecard says: ", "dim"), (measured, style))
-    return Group(said, Text(reason), bullets("→", (Text(hint) for hint in hints)))
+    reason = [Text(line) for line in rest[:1]]
+    return Group(said, *reason, bullets("→", (Text(hint) for hint in rest[1:])))
 
 
 def _indented(part: RenderableType) -> Padding:

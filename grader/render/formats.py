@@ -1,9 +1,9 @@
 """The formats of `python -m grader export`: one line each here, and one file beside this one.
 
 A format is a module with `render(reports) -> str`: at least one Report in, the whole text out; one
-of `PICTURES` gives bytes. The command line takes its choices and its help from these tables, and no
-format is loaded before it is asked for. The scorecard of the terminal is not a format: it is drawn
-for one width, in colours.
+of `PICTURES` gives bytes, one of `OF_ASSIGNMENTS` is a command of its own. The command line takes
+its choices and its help from these tables, and no format is loaded before it is asked for. The
+scorecard of the terminal is not a format: it is drawn for one width, in colours.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ FORMATS = {
     "csv": Format("grader.render.spreadsheet", "a class table for a spreadsheet"),
     "svg": Format("grader.render.svg", "pictures of accuracy, rate and receptive field"),
     "annotations": Format("grader.render.annotations", "GitHub's remarks beside the lines"),
+    "gitlab": Format("grader.render.gitlab", "GitLab's code quality report"),
     "sarif": Format("grader.render.sarif", "the same for code scanning and editors"),
     "gradescope": Format("grader.render.gradescope", "one submission's results.json"),
     "classroom50": Format("grader.render.classroom50", "one submission's result.json"),
@@ -39,10 +40,15 @@ FORMATS = {
 
 PICTURES = {"png": Format("grader.render.png", "svg's pictures (needs grader[pictures])")}
 
+OF_ASSIGNMENTS = {
+    "gradescope-autograder": Format("grader.command.autograder", "an assignment, packed for it"),
+}
+"""What is made of an assignment's folder instead of reports."""
+
 
 def every() -> dict[str, Format]:
     """All that can be asked for by name."""
-    return {**FORMATS, **PICTURES}
+    return {**FORMATS, **PICTURES, **OF_ASSIGNMENTS}
 
 
 def described() -> str:

@@ -10,25 +10,43 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 
 import jinja2
 from markupsafe import Markup
 
 from grader.printable import printable
-from grader.render import claims, figures, layer_table, notices, picture, recipe, words
+from grader.render import claims, figures, layer_table, notices, recipe, words
+from grader.render.drawing import (
+    beside,
+    curve,
+    digits,
+    frames,
+    mistakes,
+    overview,
+    spending,
+    strip,
+)
 from grader.render.marks import MARKS
 from grader.report import Report
 
 LONGEST_TEXT = 4000
 QUESTIONS = {
+    "beside": beside,
     "claims": claims,
+    "curves": curve,
+    "digits": digits,
     "figures": figures,
+    "frames": frames,
     "layer_table": layer_table,
+    "mistakes": mistakes,
     "notices": notices,
-    "words": words,
-    "picture": picture,
+    "overview": overview,
     "recipe": recipe,
+    "spending": spending,
+    "strips": strip,
+    "words": words,
 }
 """What the template may ask about a report."""
 
@@ -40,14 +58,7 @@ def render(reports: Sequence[Report]) -> str:
         title = words.several(len(reports), "submission")
     style = _ours("page.css")
     digest = hashlib.sha256(style.encode()).digest()
-    environment = jinja2.Environment(
-        autoescape=True,
-        finalize=_finalized,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.from_string(_ours("page.html")).render(
+    return _template().render(
         reports=reports,
         marks=MARKS,
         title=title,
@@ -55,6 +66,19 @@ def render(reports: Sequence[Report]) -> str:
         style_hash=f"sha256-{base64.b64encode(digest).decode()}",
         **QUESTIONS,
     )
+
+
+@cache
+def _template() -> jinja2.Template:
+    """Compiled once: a notebook draws a page for every check."""
+    environment = jinja2.Environment(
+        autoescape=True,
+        finalize=_finalized,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.from_string(_ours("page.html"))
 
 
 def _ours(name: str) -> str:

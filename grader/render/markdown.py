@@ -27,7 +27,7 @@ ZERO_WIDTH_SPACE = "\u200b"
 
 def render(reports: Sequence[Report]) -> str:
     """One scorecard after the other; a class begins with a table of all."""
-    parts = [_class_table(reports)] if len(reports) > 1 else []
+    parts = [class_table(reports)] if len(reports) > 1 else []
     return "\n\n---\n\n".join([*parts, *map(scorecard, reports)]) + "\n"
 
 
@@ -42,6 +42,11 @@ def scorecard(report: Report) -> str:
         parts += [f"**{claims.HEADING}**", _listed(lines, "")]
     parts += [*_layers(report), *_remarks(report), _colophon(report)]
     return "\n\n".join(parts)
+
+
+def brief(report: Report) -> str:
+    """Verdict, points and checks, for where the scorecard has no room."""
+    return "\n\n".join([*_header(report), *_problem(report), *_checks(report)])
 
 
 def _recipe(report: Report) -> list[str]:
@@ -212,7 +217,8 @@ def _colophon(report: Report) -> str:
     return f"<sub>{'<br>'.join(lines)}</sub>"
 
 
-def _class_table(reports: Sequence[Report]) -> str:
+def class_table(reports: Sequence[Report]) -> str:
+    """One row a submission: verdict, points, accuracy."""
     head = ["", "submission", "assignment", "points", "accuracy"]
     return table(head, "cllrr", [_summary_cells(report) for report in reports])
 

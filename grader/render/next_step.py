@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from grader.printable import printable
 from grader.report import Report, Verdict
 
 OPEN = (Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)
+IN_CELLS = "this notebook"
+"""The path of a report on the cells of a notebook."""
+
 NEEDS_TRAINING = ("accuracy", "steady", "time_budget")
 
 
@@ -29,15 +33,45 @@ def called(command: str, *arguments: str) -> str:
     """The command as a line: `grader explain gap`, or what starts the grader here."""
     words = " ".join(shlex.quote(argument) for argument in arguments)
     if os.environ.get("NOX_CURRENT_SESSION"):
-        return printable(f"nox -s {command} -- {words}", 400)
+        nox = "uvx nox" if os.environ.get("UV") else "nox"  # uvx says so to what it runs
+        return printable(f"{nox} -s {command} -- {words}", 400)
     started = Path(sys.argv[0]).parts[-2:] == ("grader", "__main__.py")
     return printable(f"{'python -m grader' if started else 'grader'} {command} {words}", 400)
 
 
+def lines_of_nox(exit_code: int, width: int) -> int:
+    """How many lines nox writes below what the grader says, on a terminal of that width."""
+    if not os.environ.get("NOX_CURRENT_SESSION"):
+        return 0
+    if exit_code == 0:
+        return 1
+    words = " ".join(shlex.quote(argument) for argument in sys.argv[1:])
+    failed = f"nox > Command {_PYTHON_OF_NOX} -m grader {words} failed with exit code {exit_code}"
+    return 1 + -(-len(failed) // width)
+
+
+_PYTHON_OF_NOX = ".nox/grader/bin/python"
+
+
 def again(report: Report, *options: str) -> str:
-    """The command that grades the same work."""
+    """The command that grades the same work; in a notebook, the call."""
+    if report.self_check:
+        return _call(report, options)
     asked = [] if f"/{report.assignment}/" in report.path else ["--assignment", report.assignment]
     return called("grade", report.path, *asked, *options)
+
+
+def _call(report: Report, options: Sequence[str]) -> str:
+    """What a cell takes in place of a command: `grader.check(Net)`."""
+    name = report.display_name
+    what = repr(report.path)
+    if report.path == IN_CELLS:
+        what = "" if name == IN_CELLS else name
+    if "--static" in options:
+        return printable(f"grader.check({what})", 400)
+    given = [what] if what else []
+    given += ["data='FOLDER'"] if "--data" in options else []
+    return printable(f"grader.grade({', '.join(given)})", 400)
 
 
 def more(report: Report, saved: Path) -> Step:
@@ -59,7 +93,8 @@ def steps(report: Report) -> list[Step]:
     if opened:
         name = opened[0].name
         trained = name in NEEDS_TRAINING
-        explain = Step(called("explain", name), "what it asks, with examples")
+        shell = "!" if report.self_check else ""
+        explain = Step(shell + called("explain", name), "what it asks, with examples")
         options = () if trained else ("--static",)
         use = "after a change; trains" if trained else "after the change; seconds"
         return [explain, Step(again(report, *options), use)]

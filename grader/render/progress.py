@@ -8,7 +8,7 @@ told something.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,16 @@ from grader.report import CheckResult
 
 SECONDS_BETWEEN_FRAMES = 0.125
 EPOCHS_SHOWN = 6
+COLUMNS = ("seed", "epoch", "accuracy", "loss", "learning rate", "time")
+FIRST_LEFT_OUT = ("learning rate", "time", "loss")
+"""On a narrow terminal."""
+
+BAR, LEAST_BAR = 28, 8
+"""Columns of the bar: usually, and beside the loss."""
+
+GAP = 2
+LEAST_OF_NAME = 12
+"""Columns, where the rest of the line has no room."""
 
 
 class TrainingProgress:
@@ -81,6 +91,11 @@ class TrainingProgress:
             self._live.stop()
             self._live = None
 
+    def get_ready(self) -> None:
+        """Say, on a terminal alone, that the first stage is about to begin."""
+        self._stage = "Getting ready"
+        self._draw()
+
     def stage(self, text: str) -> None:
         """Say what begins now: "Reading the network"."""
         self._stage = printable(text, 120)
@@ -99,7 +114,7 @@ class TrainingProgress:
         )
         if result.measured:
             line.append(f"  {printable(result.measured, 60)}", style="dim")
-        self._console.print(Plain(line), soft_wrap=True)
+        self._console.print(Plain(line), soft_wrap=not self._console.is_terminal)
 
     def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
         """Training begins: `seeds` runs of `epochs` epochs of `steps_per_epoch` batches."""
@@ -187,37 +202,76 @@ class TrainingProgress:
         self._drawn = self._clock()
 
     def _frame(self) -> RenderableType:
-        gap = "  " if self._name else ""
-        name = Text.assemble((self._name, "bold"), gap)
-        whole = Text(self._queue.text(self.seconds_left() if self._seeds else None), style="dim")
-        above = [whole] if whole else []
-        if not self._seeds:
-            return Group(*above, name.append(f"{self._stage} …"))
-        return Group(*above, name.append(self._place()), self._bar(), self._table())
+        """As many lines on a narrow terminal as on a wide one: what moves least is left out."""
+        width = self._console.width
+        lines: list[RenderableType] = []
+        if whole := self._queue.text(self.seconds_left() if self._seeds else None, width=width):
+            lines.append(_line(Text(whole, style="dim")))
+        doing = self._place(width) if self._seeds else f"{self._stage} …"
+        name = Text(self._name, style="bold")
+        name.truncate(max(width - len(doing) - 2, LEAST_OF_NAME), overflow="ellipsis")
+        lines.append(_line(Text.assemble(name, "  " if name else "", doing)))
+        if self._seeds:
+            lines.append(self._bar(width))
+        if self._seeds and self._rows:
+            lines.append(self._table(width))
+        return Group(*lines)
 
-    def _place(self) -> str:
+    def _place(self, width: int) -> str:
+        epoch = f"epoch {self._epoch} of {self._epochs}"
         seeds = f" of {self._seeds} seeds" if self._seeds > 1 else ""
-        return f"Training: epoch {self._epoch} of {self._epochs}{seeds}"
+        whole = f"Training: {epoch}{seeds}"
+        return whole if len(whole) + GAP + LEAST_OF_NAME <= width else epoch
 
-    def _bar(self) -> RenderableType:
-        left = self.seconds_left()
-        rest = "" if left is None else f"{words.duration(left)} left"
-        bar = ProgressBar(total=self._all(), completed=self._steps_done(), width=28)
+    def _bar(self, width: int) -> RenderableType:
+        """The bar, the loss where there is room, and what is left."""
+        done, left = self._steps_done(), self.seconds_left()
         facts = f"loss {_loss(self._loss)}  learning rate {self._learning_rate:.3g}"
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_row(bar, Text(facts), Text(rest, style="dim"))
+        if left is None:
+            facts, rest = "", "getting ready to train"
+        elif done >= self._all():
+            rest = "judging the result"
+        else:
+            rest = f"{words.duration(left)} left"
+        room = width - len(rest) - GAP
+        if room < len(facts) + GAP + LEAST_BAR:
+            facts = ""
+        beside = len(facts) + GAP if facts else 0
+        length = min(BAR, max(room - beside, 1))
+        bar = ProgressBar(total=self._all(), completed=done, width=length)
+        grid = Table.grid(padding=(0, GAP, 0, 0))
+        for _ in range(3 if facts else 2):
+            grid.add_column(no_wrap=True)
+        beside_bar = [Text(facts)] if facts else []
+        grid.add_row(bar, *beside_bar, Text(rest, style="dim"))
         return grid
 
-    def _table(self) -> RenderableType:
+    def _table(self, width: int) -> RenderableType:
         table = Table(box=None, padding=(0, 3, 0, 0), pad_edge=False, header_style="dim")
-        first = 0 if self._seeds > 1 else 1
-        for name in ("seed", "epoch", "accuracy", "loss", "learning rate", "time")[first:]:
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in self._rows[-EPOCHS_SHOWN:]]
+        names = [name for name in COLUMNS if name != "seed" or self._seeds > 1]
+        widths = {name: _widest(name, rows) for name in names}
+        for name in FIRST_LEFT_OUT:
+            if sum(widths[one] + 3 for one in names) - 3 > width:
+                names.remove(name)
+        for name in names:
             table.add_column(name, justify="right", no_wrap=True)
-        for row in self._rows[-EPOCHS_SHOWN:]:
-            table.add_row(*row[first:])
-        return table if self._rows else Text()
+        for row in rows:
+            table.add_row(*(row[name] for name in names))
+        return table
+
+
+def _line(text: Text) -> Text:
+    """It stays one line, whatever is cut off."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
 
 
 def _loss(loss: float | None) -> str:
     """Four digits; a diverged loss is said to be none."""
     return "none" if loss is None or loss != loss else f"{loss:.4f}"
+
+
+def _widest(name: str, rows: Sequence[Mapping[str, str]]) -> int:
+    """Characters of the widest cell of a column, its head included."""
+    return max(len(name), *(len(row[name]) for row in rows))

@@ -51,14 +51,20 @@ class Queue:
         rest = max(0.0, each - ran) if of_this_one is None else of_this_one
         return rest + each * (self._number - self._done - 1)
 
-    def text(self, of_this_one: float | None = None) -> str:
+    def text(self, of_this_one: float | None = None, *, width: int = 80) -> str:
         """All of it in a line; "" where there is only one.
 
-        "3 of 28 · 2 done · 25 left · about 12 min 30 s to go"
+        "3 of 28 · 2 done · 25 left · about 12 min 30 s to go", or, where that is wider than
+        `width`, "3 of 28 · 12 min 30 s to go".
         """
         if self._number == 1:
             return ""
         left = self._number - self._done - 1
+        parts = [self.place, f"{self._done} done", f"{left} left"]
+        short = [self.place]
         seconds = self.seconds_left(of_this_one)
-        to_go = "" if seconds is None else f" · about {words.duration(seconds)} to go"
-        return f"{self.place} · {self._done} done · {left} left{to_go}"
+        if seconds is not None and seconds >= 1:
+            parts.append(f"about {words.duration(seconds)} to go")
+            short.append(f"{words.duration(seconds)} to go")
+        whole = " · ".join(parts)
+        return whole if len(whole) <= width else " · ".join(short)

@@ -46,8 +46,8 @@ SHORT_FACTS = ("epochs", "optimizer", "schedule")
 LONGEST_FACT = 44
 
 
-def in_short(report: Report) -> str:
-    """Whose recipe it is in a line or two; "" for reports that do not know it."""
+def in_short(report: Report, *, brief: bool = False) -> str:
+    """Whose recipe it is in a line or two (`brief`: one); "" for reports that do not know it."""
     recipe = report.recipe
     if recipe is None:
         return ""
@@ -61,7 +61,7 @@ def in_short(report: Report) -> str:
         return f"the assignment's: yours could not be used{which}:"
     known = (report.analysis or {}).get("recipe")
     if recipe.origin == "convention" and isinstance(known, dict):
-        return printable(words.recipe_shares(known), 400)
+        return printable(words.recipe_shares(known, brief=brief), 400)
     return "the assignment's: nothing here says how to train the network"
 
 

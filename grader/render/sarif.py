@@ -41,7 +41,7 @@ def render(reports: Sequence[Report]) -> str:
                     "driver": {
                         "name": "grader",
                         "version": grader.__version__,
-                        "rules": list(_rules(results)),
+                        "rules": list(_rules(results, reports)),
                     }
                 },
                 "columnKind": "unicodeCodePoints",
@@ -52,9 +52,13 @@ def render(reports: Sequence[Report]) -> str:
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
-def _rules(results: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _rules(
+    results: Sequence[dict[str, Any]], reports: Sequence[Report]
+) -> Iterator[dict[str, Any]]:
     """A rule for each check that has a result, with the page that explains it."""
     known = check_names()
+    every = chain.from_iterable(report.checks for report in reports)
+    titles = {printable(check.name, 100): check.title for check in every}
     for name in dict.fromkeys(result["ruleId"] for result in results):
         if name == CANNOT_BE_GRADED:
             yield {"id": name, "shortDescription": {"text": "The work can be graded"}}
@@ -65,8 +69,9 @@ def _rules(results: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
                 "shortDescription": {"text": page.title.rstrip(".")},
                 "help": {"text": f"{page.meaning}\n\n{page.why}"},
             }
-        else:  # a check of a report that another version wrote
-            yield {"id": name, "shortDescription": {"text": name}}
+        else:  # a check of the assignment's own, or of a report that another version wrote
+            title = printable(titles.get(name, name), LONGEST_TEXT).rstrip(".")
+            yield {"id": name, "shortDescription": {"text": title or name}}
 
 
 def _of(report: Report) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,10 @@ changed since. It is read as a submission is, and never run.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +20,18 @@ from grader.submission.find import again
 
 LONGEST = 100
 LONGEST_CONTEXT = 60
+_HOME: ContextVar[Path] = ContextVar("_HOME", default=Path())
 DEFINITION = re.compile(r"\s*(?:async\s+def|def|class)\s+(\w+)")
+
+
+@contextlib.contextmanager
+def beneath(folder: Path) -> Iterator[None]:
+    """Look for the files in that folder instead of the current one, until the `with` ends."""
+    before = _HOME.set(folder)
+    try:
+        yield
+    finally:
+        _HOME.reset(before)
 
 
 def quoted(report: Report, where: Placed) -> str:
@@ -48,7 +62,7 @@ def _indent(line: str) -> int:
 
 def _until(report: Report, where: Placed) -> list[str]:
     """The lines of that file or cell, that place the last; none where it cannot be found."""
-    listing = _listing(report.path, report.sha256)
+    listing = _listing(_HOME.get() / report.path, report.sha256)
     if listing is None or not where.line:
         return []
     file = where.file or listing.main
@@ -61,5 +75,5 @@ def _until(report: Report, where: Placed) -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def _listing(path: str, sha256: str) -> Listing | None:
-    return again(Path(path), sha256) if sha256 else None
+def _listing(path: Path, sha256: str) -> Listing | None:
+    return again(path, sha256) if sha256 else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from grader.printable import printable
 from grader.render import notices, words
@@ -37,10 +37,13 @@ TRAINING_COLUMNS = (
 
 def render(reports: Sequence[Report]) -> str:
     """The table with its head; lines end as RFC 4180 wants."""
-    rows = [_row(report) for report in reports]
+    names: dict[str, None] = {}
+    for report in reports:
+        names |= dict.fromkeys(check.name for check in report.checks)
+    rows = [_row(report, names) for report in reports]
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(rows[0])
+    writer.writerow(map(cell, rows[0]))
     for row in rows:
         writer.writerow(map(cell, row.values()))
     return text.getvalue()
@@ -52,7 +55,8 @@ def cell(value: object) -> str:
     return FORMULA.sub(r"\1\2'", printable(text, LONGEST_TEXT))
 
 
-def _row(report: Report) -> dict[str, object]:
+def _row(report: Report, names: Iterable[str]) -> dict[str, object]:
+    """The facts, then three columns for each check that any of the reports has."""
     analysis = report.analysis or {}
     required = [check for check in report.checks if check.required]
     opened = [check.name for check in required if check.verdict is not Verdict.PASSED]
@@ -64,6 +68,7 @@ def _row(report: Report) -> dict[str, object]:
         "max_points": words.points(report.max_points),
         "parameters": analysis.get("total_parameters"),
         **_training(report.training),
+        "recipe": _recipe(report),
         "not_final": "; ".join(title for title, _ in notices.banners(report)),
         "last_trained": notices.last_trained(report),
         "open_checks": " ".join(opened),
@@ -73,7 +78,31 @@ def _row(report: Report) -> dict[str, object]:
         "path": report.path,
         "sha256": report.sha256,
         "started": report.started,
+        **_checks(report, names),
     }
+
+
+def _recipe(report: Report) -> str:
+    """Where the recipe comes from, and whether another was handed in that could not be followed."""
+    if report.recipe is None:
+        return ""
+    refused = ", own not followed" if report.recipe.obstacles else ""
+    return f"{report.recipe.origin}{refused}"
+
+
+def _checks(report: Report, names: Iterable[str]) -> dict[str, object]:
+    """Verdict, points and measurement of each check: a number where it is one, else words."""
+    found: dict[str, object] = {}
+    known = {check.name: check for check in report.checks}
+    for name in names:
+        verdict: object = ""
+        points: object = ""
+        measured: object = ""
+        if check := known.get(name):
+            verdict, points = check.verdict, words.points(check.points)
+            measured = check.measured if check.value is None else check.value
+        found |= {f"check_{name}": verdict, f"points_{name}": points, f"measured_{name}": measured}
+    return found
 
 
 def _training(training: Training | None) -> dict[str, object]:

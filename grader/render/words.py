@@ -115,11 +115,16 @@ def recipe_origin(recipe: Mapping[str, Any]) -> str:
     return " ".join([*texts, *([] if clipped else ["No clipping."])])
 
 
-def recipe_shares(recipe: Mapping[str, Any]) -> str:
-    """The same without lines: "yours: epochs, loss; the assignment's: batch size"."""
+def recipe_shares(recipe: Mapping[str, Any], *, brief: bool = False) -> str:
+    """The same without lines: "yours: epochs, loss; the assignment's: batch size".
+
+    `brief`: "yours: epochs, loss; the rest is the assignment's".
+    """
     lines: Mapping[str, int] = recipe.get("lines", {})
     yours = [words for key, words in RECIPE_PARTS.items() if key in lines]
     others = [words for key, words in RECIPE_PARTS.items() if key not in lines]
+    if brief and yours and others:
+        return f"yours: {', '.join(yours)}; the rest is the assignment's"
     shares = (("yours", yours), ("the assignment's", others))
     return "; ".join(f"{whose}: {', '.join(parts)}" for whose, parts in shares if parts)
 

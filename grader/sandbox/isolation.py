@@ -1,8 +1,9 @@
 """Find the strongest sandbox that this machine gives, and prove it.
 
 In: the least level that is required. Out: a sandbox whose level was tried just now. A level counts
-only when every attack that it promises to block was tried and blocked, and an honest network could
-be captured; else the next lower level is used, and says why.
+only when every attack that it promises to block was tried and blocked; else the next lower level is
+used, and says why. Whether an honest network can be captured in it is tried before anything is held
+against a submission, which most never come to; where it cannot, the next lower level is used.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -78,12 +79,17 @@ class Fresh:
         return child.run(request, limits, kind=kind, blobs=blobs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Proven:
-    """A sandbox, and the level that it was shown to keep just now."""
+    """A sandbox, and the level that it was shown to keep just now.
+
+    `lower` gives the next lower level, and takes the reason; None where there is nothing to show:
+    at level 1, and once an honest network was captured.
+    """
 
     sandbox: Fresh | Zygote
     isolation: Isolation
+    lower: Callable[[str], Proven] | None = None
 
     def run(
         self,
@@ -94,8 +100,37 @@ class Proven:
         kind: str = "capture",
         blobs: Sequence[bytes] = (),
     ) -> tuple[bytes, ...]:
-        """As the sandbox answers."""
-        return self.sandbox.run(request, limits, prepare=prepare, kind=kind, blobs=blobs)
+        """As the sandbox answers, which may first become one of a lower level.
+
+        Raises GraderError where that is not enough.
+        """
+        if kind == "rehearse":  # it does not fail: what a lock spoils would look like the training
+            while self._try_honest():
+                pass
+        try:
+            return self.sandbox.run(request, limits, prepare=prepare, kind=kind, blobs=blobs)
+        except (SubmissionError, GraderError):
+            if not self._try_honest():
+                raise
+        return self.run(request, limits, prepare=prepare, kind=kind, blobs=blobs)
+
+    def _try_honest(self) -> bool:
+        """Capture an honest network, once; whether that failed, so that this is a lower level."""
+        lower, self.lower = self.lower, None
+        if lower is None:
+            return False
+        try:
+            self.sandbox.run({}, _PROBE_LIMITS, kind="warm")
+        except SubmissionError as error:
+            reason = f"an honest network cannot be captured in it ({error.message})"
+        except GraderError as error:
+            reason = str(error)
+        else:
+            return False
+        self.lower = lower  # where the next level is refused, this one is still of no use
+        found = lower(reason)
+        self.sandbox, self.isolation, self.lower = found.sandbox, found.isolation, found.lower
+        return True
 
 
 @contextlib.contextmanager
@@ -110,9 +145,7 @@ def choose(
     with contextlib.ExitStack() as stack:
         if begun is not None:
             stack.callback(begun.close)
-        sandbox = _strongest(most, begun, stack)
-        _refuse_below(require, sandbox.isolation)
-        yield sandbox
+        yield _Choice(require, begun, stack).strongest(most)
 
 
 def begin(most: int = 3) -> Zygote | None:
@@ -143,47 +176,62 @@ def _missing(level: int) -> str:
     return lock.missing() or (box.missing() if level == 3 else "")
 
 
-def _strongest(most: int, begun: Zygote | None, stack: contextlib.ExitStack) -> Proven:
-    """The first level from `most` down that keeps its promises; `stack` ends its process."""
-    reasons: list[str] = []
-    for level in range(most, 1, -1):
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What is looked for: at least level `require`. `stack` ends what is started."""
+
+    require: int | None
+    begun: Zygote | None
+    stack: contextlib.ExitStack
+
+    def strongest(self, most: int, reasons: tuple[str, ...] = ()) -> Proven:
+        """The first level from `most` down that keeps its promises; `reasons`: why none above.
+
+        Raises GraderError when it is below what is required.
+        """
+        found = None
+        for level in range(most, 1, -1):
+            found, reason = self._tried(level, reasons)
+            if found is not None:
+                break
+            if reason not in reasons:
+                reasons = (*reasons, reason)
+        if found is None:
+            found = fresh("; ".join(reasons))
+        _refuse_below(self.require, found.isolation)
+        return found
+
+    def _tried(self, level: int, reasons: tuple[str, ...]) -> tuple[Proven | None, str]:
+        """A sandbox of that level, started and probed; else None, and why not."""
         boxed = level == 3
-        ready = begun if begun is not None and begun.boxed == boxed else None
+        ready = self.begun if self.begun is not None and self.begun.boxed == boxed else None
         reason = "" if ready else _missing(level)  # `begin` has looked already
-        if not reason:
-            zygote = ready or Zygote(boxed=boxed)
-            found = _kept(zygote, level, stack)
-            if not found.reason:
-                return Proven(zygote, Isolation(level, "; ".join(reasons), found.probes))
-            reason = f"level {NAMES[level]}: {found.reason}"
-        if reason not in reasons:
-            reasons.append(reason)
-    return fresh("; ".join(reasons))
+        if reason:
+            return None, reason
+        zygote = ready or Zygote(boxed=boxed)
+        found = _kept(zygote, level, self.stack)
+        if found.reason:
+            return None, f"level {NAMES[level]}: {found.reason}"
+
+        def lower(reason: str) -> Proven:
+            zygote.close()
+            return self.strongest(level - 1, (*reasons, f"level {NAMES[level]}: {reason}"))
+
+        return Proven(zygote, Isolation(level, "; ".join(reasons), found.probes), lower), ""
 
 
 def _kept(zygote: Zygote, level: int, stack: contextlib.ExitStack) -> Isolation:
-    """Start a zygote and prove it. Where it fails, it is ended here, and the reason says why."""
+    """Start a zygote and probe it. Where it fails, it is ended here, and the reason says why."""
     with contextlib.ExitStack() as attempt:
         try:
             attempt.enter_context(zygote)
-            found = prove(zygote, level)
+            probed = tried(zygote)
         except GraderError as error:
             return Isolation(1, str(error))
+        found = Isolation(level, _failure(probed, level), probed)
         if not found.reason:
             stack.push(attempt.pop_all())
         return found
-
-
-def prove(zygote: Zygote, level: int) -> Isolation:
-    """Probe a zygote for `level`; the `reason` says which promise it does not keep, if any."""
-    found = tried(zygote)
-    reason = _failure(found, level)
-    if not reason:
-        try:
-            zygote.run({}, _PROBE_LIMITS, kind="warm")
-        except SubmissionError as error:
-            reason = f"an honest network cannot be captured in it ({error.message})"
-    return Isolation(level, reason, found)
 
 
 def tried(sandbox: Fresh | Zygote, *, without: Iterable[str] = ()) -> tuple[Probe, ...]:

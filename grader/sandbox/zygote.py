@@ -196,6 +196,8 @@ class Zygote:
 
         At the latest, this happens when Python ends.
         """
+        if self._process is not None and not self._ready:
+            self._process.kill()  # it has no child yet, and would hear of it only when it is ready
         self._ready = False
         if self._clean is not None:
             self._clean()

@@ -38,6 +38,7 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     facts = {
         "file": [submission.path.name, submission.listing.main, submission.sha256],
         "assignment": assignment.model_dump(mode="json"),
+        "own checks": assignment.own_checks.content,
         "grader": own_source(),
         "versions": [
             platform.python_version(),
@@ -47,6 +48,11 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
     }
     # Sorted keys would also sort the checks, whose order is the scorecard's.
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def of_rules(assignment: Assignment) -> str:
+    """64 hexadecimal digits: a hash of everything that an assignment asks."""
+    return hashlib.sha256(assignment.model_dump_json().encode()).hexdigest()
 
 
 def nowhere() -> str:

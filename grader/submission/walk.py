@@ -14,7 +14,7 @@ from pathlib import Path
 from grader.assignment import FILE
 from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
-from grader.submission import archive, assembly, folder, kinship, roster
+from grader.submission import archive, assembly, folder, kinship, owners
 from grader.submission.contents import Contents, why_not_enter
 from grader.submission.entries import LINK, Entry
 from grader.submission.people import PLATFORM, within
@@ -49,9 +49,9 @@ class Walk:
         if entry.is_archive:
             self._take_archive(entry, is_named=True)
         elif not entry.is_folder:
-            siblings = _beside(entry) if roster.whose(entry) else []
+            siblings = _beside(entry) if owners.whose(entry) else []
             self._take_file(entry, siblings)
-        elif any(one.name == FILE for one in roster.within(entry)):
+        elif any(one.name == FILE for one in owners.within(entry)):
             self.visit(path / "submissions")
         else:
             self._visit_folder(entry)
@@ -65,7 +65,7 @@ class Walk:
     def folders_without_rules(self) -> None:
         """Leave out what stands among the assignments and is none."""
         for entry in _at(self.root / "assignments").entries():
-            has_rules = any(one.name == FILE for one in roster.within(entry))
+            has_rules = any(one.name == FILE for one in owners.within(entry))
             if entry.is_folder and not _is_furniture(entry) and not has_rules:
                 self.leave_out(entry, f"no {FILE} in it")
 
@@ -95,7 +95,7 @@ class Walk:
         chosen = self.training is not None and self.training.casefold() in names
         scripts = assembly.scripts(contents)
         # A class may be kept in a repository too: several files that train are several people's.
-        is_clone = roster.is_repository(entry) and sum(one.trains for one in scripts) == 1
+        is_clone = owners.is_repository(entry) and sum(one.trains for one in scripts) == 1
         if not (chosen or is_clone or kinship.is_one_work(contents, scripts)):
             return False
         self.found[entry.path] = contents
@@ -125,8 +125,8 @@ class Walk:
             self._take_file(entry, ())
 
     def _take_each(self, outer: Entry, entries: Sequence[Entry]) -> None:
-        people = roster.files_of(entries)
-        listed = roster.gradescope(entries)
+        people = owners.files_of(entries)
+        listed = owners.gradescope(entries)
         hand_ins = {entry.path for entry in _hand_ins(entries)}
         is_alone = sum(one.is_archive for one in _shown(entries)) == 1
         for entry in entries:
@@ -134,9 +134,9 @@ class Walk:
                 self._take_listed(entry, listed)
             elif entry.path in hand_ins:
                 self._hand_in(entry, "" if PLATFORM.fullmatch(entry.name) else entry.name)
-            elif (whose := roster.whose(entry)) and people[whose].first is not None:
+            elif (whose := owners.whose(entry)) and people[whose].first is not None:
                 self._take_group(people[whose], entry)
-            elif not _is_furniture(entry) and not (listed and entry.name in roster.GRADESCOPE_LIST):
+            elif not _is_furniture(entry) and not (listed and entry.name in owners.GRADESCOPE_LIST):
                 self._judge(entry, outer, is_alone=is_alone)
 
     def _take_listed(self, entry: Entry, listed: Mapping[str, str]) -> None:
@@ -172,14 +172,14 @@ class Walk:
         return why_not_enter(entry.name)
 
     def _take_file(self, entry: Entry, siblings: Sequence[Entry]) -> None:
-        whose = roster.whose(entry)
-        group = roster.files_of(siblings).get(whose) if whose else None
+        whose = owners.whose(entry)
+        group = owners.files_of(siblings).get(whose) if whose else None
         if group is None or entry.is_archive or entry.suffix not in TAKEN:
             self.found.setdefault(entry.path, entry)
         else:
             self._take_group(group, entry)
 
-    def _take_group(self, group: roster.Files, entry: Entry) -> None:
+    def _take_group(self, group: owners.Files, entry: Entry) -> None:
         """Take a person's files among everybody's, once: at the one that stands for all."""
         first = group.first
         for earlier in group.earlier.values():
@@ -235,14 +235,14 @@ def again(entry: Entry) -> Contents | Entry:
     """What is found at an entry: what `Walk.found` held at its path."""
     if entry.is_folder:
         return folder.gather(entry)
-    whose = roster.whose(entry)
-    group = roster.files_of(_beside(entry)).get(whose) if whose else None
+    whose = owners.whose(entry)
+    group = owners.files_of(_beside(entry)).get(whose) if whose else None
     if group is None or entry.is_archive:
         return entry
     return _together(group)
 
 
-def _together(group: roster.Files) -> Contents | Entry:
+def _together(group: owners.Files) -> Contents | Entry:
     """All files of a person, or the only one that counts."""
     first = group.first
     if first is not None and (len(group.files) == 1 or first.is_archive):
@@ -266,16 +266,16 @@ def _at(path: Path) -> Entry:
 def _beside(entry: Entry) -> list[Entry]:
     """All entries of the folder or archive that it is in."""
     outer = _at(entry.path.parent)
-    return roster.within(archive.opened(outer).root if outer.is_archive else outer)
+    return owners.within(archive.opened(outer).root if outer.is_archive else outer)
 
 
 def _inner(entry: Entry, entries: Sequence[Entry]) -> tuple[Entry, Sequence[Entry]]:
     """The folder that holds a class, if this one holds nothing else; else this one."""
     outer, found = entry, _shown(entries)
     for _ in range(folder.MOST_DEPTH):
-        if len(found) != 1 or not found[0].is_folder or roster.is_hand_in(found[0]):
+        if len(found) != 1 or not found[0].is_folder or owners.is_hand_in(found[0]):
             break
-        outer, inside = found[0], roster.within(found[0])
+        outer, inside = found[0], owners.within(found[0])
         found = _shown(inside)
         if _is_class(inside) or kinship.are_several(found) or _are_archives(found):
             return outer, inside
@@ -343,8 +343,8 @@ _KINDS: Mapping[str, str] = {
 
 def _is_class(entries: Sequence[Entry]) -> bool:
     """Whether a folder holds several people's hand-ins, by their names."""
-    is_listed = bool(roster.gradescope(entries))
-    return is_listed or bool(_hand_ins(entries)) or any(map(roster.whose, entries))
+    is_listed = bool(owners.gradescope(entries))
+    return is_listed or bool(_hand_ins(entries)) or any(map(owners.whose, entries))
 
 
 def _are_archives(entries: Sequence[Entry]) -> bool:
@@ -355,4 +355,4 @@ def _are_archives(entries: Sequence[Entry]) -> bool:
 def _hand_ins(entries: Sequence[Entry]) -> list[Entry]:
     """The folders among them that are one person's each: a platform's, or clones of GitHub's."""
     folders = [entry for entry in entries if entry.is_folder and not _is_furniture(entry)]
-    return roster.classroom(folders) or [one for one in folders if roster.is_hand_in(one)]
+    return owners.classroom(folders) or [one for one in folders if owners.is_hand_in(one)]

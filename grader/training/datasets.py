@@ -73,6 +73,7 @@ class Dataset:
     """A data set. `title` is its name in messages.
 
     `mean` and `deviation` are those of all pixels of the training images, on a scale from 0 to 1.
+    `class_names` are the classes in order, in the words of whoever published them.
     `first_label` is the first class's label in the files; here it is class 0. `md5` holds the sums
     of training images and labels, test images and labels, or nothing. Without `download` there are
     no files: `grader.training.data` makes the images.
@@ -87,6 +88,7 @@ class Dataset:
     deviation: float
     download: Download | None = None
     input_shape: tuple[int, int, int] = (1, 28, 28)
+    class_names: tuple[str, ...] = tuple("0123456789")
     first_label: int = 0
     md5: tuple[str, str, str, str] = ("", "", "", "")
 
@@ -142,6 +144,18 @@ _ENTRIES = (
         download=Download(
             "FashionMNIST", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", 31
         ),
+        class_names=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
     ),
     Dataset(
         name="kmnist",
@@ -152,6 +166,7 @@ _ENTRIES = (
         mean=0.1918,
         deviation=0.3483,
         download=Download("KMNIST", "http://codh.rois.ac.jp/kmnist/dataset/kmnist/", 21),
+        class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
     ),
     # G. Cohen et al., "EMNIST: an extension of MNIST to handwritten letters", 2017. The images are
     # transposed; torchvision leaves them so. There are 124,800 + 20,800 letters in the files, where
@@ -175,6 +190,7 @@ _ENTRIES = (
         mean=0.1722,
         deviation=0.3309,
         download=_emnist("letters"),
+        class_names=tuple("abcdefghijklmnopqrstuvwxyz"),
         first_label=1,
     ),
     Dataset(
@@ -186,6 +202,7 @@ _ENTRIES = (
         mean=0.1751,
         deviation=0.3332,
         download=_emnist("balanced"),
+        class_names=tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"),
     ),
     # Four of five of scikit-learn's 1,797 digits, class by class: see `grader.training.data`.
     Dataset(

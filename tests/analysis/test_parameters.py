@@ -39,7 +39,8 @@ def test_an_honest_model_counts_what_it_trains():
         0,
         0,
     )
-    assert found.hints == ()
+    (only,) = found.hints  # where most of them are
+    assert "9,248 of them" in only.text
 
 
 def test_tied_weights_count_once():
@@ -141,3 +142,28 @@ def test_weights_that_only_evaluation_reads_count():
 
     found = ledger(Later)
     assert (found.constants, found.buffers, found.trainable, found.unused) == (90, 10, 110, 0)
+
+
+def test_the_layer_that_holds_most_is_named_with_its_line():
+    found = ledger(
+        lambda: Net(lambda x, a, b: b(a(x).mean((2, 3))), nn.Conv2d(1, 50, 3), nn.Linear(50, 10))
+    )
+    (hint,) = found.hints
+    assert hint.text == "layers.1 (Linear) holds 510 of them, 50 %: save there first."
+
+
+def test_the_layer_that_holds_most_is_not_named_twice():
+    found = ledger(
+        lambda: Net(lambda x, a, b: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Linear(50, 50))
+    )
+    (only,) = found.hints
+    assert "2,550 parameters that the output does not depend on" in only.text
+
+
+def test_a_few_numbers_that_are_not_used_come_after_the_layer_that_holds_most():
+    found = ledger(
+        lambda: Net(lambda x, a, b: a(x).mean((2, 3)), nn.Conv2d(1, 10, 3), nn.Linear(1, 1))
+    )
+    first, second = (hint.text for hint in found.hints)
+    assert first.startswith("layers.0 (Conv2d) holds 100 of them")
+    assert "2 parameters that the output does not depend on" in second

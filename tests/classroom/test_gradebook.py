@@ -130,3 +130,51 @@ def test_a_name_that_begins_like_a_formula_runs_in_no_spreadsheet():
 def test_the_platform_s_number_in_a_path_says_whose_it_is(path):
     report = examples.passed().model_copy(update={"submission": "net", "path": path})
     assert rows(canvas(report))[2][5] == "100"
+
+
+NBGRADER = """assignment,duedate,timestamp,student_id,last_name,first_name,email,raw_score,\
+late_submission_penalty,score,max_score"""
+"""The heading that nbgrader/plugins/export.py writes."""
+
+
+def test_nbgraders_table_has_its_columns_and_no_time_that_nobody_knows():
+    book = gradebook.nbgrader([examples.passed()], roster.parse(CANVAS, "list.csv"))
+    head, alice, jane = rows(book)
+    assert ",".join(head) == NBGRADER
+    assert ",".join(alice) == "mnist_8k,,,S1,Liddell,Alice,,100,0,100,100"
+    assert ",".join(jane) == "mnist_8k,,,S2,Doe,Jane,,,,,100"
+    assert "no work (1): Jane Doe" in book.remarks
+
+
+def test_nbgraders_own_list_of_students_gives_the_names():
+    listed = "id,first_name,last_name,email\nal1,Alice,Liddell,alice@uni.example\n"
+    [_, alice] = rows(gradebook.nbgrader([examples.passed()], roster.parse(listed, "list.csv")))
+    assert alice[3:7] == ["al1", "Liddell", "Alice", "alice@uni.example"]
+
+
+def test_a_name_that_nobody_divided_stays_whole():
+    [_, alice] = rows(
+        gradebook.nbgrader([examples.passed()], roster.parse("name\nAlice Liddell\n", "list.csv"))
+    )
+    assert alice[3:6] == ["Alice Liddell", "Alice Liddell", ""]
+
+
+def test_otters_table_has_the_points_of_each_check_their_sum_and_its_share():
+    book = gradebook.otter([examples.passed()], roster.parse(CANVAS, "list.csv"))
+    head, alice, jane = rows(book)
+    assert (head[0], head[-2:]) == ("identifier", ["total", "percent_correct"])
+    found = dict(zip(head, alice, strict=True))
+    assert (found["identifier"], found["total"], found["percent_correct"]) == (
+        "S1",
+        "100",
+        "1.0000",
+    )
+    assert sum(map(float, alice[1:-2])) == 100
+    assert set(jane[1:]) == {""}
+
+
+@pytest.mark.parametrize("write", [gradebook.nbgrader, gradebook.otter])
+def test_neither_writes_a_grade_that_is_not_final(write):
+    report = examples.passed().model_copy(update={"quick_look": "2 of 15 epochs"})
+    _, alice, _ = rows(write([report], roster.parse(CANVAS, "list.csv")))
+    assert "100" not in alice[:-1]

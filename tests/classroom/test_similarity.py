@@ -1,6 +1,7 @@
 """Which works of a class are put side by side, and which honest coincidences are told apart."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -94,7 +95,8 @@ def renamed(source):
 
 
 def work(name, source, architecture="", layers=(), recipe=""):
-    return Work(name, source, architecture, layers, recipe)
+    settings = (("optimizer", recipe),) if recipe else ()
+    return Work(name, (source,), architecture, layers, settings)
 
 
 def kinds(found):
@@ -126,6 +128,15 @@ def test_what_a_quarter_of_the_class_writes_is_how_the_class_writes():
     assert groups(works) == []
 
 
+def test_four_who_copied_from_each_other_are_no_habit_of_a_class_of_twelve():
+    ring = [work(f"ring {number}", f"{NETWORK}\nvalue = {number}") for number in range(4)]
+    own = [
+        work(f"own {number}", "\n".join(f"x{number} = {number} * {n}" for n in range(40)))
+        for number in range(8)
+    ]
+    assert kinds(groups(ring + own))["text"] == tuple(one.name for one in ring)
+
+
 CONV = Layer("Conv2d 3×3", (8, 28, 28))
 NET = (CONV, Layer("BatchNorm2d", (8, 28, 28)), Layer("MaxPool2d 2×2", (8, 14, 14)))
 WIDER = tuple(Layer(layer.kind, (9, *layer.shape[1:])) for layer in NET)
@@ -142,6 +153,7 @@ def test_the_same_network_is_a_group_and_so_is_the_same_with_the_recipe():
     assert kinds(groups(works)) == {
         "network and recipe": ("a", "b"),
         "network": ("a", "b", "c"),
+        "recipe": ("a", "b", "d"),
     }
 
 
@@ -160,6 +172,57 @@ def test_networks_that_were_never_captured_are_not_alike():
     assert groups([work("a", ""), work("b", "")]) == []
     (pair,) = groups([work("a", NETWORK), work("b", renamed(NETWORK))])[0].closest
     assert pair.network == 1
+
+
+def test_two_layers_that_were_swapped_are_one_edit():
+    long = tuple(Layer(kind, (8,)) for kind in "abcdefgh")
+    swapped = (*long[:3], long[4], long[3], *long[5:])
+    assert distance(long, swapped) == 1 / 8
+    assert kinds(groups([work("a", "", "x", long), work("b", "", "y", swapped)])) == {
+        "nearly the same network": ("a", "b")
+    }
+
+
+def test_two_students_who_took_the_starter_s_network_are_told_from_a_copy():
+    starter = work("starter.py", NETWORK, "x", NET)
+    honest = [work("a", NETWORK + "\nrate = 0.1\n", "x", NET), work("b", NETWORK, "x", NET, "sgd")]
+    others = [work("c", OTHER, "y", FLAT)]
+    (group,) = groups(honest + others, [starter])
+    assert (group.kind, group.names) == ("network", ("a", "b"))
+    assert group.handed_out == ("starter.py",)
+    assert group.closest[0].text == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [
+        ((("lr", 0.1), ("name", "SGD")), (("lr", 0.1), ("name", "SGD")), 0),
+        ((("lr", 0.1), ("name", "SGD")), (("lr", 0.05), ("name", "SGD")), 0.25),
+        ((("lr", 0.1), ("name", "SGD")), (("lr", 0.1), ("name", "Adam")), 0.5),
+        ((("lr", 0.1),), (("lr", 0.1), ("gamma", 0.7)), 0.5),
+        ((("lr", 0.1),), (("lr", -0.1),), 1),
+        ((), (("lr", 0.1),), 1),
+        ((), (), 1),
+    ],
+)
+def test_recipes_are_apart_by_the_share_of_settings_that_differ(one, other, apart):
+    assert similarity.recipe_distance(one, other) == apart
+    assert similarity.recipe_distance(other, one) == apart
+
+
+def test_a_thousand_networks_of_one_form_are_one_group_within_seconds():
+    """Every pair is near some other: pairs that hang together already are not measured again."""
+    kinds_of_all = [f"kind {place}" for place in range(12)]
+    works = [
+        work(
+            f"{number:04}", "", f"{number}", [Layer(kind, (100 + number,)) for kind in kinds_of_all]
+        )
+        for number in range(1000)
+    ]
+    began = time.process_time()
+    (group,) = groups(works)
+    assert len(group.names) == 1000
+    assert time.process_time() - began < 20  # half a second, where each pair costs a walk: 84
 
 
 LAYERS = st.lists(

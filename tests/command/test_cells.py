@@ -33,6 +33,15 @@ def test_the_class_that_is_meant_is_named_at_the_end():
     assert texts([NET], "Net") == [NET, "MODEL = Net"]
 
 
+def test_calls_of_the_grader_at_the_end_leave_no_cells():
+    assert texts(["x = 1", "", NET, "grader.check(Net)", " "], "Net") == [
+        "x = 1",
+        "",
+        NET,
+        "MODEL = Net",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [

@@ -134,6 +134,28 @@ def test_a_mistake_in_the_call_is_one_sentence(shell, call, answer, capsys):
     assert "Traceback" not in said.err + said.out
 
 
+def test_cells_that_have_not_changed_are_answered_at_once(shell):
+    run(shell, NET.format(outputs=10))
+    first = run(shell, "import grader\ngrader.check(Net, assignment='mnist_20k')").report
+    assert run(shell, "grader.check(Net)").report is first
+    assert run(shell, "grader.check(Net, assignment='mnist_8k')").report is not first
+    run(shell, NET.format(outputs=10).replace("0.05", "0.06"))
+    assert run(shell, "grader.check(Net, assignment='mnist_20k')").report is not first
+
+
+def test_what_to_type_next_is_said_as_a_notebook_takes_it(shell):
+    run(shell, NET.format(outputs=10))
+    text = repr(run(shell, "import grader\ngrader.check(Net, assignment='mnist_20k')"))
+    assert "next      grader.grade(Net)   trains it" in text
+    assert "grader grade" not in text
+
+
+def test_loading_the_magic_starts_the_sandbox(shell):
+    notebook._bench().close()
+    run(shell, "%load_ext grader\n%reload_ext grader")
+    assert notebook._bench()._room is not None
+
+
 def test_a_file_can_be_checked_too(shell, tmp_path):
     file = tmp_path / "model.py"
     file.write_text(NET.format(outputs=10), encoding="utf-8")

@@ -78,10 +78,26 @@ def test_it_ends_by_itself_when_nobody_saves(file, seen, capsys):
 
 
 def test_a_file_that_is_still_being_written_is_waited_for(file, seen):
-    times = [5 + resident.LOOK_EVERY * step for step in range(10)]
+    times = [5 + resident.SETTLED_AFTER * step for step in range(10)]
     time = Time({when: lambda n=n: file.write_text("x" * (n + 1)) for n, when in enumerate(times)})
     watch(file, time, idle_seconds=60)
     assert seen == ["first", "x" * 10]
+
+
+def test_a_save_does_not_wait_for_a_whole_look_more(file, seen):
+    saved = 5.04
+    time = Time({saved: lambda: file.write_text("second")})
+    graded = []
+    session_grade = session.grade_in
+
+    def grade(room, options):
+        graded.append(time.seconds)
+        return session_grade(room, options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "grade_in", grade)
+        watch(file, time, idle_seconds=60)
+    assert graded[1] - saved < resident.LOOK_EVERY + 2 * resident.SETTLED_AFTER
 
 
 def test_an_editor_may_move_the_file_away_for_a_moment(file, seen, tmp_path):

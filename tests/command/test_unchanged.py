@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from grader import pipeline
-from grader.command import session
+from grader.command import head_start, session
 from grader.command.workroom import Workroom
 from grader.errors import SubmissionError
 from grader.options import Options
@@ -87,6 +87,11 @@ def options(room: Path, **more: object) -> Options:
     return Options(**{"static": True, "root": room, "output": room / "grades", **more})
 
 
+def grade(wanted: Options) -> int:
+    with head_start.workroom(wanted) as room:
+        return session.grade_in(room, wanted)
+
+
 def own_process(room: Path, *arguments: str) -> dict:
     """What a command does in a process of its own: its exit code and the modules that it loads."""
     done = subprocess.run(
@@ -105,7 +110,7 @@ def heavy(modules: list[str]) -> set[str]:
 
 
 def test_what_is_unchanged_is_shown_without_torch(room, gradings):
-    session.grade(options(room))
+    grade(options(room))
     assert gradings == ["ada"]
     found = own_process(room, "grade", "--static")
     assert "unchanged since" in found["said"]
@@ -114,7 +119,7 @@ def test_what_is_unchanged_is_shown_without_torch(room, gradings):
 
 
 def test_a_training_that_still_stands_is_shown_without_torch(room, gradings):
-    session.grade(options(room, static=False, dataset="practice", device="cpu"))
+    grade(options(room, static=False, dataset="practice", device="cpu"))
     assert gradings == ["ada"]
     found = own_process(room, "grade", "--dataset=practice", "--device=cpu")
     assert "unchanged since" in found["said"]
@@ -130,7 +135,7 @@ def test_the_pipeline_of_static_checks_loads_no_torch():
 
 
 def test_what_is_changed_is_graded_without_torch_in_the_graders_own_process(room, gradings):
-    session.grade(options(room))  # the default recipe has been tried
+    grade(options(room))  # the default recipe has been tried
     (room / "assignments" / "mnist_8k" / "submissions" / "ada.py").write_text(SUBMISSION + "\n#\n")
     found = own_process(room, "grade", "--static")
     assert "unchanged since" not in found["said"]
@@ -141,8 +146,8 @@ def test_what_is_changed_is_graded_without_torch_in_the_graders_own_process(room
 
 
 def test_nothing_changed_is_graded_once(room, gradings):
-    session.grade(options(room))
-    session.grade(options(room))
+    grade(options(room))
+    grade(options(room))
     assert gradings == ["ada"]
 
 
@@ -151,51 +156,51 @@ def test_nothing_changed_is_graded_once(room, gradings):
     [('parameters = "<= 8,000"', 'parameters = "<= 7,999"'), ("seconds = ", "seconds = 1")],
 )
 def test_another_assignment_is_another_grading(room, gradings, old, new):
-    session.grade(options(room))
+    grade(options(room))
     file = room / "assignments" / "mnist_8k" / "assignment.toml"
     text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new), encoding="utf-8")
-    session.grade(options(room))
+    grade(options(room))
     assert gradings == ["ada", "ada"]
 
 
 def test_another_grader_is_another_grading(room, gradings, monkeypatch):
-    session.grade(options(room))
+    grade(options(room))
     monkeypatch.setattr("grader.storage.seal.own_source", lambda: "0" * 64)
-    session.grade(options(room))
+    grade(options(room))
     assert gradings == ["ada", "ada"]
 
 
 @pytest.mark.parametrize("more", [{"require_isolation": 1}, {"seeds": 2}, {"dataset": "practice"}])
 def test_other_options_are_another_grading(room, gradings, more):
-    session.grade(options(room))
-    session.grade(options(room, **more))
+    grade(options(room))
+    grade(options(room, **more))
     assert gradings == ["ada", "ada"]
 
 
 def test_other_work_is_another_grading(room, gradings):
-    session.grade(options(room))
+    grade(options(room))
     (room / "assignments" / "mnist_8k" / "submissions" / "ada.py").write_text(SUBMISSION + "#\n")
-    session.grade(options(room))
+    grade(options(room))
     assert gradings == ["ada", "ada"]
 
 
 @pytest.mark.parametrize("field", ["points", "submission", "started"])
 def test_a_report_that_somebody_else_wrote_is_not_believed(room, gradings, field):
-    session.grade(options(room))
+    grade(options(room))
     file = room / "grades" / "mnist_8k" / "ada" / "report.json"
     found = json.loads(file.read_text())
     found[field] = 100.0 if field == "points" else "other"
     file.write_text(json.dumps(found))
-    session.grade(options(room))
+    grade(options(room))
     assert gradings == ["ada", "ada"]
 
 
 def test_static_checks_ask_for_no_device(room, gradings):
     """Nothing is trained, so that no GPU need be looked for."""
-    session.grade(options(room, device="cuda"))
-    session.grade(options(room))
+    grade(options(room, device="cuda"))
+    grade(options(room))
     assert gradings == ["ada"]
 
 

@@ -409,14 +409,14 @@ GUARDS = (
         lambda module: module.find("aten.zeros.default").bind([[1]], {"device": "cuda"}),
     ),
     Guard(
-        "intake/intake.py",
+        "analysis/work.py",
         "count > most",
-        lambda module: module.check_work(PROGRAM, LIMITS.model_copy(update={"multiply_adds": 1})),
+        lambda module: module.check(PROGRAM, 1),
     ),
     Guard(
         "intake/intake.py",
         "answer.watched is None or (answer.watched.behaviour is None) != (len(images) == 0)",
-        lambda module: module.watch(CAPTURED, _Silent(), *watched.NOTHING),
+        lambda module: module.watch(CAPTURED, _Silent(), *watched.NOTHING, limits=None),
     ),
     Guard(
         "analysis/untrained/batch_place.py",

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from grader.report import (
     CheckResult,
     Environment,
+    Excerpt,
     Hint,
     LastTrained,
     LayerRow,
@@ -198,6 +199,8 @@ def report_with(texts) -> Report:
         started=texts(),
         display_name=texts(),
         dataset_choice=texts(),
+        excerpts=(Excerpt(first=2, lines=(texts(), texts(), texts())),),
+        sample=examples.drawn(),
         last_trained=LastTrained(
             verdict=Verdict.FAILED,
             score=0.9,

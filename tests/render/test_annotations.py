@@ -5,7 +5,7 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from grader.render.annotations import MOST, render
+from grader.render.annotations import MOST, Annotation, command, plain, render
 from tests import report_examples as examples
 from tests.render import hostile
 
@@ -73,3 +73,14 @@ def test_what_could_not_be_told_is_an_error_where_it_is_required():
 def test_github_shows_no_more_than_ten_of_each():
     many = [examples.failed(), examples.passed()] * 20
     assert levels(*many) == ["error"] * MOST + ["warning"] * MOST
+
+
+def test_elsewhere_a_remark_is_said_as_a_compiler_says_it():
+    found = Annotation("error", "a/b.py", 3, "No dropout", "None is called.\nAdd one.")
+    assert plain(found) == "a/b.py:3: error: No dropout. None is called. Add one."
+    assert plain(found._replace(line=None)) == "a/b.py: error: No dropout. None is called. Add one."
+    assert plain(found._replace(path="", line=None)).startswith("(all): error: ")
+
+
+def test_a_remark_on_the_whole_has_no_file():
+    assert command(Annotation("notice", "", None, "T", "x")) == "::notice title=T::x"

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from grader.render import card, next_step
+from grader.render import card, card_checks, next_step
 from grader.report import Placed, Verdict
 from tests import report_examples as examples
 from tests.render import hostile
@@ -15,7 +15,7 @@ from tests.render import hostile
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch, tmp_path):
-    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "NOX_CURRENT_SESSION"):
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES", "NOX_CURRENT_SESSION", "UV"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     Path(examples.MODEL_PATH).write_text(examples.MODEL)
@@ -46,10 +46,10 @@ def test_it_says_verdict_points_report_and_what_is_next(example, width):
         assert part in text
 
 
-def test_each_failed_check_has_its_first_hint_with_a_place_and_the_first_words_of_the_line():
+def test_each_failed_check_has_its_first_hint_with_a_place_and_the_line_beside_it():
     text = shown(examples.quoted())
     for place, words, hint in (
-        ("model.py:9", "self.conv2 = nn.Conv2d(32, …", "conv2 holds 23,120 of them"),
+        ("model.py:9", "self.conv2 = nn.Conv2d(32, 80, 3)", "conv2 holds 23,120 of them"),
         ("model.py:10", "self.drop = nn.Dropout(0.05)", "self.drop is made here"),
         ("model.py:16", "return self.head(x).mean((2, 3))", "The mean leaves out a border."),
     ):
@@ -65,7 +65,7 @@ def test_one_failed_check_is_told_with_the_class_and_function_of_the_line():
 
 
 def test_more_failed_checks_than_a_screen_holds_are_named():
-    assert "and 7 more: check 5, check 6" in shown(examples.everything_failed())
+    assert "and 6 more: check 6, check 7" in shown(examples.everything_failed())
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,23 @@ def test_the_next_command_is_ready_to_paste(example, command):
 def test_where_nox_started_the_grader_the_commands_are_those_of_nox(monkeypatch):
     monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
     assert next_step.called("explain", "gap") == "nox -s explain -- gap"
+
+
+def test_where_uvx_started_nox_so_do_the_commands(monkeypatch):
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
+    monkeypatch.setenv("UV", "/somewhere/uv")
+    assert next_step.called("explain", "gap") == "uvx nox -s explain -- gap"
+
+
+def test_what_nox_says_below_has_its_room(monkeypatch):
+    # 14 + 22 + 11 + 51 + 24 characters: two lines of 80, then one for the session
+    monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
+    monkeypatch.setattr("sys.argv", ["grader", "grade", "my_model.py", "--assignment", "mnist_20k"])
+    assert next_step.lines_of_nox(1, 80) == 3
+    assert next_step.lines_of_nox(0, 80) == 1
+    assert len(shown(examples.everything_failed()).splitlines()) <= 24 - 3 - 1
+    monkeypatch.delenv("NOX_CURRENT_SESSION")
+    assert next_step.lines_of_nox(1, 80) == 0
 
 
 def test_where_python_started_the_grader_the_commands_begin_with_python(monkeypatch):
@@ -144,11 +161,13 @@ def test_every_verdict_has_a_next_step(example):
 
 
 def test_a_place_without_a_line_quotes_nothing():
-    assert str(card._place(examples.quoted(), Placed())) == "model.py"
+    assert str(card_checks.place_text(examples.quoted(), Placed())) == "model.py"
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
 def test_a_place_is_never_cut(width):
     text = "".join(shown(examples.everything_failed(), width).split())
-    assert all(f"submissions/alice.py:{line}" in text for line in range(1, 5))
-    assert "Line1" in text
+    shown_checks = text.count("✗") - 1  # one is the verdict
+    assert shown_checks >= 1
+    for line in range(1, shown_checks + 1):
+        assert f"submissions/alice.py:{line}Line{line}iswhereitbelongs." in text

@@ -51,7 +51,7 @@ def test_an_unknown_format_is_told_all_that_there_are(with_points, tmp_path):
     assert done.returncode == 2
     said = " ".join(done.stderr.replace("│", " ").split())
     assert "'pdf': write one of markdown, html, class, " in said
-    assert ", points, png." in said
+    assert ", points, png, gradescope-autograder." in said
 
 
 def test_the_table_loads_no_format_before_it_is_asked_for():

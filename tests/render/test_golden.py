@@ -17,12 +17,14 @@ from grader.render import card, explanation, formats, terminal
 from grader.report import Verdict
 from grader.storage import json_text
 from tests import report_examples as examples
+from tests.render import crowded
 from tests.render.test_classroom50 import RUNNER
 
 GOLDEN = Path(__file__).parent / "golden"
 WIDTHS = (80, 100)
 CLASS_WIDTHS = (80, 100, 140)
 CARD_WIDTHS = (40, 80, 120, 200)
+SCREENS = ((60, 20), (80, 24), (120, 40))
 OF_ONE = ("gradescope", "classroom50")
 """Formats of one submission."""
 
@@ -58,6 +60,20 @@ def cards(width):
     return printed(*under_names(a_card, examples.CARDS), width=width)
 
 
+def crowded_cards(width, height):
+    """One to eight failed checks, on a terminal of that size."""
+    parts = []
+    for number in range(1, len(crowded.FAILED) + 1):
+        parts += [Text(f"======== {number} failed ========"), a_card(crowded.failed(number))]
+    stream = io.StringIO()
+    console = Console(
+        file=stream, width=width, height=height, force_terminal=True, color_system=None
+    )
+    for part in parts:
+        console.print(part)
+    return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().split("\n")[:-1])
+
+
 def coloured():
     """As on a terminal with colours, each escape sequence in words that a diff can show."""
     return screen(color_system="standard", force_terminal=True).replace("\x1b[", "⟨")
@@ -65,7 +81,7 @@ def coloured():
 
 def screen(**options):
     stream = io.StringIO()
-    console = Console(file=stream, width=80, legacy_windows=False, **options)
+    console = Console(file=stream, width=80, height=24, legacy_windows=False, **options)
     for part in under_names(a_card, (examples.passed, examples.quoted, examples.borderline)):
         console.print(part)
     return stream.getvalue()
@@ -107,6 +123,8 @@ def outputs():
         found[f"details_{width}.txt"] = partial(details, width)
     for width in CARD_WIDTHS:
         found[f"card_{width}.txt"] = partial(cards, width)
+    for width, height in SCREENS:
+        found[f"crowded_{width}x{height}.txt"] = partial(crowded_cards, width, height)
     for width in CLASS_WIDTHS:
         found[f"class_{width}.txt"] = partial(table, width)
     for name in formats.FORMATS:
@@ -120,8 +138,16 @@ OUTPUTS = outputs()
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_the_output_is_as_it_was(name, request, monkeypatch, tmp_path):
     (tmp_path / examples.MODEL_PATH).write_text(examples.MODEL)
+    (tmp_path / crowded.PATH).write_text(crowded.FILE)
     monkeypatch.chdir(tmp_path)
-    for variable in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "NOX_CURRENT_SESSION"):
+    for variable in (
+        "FORCE_COLOR",
+        "NO_COLOR",
+        "COLUMNS",
+        "TTY_COMPATIBLE",
+        "NOX_CURRENT_SESSION",
+        "UV",
+    ):
         monkeypatch.delenv(variable, raising=False)
     for variable, value in RUNNER.items():
         monkeypatch.setenv(variable, value)

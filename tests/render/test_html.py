@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,7 @@ def test_nothing_is_loaded_run_or_sent(reports):
         for name, value in attributes:
             assert not name.startswith("on")
             assert name != "style"
-            assert name not in {"href", "src"} or re.fullmatch(r"#report-\d+", value)
+            assert name not in {"href", "src"} or re.fullmatch(r"#report-\d+(-[a-z\d-]+)?", value)
     assert "url(" not in render(reports)
     assert "@import" not in render(reports)
 
@@ -104,8 +105,10 @@ def test_the_style_sheet_has_a_colour_for_every_verdict(verdict):
 
 def test_what_could_not_be_told_stands_out_and_says_why():
     shown = page(examples.unknown())
-    assert ("article", (("id", "report-1"), ("class", "unknown"))) in shown.tags
-    assert ("tr", (("class", "unknown"),)) in shown.tags
+    articles = [dict(attributes) for tag, attributes in shown.tags if tag == "article"]
+    assert [article["class"] for article in articles] == ["unknown"]
+    rows = [dict(attributes).get("class") for tag, attributes in shown.tags if tag == "tr"]
+    assert "unknown" in rows
     text = " ".join(shown.text.split())
     assert "? could not tell90 of 100 points" in text
     assert "torch.sort moves pixels by their values" in text
@@ -121,7 +124,10 @@ def test_the_training_is_shown_with_its_curves_and_confusions():
         "required",
         "0.004 → peak 0.05 → 0.00333 · momentum 0.9",
         "4 taken for 9: 7 times",
-        "Positions in the test set (from 0): 18, 198, 378",
+        "From 0: 18, 198, 378",
+        "The 5 images that are wrong and that the network was surest of, out of 56",
+        "is 4 1 %",
+        "read as 9 97 %",
     ):
         assert part in text
 
@@ -131,3 +137,40 @@ def test_a_class_begins_with_links_to_its_reports():
     targets = [value for tag, attributes in shown.tags if tag == "a" for _, value in attributes]
     places = [dict(attributes)["id"] for tag, attributes in shown.tags if tag == "article"]
     assert targets == [f"#{place}" for place in places] == ["#report-1", "#report-2"]
+
+
+def test_a_remark_stands_below_its_line_and_the_check_links_to_it():
+    shown = page(examples.quoted())
+    text = " ".join(shown.text.split())
+    assert (
+        "9 self.conv2 = nn.Conv2d(32, 80, 3) The network is small enough: conv2 holds 23,120 of "
+        "them: try 40 channels in place of 80. 10 self.drop" in text
+    )
+    links = {value for tag, attributes in shown.tags if tag == "a" for _, value in attributes}
+    anchors = {dict(attributes).get("id") for _, attributes in shown.tags}
+    assert links == {"#report-1-lines-1-2", "#report-1-lines-1-3", "#report-1-lines-2-2"}
+    assert {link.removeprefix("#") for link in links} <= anchors
+
+
+def test_in_a_notebook_the_cell_is_named():
+    text = " ".join(page(examples.rehearsed()).text.split())
+    assert "my_notebook.ipynb, cell 4 11 def forward(self, x): 12 x = self.pool" in text
+    assert "12 x = self.pool(self.conv3(x)) One unit of the last feature map" in text
+
+
+def test_a_link_in_the_page_leads_somewhere_and_every_id_is_there_once():
+    shown = page(*[example() for example in examples.CARDS])
+    ids = [dict(attributes)["id"] for _, attributes in shown.tags if "id" in dict(attributes)]
+    assert len(ids) == len(set(ids))
+    targets = {dict(attributes).get("href") for _, attributes in shown.tags} - {None}
+    assert {target.removeprefix("#") for target in targets} <= set(ids)
+    named = {dict(attributes).get("aria-labelledby") for _, attributes in shown.tags} - {None}
+    assert named <= set(ids)
+
+
+def test_the_heads_go_down_one_step_at_a_time():
+    for reports in ([examples.borderline()], [examples.borderline(), examples.uncaptured()]):
+        levels = [int(tag[1]) for tag, _ in page(*reports).tags if re.fullmatch(r"h\d", tag)]
+        assert levels[0] == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+        assert levels.count(1) == 1

@@ -3,9 +3,11 @@
 import io
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from grader.render.progress import SECONDS_BETWEEN_FRAMES, TrainingProgress
+from grader.render.queue import Queue
 
 
 class Clock:
@@ -96,6 +98,63 @@ def test_a_terminal_shows_epoch_loss_accuracy_learning_rate_and_time_left(clock)
         "30.0 s left",
     ):
         assert part in shown
+
+
+def frame(progress, width):
+    """The lines of the block as it stands, on a terminal of that width."""
+    progress._console.width = width
+    with progress._console.capture() as drawn:
+        progress._console.print(progress._frame())
+    return [line.rstrip() for line in drawn.get().split("\n")[:-1]]
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_on_any_terminal_the_block_keeps_its_number_of_lines(clock, width):
+    queue = Queue(28, clock=clock)
+    name = "a_rather_long_name_of_a_student"
+    progress = TrainingProgress(name, console=console(terminal=True), clock=clock, queue=queue)
+    progress.start(3, 15, 469)
+    assert len(frame(progress, width)) == 3
+    clock.now = 20.0
+    for epoch in (1, 2, 3):
+        for seed in (1, 2, 3):
+            progress.epoch(seed, epoch, 9731, 10_000, 0.2413, 0.0121, 10.0)
+    whole, place, bar, head, *rows = frame(progress, width)
+    assert whole.startswith("1 of 28 · ")
+    assert whole.endswith("46 min 20 s to go")
+    assert place.startswith("a_rather_")
+    assert "epoch 3 of 15" in place
+    assert bar.endswith("1 min 20 s left")
+    assert "accuracy" in head
+    assert len(rows) == 6
+    assert all("97.31 %" in row for row in rows)
+    assert max(map(cell_len, (whole, place, bar, head, *rows))) <= width
+
+
+def test_before_the_first_step_no_loss_is_shown(clock):
+    progress = live(clock)
+    progress.start(1, 4, 100)
+    (_, bar) = frame(progress, 80)
+    assert "loss" not in bar
+    assert bar.endswith("getting ready to train")
+
+
+def test_when_all_steps_are_done_no_time_is_left(clock):
+    progress = live(clock)
+    progress.start(1, 1, 100)
+    clock.now = 9.0
+    progress.epoch(0, 1, 9731, 10_000, 0.2413, 0.0121, 9.0)
+    assert "0.0 s left" not in "".join(frame(progress, 80))
+    assert "judging the result" in "".join(frame(progress, 80))
+
+
+def test_what_comes_before_the_first_stage_is_said_on_a_terminal_alone(clock):
+    with live(clock) as progress:
+        progress.get_ready()
+    assert "Getting ready" in output(progress)
+    with plain(clock) as progress:
+        progress.get_ready()
+    assert output(progress) == ""
 
 
 def test_steps_are_drawn_a_few_times_per_second_at_most(clock):

@@ -89,3 +89,29 @@ def test_what_could_not_be_told_is_open():
 def test_what_is_not_final_says_so():
     (row,) = table(examples.practice())
     assert row["not_final"] == "PRACTICE: not graded on MNIST; QUICK LOOK: not a graded run"
+
+
+def test_a_check_has_its_verdict_its_points_and_what_was_measured():
+    passed, failed = table(examples.passed(), examples.failed())
+    found = {name: failed[f"{name}_parameter_limit"] for name in ("check", "points", "measured")}
+    assert found == {"check": "failed", "points": "0", "measured": "26202"}
+    assert passed["check_parameter_limit"] == "passed"
+
+
+def test_a_check_that_was_not_asked_for_is_an_empty_cell():
+    broken, passed = table(examples.broken(), examples.passed())
+    name = examples.passed().checks[0].name
+    cells = [broken[f"{kind}_{name}"] for kind in ("check", "points", "measured")]
+    assert cells == ["", "", ""]
+    assert passed[f"check_{name}"] == "passed"
+
+
+def test_it_says_whose_recipe_was_trained():
+    rehearsed, obstructed = table(examples.rehearsed(), examples.obstructed())
+    assert rehearsed["recipe"] == "rehearsed"
+    assert obstructed["recipe"] == "assignment, own not followed"
+
+
+def test_the_accuracy_has_its_interval():
+    (row,) = table(examples.passed())
+    assert float(row["interval_low"]) < float(row["score"]) < float(row["interval_high"])

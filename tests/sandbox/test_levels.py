@@ -32,9 +32,12 @@ class _Zygote:
 
     answers: ClassVar[dict[bool, set[str]]] = {}
     honest = True
+    spoils = False
+    """Where nothing honest can be captured, a rehearsal ends all the same, with what it saw."""
+    fails = breaks = False
 
     def __init__(self, *, boxed: bool = False) -> None:
-        self.boxed, self.closed = boxed, False
+        self.boxed, self.closed, self.asked = boxed, False, []
         self.planted = Path("/nowhere")
         started.append(self)
 
@@ -50,13 +53,18 @@ class _Zygote:
     def close(self):
         self.closed = True
 
-    def run(self, request, limits=None, *, prepare=(), kind="capture", without=()):
+    def run(self, request, limits=None, *, prepare=(), kind="capture", blobs=(), without=()):
+        self.asked.append(kind)
         if kind == "probes":
             leaks = self.answers.get(self.boxed, set())
             blocked = {item.name: item.name not in leaks for item in probes.attempts()}
             return (json.dumps(blocked).encode(),)
-        if not self.honest:
+        if self.breaks:
+            raise GraderError("it ended")
+        if not self.honest and not (self.spoils and kind == "rehearse"):
             raise SubmissionError("the export fails")
+        if self.fails and kind != "warm":
+            raise SubmissionError("the submission fails")
         return (b"{}", b"")
 
 
@@ -83,6 +91,14 @@ def machine(monkeypatch):
     monkeypatch.setattr(_Zygote, "answers", {})
     monkeypatch.setattr(_Zygote, "honest", True)
     return monkeypatch
+
+
+@pytest.fixture
+def captured_fresh(monkeypatch):
+    """What a fresh process answers, without the seconds that a real one takes."""
+    answer = (b"{}", b"fresh")
+    monkeypatch.setattr(isolation.Fresh, "run", lambda *_, **__: answer)
+    return answer
 
 
 def test_the_strongest_level_is_chosen(machine):
@@ -117,11 +133,49 @@ def test_a_probe_that_only_level_3_promises_does_not_cost_level_2(machine):
     assert chosen(most=2).name == "2 self-locked"
 
 
-def test_a_lock_in_which_honest_networks_fail_is_not_used(machine):
+def test_a_lock_in_which_honest_networks_fail_is_not_used(machine, captured_fresh):
     machine.setattr(_Zygote, "honest", False)
-    found = chosen()
-    assert found.name == "1 process"
-    assert "an honest network cannot be captured in it (the export fails)" in found.reason
+    with isolation.choose() as sandbox:
+        assert sandbox.run({"a": "submission"}) == captured_fresh
+        assert all(zygote.closed for zygote in started)
+    assert sandbox.isolation.name == "1 process"
+    fails = "an honest network cannot be captured in it (the export fails)"
+    reasons = [f"level 3 boxed: {fails}", f"level 2 self-locked: {fails}"]
+    assert sandbox.isolation.reason == "; ".join(reasons)
+
+
+def test_a_rehearsal_waits_until_an_honest_network_was_captured(machine, captured_fresh):
+    machine.setattr(_Zygote, "honest", False)
+    machine.setattr(_Zygote, "spoils", True)
+    with isolation.choose() as sandbox:
+        assert sandbox.run({"a": "submission"}, kind="rehearse") == captured_fresh
+
+
+def test_nothing_is_held_against_a_submission_below_the_required_level(machine, captured_fresh):
+    machine.setattr(_Zygote, "honest", False)
+    with isolation.choose(2) as sandbox:
+        for _ in range(2):
+            with pytest.raises(GraderError, match=r"isolation level 2 .* is required"):
+                sandbox.run({"a": "submission"})
+
+
+def test_an_honest_network_is_captured_once_and_only_where_one_fails(machine):
+    with isolation.choose() as sandbox:
+        sandbox.run({"a": "submission"})
+        assert started[0].asked == ["probes", "capture"]
+        machine.setattr(_Zygote, "fails", True)
+        for _ in range(2):
+            with pytest.raises(SubmissionError, match="the submission fails"):
+                sandbox.run({"a": "submission"})
+        assert started[0].asked[2:] == ["capture", "warm", "capture"]
+    assert sandbox.isolation.name == "3 boxed"
+
+
+def test_a_sandbox_that_breaks_is_tried_too(machine, captured_fresh):
+    machine.setattr(_Zygote, "breaks", True)
+    with isolation.choose() as sandbox:
+        assert sandbox.run({"a": "submission"}) == captured_fresh
+    assert sandbox.isolation.reason.startswith("level 3 boxed: it ended; level 2")
 
 
 @pytest.mark.parametrize("require", [None, 1, 2, 3])

@@ -264,6 +264,20 @@ def test_a_further_submission_costs_little_more_than_its_export(locked):
     assert min(seconds) < 1.5  # about 0.2 on an idle machine
 
 
+@pytest.mark.parametrize("level", [2, 3])
+def test_a_zygote_that_was_begun_and_is_not_needed_ends_at_once(level):
+    """While it loads torch it would not hear that nobody is there any more."""
+    from grader.sandbox.zygote import Zygote
+
+    needs(level)
+    zygote = Zygote(boxed=level == 3)
+    zygote.start()
+    folder, process = zygote.folder, zygote._process
+    zygote.close()
+    assert process.returncode == -signal.SIGKILL
+    assert not folder.exists()
+
+
 def test_a_zygote_that_was_begun_and_forgotten_leaves_nothing(linux, tmp_path):
     needs(2)
     program = textwrap.dedent(f"""

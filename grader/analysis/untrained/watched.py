@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from grader.analysis.idle import Idle
 from grader.analysis.receptive_field.proven import Proof
 from grader.analysis.untrained.behaviour import Behaviour
-from grader.program.program import Captured
+from grader.program.program import Captured, Program
+from grader.program.recipe import Loss, Optimizer, OptimizerGroup, Recipe, Run, Schedule
 from grader.program.values import Data
 from grader.report import Problem
 
@@ -46,9 +47,30 @@ class Answer(Data):
 def question(
     captured: Captured, images: NDArray[np.uint8], labels: NDArray[np.int64]
 ) -> list[bytes]:
-    """What `answer` takes. `images` (N, *input_shape) are bytes, 0 to 255, and `labels` (N,)."""
-    program_text = captured.program.to_json().encode()
-    return [program_text, shown(images, labels), *captured.values.values()]
+    """The bytes for `answer`. `images` (N, *input_shape) are bytes, 0 to 255, and `labels` (N,)."""
+    text = _before_training(captured.program).to_json().encode()
+    return [text, shown(images, labels), *captured.values.values()]
+
+
+def _before_training(program: Program) -> Program:
+    """The same network, with nothing of its training but which parameters are trained.
+
+    Nothing else of it decides what is watched; so the question stays the same where a student
+    changes the training alone.
+    """
+    groups = program.recipe.optimizer.groups
+    trained = dict.fromkeys(name for group in groups for name in group.parameters)
+    group = OptimizerGroup(parameters=tuple(trained), settings={})
+    once = (Run(value=0.0, steps=1),)
+    recipe = Recipe(
+        epochs=1,
+        batch_size=1,
+        steps_per_epoch=1,
+        optimizer=Optimizer(name="SGD", groups=(group,)),
+        schedule=Schedule(learning_rate=(once,)),
+        loss=Loss(name="nll"),
+    )
+    return program.model_copy(update={"recipe": recipe, "left_out": (), "notes": ()})
 
 
 def shown(images: NDArray[np.uint8], labels: NDArray[np.int64]) -> bytes:

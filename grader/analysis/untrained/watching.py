@@ -10,41 +10,36 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import safetensors.torch
 import torch
 
 from grader import network
-from grader.analysis import effect, shapes, summary
+from grader.analysis import effect, shapes, summary, work
 from grader.analysis.receptive_field import proof
 from grader.analysis.untrained import observation
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.errors import SubmissionError
 from grader.program import program
-from grader.program.program import Captured
+from grader.program.program import Captured, Program
 from grader.report import Problem
 
 
-def fit(told: bytes) -> bytes:
-    """An Answer as JSON, with a problem where the Program does not run, or not as it says."""
-    try:
-        shapes.check(program.read(told))
-        return Answer().model_dump_json().encode()
-    except SubmissionError as error:
-        problem = Problem(fault="submission", message=error.message, line=error.line)
-    except Exception as error:
-        problem = _explained(error)
-    return Answer(problem=problem).model_dump_json().encode()
-
-
-def answer(told: bytes, pictures: bytes, *values: bytes) -> bytes:
+def answer(request: Mapping[str, Any], told: bytes, pictures: bytes, *values: bytes) -> bytes:
     """An Answer as JSON: the network was proven, watched and analysed.
 
-    Analysed only to see that it can be: whoever asks can then do so without limits.
+    Analysed only to see that it can be: whoever asks can then do so without limits. Where the
+    `request` says how many "multiply_adds" one image may take, a network that costs more, or does
+    not run as it says, is refused before anything runs.
     """
     try:
-        return _found(told, pictures, values)
+        known = program.read(told)
+        if "multiply_adds" in request:
+            shapes.check(known)
+            work.check(known, request["multiply_adds"])
+        return _found(known, told, pictures, values)
     except SubmissionError as error:
         problem = Problem(fault="submission", message=error.message, line=error.line)
     except Exception as error:
@@ -62,8 +57,7 @@ def _explained(error: Exception) -> Problem:
     return Problem(fault="grader", message=f"{type(error).__name__} at {place}: {error!s:.1000}")
 
 
-def _found(told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
-    known = program.read(told)
+def _found(known: Program, told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
     captured = Captured(known, dict(zip(known.seeds, values, strict=True)))
     weights = [network.place(known, network.read_values(known, blob)) for blob in values[:2]]
     idle = effect.measure(known, weights)

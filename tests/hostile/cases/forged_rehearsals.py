@@ -175,7 +175,7 @@ CASES = (
             "t['facts'] = [{'name': '\\x1b[2J', 'text': '\\r\\n::error::\\x9b\\u200b', 'line': 1}]\n"
             "t['network']['name'] = '\\x1b[31mNet'"
         ),
-        own("epochs: 3 of 8 steps(.|\\n)*the lines above are the grader's own"),
+        own("epochs: 3 epochs of 8 steps(.|\\n)*the lines above are the grader's own"),
     ),
     Case(
         "markup and commands in obstacles",

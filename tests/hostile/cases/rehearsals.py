@@ -98,7 +98,7 @@ CASES = (
             bottom="import base64\nexec(base64.b64decode("
             f"{__import__('base64').b64encode(training().encode())!r}))"
         ),
-        Expected(recipe="assignment", words="epochs: 20 of 8 steps"),
+        Expected(recipe="assignment", words="epochs: 20 epochs of 8 steps"),
     ),
     Case(
         "a compiled training under another file's name",

@@ -74,7 +74,7 @@ def _of(entry, *cases):
     )
 
 
-ITS_OWN_LINES = own("epochs: 3 of 8 steps(.|\n)*not what it handed over")
+ITS_OWN_LINES = own("epochs: 3 epochs of 8 steps(.|\n)*not what it handed over")
 
 CASES = (
     *_of(

@@ -1,0 +1,195 @@
+"""The files of a graded class: `class.json`, the page, the table, the gradebook.
+
+In: slim Reports, what similarity compares, the class's list. Out: files beside the reports, and the
+`ClassRecord` that says where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from grader import report as report_format
+from grader.assignment import Assignment
+from grader.classroom import class_record, gradebook, leaderboard, roster, similarity, works
+from grader.classroom.class_record import ClassRecord, GroupRow, Left
+from grader.classroom.roster import Joined, Roster
+from grader.classroom.similarity import Group, Pair, Work
+from grader.command.handed_out import HandedOut
+from grader.printable import printable_path
+from grader.render import class_page, html, spreadsheet
+from grader.report import Report, Training
+from grader.sandbox.same_code import own_source
+from grader.storage import json_text
+from grader.storage.atomic import write_whole
+from grader.storage.reports import REPORT
+from grader.submission.submission import LeftOut, Submission
+
+RECORD, PAGE, TABLE, BOOK = "class.json", "class.html", "class.csv", "gradebook.csv"
+WORK_PAGE = "report.html"
+_KEPT_OF_ANALYSIS = ("total_parameters", "multiply_adds")
+
+
+def slim(report: Report) -> Report:
+    """The report with what a class needs of it: a thousand fit into memory."""
+    analysis = report.analysis or {}
+    kept = {name: analysis[name] for name in _KEPT_OF_ANALYSIS if name in analysis}
+    training = report.training
+    return report.model_copy(
+        update={
+            "layers": (),
+            "analysis": kept,
+            "notes": (),
+            "left_out": (),
+            "claims": (),
+            "training": None if training is None else _slim(training),
+        }
+    )
+
+
+def _slim(training: Training) -> Training:
+    runs = tuple(run.model_copy(update={"epochs": ()}) for run in training.runs)
+    return training.model_copy(update={"runs": runs, "confusion": (), "wrong": ()})
+
+
+class Works:
+    """What of each submission can resemble another's, as reports come in."""
+
+    def __init__(self, items: Sequence[Submission], given: HandedOut) -> None:
+        self._items = {item.name: item for item in items}
+        self._given = given
+        self._found: dict[str, Work] = {}
+
+    def add(self, report: Report) -> None:
+        """A whole report: later, only a slim one is kept."""
+        listing = self._items[report.submission].listing
+        self._found[report.submission] = works.work(listing, report)
+
+    def groups(self, before: ClassRecord | None, secret: bytes) -> tuple[list[Group], str]:
+        """All groups, and their key: those of the class's last record, where that still stands."""
+        facts = self._facts()
+        if before is not None and hmac.compare_digest(
+            before.similarity_key, _key(facts, before.similarity, secret)
+        ):
+            return list(map(_group, before.similarity)), before.similarity_key
+        ordered = [self._found[name] for name in sorted(self._found)]
+        given = sorted(self._given.known, key=lambda work: work.name)
+        found = similarity.groups(ordered, given)
+        return found, _key(facts, class_record.group_rows(found), secret)
+
+    def _facts(self) -> str:
+        """What decides the groups."""
+        found = [
+            (name, self._items[name].sha256, work.architecture, work.layers, work.recipe)
+            for name, work in sorted(self._found.items())
+        ]
+        text = json.dumps([own_source(), self._given.addresses, found])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _key(facts: str, groups: Sequence[GroupRow], secret: bytes) -> str:
+    """A seal on groups and what they were found from."""
+    text = facts + json.dumps([group.model_dump(mode="json") for group in groups])
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _group(row: GroupRow) -> Group:
+    pairs = tuple(Pair(**pair.model_dump()) for pair in row.pairs)
+    return Group(row.kind, row.works, row.share, row.handed_out, pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """A class whose works are graded: see `ClassRecord`."""
+
+    assignment: Assignment
+    reports: Sequence[Report]
+    works: Works
+    kept: frozenset[str]
+    late: Mapping[str, bool | None]
+    left_out: Sequence[LeftOut]
+    started: str
+    seconds: float
+    side_by_side: int
+    isolation: str
+    quick_look: str
+
+
+def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes) -> ClassRecord:
+    """Write all files of the class into its folder in `output`. Raises GraderError."""
+    folder = output / found.assignment.name
+    joined = _joined(found.reports, students)
+    before = _read(folder / RECORD)
+    groups, key = found.works.groups(before, secret)
+    boards = leaderboard.boards(found.reports, names=leaderboard.own_name)
+    rows = class_record.works(found.reports, joined, late=found.late, kept=found.kept)
+    files = {"page": PAGE, "table": TABLE, **({"gradebook": BOOK} if students else {})}
+    record = ClassRecord(
+        assignment=found.assignment.name,
+        assignment_title=found.assignment.title,
+        started=found.started,
+        seconds=round(found.seconds, 3),
+        side_by_side=found.side_by_side,
+        quick_look=found.quick_look,
+        isolation=found.isolation or (before.isolation if before else ""),
+        verdicts=class_record.verdicts(found.reports),
+        late=sum(late is True for late in found.late.values()),
+        points=class_record.points(found.reports),
+        accuracy=class_record.accuracy(found.reports),
+        checks=class_record.checks(found.reports),
+        works=rows,
+        roster=class_record.beside_list(joined),
+        similarity=class_record.group_rows(groups),
+        similarity_key=key,
+        leaderboard=class_record.boards(boards),
+        left_out=tuple(Left(path=one.display, reason=one.reason) for one in found.left_out),
+        files={name: printable_path(folder / file) for name, file in files.items()},
+    )
+    for report in found.reports:
+        _page_of_work(folder / report.submission)
+    name = found.assignment.name
+    page = class_page.render(
+        found.reports,
+        groups={name: groups},
+        boards={name: boards},
+        page_of=lambda report: f"{report.submission}/{WORK_PAGE}",
+    )
+    write_whole(folder / PAGE, page)
+    write_whole(folder / TABLE, spreadsheet.render(found.reports))
+    if students is not None:
+        write_whole(folder / BOOK, gradebook.fitting(found.reports, students).text)
+    write_whole(folder / RECORD, json_text.text(record.model_dump(mode="json")) + "\n")
+    return record
+
+
+def _joined(reports: Sequence[Report], students: Roster | None) -> Joined[Report] | None:
+    if students is None:
+        return None
+    return roster.join(students, [(gradebook.identity(report), report) for report in reports])
+
+
+def _read(file: Path) -> ClassRecord | None:
+    """The class as it was graded before."""
+    try:
+        return ClassRecord.model_validate_json(file.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _page_of_work(folder: Path) -> None:
+    """A page for one person, where there is none that is as new as its report."""
+    page, file = folder / WORK_PAGE, folder / REPORT
+    if not page.exists() or page.stat().st_mtime < file.stat().st_mtime:
+        write_page(file)
+
+
+def write_page(file: Path) -> None:
+    """The page of the report in that file, beside it. Raises GraderError."""
+    found = report_format.read(file.read_bytes())
+    write_whole(file.with_name(WORK_PAGE), html.render([found]))

@@ -1,0 +1,1 @@
+"""What the page of one submission draws, as coordinates: no markup here, and nothing is decided."""
