@@ -125,7 +125,7 @@ class KFold:
         """How many there are."""
         return self.n_splits
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:  # noqa: N803 - as sklearn
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:  # noqa: N803
         """(training indices, test indices), part by part."""
         folds = self._folds(_length(X), y)
         everything = np.arange(len(folds))
@@ -183,7 +183,7 @@ class ShuffleSplit(KFold):
         super().__init__(n_splits, random_state=random_state)
         self._sizes = test_size, train_size
 
-    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:  # noqa: N803 - as sklearn
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[Split]:  # noqa: N803
         """(training indices, test indices), as often as it was made for."""
         test_size, train_size = self._sizes
         if test_size is None and train_size is None:
