@@ -4,7 +4,6 @@
 #: optimizer = "NAdam()"
 #: lr = "0.002 if epoch < 1 else (0.0002 if epoch < 2 else 2e-05)"
 #: transform = "ToTensor()"
-#: oracle = false
 # %%
 !pip install -q torchmetrics
 %load_ext autoreload

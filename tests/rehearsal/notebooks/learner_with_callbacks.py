@@ -2,8 +2,8 @@
 #: epochs = 3
 #: batch = 64
 #: optimizer = "SGD(momentum=0.95)"
+#: oracle = true
 #: lr = "0.4 * sin(pi * step / 2814)"
-#: oracle = false
 #: transform = "ToTensor()"
 # %%
 import math

@@ -4,7 +4,6 @@
 #: lr = "one_cycle(step, total, 0.4, 0.3, 25, 10000)"
 #: label_smoothing = 0.1
 #: transform = "RandomCrop(size=(28, 28), padding=(2, 2, 2, 2)), ToTensor(), Normalize((0.1307,), (0.3081,))"
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

@@ -4,7 +4,6 @@
 #: lr = "0.003"
 #: patience = { monitor = "accuracy", epochs = 3, threshold = 0 }
 #: transform = "RandomRotation(degrees=(-10, 10)), ToTensor()"
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

@@ -1,6 +1,7 @@
 #: epochs = 4
 #: batch = 32
 #: optimizer = "SGD(momentum=0.9)"
+#: oracle = true
 #: lr = "0.02 * 0.5 ** (epoch // 2)"
 #: optimizer_at = "optimizer = optim.SGD"
 #: transform = "ToTensor()"

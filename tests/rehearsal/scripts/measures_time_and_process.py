@@ -3,7 +3,6 @@
 #: optimizer = "SGD()"
 #: lr = "0.1"
 #: transform = "ToTensor()"
-#: oracle = false
 import os
 import time
 import torch

@@ -2,6 +2,7 @@
 #: batch = 128
 #: transform = "ToTensor()"
 #: optimizer = "SGD(momentum=0.9)"
+#: oracle = true
 #: lr = "0.1 * 0.5 ** epoch"
 #: momentum = "0.9 if epoch < 2 else 0.95"
 import torch

@@ -1,9 +1,9 @@
 #: epochs = 3
 #: batch = 64
 #: optimizer = "RMSprop(alpha=0.9)"
+#: oracle = true
 #: lr = "0.001 * 0.9 ** epoch"
 #: transform = "ToTensor()"
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

@@ -5,7 +5,6 @@
 #: transform = "ToTensor()"
 #: network = "Net"
 #: notes = ["DistributedSampler"]
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

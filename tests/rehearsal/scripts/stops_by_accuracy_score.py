@@ -4,7 +4,6 @@
 #: lr = "0.001"
 #: transform = "ToTensor()"
 #: stop = { accuracy = 0.98 }
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

@@ -4,7 +4,6 @@
 #: optimizer = "Adam()"
 #: lr = "0.001"
 #: transform = "ToTensor()"
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F

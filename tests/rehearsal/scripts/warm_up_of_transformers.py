@@ -3,7 +3,6 @@
 #: optimizer = "AdamW()"
 #: lr = "0.001 * (step / 200 if step < 200 else (2400 - step) / 2200)"
 #: transform = "ToTensor()"
-#: oracle = false
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
