@@ -2,7 +2,6 @@
 #: epochs = 3
 #: batch = 64
 #: optimizer = "SGD(momentum=0.95)"
-#: oracle = true
 #: lr = "0.4 * sin(pi * step / 2814)"
 #: transform = "ToTensor()"
 # %%

@@ -1,7 +1,6 @@
 #: epochs = 3
 #: batch = 64
 #: optimizer = "RMSprop(alpha=0.9)"
-#: oracle = true
 #: lr = "0.001 * 0.9 ** epoch"
 #: transform = "ToTensor()"
 import torch
