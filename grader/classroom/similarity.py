@@ -22,6 +22,8 @@ from grader.classroom.wording import Passages
 
 ALIKE_TEXT = 0.6
 """Share of passages in common from which two texts are put side by side."""
+ENOUGH = 5
+"""Passages in common below which nothing is said: a line or two that follow what was handed out."""
 ALIKE_NETWORK = 0.15
 """Distance up to which two networks are put side by side; 0 is the same one."""
 COMMON = 0.25
@@ -146,8 +148,9 @@ def _edits(one: Sequence[Layer], other: Sequence[Layer], most: float) -> float:
             match = other[column - 1]
             cost = before[column - 1] + _change(layer, match)
             cost = min(cost, before[column] + 1, row[column - 1] + 1)
-            if count > 1 and column > 1 and one[count - 2] == match and layer == other[column - 2]:
-                cost = min(cost, two_above[column - 2] + 1)
+            if count > 1 and column > 1:
+                swapped = _swap(one[count - 2 : count], other[column - 2 : column])
+                cost = min(cost, two_above[column - 2] + swapped)
             row[column] = cost
         # A swap reaches over a row.
         if min(row) > most and min(before) + 1 > most:
@@ -178,6 +181,14 @@ def _differ(one: str | float | None, other: str | float | None) -> float:
     return 1.0
 
 
+def _swap(one: Sequence[Layer], other: Sequence[Layer]) -> float:
+    """What it costs to make two layers of the same two in the other order."""
+    (first, second), (third, fourth) = one, other
+    if (first.kind, second.kind) != (fourth.kind, third.kind):
+        return _FAR
+    return 1 + _change(first, fourth) + _change(second, third)
+
+
 def _change(one: Layer, other: Layer) -> float:
     if one.kind != other.kind or len(one.shape) != len(other.shape):
         return 1.0
@@ -202,7 +213,7 @@ def _rare_passages(works: Sequence[Work], handed_out: Sequence[Work]) -> dict[st
 
 
 def _sharing_text(works: Sequence[Work], rare: dict[str, Passages]) -> dict[tuple[str, str], float]:
-    """The share of rare passages in common, of those pairs alone that have one."""
+    """The share of rare passages in common, of those pairs alone that have `ENOUGH`."""
     having: dict[int, list[str]] = defaultdict(list)
     for work in works:
         for passage in rare[work.name]:
@@ -211,6 +222,7 @@ def _sharing_text(works: Sequence[Work], rare: dict[str, Passages]) -> dict[tupl
     return {
         pair: number / max(1, min(len(rare[pair[0]]), len(rare[pair[1]])))
         for pair, number in together.items()
+        if number >= ENOUGH
     }
 
 

@@ -48,6 +48,8 @@ def slim(report: Report) -> Report:
             "notes": (),
             "left_out": (),
             "claims": (),
+            "excerpts": (),
+            "sample": None,
             "training": None if training is None else _slim(training),
         }
     )
@@ -55,7 +57,7 @@ def slim(report: Report) -> Report:
 
 def _slim(training: Training) -> Training:
     runs = tuple(run.model_copy(update={"epochs": ()}) for run in training.runs)
-    return training.model_copy(update={"runs": runs, "confusion": (), "wrong": ()})
+    return training.model_copy(update={"runs": runs, "confusion": (), "wrong": (), "mistakes": ()})
 
 
 class Works:

@@ -141,9 +141,7 @@ def _prepared(options: Options) -> _Class:
     source = session.images([assignment], options, messages)[assignment.dataset]
     secret = seal.secret()
     home = options.home or options.root
-    items = [
-        places.own(item, options.output, root=home, secret=secret) for item in looked.submissions
-    ]
+    items = places.own_of_all(looked.submissions, options.output, root=home, secret=secret)
     return _Class(items, looked.left_out, assignment, source, _device(options), secret)
 
 

@@ -16,6 +16,7 @@ import json
 import platform
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import platformdirs
@@ -40,14 +41,18 @@ def address(submission: Submission, assignment: Assignment, choices: Mapping[str
         "assignment": assignment.model_dump(mode="json"),
         "own checks": assignment.own_checks.content,
         "grader": own_source(),
-        "versions": [
-            platform.python_version(),
-            *map(importlib.metadata.version, ("torch", "torchvision")),
-        ],
+        "versions": _versions(),
         "choices": dict(choices),
     }
     # Sorted keys would also sort the checks, whose order is the scorecard's.
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Of what computes. Looked up once: that reads a file of each package."""
+    libraries = map(importlib.metadata.version, ("torch", "torchvision"))
+    return platform.python_version(), *libraries
 
 
 def of_rules(assignment: Assignment) -> str:

@@ -137,6 +137,15 @@ def test_four_who_copied_from_each_other_are_no_habit_of_a_class_of_twelve():
     assert kinds(groups(ring + own))["text"] == tuple(one.name for one in ring)
 
 
+def test_a_line_of_ones_own_after_what_was_handed_out_is_nobodys_copy():
+    """The passage that reaches over the end of the starter is the same in both."""
+    starter = work("starter.py", NETWORK)
+    assert (
+        groups([work("a", f"{NETWORK}\nx = 1\n"), work("b", f"{NETWORK}\ny = 2\n")], [starter])
+        == []
+    )
+
+
 CONV = Layer("Conv2d 3×3", (8, 28, 28))
 NET = (CONV, Layer("BatchNorm2d", (8, 28, 28)), Layer("MaxPool2d 2×2", (8, 14, 14)))
 WIDER = tuple(Layer(layer.kind, (9, *layer.shape[1:])) for layer in NET)
