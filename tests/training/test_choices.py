@@ -138,7 +138,7 @@ def test_an_optimizer_without_a_fast_rule_is_trained_by_the_plain_loop_which_say
     groups = [{"parameters": names, "settings": {}}]
     wanted = tiny_program(optimizer={"name": "Adamax", "groups": groups})
     monkeypatch.setattr(run, "FAST_ENGINES", (OnAnyDevice(Immediate),))
-    (done,) = run.train_seeds(Task(wanted, images(), engine="torch"), {3: values()})
+    (done,) = run.train_seeds(Task(wanted, images()), {3: values()})
     assert done.engine.startswith("eager")
     assert done.engine.endswith("(there is no rule for torch.optim.Adamax)")
     assert done.ending.finished

@@ -11,7 +11,6 @@ Batch norm needs sums over the whole batch first, in both directions (see `norm.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +18,6 @@ from grader.training.engine.lanes.convolution import over
 from grader.training.engine.lanes.elementwise import Where
 from grader.training.engine.lanes.ir import Function, Value
 from grader.training.engine.lanes.machine import Target
-from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import Chain
 
 COEFFICIENTS = 8
@@ -30,9 +28,6 @@ deviation; and the number that is taken away before squares are summed: the last
 
 AT_ONCE = 7
 """Vectors of a row in one go."""
-
-Use = Callable[[Value, Value, Any, Value], None]
-"""Called with the row and column of an element, what its steps saved, and its gradient."""
 
 
 @dataclass(slots=True)
@@ -135,124 +130,32 @@ def _values(steps: Steps, group: Value, channel: Value) -> None:
 
 def _value(steps: Steps, group: Value, channel: Value, y: Value, x: Value) -> Value:
     if steps.chain.pool != "max 2x2":
-        return _at(steps, group, channel, y, x)[0]
+        return at(steps, group, channel, y, x)[0]
     best: Value | None = None
-    for row, column in _four(y, x):
-        value, _ = _at(steps, group, channel, row, column)
+    for row, column in four(y, x):
+        value, _ = at(steps, group, channel, row, column)
         best = value if best is None else steps.f.larger(value, best)
     assert best is not None
     return best
 
 
-def _four(y: Value, x: Value) -> list[tuple[Value, Value]]:
+def four(y: Value, x: Value) -> list[tuple[Value, Value]]:
     """The pixels of a 2 x 2 window in the order of reading: the first largest one counts."""
     return [(y * 2 + row, x * 2 + column) for row in range(2) for column in range(2)]
 
 
-def _at(steps: Steps, group: Value, channel: Value, y: Value, x: Value) -> tuple[Value, Any]:
+def at(steps: Steps, group: Value, channel: Value, y: Value, x: Value) -> tuple[Value, Any]:
+    """An element of the source after all steps, and what the way back needs."""
     place = steps.chain.source.values.at(group, channel, y, x)
     return steps.forward(steps.f.load(steps.f["source"], place), steps.place(group, channel, y, x))
 
 
 def _mean(f: Function, steps: Steps, group: Value, channel: Value) -> None:
     source, to = steps.chain.source, steps.chain.target
-    sums = [f.variable(f.vector, 0.0) for _ in range(4)]
+    sums = f.sums(4)
     with f.loop(source.height) as y:
         for count, x in over(f, source.width, AT_ONCE):
             for number in range(count):
-                sums[number % 4].add(_at(steps, group, channel, y, x + number)[0])
+                sums[number % 4].add(at(steps, group, channel, y, x + number)[0])
     total = (sums[0].get() + sums[1].get()) + (sums[2].get() + sums[3].get())
     f.store(total * (1 / source.pixels), f["target"], to.values.at(group, channel))
-
-
-def each(steps: Steps, group: Value, channel: Value, use: Use) -> None:
-    """Call `use` for every element of the source, with the gradient that reaches its last step."""
-    if steps.chain.pool == "max 2x2":
-        _each_of_four(steps, group, channel, use)
-        return
-    f, source, to = steps.f, steps.chain.source, steps.chain.target
-    same = None
-    if steps.chain.pool:
-        same = f.load(f["target"], to.gradient.at(group, channel)) * (1 / source.pixels)
-    with f.loop(source.height) as y:
-        for count, x in over(f, source.width, AT_ONCE):
-            for number in range(count):
-                column = x + number
-                gradient = same
-                if gradient is None:
-                    gradient = f.load(f["target"], to.gradient.at(group, channel, y, column))
-                use(y, column, _at(steps, group, channel, y, column)[1], gradient)
-
-
-def _each_of_four(steps: Steps, group: Value, channel: Value, use: Use) -> None:
-    f, source, to = steps.f, steps.chain.source, steps.chain.target
-    zero = f.lift(0.0, f.vector)
-    with f.loop(to.height) as y:
-        for count, x in over(f, to.width, 2):
-            for number in range(count):
-                _shared(steps, group, channel, (y, x + number), use)
-
-    def left_out(row: Value, column: Value) -> None:
-        use(row, column, _at(steps, group, channel, row, column)[1], zero)
-
-    if source.height > to.height * 2:
-        with f.loop(to.height * 2, source.height) as y, f.loop(source.width) as x:
-            left_out(y, x)
-    if source.width > to.width * 2:
-        with f.loop(to.height * 2) as y, f.loop(to.width * 2, source.width) as x:
-            left_out(y, x)
-
-
-def _shared(steps: Steps, group: Value, channel: Value, at: tuple[Value, Value], use: Use) -> None:
-    """The gradient of one maximum goes to the first of the four that has it."""
-    f = steps.f
-    seen: list[tuple[Value, Value, Any, Value | None]] = []
-    best: Value | None = None
-    for row, column in _four(*at):
-        value, saved = _at(steps, group, channel, row, column)
-        larger = None if best is None else f.compare("ogt", value, best)
-        best = value if best is None or larger is None else f.select(larger, value, best)
-        seen.append((row, column, saved, larger))
-    rest = f.load(f["target"], steps.chain.target.gradient.at(group, channel, *at))
-    for row, column, saved, larger in reversed(seen):
-        mine = rest
-        if larger is not None:
-            mine, rest = f.select(larger, rest, 0.0), f.select(larger, 0.0, rest)
-        use(row, column, saved, mine)
-
-
-def back(chain: Chain, target: Target, *, accumulates: bool) -> Function:
-    """The kernel that computes the gradient of the chain's source, or adds to it.
-
-    `target` is here the gradient of the chain's target.
-    """
-    f = Function(
-        "back",
-        [
-            ("ptr", "source"),
-            ("ptr", "target"),
-            ("ptr", "gradient"),
-            ("ptr", "coefficients"),
-            ("ptr", "masks"),
-            ("i64", "first"),
-            ("i64", "end"),
-            ("i32", "seed"),
-        ],
-        target.lanes,
-    )
-    source: Map = chain.source
-    with f.loop(source.channels) as channel:
-        which = (SCALE, SHIFT, OF_VALUE, CONSTANT) if chain.norm else ()
-        steps = Steps(f, chain, True, read(f, channel, which))
-        with f.loop(f["first"], f["end"]) as group:
-            mask = f.load(f["masks"], group)
-
-            def use(y: Value, x: Value, saved: Any, gradient: Value) -> None:
-                result = steps.backward(gradient, saved, mask)
-                place = source.gradient.at(group, channel, y, x)
-                if accumulates:
-                    result = result + f.load(f["gradient"], place)
-                f.store(result, f["gradient"], place)
-
-            each(steps, group, channel, use)
-    return f

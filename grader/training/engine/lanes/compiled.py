@@ -41,8 +41,6 @@ class Written:
 
 def write(program: Program, batch: int, threads: int, target: Target) -> Written:
     """The code of a Program's training. Raises CannotTrainError, which names what it lacks."""
-    if program.recipe.loss.name == "nll" and program.train.output == "":
-        raise CannotTrainError("no output")
     weights = {weight.name: weight for weight in program.weights}
     train = lower(program.train, weights, training=True)
     look = lower(program.eval, weights, training=False)
@@ -51,7 +49,7 @@ def write(program: Program, batch: int, threads: int, target: Target) -> Written
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
     places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)
-    texts = step.write(train, look, places, weights, program.recipe.loss, target)
+    texts = step.write(train, look, places, program.recipe.loss, target)
     return Written(texts, places, train.counters, look.log_probabilities, program.classes)
 
 

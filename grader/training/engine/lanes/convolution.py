@@ -179,10 +179,7 @@ def _block(
     (channel, channels), (x, width) = outputs, pixels
     output = part * shape.outputs + channel
     to = shape.target.at(group, output, y, x)
-    sums = [
-        [f.variable(f.vector, _begin(f, shape, to, output, row, column)) for column in range(width)]
-        for row in range(channels)
-    ]
+    sums = [_begin(f, shape, to, output, number, width) for number in range(channels)]
     from_ = shape.source.at(group, part * shape.inputs, y * shape.stride[0], x * shape.stride[1])
     weight = part * shape.next_group + channel * shape.weights[0] + shape.weights[4]
     with f.loop(shape.inputs) as i, f.loop(shape.window[0]) as ky:
@@ -196,13 +193,14 @@ def _block(
 
 
 def _begin(
-    f: Function, shape: Shape, to: Value, output: Value, row: int, column: int
-) -> Value | float:
-    """What a sum begins with: what is there, the bias, or nothing."""
-    if shape.accumulates:
-        place = to + (row * shape.target.channel + column * shape.target.pixel)
-        return f.load(f["target"], place)
-    return f.every(f["bias"], output + row) if shape.has_bias else 0.0
+    f: Function, shape: Shape, to: Value, output: Value, number: int, width: int
+) -> list[Variable]:
+    """A channel's sums, which begin with what is there, the bias, or nothing."""
+    if not shape.accumulates:
+        first = f.every(f["bias"], output + number) if shape.has_bias else 0.0
+        return [f.variable(f.vector, first) for _ in range(width)]
+    begins = [number * shape.target.channel + x * shape.target.pixel for x in range(width)]
+    return [f.variable(f.vector, f.load(f["target"], to + begin)) for begin in begins]
 
 
 def _add_row(

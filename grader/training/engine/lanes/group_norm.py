@@ -54,7 +54,7 @@ def backward(
     with f.loop(f["first"], f["end"]) as group, f.loop(stage.groups) as part:
         here = _Part(f, stage, group, part)
         mean, scale = here.statistics()
-        sums = [f.variable(f.vector, 0.0) for _ in range(2)]
+        sums = f.sums(2)
         with f.loop(here.channels) as number:
             channel = here.begin + number
             with f.loop(stage.source.height) as y, f.loop(stage.source.width) as x:

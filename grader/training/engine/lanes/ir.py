@@ -15,76 +15,15 @@ https://llvm.org/docs/LangRef.html.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from grader.training.engine.lanes.values import Operand, Value, Variable, folded, hexadecimal
+
+__all__ = ["Function", "Operand", "Value", "Variable"]
 
 BYTES = {"i8": 1, "i32": 4, "float": 4, "i64": 8, "double": 8}
 """Sizes of the scalar types."""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """Something that was computed, or a constant; arithmetic on it writes an instruction."""
-
-    function: Function
-    type: str
-    name: str
-
-    @property
-    def number(self) -> int | None:
-        """The whole number that this constant is."""
-        return int(self.name) if self.name.lstrip("-").isdigit() else None
-
-    def __add__(self, other: Operand) -> Value:
-        return self.function.binary("add", self, other)
-
-    def __radd__(self, other: Operand) -> Value:
-        return self.function.binary("add", self, other)
-
-    def __sub__(self, other: Operand) -> Value:
-        return self.function.binary("sub", self, other)
-
-    def __rsub__(self, other: Operand) -> Value:
-        return self.function.binary("sub", self.function.lift(other, self.type), self)
-
-    def __mul__(self, other: Operand) -> Value:
-        return self.function.binary("mul", self, other)
-
-    def __rmul__(self, other: Operand) -> Value:
-        return self.function.binary("mul", self, other)
-
-    def __truediv__(self, other: Operand) -> Value:
-        return self.function.binary("div", self, other)
-
-    def __rtruediv__(self, other: Operand) -> Value:
-        return self.function.binary("div", self.function.lift(other, self.type), self)
-
-
-Operand = Value | float | int
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A value that changes; LLVM keeps it in a register."""
-
-    function: Function
-    type: str
-    place: str
-
-    def get(self) -> Value:
-        """What it holds now."""
-        return self.function.emit(self.type, f"load {self.type}, ptr {self.place}")
-
-    def set(self, value: Operand) -> None:
-        """Let it hold `value` from now on."""
-        lifted = self.function.lift(value, self.type)
-        self.function.line(f"store {self.type} {lifted.name}, ptr {self.place}")
-
-    def add(self, value: Operand) -> None:
-        """Let it hold the sum of what it holds and `value`."""
-        self.set(self.get() + value)
 
 
 class Function:
@@ -139,7 +78,7 @@ class Function:
         if type_ in ("i8", "i32", "i64"):
             return Value(self, type_, str(int(value)))
         if type_ in ("float", "double"):
-            return Value(self, type_, _hexadecimal(value, type_))
+            return Value(self, type_, hexadecimal(value, type_))
         scalar = type_.split()[-1].rstrip(">")
         return Value(self, type_, f"splat ({scalar} {self.lift(value, scalar).name})")
 
@@ -152,7 +91,7 @@ class Function:
             else:
                 left = self.lift(left, other.type)
         if left.type == "i64":
-            found = _folded(operation, left, other)
+            found = folded(operation, left, other)
             if found is not None:
                 return found
         name = operation
@@ -169,6 +108,10 @@ class Function:
         if value is not None:
             made.set(value)
         return made
+
+    def sums(self, count: int) -> list[Variable]:
+        """So many vectors to add to, which are 0 now."""
+        return [self.variable(self.vector, 0.0) for _ in range(count)]
 
     def room(self, type_: str, count: int = 1) -> Value:
         """Memory for `count` of a type on the stack, for as long as the function runs."""
@@ -311,24 +254,3 @@ class Function:
 
 def _once(start: int | None, stop: int | None, step: int) -> bool:
     return start is not None and stop is not None and start < stop <= start + step
-
-
-def _folded(operation: str, left: Value, right: Value) -> Value | None:
-    """Arithmetic on addresses that needs no instruction."""
-    a, b = left.number, right.number
-    if a is not None and b is not None and operation in ("add", "sub", "mul"):
-        result = {"add": a + b, "sub": a - b, "mul": a * b}[operation]
-        return Value(left.function, left.type, str(result))
-    if (operation == "add" and a == 0) or (operation == "mul" and a == 1):
-        return right
-    if (operation in ("add", "sub") and b == 0) or (operation in ("mul", "div") and b == 1):
-        return left
-    return None
-
-
-def _hexadecimal(number: float, type_: str) -> str:
-    """A float as LLVM writes those that have no short decimal form: the bits of a double."""
-    if type_ == "float":
-        (number,) = struct.unpack("f", struct.pack("f", number))
-    (bits,) = struct.unpack("Q", struct.pack("d", number))
-    return f"0x{bits:016X}"

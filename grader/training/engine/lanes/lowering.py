@@ -18,7 +18,6 @@ from typing import Any
 
 from grader.program import ops
 from grader.program.graph import Graph, Node, Weight
-from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes.elementwise import Step
@@ -194,6 +193,21 @@ def grown(flow: Flow, step: Step) -> Flow:
     return replace(flow, after=(*flow.after, step))
 
 
+def by_channel(state: Lowering, node: Node, value: Any) -> Flow:
+    """The flow of an argument whose shape is channels, rows and columns, as its map's."""
+    flow = state.flow(value, node)
+    shape = list((state.graph[value.node].shape or ())[1:])
+    flat = flow.height * flow.width == 1 and shape == [flow.channels]
+    if not flat and shape != list(flow.sizes):
+        raise CannotTrainError(f"{label(node)} of reshaped maps")
+    return flow
+
+
+def without_ones(sizes: list[int]) -> list[int]:
+    """The sizes that say anything."""
+    return [size for size in sizes if size != 1]
+
+
 def label(node: Node) -> str:
     """What a report calls the operator."""
     return ops.find(node.op).label
@@ -207,6 +221,3 @@ def takes(node: Node) -> dict[str, Any]:
 def is_number(value: Any) -> bool:
     """Whether an argument is a plain number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-__all__ = ["Flow", "Kind", "Lowered", "Lowering", "grown", "is_number", "label", "takes", "whole"]

@@ -6,8 +6,9 @@
                dx = w / s (dy - mean dy - (x - m) / s * mean of dy (x - m) / s)
                   = SCALE dy + OF_VALUE x + CONSTANT
 
-Every thread sums up its own images (`stats`, `sums`), all wait for each other, then each of them
-computes the coefficients from all sums (`finish`, `slopes`): cheaper than to wait once more.
+Every thread sums up its own images (`stats`, and `sums` of `norm_back.py`), all wait for each
+other, then each of them computes the coefficients from all sums (`finish`, `slopes`): cheaper than
+to wait once more.
 
 Squares are summed of x less the last batch's mean, so that a variance is no small difference of
 large numbers; within a vector in single precision, beyond it in double.
@@ -16,21 +17,15 @@ Source: Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from grader.training.engine.lanes.chain import (
     AT_ONCE,
     COEFFICIENTS,
-    CONSTANT,
     GUESS,
     MEAN,
-    OF_VALUE,
     RECIPROCAL,
     SCALE,
     SHIFT,
     Steps,
-    each,
     read,
 )
 from grader.training.engine.lanes.convolution import over
@@ -61,7 +56,7 @@ def stats(chain: Chain, target: Target) -> Function:
         totals = [f.variable("double", 0.0) for _ in range(2)]
         with f.loop(f["first"], f["end"]) as group:
             mask = f.load(f["masks"], group)
-            parts = [[f.variable(f.vector, 0.0) for _ in range(4)] for _ in range(2)]
+            parts = [f.sums(4), f.sums(4)]
             with f.loop(source.height) as y:
                 for count, x in over(f, source.width, AT_ONCE):
                     for number in range(count):
@@ -73,19 +68,21 @@ def stats(chain: Chain, target: Target) -> Function:
                         one, two = parts[0][number % 4], parts[1][number % 4]
                         one.add(value)
                         two.set(f.fma(value, value, two.get()))
-            _collect(f, totals, parts)
+            collect(f, totals, parts)
         for number, total in enumerate(totals):
             f.put(total.get(), f["sums"], channel * 2 + number)
     return f
 
 
-def _collect(f: Function, totals: list[Variable], parts: list[list[Variable]]) -> None:
+def collect(f: Function, totals: list[Variable], parts: list[list[Variable]]) -> None:
+    """Add what vectors hold, four for each total, to totals in double precision."""
     for total, (a, b, c, d) in zip(totals, parts, strict=True):
         vector = (a.get() + b.get()) + (c.get() + d.get())
         total.add(f.convert("fpext", f.total(vector), "double"))
 
 
-def _of_all_threads(f: Function, channel: Value, stride: int) -> list[Value]:
+def of_all_threads(f: Function, channel: Value, stride: int) -> list[Value]:
+    """Both sums of a channel, of all threads together."""
     sums = [f.variable("double", 0.0) for _ in range(2)]
     with f.loop(f["threads"]) as thread:
         for number, total in enumerate(sums):
@@ -94,24 +91,27 @@ def _of_all_threads(f: Function, channel: Value, stride: int) -> list[Value]:
     return [total.get() for total in sums]
 
 
-def _double(f: Function, pointer: Value, index: Value) -> Value:
+def double(f: Function, pointer: Value, index: Value) -> Value:
+    """A float, in double precision."""
     return f.convert("fpext", f.scalar(pointer, index), "double")
 
 
-def _put(f: Function, number: Value, pointer: Value, index: Value) -> None:
+def put(f: Function, number: Value, pointer: Value, index: Value) -> None:
+    """Keep a double as a float."""
     f.put(f.convert("fptrunc", number, "float"), pointer, index)
 
 
-def _keep(f: Function, channel: Value, numbers: dict[int, Value]) -> None:
+def keep(f: Function, channel: Value, numbers: dict[int, Value]) -> None:
+    """Keep some of a channel's coefficients."""
     for which, number in numbers.items():
-        _put(f, number, f["coefficients"], channel * COEFFICIENTS + which)
+        put(f, number, f["coefficients"], channel * COEFFICIENTS + which)
 
 
 def _weights(f: Function, norm: Norm, channel: Value) -> tuple[Value, Value]:
     one, zero = f.lift(1.0, "double"), f.lift(0.0, "double")
     return (
-        _double(f, f["weight"], channel) if norm.weight else one,
-        _double(f, f["bias"], channel) if norm.bias else zero,
+        double(f, f["weight"], channel) if norm.weight else one,
+        double(f, f["bias"], channel) if norm.bias else zero,
     )
 
 
@@ -138,16 +138,16 @@ def finish(chain: Chain, norm: Norm, target: Target, stride: int) -> Function:
     )
     count = f["images"] * float(chain.source.pixels)
     with f.loop(chain.source.channels) as channel:
-        first, second = _of_all_threads(f, channel, stride)
+        first, second = of_all_threads(f, channel, stride)
         off = first / count
-        mean = off + _double(f, f["coefficients"], channel * COEFFICIENTS + GUESS)
+        mean = off + double(f, f["coefficients"], channel * COEFFICIENTS + GUESS)
         variance = second / count - off * off
         variance = f.select(f.compare("olt", variance, 0.0), 0.0, variance)
         reciprocal = 1.0 / f.unary("sqrt", variance + norm.epsilon)
         weight, bias = _weights(f, norm, channel)
         scale = weight * reciprocal
         numbers = {SCALE: scale, SHIFT: bias - mean * scale, MEAN: mean, RECIPROCAL: reciprocal}
-        _keep(f, channel, {**numbers, GUESS: mean})
+        keep(f, channel, {**numbers, GUESS: mean})
         if norm.mean and norm.variance:
             with f.when(f.compare("eq", f["thread"], 0)):
                 _move(f, f["mean"], channel, mean, norm.momentum)
@@ -156,8 +156,8 @@ def finish(chain: Chain, norm: Norm, target: Target, stride: int) -> Function:
 
 
 def _move(f: Function, where: Value, channel: Value, to: Value, momentum: float) -> None:
-    old = _double(f, where, channel)
-    _put(f, old * (1 - momentum) + to * momentum, where, channel)
+    old = double(f, where, channel)
+    put(f, old * (1 - momentum) + to * momentum, where, channel)
 
 
 def running(chain: Chain, norm: Norm, target: Target) -> Function:
@@ -174,88 +174,9 @@ def running(chain: Chain, norm: Norm, target: Target) -> Function:
         target.lanes,
     )
     with f.loop(chain.source.channels) as channel:
-        root = f.unary("sqrt", _double(f, f["variance"], channel) + norm.epsilon)
+        root = f.unary("sqrt", double(f, f["variance"], channel) + norm.epsilon)
         weight, bias = _weights(f, norm, channel)
         scale = weight / root
-        shift = bias - _double(f, f["mean"], channel) * scale
-        _keep(f, channel, {SCALE: scale, SHIFT: shift})
-    return f
-
-
-def sums(chain: Chain, target: Target) -> Function:
-    """sums[channel] = this thread's sum of dy, and of dy (x - m).
-
-    `target` is the gradient of the chain's target.
-    """
-    f = Function(
-        "sums",
-        [
-            ("ptr", "source"),
-            ("ptr", "target"),
-            ("ptr", "coefficients"),
-            ("ptr", "sums"),
-            ("i64", "first"),
-            ("i64", "end"),
-            ("i32", "seed"),
-        ],
-        target.lanes,
-    )
-    with f.loop(chain.source.channels) as channel:
-        known = read(f, channel, (SCALE, SHIFT, MEAN))
-        steps = Steps(f, chain, True, known)
-        totals = [f.variable("double", 0.0) for _ in range(2)]
-        with f.loop(f["first"], f["end"]) as group:
-            parts = [[f.variable(f.vector, 0.0) for _ in range(4)] for _ in range(2)]
-            turn = [0]
-
-            def use(y: Value, x: Value, saved: Any, gradient: Value) -> None:
-                dy = steps.after_norm(gradient, saved)
-                turn[0] = (turn[0] + 1) % 4
-                one, two = (part[turn[0]] for part in parts)
-                one.add(dy)
-                two.set(f.fma(dy, saved[1] - known[MEAN], two.get()))
-
-            each(steps, group, channel, use)
-            _collect(f, totals, parts)
-        for number, total in enumerate(totals):
-            f.put(total.get(), f["sums"], channel * 2 + number)
-    return f
-
-
-def slopes(chain: Chain, learned: Sequence[str | None], target: Target, stride: int) -> Function:
-    """The coefficients of the way back, from the sums of all threads, `stride` doubles apart.
-
-    `learned`: weight and bias, or None for what does not learn. The first thread adds their
-    gradients to its memory for them.
-    """
-    f = Function(
-        "slopes",
-        [
-            ("ptr", "coefficients"),
-            ("ptr", "sums"),
-            ("ptr", "weight"),
-            ("ptr", "bias"),
-            ("i64", "thread"),
-            ("i64", "threads"),
-            ("double", "images"),
-        ],
-        target.lanes,
-        shared=True,
-    )
-    count = f["images"] * float(chain.source.pixels)
-    with f.loop(chain.source.channels) as channel:
-        of_bias, second = _of_all_threads(f, channel, stride)
-        scale, mean, reciprocal = (
-            _double(f, f["coefficients"], channel * COEFFICIENTS + which)
-            for which in (SCALE, MEAN, RECIPROCAL)
-        )
-        of_weight = second * reciprocal
-        of_value = 0.0 - scale * of_weight * reciprocal / count
-        constant = 0.0 - scale * of_bias / count - of_value * mean
-        _keep(f, channel, {OF_VALUE: of_value, CONSTANT: constant})
-        with f.when(f.compare("eq", f["thread"], 0)):
-            numbers = (("weight", of_weight), ("bias", of_bias))
-            for name, (key, number) in zip(learned, numbers, strict=True):
-                if name:
-                    _put(f, number + _double(f, f[key], channel), f[key], channel)
+        shift = bias - double(f, f["mean"], channel) * scale
+        keep(f, channel, {SCALE: scale, SHIFT: shift})
     return f

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from grader.program import ops
@@ -15,38 +14,23 @@ from grader.program.graph import Graph, Node, Weight
 from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes.elementwise import (
-    GELU,
-    SMOOTH,
-    Between,
-    Dropout,
-    Leaky,
-    Linear,
-    Step,
-    elu,
-    softplus,
-)
+from grader.training.engine.lanes import joins, layers
+from grader.training.engine.lanes.elementwise import Between, Dropout, Leaky, Step
 from grader.training.engine.lanes.lowering import (
     SAME,
     Flow,
     Lowered,
     Lowering,
+    by_channel,
     grown,
     is_number,
     label,
     takes,
     whole,
+    without_ones,
 )
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.pooling_windows import pool
-from grader.training.engine.lanes.stages import (
-    Convolution,
-    Group,
-    Norm,
-    Product,
-    Side,
-    Sum,
-)
+from grader.training.engine.lanes.smooth import GELU, SMOOTH, elu, softplus
 
 
 def lower(graph: Graph, weights: Mapping[str, Weight], *, training: bool) -> Lowered:
@@ -117,13 +101,9 @@ def _rename(state: Lowering, node: Node) -> None:
     channels, *pixels = flow.sizes
     flat = math.prod(pixels)
     forms = ([channels, *pixels], [channels, flat], [channels * flat])
-    if not node.shape or node.shape[0] != "N" or sizes not in [_without_ones(f) for f in forms]:
+    if not node.shape or node.shape[0] != "N" or sizes not in [without_ones(f) for f in forms]:
         raise CannotTrainError(f"{label(node)} to another order of channels and pixels")
     state.alias(node, node.arguments[0])
-
-
-def _without_ones(sizes: list[int]) -> list[int]:
-    return [size for size in sizes if size != 1]
 
 
 def _count(state: Lowering, node: Node) -> None:
@@ -133,16 +113,6 @@ def _count(state: Lowering, node: Node) -> None:
     if node.op != "aten.add_.Tensor" or not is_number(given["other"]) or weight is None:
         raise CannotTrainError(f"{label(node)} into a weight")
     state.counters[weight.storage] = state.counters.get(weight.storage, 0) + given["other"]
-
-
-def _by_channel(state: Lowering, node: Node, value: Any) -> Flow:
-    """The flow of an argument whose shape is channels, rows and columns, as its map's."""
-    flow = state.flow(value, node)
-    shape = list((state.graph[value.node].shape or ())[1:])
-    flat = flow.height * flow.width == 1 and shape == [flow.channels]
-    if not flat and shape != list(flow.sizes):
-        raise CannotTrainError(f"{label(node)} of reshaped maps")
-    return flow
 
 
 def _step(step: Step) -> Callable[[Lowering, Node], Flow]:
@@ -172,259 +142,13 @@ def _dropout(*, whole_channels: bool) -> Callable[[Lowering, Node], Flow]:
         given = takes(node)
         flow = state.growing(node.arguments[0], node)
         if whole_channels:
-            _by_channel(state, node, node.arguments[0])
+            by_channel(state, node, node.arguments[0])
         if not given["train"]:
             return flow
         state.dropouts += 1
         return grown(flow, Dropout(given["p"], whole_channels, state.dropouts - 1))
 
     return lowered
-
-
-def _convolution(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    _by_channel(state, node, given["input"])
-    weight = state.operand(given["weight"], node)
-    if len(weight.shape) != 4:
-        raise CannotTrainError(f"{label(node)} in another number of dimensions")
-    window = (weight.shape[2], weight.shape[3])
-    dilation, stride = _pair(given["dilation"]), _pair(given["stride"])
-    if given["padding"] == "same":
-        total = [d * (k - 1) for d, k in zip(dilation, window, strict=True)]
-        padding = (total[0] // 2, total[1] // 2)
-    else:
-        padding = (0, 0) if given["padding"] == "valid" else _pair(given["padding"])
-    return _convolve(
-        state,
-        node,
-        weight,
-        given,
-        window,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-        groups=given["groups"],
-    )
-
-
-def _linear(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    flow = state.flow(given["input"], node)
-    features = math.prod(flow.sizes)
-    if (state.graph[given["input"].node].shape or ())[1:] != (features,):
-        raise CannotTrainError("linear on each pixel")
-    weight = state.operand(given["weight"], node)
-    return _convolve(state, node, weight, given, (flow.height, flow.width))
-
-
-def _convolve(
-    state: Lowering,
-    node: Node,
-    weight: Weight,
-    given: dict[str, Any],
-    window: tuple[int, int],
-    *,
-    stride: tuple[int, int] = (1, 1),
-    padding: tuple[int, int] = (0, 0),
-    dilation: tuple[int, int] = (1, 1),
-    groups: int = 1,
-) -> Flow:
-    source = state.map(given["input"], node)
-    bias = given["bias"] if given["bias"] is None else state.operand(given["bias"], node).storage
-    channels, *pixels = (int(size) for size in (node.shape or ())[1:])
-    height, width = pixels or (1, 1)
-    learns = source.needs_gradient or state.trainable((weight.storage, bias))
-    target = Map(channels, height, width, node.name, learns, spread=stride)
-    stage = Convolution(
-        source, target, weight.storage, bias, window, stride, padding, dilation, groups
-    )
-    _widen(stage)
-    state.stages.append(stage)
-    return whole(target)
-
-
-def _widen(stage: Convolution) -> None:
-    """Give the maps borders as wide as the windows of both ways reach over them."""
-    source, target, reach = stage.source, stage.target, []
-    for axis, (size, count) in enumerate(
-        ((source.height, target.height), (source.width, target.width))
-    ):
-        before, stride = stage.padding[axis], stage.stride[axis]
-        span = (stage.window[axis] - 1) * stage.dilation[axis]
-        after = (count - 1) * stride + span - before - (size - 1)
-        back_after = size - 1 + before - (count - 1) * stride
-        reach.append((before, max(0, after), max(0, span - before), max(0, back_after)))
-    (top, bottom, back_top, back_bottom), (left, right, back_left, back_right) = reach
-    source.border.widen(top, left, bottom, right)
-    if source.needs_gradient:
-        target.gradient_border.widen(back_top, back_left, back_bottom, back_right)
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    first, *rest = value
-    return int(first), int(rest[0] if rest else first)
-
-
-def _names(state: Lowering, node: Node, keys: tuple[str, ...]) -> list[str | None]:
-    """Of the weights that a norm has."""
-    given = takes(node)
-    return [None if given[key] is None else state.operand(given[key], node).storage for key in keys]
-
-
-def _batch_norm(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    _by_channel(state, node, given["input"])
-    names = _names(state, node, ("weight", "bias", "running_mean", "running_var"))
-    by_batch = bool(given["training"])
-    if by_batch and not state.training:
-        raise CannotTrainError("batch norm over the batch of test images")
-    if not by_batch and state.trainable(names) and state.training:
-        raise CannotTrainError("batch norm that learns by its running statistics")
-    weight, bias, mean, variance = names
-    norm = Norm(weight, bias, mean, variance, given["momentum"], given["eps"], by_batch)
-    flow = state.growing(given["input"], node)
-    if flow.norm is not None:
-        flow = whole(state.store(flow, node))
-    return replace(flow, norm=norm)
-
-
-def _group_norm(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    flow = _by_channel(state, node, given["input"])
-    return _normed(state, node, given, given["num_groups"], flow, by_pixel=False)
-
-
-def _layer_norm(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    flow = _by_channel(state, node, given["input"])
-    sizes = [flow.channels] if flow.height * flow.width == 1 else list(flow.sizes)
-    if _without_ones(list(given["normalized_shape"])) != _without_ones(sizes):
-        raise CannotTrainError("layer norm over a part of an image")
-    return _normed(state, node, given, 1, flow, by_pixel=True)
-
-
-def _normed(
-    state: Lowering, node: Node, given: dict[str, Any], groups: int, flow: Flow, *, by_pixel: bool
-) -> Flow:
-    weight, bias = _names(state, node, ("weight", "bias"))
-    source = state.map(given["input"], node)
-    learns = source.needs_gradient or state.trainable((weight, bias))
-    target = Map(*flow.sizes, node.name, learns)
-    stage = Group(source, target, groups, weight, bias, given["eps"], by_pixel)
-    state.stages.append(stage)
-    return whole(target)
-
-
-def _pool(state: Lowering, node: Node) -> Flow:
-    flow = _by_channel(state, node, node.arguments[0])
-    found = pool(node, takes(node), flow)
-    if isinstance(found, str):
-        ready = state.growing(node.arguments[0], node)
-        _, height, width = (int(size) for size in (node.shape or ())[1:])
-        return replace(ready, height=height, width=width, pool=found)
-    source = state.map(node.arguments[0], node)
-    stage = found(source)
-    stage.target.needs_gradient = source.needs_gradient
-    state.stages.append(stage)
-    return whole(stage.target)
-
-
-def _mean(state: Lowering, node: Node) -> Flow:
-    """A mean, sum or maximum over all pixels of each channel."""
-    given = takes(node)
-    value: Any = node.arguments[0]
-    flow, shape = state.flow(value, node), state.graph[value.node].shape or ()
-    if node.op.split(".")[1] in ("max", "min") or given.get("dim") is None:
-        raise CannotTrainError(f"{label(node)} with indices or over the batch")
-    dims = given["dim"] if isinstance(given["dim"], tuple) else (given["dim"],)
-    over = sorted(int(dim) % len(shape) for dim in dims)
-    if over != list(range(2, len(shape))) or shape[1] != flow.channels or len(shape) < 3:
-        raise CannotTrainError(f"{label(node)} over a part of an image")
-    if "amax" in node.op:
-        raise CannotTrainError(label(node))
-    ready = state.growing(value, node)
-    found = replace(ready, height=1, width=1, pool="mean of all")
-    if "sum" not in node.op:
-        return found
-    return grown(whole(state.store(found, node)), Linear(flow.height * flow.width, 0.0))
-
-
-def _add(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    name = node.op.split(".")[1].rstrip("_")
-    sign = -1.0 if name == "sub" else 1.0
-    alpha = sign * given["alpha"]
-    first, second = given["self"], given["other"]
-    if is_number(second):
-        return grown(state.growing(first, node), Linear(1.0, alpha * second))
-    if _plain_shape(state, first) != _plain_shape(state, second):
-        raise CannotTrainError(f"{label(node)} of maps of different shapes")
-    a, b = state.map(first, node), state.map(second, node)
-    target = Map(*_sizes(a), node.name, a.needs_gradient or b.needs_gradient)
-    state.stages.append(Sum(a, b, target, alpha))
-    return whole(target)
-
-
-def _from_number(state: Lowering, node: Node) -> Flow:
-    """Other - alpha * self, with a number for `other`."""
-    given = takes(node)
-    if not is_number(given["other"]):
-        raise CannotTrainError(label(node))
-    step = Linear(-1.0 * given["alpha"], given["other"])
-    return grown(state.growing(given["self"], node), step)
-
-
-def _multiply(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    first, second = given["self"], given["other"]
-    divides = node.op.split(".")[1].rstrip("_") == "div"
-    if is_number(second) and second != 0:
-        return grown(state.growing(first, node), Linear(1 / second if divides else second, 0.0))
-    if divides or not state.is_map(first) or not state.is_map(second):
-        raise CannotTrainError(f"{label(node)} with a weight")
-    for value in (first, second):
-        _by_channel(state, node, value)
-    a, b = state.map(first, node), state.map(second, node)
-    if a.pixels * a.channels < b.pixels * b.channels:
-        a, b = b, a
-    if _sizes(b) not in (_sizes(a), (a.channels, 1, 1), (1, a.height, a.width)):
-        raise CannotTrainError(f"{label(node)} of maps of different shapes")
-    target = Map(*_sizes(a), node.name, a.needs_gradient or b.needs_gradient)
-    state.stages.append(Product(a, b, target))
-    return whole(target)
-
-
-def _side_by_side(state: Lowering, node: Node) -> Flow:
-    given = takes(node)
-    for value in given["tensors"]:
-        _by_channel(state, node, value)
-    parts = tuple(state.map(value, node) for value in given["tensors"])
-    pixels = {(part.height, part.width) for part in parts}
-    if given["dim"] not in (1, 1 - len(node.shape or ())) or len(pixels) > 1:
-        raise CannotTrainError(f"{label(node)} that is not of channels")
-    channels = sum(part.channels for part in parts)
-    needs = any(part.needs_gradient for part in parts)
-    target = Map(channels, parts[0].height, parts[0].width, node.name, needs)
-    state.stages.append(Side(parts, target))
-    return whole(target)
-
-
-def _log_softmax(state: Lowering, node: Node) -> Flow:
-    if node.name != state.graph.output or takes(node)["dim"] not in (1, -1):
-        raise CannotTrainError("log softmax before the end")
-    state.log_probabilities = True
-    return state.flow(node.arguments[0], node)
-
-
-def _plain_shape(state: Lowering, value: Any) -> tuple[Any, ...]:
-    shape = state.graph[value.node].shape if state.is_map(value) else None
-    return shape or (id(value),)
-
-
-def _sizes(of: Map) -> tuple[int, int, int]:
-    return of.channels, of.height, of.width
 
 
 OPERATORS: dict[str, Callable[[Lowering, Node], Flow]] = {
@@ -440,24 +164,24 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow]] = {
     "softplus": _settings(lambda given: softplus(given["beta"], given["threshold"])),
     "dropout": _dropout(whole_channels=False),
     "feature_dropout": _dropout(whole_channels=True),
-    "conv2d": _convolution,
-    "linear": _linear,
-    "batch_norm": _batch_norm,
-    "group_norm": _group_norm,
-    "layer_norm": _layer_norm,
-    "max_pool2d": _pool,
-    "avg_pool2d": _pool,
-    "adaptive_avg_pool2d": _pool,
-    "adaptive_max_pool2d": _pool,
-    "max_pool2d_with_indices": _pool,
-    "mean": _mean,
-    "sum": _mean,
-    "add": _add,
-    "sub": _add,
-    "rsub": _from_number,
-    "mul": _multiply,
-    "div": _multiply,
-    "cat": _side_by_side,
-    "concat": _side_by_side,
-    "log_softmax": _log_softmax,
+    "conv2d": layers.convolution,
+    "linear": layers.linear,
+    "batch_norm": layers.batch_norm,
+    "group_norm": layers.group_norm,
+    "layer_norm": layers.layer_norm,
+    "max_pool2d": layers.pool,
+    "avg_pool2d": layers.pool,
+    "adaptive_avg_pool2d": layers.pool,
+    "adaptive_max_pool2d": layers.pool,
+    "max_pool2d_with_indices": layers.pool,
+    "mean": joins.mean,
+    "sum": joins.mean,
+    "add": joins.add,
+    "sub": joins.add,
+    "rsub": joins.from_number,
+    "mul": joins.multiply,
+    "div": joins.multiply,
+    "cat": joins.side_by_side,
+    "concat": joins.side_by_side,
+    "log_softmax": joins.log_softmax,
 }

@@ -114,7 +114,7 @@ def _sum(f: Function, shape: Shape, part: Value, block: _Block) -> None:
     (output, channels), (channel, inputs) = block.outputs, block.inputs
     (ky, rows), (kx, columns) = block.rows, block.columns
     taps = [(i, y, x) for i in range(inputs) for y in range(rows) for x in range(columns)]
-    sums = [{tap: f.variable(f.vector, 0.0) for tap in taps} for _ in range(channels)]
+    sums = [dict(zip(taps, f.sums(len(taps)), strict=True)) for _ in range(channels)]
     source, gradient = shape.source, shape.gradient
     with f.loop(f["first"], f["end"]) as group, f.loop(shape.height) as y:
         row = y * shape.stride[0] + ky * shape.dilation[0]
@@ -155,7 +155,7 @@ def _add(
 def _bias(f: Function, shape: Shape, part: Value) -> None:
     place = shape.gradient
     with f.loop(shape.outputs) as output:
-        sums = [f.variable(f.vector, 0.0) for _ in range(4)]
+        sums = f.sums(4)
         with f.loop(f["first"], f["end"]) as group, f.loop(shape.height) as y:
             row = place.at(group, part * shape.outputs + output, y)
             for width, x in over(f, shape.width, 8):
