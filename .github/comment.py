@@ -52,6 +52,8 @@ def main() -> int:
 
 def pull_requests(run: dict[str, Any]) -> Iterator[int]:
     """The numbers of the open pull requests from that branch that are at that commit."""
+    if not run.get("head_repository"):  # the fork has been deleted
+        return
     head = f"{run['head_repository']['owner']['login']}:{run['head_branch']}"
     query = urllib.parse.urlencode({"state": "open", "head": head, "per_page": A_PAGE})
     for found in ask(f"pulls?{query}"):
@@ -83,7 +85,7 @@ def harmless(content: bytes) -> str | None:
     """The text without control characters and without calling anybody; None where none is left."""
     letters = content.decode("utf-8", "ignore")
     kept = "".join(letter for letter in letters if letter.isprintable() or letter in "\n\u200b")
-    return kept.replace("@", "@\u200b").strip() or None
+    return kept.replace("@", "@\u200b").strip()[:MOST_TEXT] or None
 
 
 def changes_workflow(number: int) -> bool:

@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from torchvision import models
 
-from bench import loop, training
+from bench import loop, rehearsals, training
 from grader import assignment, network
 from grader.analysis import shapes, summary
 from grader.analysis.cost import measure_cost
@@ -52,6 +52,7 @@ def main(
     loops = training.measure(folder, rounds=rounds, steps=steps, seeds=(1, 2, 4, 8))
     memory = training.memory(folder)
     edits = loop.measure([ROOT], rounds=rounds)
+    rehearsed = list(rehearsals.measure())
     torch.set_num_threads(1)
     rows: list[Row] = []
     with isolation.choose() as sandbox:
@@ -67,6 +68,7 @@ def main(
                 *_of_analyses(rows),
                 *_of_training(loops, memory),
                 *_of_edits(edits),
+                *_of_rehearsals(rehearsed),
                 *_note(machine, runs, rounds, steps),
             ]
         )
@@ -161,6 +163,15 @@ def _of_edits(rows: list[loop.Row]) -> Iterator[str]:
     yield "## Grading again, statically"
     yield ""
     yield from loop.table(rows)
+
+
+def _of_rehearsals(rows: list[rehearsals.Row]) -> Iterator[str]:
+    yield ""
+    yield "## Rehearsing a training"
+    yield ""
+    yield "Processor time of all rehearsals of a work: the scripts and notebooks of the tests."
+    yield ""
+    yield from rehearsals.table(rows)
 
 
 def _note(machine: str, runs: int, rounds: int, steps: int) -> Iterator[str]:

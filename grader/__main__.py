@@ -153,6 +153,10 @@ def grade(
     seeds: Annotated[
         str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
     ] = "auto",
+    minutes: Annotated[
+        int | None,
+        typer.Option(min=1, help="The most that the training of one submission takes here."),
+    ] = None,
     train_anyway: Annotated[
         bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
     ] = False,
@@ -209,6 +213,7 @@ def grade(
         static=static,
         epochs=epochs,
         seeds=_seeds(seeds),
+        minutes=minutes,
         train_anyway=train_anyway,
         fresh=fresh,
         require_isolation=require_isolation,
@@ -219,6 +224,8 @@ def grade(
     )
     if changed_from is None and not ci:
         raise typer.Exit(guarded(lambda: _graded(options, root)))
+    if ci and as_json:
+        raise typer.BadParameter("--ci prints remarks: leave out --json, and read grades/run.json.")
     from grader.command import ci as run
     from grader.command.project import placed
 

@@ -40,6 +40,7 @@ class Options:
     static: bool = False
     epochs: int | None = None
     seeds: int | None = None
+    minutes: int | None = None
     first_seed: int = 0
     train_anyway: bool = False
     require_isolation: int | None = None

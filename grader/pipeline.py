@@ -7,6 +7,7 @@ in the submission ends the journey with a report that says so; it never raises.
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -152,6 +153,7 @@ def train(
             device=device.choose(workshop.options.device),
             seeds=workshop.options.seeds,
             epochs=workshop.options.epochs,
+            most_seconds=60.0 * (workshop.options.minutes or math.inf),
             progress=progress,
             key=key,
         )

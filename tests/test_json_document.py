@@ -16,7 +16,8 @@ from tests import report_examples as examples
 from tests.analysis.test_summary import ASSIGNMENT, analysis
 
 TEXT = (Path(__file__).parents[1] / "docs" / "json.md").read_text(encoding="utf-8")
-ABOUT_REPORT, ABOUT_ANALYSIS = TEXT.split("## model_analysis_results.json")
+ABOUT_REPORT, ABOUT_OTHERS = TEXT.split("## model_analysis_results.json")
+ABOUT_ANALYSIS, _, ABOUT_RUN = re.split(r"## class\.json|## run\.json", ABOUT_OTHERS)
 
 
 def tables(text):

@@ -41,6 +41,9 @@ MOST_SUMMARY = 1_000_000
 MOST_COMMENT = 60_000
 """Bytes: GitHub takes 65,536 characters for a comment."""
 
+MOST_SAID = 100
+"""Works and remarks in the log; all of them are in the summary's file of JSON."""
+
 FILES = {"html": "index.html", "junit": "junit.xml", "gitlab": "gitlab.json"}
 """The formats that are written beside the reports, and their files."""
 SUMMARY, COMMENT, RUN = "summary.md", "comment.md", "run.json"
@@ -133,9 +136,9 @@ def _say(run: _Run) -> None:
     brought = run.brought
     assert brought is not None
     session.say(f"From {brought.common[:10]} to {brought.head[:10]}: {_works(brought)}", style="")
-    for work in brought.works:
+    for work in brought.works[:MOST_SAID]:
         session.say(f"  {pull_request.shown(work.path)}: {work.what}", style="")
-    for remark in run.remarks:
+    for remark in run.remarks[:MOST_SAID]:
         style = {"error": "red", "warning": "yellow"}.get(remark.level, "dim")
         session.say(plain(_annotation(remark)), style=style)
     if not brought.works and not brought.refused:
@@ -183,8 +186,9 @@ def _publish(run: _Run) -> None:
     whole = summary.render(intro, said, run.graded, MOST_SUMMARY)
     write_whole(output / SUMMARY, whole)
     write_whole(output / COMMENT, summary.render(intro, said, run.graded, MOST_COMMENT))
-    if run.graded:
-        for form, file in FILES.items():
+    for form, file in FILES.items():
+        (output / file).unlink(missing_ok=True)  # that of an earlier run
+        if run.graded:
             write_whole(output / file, formats.render(run.graded, form))
     write_whole(output / RUN, json.dumps(_record(run), indent=2) + "\n")
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
@@ -262,16 +266,17 @@ def _now() -> str:
 
 
 def _limits(run: _Run) -> Iterator[str]:
-    """How long the training of a submission may take, by its assignment."""
+    """How long the training of a submission may take: by its assignment, and here."""
     known, _ = load_each(run.options.root)
     for name in sorted({report.assignment for report in run.graded} & known.keys()):
         from grader.judging.trial import PATIENCE  # it loads torch, as the training did
 
         seeds = run.options.seeds or known[name].most_seeds
         minutes = PATIENCE * known[name].limits.seconds / 60
+        here = f", {run.options.minutes:,} minutes in all here" if run.options.minutes else ""
         yield (
             f"Time limit of {name}: {words.several(seeds, 'training run')}, each stopped after "
-            f"{minutes:,.0f} minutes of training."
+            f"{minutes:,.0f} minutes of training{here}."
         )
 
 

@@ -84,10 +84,19 @@ class Asker:
                 raise SubmissionError(
                     f"Rehearsed {self.asked} times to see what it depends on, the training used up "
                     f"{CPU_SECONDS:.0f} s of processor time: move work that has nothing to do with "
-                    "training (plots, searches, reading files) out of it."
+                    "training (plots, searches, reading files) out of it.",
+                    line=self._loop(),
                 )
             self.known[key] = self._seen(key)
         return self.known[key]
+
+    def _loop(self) -> int | None:
+        """The line of the loop over epochs, as far as one was seen."""
+        for rehearsal in self.known.values():
+            training = rehearsal.counting
+            if training is not None and training.recipe is not None:
+                return training.recipe.lines.get("epochs")
+        return None
 
     @property
     def dataset(self) -> Dataset:

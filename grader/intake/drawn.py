@@ -13,7 +13,7 @@ from grader.program.recipe import Remark
 from grader.program.rehearsed import Training
 
 _CHANCE = re.compile(
-    r"\b(?:time(?:it)?|datetime|date|random|secrets|urandom|uuid\w*|getpid|id|hash)\b"
+    r"\b(?:time(?:it)?|datetime|date|random|secrets|urandom|uuid\w*|getp?pid|id|hash)\b"
     r"|\brand(?:int|n|perm|om_?\w*)?\(|\bmultinomial\(|\b(?:uniform|normal)_?\("
 )
 _NAMES = {

@@ -22,7 +22,7 @@ MOST_NAMED = 3
 _LEAST_PERCENT = 0.05
 _NAMED = re.compile(
     r"(?i)(?:delta|tol|eps|epsilon|threshold|improvement|margin)\w*[\"']?"
-    r"[^=\n\d]{0,40}[=:]\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)(?![\w.])"
+    r"[^\n\d]{0,60}?[=:]\s*(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)(?![\w.])"
 )
 """`min_delta=1e-3`, `"--min-delta", type=float, default=0.001`, `"threshold": 0.01`."""
 _NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.])")

@@ -59,7 +59,11 @@ def rehearse(
 
     What fails in the student's code is an obstacle, not an error.
     """
-    asker = Asker(listing, assignment, sandbox, train_images, asking.CPU_SECONDS)
+    return by(Asker(listing, assignment, sandbox, train_images, asking.CPU_SECONDS))
+
+
+def by(asker: Asker) -> Rehearsed:
+    """The same, by somebody who asks and counts the time."""
     try:
         return _found(asker)
     except SubmissionError as error:
@@ -93,7 +97,7 @@ def _found(asker: Asker) -> Rehearsed:
     first = asker.looked if asker.looked and asker.left <= 0 else asker("improving")
     training = first.counting
     if training is None:
-        return Rehearsed(first, None, None, _why_nothing(first), first.notes)
+        return Rehearsed(first, None, None, _why_nothing(first, asker.listing), first.notes)
     first = _without_idle_guesses(asker, first)
     # What was not seen to its end looks like a training that stops in the middle.
     obstacles = _doubts(first) if first.out_of_time else [*training.obstacles, *_doubts(first)]
@@ -261,7 +265,17 @@ def _doubts(rehearsal: Rehearsal) -> list[Remark]:
     return found
 
 
-def _why_nothing(rehearsal: Rehearsal) -> tuple[Remark, ...]:
+def _imported(listing: Listing, rehearsal: Rehearsal) -> int | None:
+    """The line that imports the package that trains."""
+    names = "|".join(name for name in rehearsal.stand_ins if name in _TRAINERS)
+    imports = re.compile(rf"^\s*(?:from|import)\s+(?:{names})\b", re.M)
+    for part in listing.parts:
+        if (found := imports.search(part.text)) is not None:
+            return part.first + part.text.count("\n", 0, found.start() + len(found[0]))
+    return None
+
+
+def _why_nothing(rehearsal: Rehearsal, listing: Listing) -> tuple[Remark, ...]:
     """Why no training was seen at all."""
     if rehearsal.out_of_time:
         return tuple(_doubts(rehearsal))
@@ -271,7 +285,7 @@ def _why_nothing(rehearsal: Rehearsal) -> tuple[Remark, ...]:
             f"The training is left to {' and '.join(names)}, which the grader does not run: write "
             "the loop that trains into the file, in PyTorch alone"
         )
-        return (Remark(text=text), *rehearsal.troubles)
+        return (Remark(text=text, line=_imported(listing, rehearsal)), *rehearsal.troubles)
     if rehearsal.troubles:
         return rehearsal.troubles
     if rehearsal.guesses:

@@ -1,4 +1,4 @@
-"""Whether a scheduler, made anew and stepped in time, sets the learning rates of a recipe.
+"""Whether a scheduler, made anew and stepped in time, sets rates and momenta of a recipe.
 
 In: a Recipe and the scheduler that the student's training made. Out: yes or no. A scheduler may
 have been stepped before the first epoch, or beside rates that were set by hand: written into a file
@@ -51,15 +51,23 @@ def _agrees(
 ) -> bool:
     wide = recipe.steps_per_epoch if use.interval == "epoch" else 1
     curves = [_every(curve, wide) for curve in recipe.schedule.learning_rate]
+    momenta = [_every(curve, wide) for curve in recipe.schedule.momentum]
     for at in range(recipe.steps // wide):
         if at:
             optimizer.step()
             scheduler.step()  # type: ignore[attr-defined]
         for group, curve in zip(optimizer.param_groups, curves, strict=True):
-            rate = next(curve)
-            if rate is None or not math.isclose(group["lr"], rate, rel_tol=CLOSE, abs_tol=1e-12):
+            if not _is_close(group["lr"], next(curve)):
+                return False
+        for group, curve in zip(optimizer.param_groups, momenta, strict=False):
+            betas = group.get("betas")
+            if not _is_close(betas[0] if betas else group.get("momentum", 0.0), next(curve)):
                 return False
     return True
+
+
+def _is_close(made: float, value: float | None) -> bool:
+    return value is not None and math.isclose(made, value, rel_tol=CLOSE, abs_tol=1e-12)
 
 
 def _every(curve: tuple[Run, ...], wide: int) -> Iterator[float | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -26,6 +27,7 @@ from grader.judging.protocols import PROTOCOLS, mean
 from grader.judging.second_look import SecondLook, Steadiness
 from grader.judging.shuffle import Shuffle
 from grader.judging.starting import cut_short
+from grader.judging.time_limit import TimeLimit
 from grader.program.program import Captured
 from grader.program.recipe import Recipe, Run
 from grader.report import Verdict
@@ -218,14 +220,24 @@ class _Runner:
         """Whether no run was cut short."""
         return all(run.ending.finished for run in self.runs)
 
-    def train(self, seeds: Sequence[int]) -> None:
-        """Train from the initial weights of these seeds."""
+    @property
+    def out_of_time(self) -> bool:
+        """Whether a run was stopped for its time."""
+        return any(run.ending.out_of_time for run in self.runs)
+
+    @property
+    def budget(self) -> float:
+        """Seconds after which a run is stopped by the assignment's rules."""
+        return PATIENCE * self.assignment.limits.seconds
+
+    def train(self, seeds: Sequence[int], most_seconds: float = math.inf) -> None:
+        """Train from the initial weights of these seeds, each for at most so many seconds."""
         task = Task(
             self.captured.program,
             self.shown,
             self.device,
             self.epochs,
-            budget_seconds=PATIENCE * self.assignment.limits.seconds,
+            budget_seconds=min(self.budget, most_seconds),
             after_epoch=self.after_epoch,
             on_step=self.on_step,
         )
@@ -280,14 +292,17 @@ def conduct(
     device: torch.device,
     seeds: int | None,
     epochs: int | None = None,
+    most_seconds: float = math.inf,
     progress: Progress,
     key: bytes = shuffle.SECRET,
 ) -> Trial:
     """Train under `seeds` seeds; with None, under as many as it takes to be sure.
 
-    Those are at most the assignment's. `epochs` shortens training for a quick look, which is never
-    graded. `key` draws the order and the batches in which the test images are looked at. Raises
-    SubmissionError when training cannot run.
+    Those are at most the assignment's, and as many as `most_seconds` of all training allow; a close
+    call that had no time for more seeds stays one. `epochs` shortens training for a quick look,
+    which is never graded. `key` draws the order and the batches in which the test images are looked
+    at. Raises SubmissionError when training cannot run, GraderError when there was no time for the
+    first runs.
     """
     recipe = captured.program.recipe
     quick_look = cut_short(recipe, epochs)
@@ -304,11 +319,18 @@ def conduct(
         runner = _Runner(
             captured, assignment, told, test_judge, device, epochs, progress, trainer, key
         )
+        time_limit = TimeLimit(most_seconds)
         for lot in rounds:
+            if runner.runs and not time_limit.allows(len(lot)):
+                break
             if runner.runs:
                 progress.more_seeds(len(runner.runs) + len(lot))
-            runner.train(lot)
+            share = time_limit.share(len(lot))
+            runner.train(lot, share)
+            time_limit.ended(len(lot))
             if not runner.finished:
+                if runner.out_of_time and share < runner.budget:
+                    raise time_limit.over()
                 break
             scores = runner.scores()
             if not judge.another_seed(scores, threshold, images=test_judge.total, most_runs=most):

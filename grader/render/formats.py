@@ -38,7 +38,7 @@ FORMATS = {
 }
 
 
-PICTURES = {"png": Format("grader.render.png", "svg's pictures (needs grader[pictures])")}
+PICTURES = {"png": Format("grader.render.png", "svg's pictures (needs resvg-py)")}
 
 OF_ASSIGNMENTS = {
     "gradescope-autograder": Format("grader.command.autograder", "an assignment, packed for it"),

@@ -21,8 +21,8 @@ def render(reports: Sequence[Report]) -> bytes:
         import resvg_py
     except ImportError as error:
         raise GraderError(
-            'PNG needs a package that is not installed: pip install "grader[pictures]". '
-            "--format svg needs none, and every browser shows it."
+            "PNG needs a package that is not installed: `pip install resvg-py`, or `uv tool "
+            "install` with `--with resvg-py`. --format svg needs none, and every browser shows it."
         ) from error
     drawn = resvg_py.svg_to_bytes(svg_string=svg.render(reports), zoom=SCALE)
     return bytes(drawn)

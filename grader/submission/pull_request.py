@@ -100,6 +100,8 @@ class _Desk:
     assignments: Sequence[str]
     brought: Brought
     changes: Sequence[Change]
+    _folders: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    """Of each folder the names that are one where capitals do not count."""
 
     def sort(self) -> None:
         touched: dict[str, None] = {}
@@ -155,15 +157,19 @@ class _Desk:
 
     def _renamed(self, path: str, *, gone: bool) -> str:
         """Which way a work's files went, or came from: "renamed from anna.py"; else ""."""
-        for change in self.changes:
+        for change in self._renames:
             old, new = self._work(change.before), self._work(change.path)
-            if old == new or not change.before:
+            if old == new:
                 continue
             if gone and old == path:
                 return f"renamed to {shown(new or change.path)}"
             if not gone and new == path:
                 return f"renamed from {shown(old or change.before)}"
         return ""
+
+    @cached_property
+    def _renames(self) -> Sequence[Change]:
+        return [change for change in self.changes if change.before]
 
     def _say_whose(self, path: str, renamed: str, *, gone: bool) -> None:
         """Who handed it in before, where that is not who changes it now."""
@@ -221,8 +227,12 @@ class _Desk:
     def _look_for_twin(self, path: str) -> None:
         """Two names that are one on Windows and macOS."""
         folder, _, name = path.rpartition("/")
-        names = self.repository.names(self.brought.head, folder)
-        twins = [other for other in names if other != name and _folded(other) == _folded(name)]
+        if folder not in self._folders:
+            names = self.repository.names(self.brought.head, folder)
+            self._folders[folder] = {}
+            for other in names:
+                self._folders[folder].setdefault(_folded(other), []).append(other)
+        twins = [other for other in self._folders[folder][_folded(name)] if other != name]
         if twins:
             text = (
                 f"There is {shown(twins[0])} as well, and on Windows and macOS both are one file: "
@@ -234,12 +244,17 @@ class _Desk:
 
     def _of_others(self, changes: Sequence[Change]) -> Iterator[Remark]:
         ignored: list[str] = []
+        misplaced = 0
         for change in changes:
             remark = self._misplaced(change)
-            if remark is not None:
-                yield remark
-            else:
+            misplaced += remark is not None
+            if remark is None:
                 ignored.append(change.path)
+            elif misplaced <= MOST_NAMED:
+                yield remark
+        if misplaced > MOST_NAMED:
+            text = f"{misplaced - MOST_NAMED:,} more files are in the wrong folder."
+            yield Remark("error", "In the wrong folder", text)
         for_grading = [path for path in ignored if self._grades(path)]
         if for_grading:
             text = (

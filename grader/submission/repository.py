@@ -12,6 +12,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,6 +115,7 @@ class Repository:
             "--raw",
             "--no-ext-diff",
             "--no-textconv",
+            "--no-relative",
             "--ignore-submodules=none",
             "--find-renames",
             f"-l{MOST_RENAMES}",
@@ -189,9 +191,10 @@ class Repository:
 
     def _command(self, *arguments: str) -> Sequence[str]:
         # Renames are found by comparing contents: not those of files that are huge.
-        settings = ("-c", "core.bigFileThreshold=4m", "-c", "core.fsmonitor=false")
+        settings = ("core.bigFileThreshold=4m", "core.fsmonitor=false", "log.showSignature=false")
+        chosen = chain.from_iterable(("-c", setting) for setting in settings)
         where = ("-C", str(self._folder))
-        return ("git", *where, "--no-pager", "--literal-pathspecs", *settings, *arguments)
+        return ("git", *where, "--no-pager", "--literal-pathspecs", *chosen, *arguments)
 
 
 def _environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ value for each step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import cos, floor, log2, pi
+from math import cos, floor, log2, pi, sin
 
 
 def values(formula: str, *, epochs: int, steps: int) -> list[float]:
@@ -21,6 +21,7 @@ def values(formula: str, *, epochs: int, steps: int) -> list[float]:
         "triangle": triangle,
         "swa": swa,
         "cos": cos,
+        "sin": sin,
     }
     found = []
     for step in range(epochs * steps):

@@ -19,6 +19,9 @@ from grader.render import convention
 
 LEFT_OUT = "moves at every step, by a rule of your own"
 
+BESIDE = "moves beside the rule"
+"""What the convention has no words for: momentum or weight decay that moves beside a rule."""
+
 MISTAKEN = "# This waits for the"
 
 
@@ -60,7 +63,7 @@ def lost(rehearsed: Rehearsed, assignment: Assignment, *, train_images: int) -> 
     words = [
         f"{name}: {one[name]} is read as {two[name]}" for name in one if one[name] != two[name]
     ]
-    return [*words, *([] if LEFT_OUT in source else _moved(recipe, found))]
+    return [*words, *([] if LEFT_OUT in source or BESIDE in source else _moved(recipe, found))]
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

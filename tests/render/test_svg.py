@@ -70,7 +70,7 @@ def test_no_string_becomes_more_than_text(report):
 
 def test_png_without_its_package_says_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(GraderError, match=r"grader\[pictures\].*--format svg"):
+    with pytest.raises(GraderError, match=r"resvg-py.*--format svg"):
         png.render([examples.passed()])
 
 

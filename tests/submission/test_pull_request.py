@@ -1,5 +1,7 @@
 """What a pull request brings is read from git alone, and all of it is said."""
 
+import time
+
 import pytest
 
 from grader.submission import pull_request
@@ -68,6 +70,32 @@ def test_ones_own_work_may_be_changed(course):
 def test_the_same_name_with_another_address_is_the_same_person(course):
     course.commit({f"{HAND_INS}/anna.py": NETWORK + "# more\n"}, by="anna liddell")
     assert read(course).remarks == []
+
+
+def test_two_names_of_one_person_are_joined_by_the_bases_mailmap(course):
+    course.commit({".mailmap": "Anna Liddell <anna@example.org> <al@home.example>\n"})
+    course.base = course.git("rev-parse", "HEAD")
+    course.commit({f"{HAND_INS}/anna.py": NETWORK + "# more\n"}, by="Al")
+    assert "handed in by Anna Liddell before" in only(read(course)).text
+    course.git("commit", "--quiet", "--amend", "--no-edit", "--author=AL <al@home.example>")
+    assert read(course).remarks == []
+
+
+def test_a_thousand_files_are_sorted_in_seconds_and_not_all_named(course):
+    resource = pytest.importorskip("resource")
+    blob = course.git("hash-object", "-w", "--stdin", data=NETWORK.encode())
+    paths = [f"{HAND_INS}/s{number}.py" for number in range(300)]
+    paths += [f"wrong/s{number}.py" for number in range(1_000)]
+    listed = "".join(f"100644 {blob}\t{path}\n" for path in paths)
+    course.git("update-index", "--add", "--index-info", data=listed.encode())
+    course.git("commit", "--quiet", "--message", "Many")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime + time.process_time()
+    brought = read(course)
+    took = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime + time.process_time() - before
+    assert len(brought.works) == 300
+    assert len(brought.remarks) == 21
+    assert "980 more files are in the wrong folder" in brought.remarks[-1].text
+    assert took < 20
 
 
 def test_a_classmates_file_that_is_changed_is_graded_and_named_with_whose_it_was(course):

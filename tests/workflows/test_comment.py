@@ -172,8 +172,14 @@ def test_a_text_calls_nobody_and_has_no_control_characters(github, tmp_path):
     assert github.comments[0]["body"] == f"{MARKER}\nhello @\u200beveryone[31m\nend"
 
 
-def test_a_bomb_is_not_unpacked(github, tmp_path):
-    github.artifact = packed("x" * 100_000_000)
+def test_a_fork_that_was_deleted_meanwhile_is_no_error(github, tmp_path):
+    done = comment(github, tmp_path, head_repository=None)
+    assert (done.returncode, github.comments) == (0, [])
+
+
+@pytest.mark.parametrize("letter", ["x", "@"])
+def test_a_bomb_is_not_unpacked(github, tmp_path, letter):
+    github.artifact = packed(letter * 100_000_000)
     assert len(github.artifact) < 200_000
     assert comment(github, tmp_path).returncode == 0
     assert len(github.comments[0]["body"]) < 65_536

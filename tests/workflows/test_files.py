@@ -60,7 +60,7 @@ def test_no_checkout_leaves_a_token_on_the_disk(name):
         assert step["with"]["persist-credentials"] is False
 
 
-def test_what_grades_comes_from_the_base_and_asks_for_isolation_and_the_real_images():
+def test_what_grades_comes_from_the_base_and_asks_for_isolation_the_real_images_and_a_time_limit():
     [checkout, *_] = steps("grade.yml")
     assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
     assert checkout["with"]["fetch-depth"] == 0
@@ -70,6 +70,7 @@ def test_what_grades_comes_from_the_base_and_asks_for_isolation_and_the_real_ima
         ]
         assert "--require-isolation 2" in script
         assert "--dataset own" in script
+        assert "--minutes 60" in script
 
 
 def test_the_comment_is_written_after_the_workflow_of_that_name():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.class_repository import HAND_INS, NETWORK, ClassRepository
+from tests.test_json_document import ABOUT_RUN, tables
 from tests.workflows.runner import Runner
 
 WITHOUT_GAP = NETWORK.replace(".mean((2, 3))", "[:, :, 0, 0]")
@@ -74,11 +75,14 @@ def test_a_hand_in_is_trained_and_graded_and_its_results_are_in_every_place(pull
     summary = runner.summary.read_text()
     assert summary.startswith("# ✓ passed: 1 submission")
     assert re.search(r"locked in at level [23] [\w-]+, at least 2 was required", summary)
-    assert "1 training run, each stopped after 120 minutes" in summary
+    limit = "1 training run, each stopped after 120 minutes of training, 60 minutes in all here."
+    assert limit in summary
     found = {file.name for file in (runner.checkout / "grades").iterdir() if file.is_file()}
     expected = {"index.html", "junit.xml", "gitlab.json", "run.json", "summary.md", "comment.md"}
     assert found == expected
     assert not (runner.checkout / HAND_INS / "bert.py").exists(), "nothing is checked out"
+    [named] = tables(ABOUT_RUN)
+    assert named == set(record(runner)), "docs/json.md names every key"
     assert "secret-token" not in (runner.checkout / ".git" / "config").read_text()
 
 

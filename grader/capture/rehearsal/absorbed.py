@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import re
 import sys
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import torch
 
 from grader.capture.rehearsal.shows import SHOW
 from grader.program.recipe import Remark
@@ -31,6 +34,8 @@ _imported: dict[str, int] = {}
 """The line of the first import of each package."""
 _loops: dict[str, int] = {}
 """What loops went over that never ran, and their lines."""
+_weights: dict[str, int] = {}
+"""What took weights, and the line."""
 _FILE = re.compile(r"[^/\\]+\.(csv|tsv|parquet|json|jsonl|npy|npz|mat|h5|hdf5|pkl|zip|gz|feather)")
 
 
@@ -73,10 +78,13 @@ class Absorbed:
     def __setattr__(self, name: str, value: object) -> None:
         """Nothing is kept."""
 
-    def __call__(self, *args: Any, **_: Any) -> Any:
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Something absorbed again, or what it decorates."""
-        if len(args) == 1 and _can_be_decorated(args[0]):
+        is_class = self._absorbed.rpartition(".")[2][:1].isupper()  # Engine(step) makes an object
+        if len(args) == 1 and _can_be_decorated(args[0]) and not is_class:
             return args[0]
+        for item in (*args, *keywords.values()):
+            _look(self._absorbed, item)
         files = [item for item in args if isinstance(item, str) and _FILE.search(item)]
         if files and (found := _FILE.search(files[0])):
             _read[found[0]] = sys._getframe(1).f_lineno
@@ -168,6 +176,38 @@ class AbsorbedBase:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         """Take everything."""
+
+
+def _look(name: str, item: object) -> None:
+    """Say that something absorbed is given an optimizer, whose rates it would set.
+
+    Who is given weights may be an optimizer, which is said where nothing else steps.
+    """
+    shown = name.partition("(")[0][:200]
+    if isinstance(item, torch.optim.Optimizer):
+        for tell in _guesses:
+            tell(
+                f"The optimizer is given to {shown}, which only has a stand-in here, so what it "
+                "does to the learning rate is not known: use one of torch.optim.lr_scheduler"
+            )
+    is_weights = inspect.isgenerator(item) and item.gi_code.co_name == "parameters"
+    if isinstance(item, list) and item and isinstance(item[0], torch.nn.Parameter):
+        is_weights = True
+    if is_weights and len(_weights) < MOST_LOOPS:
+        frame = sys._getframe(2)
+        _weights.setdefault(shown, frame.f_lineno)
+
+
+def given_weights() -> tuple[Remark, ...]:
+    """What took weights, perhaps to train them."""
+    return tuple(
+        Remark(
+            text=f"The weights are given to {name}, which only has a stand-in here: train with an "
+            "optimizer of torch.optim",
+            line=line,
+        )
+        for name, line in _weights.items()
+    )
 
 
 def _package(absorbed: Absorbed) -> str:

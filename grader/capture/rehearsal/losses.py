@@ -247,14 +247,12 @@ def _along(node: Any) -> str:
 
 def _backward(trace: Trace, gradients: AllGradients) -> None:
     objectives = Objectives(trace)
-    real: Any = torch.Tensor.backward
+    run: Any = torch.autograd.backward
 
     def backward(self: Any, gradient: Any = None, *_: Any, **__: Any) -> None:
-        if trace.depth:
-            real(self, gradient)
+        if trace.depth or (self.grad_fn is None and not self.requires_grad):
+            run(self, gradient)  # which says what is wrong, where there is nothing to follow
             return
-        if self.grad_fn is None and not self.requires_grad:
-            real(self)  # which says what is wrong
         network = trace.networks.get(trace.network or 0)
         kept = gradients.of(network) if network is not None else None
         if kept is not None and kept.are_cleared() and not trace.objectives:

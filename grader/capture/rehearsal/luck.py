@@ -1,9 +1,9 @@
 """Clocks, random numbers and places in memory that are the same in every rehearsal of a file.
 
 In: the number of a draw, and the student's source. Out: a patched `random`, `numpy.random`, torch's
-generator, `os.urandom`, `time`, `datetime`; `id` and `hash` for a source that asks for them. The
-same file then always shows the same recipe, and one that is drawn by chance shows another under
-another draw. Runs in the child, once.
+generator, `os.urandom`, `os.getpid`, `time`, `datetime`; `id` and `hash` for a source that asks for
+them. The same file then always shows the same recipe, and one that is drawn by chance shows another
+under another draw. Runs in the child, once.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import datetime
 import os
 import random
 import re
+import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,14 +24,20 @@ import torch
 
 _STARTS = (1_700_000_000.25, 1_741_357_913.617)
 """When a rehearsal seems to begin, in Unix time: no part of the two dates is the same."""
-_TICKS = (0.001, 0.0047)
+_TICKS = (0.001_000_037, 0.004_700_913)
 """Seconds that pass, it seems, each time that somebody looks."""
+
+
+_PROCESSES = (4_711, 90_210)
+"""Numbers of the process, as it seems."""
 
 
 def install(luck: int, source: str) -> None:
     """Fix everything that is drawn by chance, as draw number `luck` (0 or 1) has it."""
     _generators(luck)
     _clocks(_STARTS[luck], _TICKS[luck])
+    vars(os)["getpid"] = lambda: _PROCESSES[luck]
+    vars(os)["getppid"] = lambda: _PROCESSES[luck] - 1
     if re.search(r"\bid\b", source):  # libraries remember true ones
         vars(builtins)["id"] = _numbered(builtins.id, luck)
     if re.search(r"\bhash\b", source):
@@ -51,7 +59,7 @@ def _generators(luck: int) -> None:
 
 
 def _clocks(start: float, tick: float) -> None:
-    """`time.monotonic` stays: event loops wait by it."""
+    """`time.monotonic` stays for Python's own modules: event loops and queues wait by it."""
     looks = 0
 
     def passed() -> float:
@@ -63,6 +71,9 @@ def _clocks(start: float, tick: float) -> None:
         return start + passed()
 
     clock: dict[str, Any] = vars(time)
+    clock["monotonic"] = _waiting(clock["monotonic"], passed)
+    clock["monotonic_ns"] = _in_nanoseconds(clock["monotonic"])
+    clock["thread_time"] = passed
     for name, read in (("time", now), ("perf_counter", passed), ("process_time", passed)):
         clock[name] = read
         clock[f"{name}_ns"] = _in_nanoseconds(read)
@@ -71,6 +82,16 @@ def _clocks(start: float, tick: float) -> None:
     format_time = time.strftime
     clock["strftime"] = lambda form, *when: format_time(form, *(when or (time.localtime(),)))
     _dates(now)
+
+
+def _waiting(real: Callable[[], float], passed: Callable[[], float]) -> Callable[[], float]:
+    """The true clock for Python's own modules, and one that is pretended for everybody else."""
+    own = sysconfig.get_path("stdlib")
+
+    def monotonic() -> float:
+        return real() if sys._getframe(1).f_code.co_filename.startswith(own) else passed()
+
+    return monotonic
 
 
 def _in_nanoseconds(read: Callable[[], float]) -> Callable[[], int]:

@@ -8,7 +8,10 @@ graph. What the network is shown is compared with what the loader gave.
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import functools
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -181,7 +184,21 @@ def install(trace: Trace) -> None:
         return forward
 
     kind.__call__ = call
+    vars(torch)["inference_mode"] = _InferenceMode
     building.install(trace, direct)
+
+
+class _InferenceMode(torch.no_grad):
+    """As no_grad: what is made within and kept (batches, answers) is used in training, too."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self._mode = mode
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        if not self._mode:
+            torch.set_grad_enabled(self.prev)
 
 
 def _batch(trace: Trace, shown: Tensor) -> Batch | None:
@@ -254,9 +271,21 @@ def _few(item: Any, size: int) -> Any:
     return item
 
 
+def _named(answer: Any) -> dict[str, Any] | None:
+    """The parts of an answer that has names for them; None where it has none."""
+    if isinstance(answer, types.SimpleNamespace):
+        return vars(answer)
+    is_one = dataclasses.is_dataclass(answer) and hasattr(answer, "__dict__")
+    if is_one and not isinstance(answer, type | dict):
+        return {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer)}
+    return None
+
+
 def _parts(answer: Any) -> list[Any]:
     if isinstance(answer, dict):
         return list(answer.values())
+    if (named := _named(answer)) is not None:
+        return list(named.values())
     return list(answer) if isinstance(answer, tuple | list) else [answer]
 
 
@@ -271,6 +300,10 @@ def _scores(answer: Any) -> Tensor | None:
 def _mapped(answer: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(answer, dict):
         return type(answer)({name: _mapped(item, change) for name, item in answer.items()})
+    if (named := _named(answer)) is not None:
+        changed = copy.copy(answer)
+        vars(changed).update({name: _mapped(item, change) for name, item in named.items()})
+        return changed
     if isinstance(answer, tuple) and hasattr(answer, "_fields"):
         return type(answer)(*[_mapped(item, change) for item in answer])
     if isinstance(answer, tuple | list):

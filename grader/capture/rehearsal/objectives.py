@@ -84,9 +84,10 @@ class Objectives:
         if len(calls) != len(objective.losses):
             return None
         for (call, value), (before, factor) in zip(calls, objective.losses, strict=True):
-            if call != before or not isinstance(value, float):
+            is_mean = isinstance(value, float)
+            if (call if is_mean else _reduced(call)) != before:
                 return None
-            total += factor * value
+            total += factor * (value if is_mean else float(value.mean()))
         value = root.item()
         return objective if abs(value - total) <= CLOSE * (1 + abs(value)) else None
 
@@ -178,6 +179,11 @@ def _reached(root: Any, trace: Trace) -> _Reached:
             found.losses.append(node)
         elif node in trace.output_nodes:
             found.problem = FORMULA + ", made from the network's output"
+            if node is root:
+                found.problem = (
+                    "what forward() itself gives; compute the loss in the loop, from the "
+                    "network's scores, with cross entropy"
+                )
         elif (leaf := getattr(node, "variable", None)) is not None:
             found.leaves.append(leaf)
         else:

@@ -1,7 +1,7 @@
 """Stand-ins for packages that only show something, and for those that are not here.
 
 In: imports of the student's. Out: modules whose values are absorbed (see `absorbed`). A progress
-bar of tqdm iterates, and sklearn's `train_test_split` splits.
+bar of tqdm iterates, and sklearn's splitters split (see `selection`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from grader.capture import siblings
-from grader.capture.rehearsal import absorbed, commands
+from grader.capture.rehearsal import absorbed, commands, selection
 from grader.capture.rehearsal.absorbed import Absorbed, AbsorbedModule, Guess, UnknownValueError
 from grader.capture.rehearsal.shows import DETECTED, REAL, SHOW
 
@@ -121,32 +121,6 @@ def _is_real(top: str) -> bool:
     return top in sys.builtin_module_names or top in sys.stdlib_module_names or top in REAL
 
 
-def _split(*arrays: Any, test_size: Any = None, train_size: Any = None, **_: Any) -> list[Any]:
-    """As `train_test_split` of sklearn, of the right lengths: the last are the test's."""
-    count = len(arrays[0])
-    tested = _share(test_size, count, up=True)
-    trained = _share(train_size, count, up=False)
-    if tested is None:
-        tested = count - trained if trained is not None else -(-count // 4)
-    trained = count - tested if trained is None else trained
-    parts: list[Any] = []
-    for array in arrays:
-        parts += [array[:trained], array[trained : trained + tested]]
-    return parts
-
-
-def _share(size: Any, count: int, *, up: bool) -> int | None:
-    if not isinstance(size, float):
-        return size if size is None else int(size)
-    return -int(-size * count // 1) if up else int(size * count)
-
-
-def _selection(name: str) -> types.ModuleType:
-    module = AbsorbedModule(name)
-    vars(module)["train_test_split"] = _split
-    return module
-
-
 def _hydra(name: str) -> types.ModuleType:
     """Hydra calls main() with settings from files, in a way that is its own."""
 
@@ -169,7 +143,7 @@ def _hydra(name: str) -> types.ModuleType:
 
 
 _SPECIAL: dict[str, Callable[[str], types.ModuleType]] = {
-    "sklearn.model_selection": _selection,
+    "sklearn": selection.module,
     "hydra": _hydra,
     "fire": commands.fire,
     "click": commands.click,

@@ -72,7 +72,7 @@ def rehearse(request: RehearsalRequest) -> Rehearsal:
     _run(runner, request.seconds, ends, lambda: seen.update([trace.where()]), used_by_now)
     guesses.tell()
     found = summary.summarise(trace, request)
-    loops = () if found.trainings else absorbed.empty_loops()
+    loops = () if found.trainings else (*absorbed.given_weights(), *absorbed.empty_loops())
     more: dict[str, Any] = {
         "guesses": (*found.guesses, *loops)[:100],
         "backwards": trace.backwards,

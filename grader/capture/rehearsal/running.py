@@ -29,6 +29,8 @@ from grader.program.recipe import Remark
 MOST_TROUBLES = 20
 WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors", ".npz", ".npy", ".pkl", ".bin", ".h5")
 """How the names of files end that hold weights."""
+STARTER = frozenset({"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"})
+"""Variables of the environment that torchrun sets."""
 _LONGEST = 400
 
 
@@ -250,6 +252,11 @@ def in_words(error: BaseException) -> str:
         return (
             f"It reads {name[:80]}, which was not handed in: hand in the folder with this file in "
             "it, or write what it says into the code"
+        )
+    if isinstance(error, KeyError) and error.args and error.args[0] in STARTER:
+        return (
+            f"It asks for {error.args[0]}, which torchrun sets where it starts several processes; "
+            "the grader runs the file itself, as one: let the file train without torchrun"
         )
     if isinstance(error, OSError) and name and error.strerror:
         return f"It cannot use {name[:80]}: {error.strerror.lower()}"

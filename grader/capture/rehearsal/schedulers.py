@@ -106,13 +106,21 @@ def _step(schedulers: Schedulers, real: Any) -> Any:
     def step(self: Any, *args: Any, **keywords: Any) -> Any:
         if not schedulers.inside:
             schedulers.told(self, args, keywords)
+        is_rule = isinstance(self, torch.optim.lr_scheduler.ReduceLROnPlateau)
+        before = _rates(self.optimizer) if is_rule else ()
         schedulers.inside += 1
         try:
             return real(self, *args, **keywords)
         finally:
             schedulers.inside -= 1
+            if is_rule and _rates(self.optimizer) != before:
+                schedulers.record(self).made.add(_rates(self.optimizer))
 
     return step
+
+
+def _rates(optimizer: Any) -> tuple[float, ...]:
+    return tuple(float(group["lr"]) for group in optimizer.param_groups)
 
 
 def _init(trace: Trace, schedulers: Schedulers, real: Any) -> Any:

@@ -9,6 +9,7 @@ per epoch stays where it stays.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -59,13 +60,9 @@ def moves(stretches: Moving) -> bool:
 
 
 def flat(schedule: Schedule) -> Schedule:
-    """Its first values for all steps: what a plateau rule starts from."""
-    return schedule.model_copy(
-        update={
-            "learning_rate": tuple(_first(curve) for curve in schedule.learning_rate),
-            "momentum": tuple(_first(curve) for curve in schedule.momentum),
-        }
-    )
+    """Its first rates for all steps: what a plateau rule starts from. It moves nothing else."""
+    rates = tuple(_first(curve) for curve in schedule.learning_rate)
+    return schedule.model_copy(update={"learning_rate": rates})
 
 
 def _first(curve: tuple[Run, ...]) -> tuple[Run, ...]:
@@ -180,9 +177,17 @@ def remark_on(
 
 
 def plateau(
-    schedulers: Sequence[SchedulerRecord], findings: Findings, *, epochs: int, groups: int
+    schedulers: Sequence[SchedulerRecord],
+    rates: Sequence[tuple[float, ...]],
+    findings: Findings,
+    *,
+    epochs: int,
+    groups: int,
 ) -> Plateau | None:
-    """The ReduceLROnPlateau that is stepped, if there is one that the grader can follow."""
+    """The ReduceLROnPlateau that is stepped, if there is one that the grader can follow.
+
+    `rates` are those of all groups, in the order in which they came up.
+    """
     stepped = [item for item in schedulers if item.steps]
     rules = [item for item in stepped if isinstance(item.scheduler, lr_scheduler.ReduceLROnPlateau)]
     if not rules:
@@ -204,6 +209,13 @@ def plateau(
         findings.obstacle(
             f"ReduceLROnPlateau is stepped {count(record.steps, 'time')} in "
             f"{count(epochs, 'epoch')}; the grader steps it once after each epoch",
+            record.line,
+        )
+    moved = [now for before, now in itertools.pairwise(rates) if now != before]
+    if any(now not in record.made for now in moved):
+        findings.obstacle(
+            "The learning rate is set by hand beside ReduceLROnPlateau; the grader lets the rule "
+            "alone move it: leave one of them out",
             record.line,
         )
     monitor = _monitor(record, findings)

@@ -49,7 +49,10 @@ def read(
     stretches = [(now, taken) for record in records for now, taken in record.curve]
     schedule = _schedule(stretches, len(first.groups), first, findings)
     schedulers = _schedulers(records)
-    plateau = schedules.plateau(schedulers, findings, epochs=epochs, groups=len(first.groups))
+    rates_of_all = [now[0] for now, _ in stretches]
+    plateau = schedules.plateau(
+        schedulers, rates_of_all, findings, epochs=epochs, groups=len(first.groups)
+    )
     name = schedulers[0].name if schedulers else None
     if schedulers:
         findings.at("scheduler", schedulers[0].line)

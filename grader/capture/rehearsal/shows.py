@@ -11,7 +11,7 @@ SHOW = frozenset(
     thop fvcore ptflops mlflow comet_ml neptune clearml rich loguru dotenv gradio streamlit
     flask fastapi onnx onnxruntime lightning lightning_fabric pytorch_lightning torch_lr_finder
     timm datasets transformers kornia boto3 pytest optuna ray hydra omegaconf progressbar
-    alive_progress livelossplot visdom torch_xla kaggle_secrets
+    accelerate alive_progress livelossplot visdom torch_xla kaggle_secrets
     """.split()  # noqa: SIM905 - one name a line would be longer than all the rest
 )
 """What takes long to import or is not here, and decides nothing about a training."""

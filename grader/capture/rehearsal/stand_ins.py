@@ -7,6 +7,7 @@ subclasses, `isinstance` and `from torch import ...` of the student's go on work
 from __future__ import annotations
 
 from grader.capture.rehearsal import (
+    accelerated,
     augmentations,
     data,
     loaders,
@@ -15,7 +16,9 @@ from grader.capture.rehearsal import (
     networks,
     optimizers,
     precision,
+    processes,
     schedulers,
+    warm_ups,
 )
 from grader.capture.rehearsal.gradients import AllGradients
 from grader.capture.rehearsal.trace import Trace
@@ -33,4 +36,7 @@ def install(trace: Trace, request: RehearsalRequest) -> None:
     schedulers.install(trace)
     machine.install(trace, cuda=request.cuda)
     precision.install(trace)
+    processes.install()
+    accelerated.install(trace)
+    warm_ups.install()
     augmentations.install(trace)

@@ -186,6 +186,7 @@ class SchedulerRecord:
     `metrics` counts what it was told: ("loss", "accuracy", "error" or "", and "training", "test",
     "held back" or "" for of which images). `told` are the first numbers. `with_epoch` counts steps
     that were told an epoch. `settings` are the arguments that it was made with, by name.
+    `made` are the rates of all groups after each step of a plateau rule that changed them.
     """
 
     scheduler: Any
@@ -196,6 +197,7 @@ class SchedulerRecord:
     metrics: Counter[tuple[str, str]] = field(default_factory=Counter)
     told: list[float] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    made: set[tuple[float, ...]] = field(default_factory=set)
 
 
 Rates = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]

@@ -171,7 +171,7 @@ def _one_own(
             f"checks.{check.name}",
             f"there is no page {page.name}",
             f"grader explain {check.name} has only its docstring to show.",
-            f"Write {page.name} beside it: a title, what it means, ## Why it matters.",
+            f"Write {page.name} beside it: a title, what it means, and why it matters.",
             advice=True,
         )
         return
@@ -223,11 +223,12 @@ def _brief(file: Path, asked: Assignment) -> Iterator[Finding]:
 
 
 def _disagreement(file: Path, one: Disagreement) -> Finding:
+    said = one.said if one.line is None else f'"{one.said}"'
     return Finding(
         file,
         one.line,
         one.key,
-        f'"{one.said}", where {FILE} has {one.has}',
+        f"{said}, where {FILE} has {one.has}",
         ONE_OF_TWO,
         f"Change the text, or {one.key} in {FILE}.",
     )

@@ -149,8 +149,10 @@ def test_the_recipe_of_a_whole_training(sandbox, listing):
 
 
 def test_an_endless_file_is_stopped(sandbox):
-    found = rehearsed(sandbox, Listing.of_file("train.py", "while True:\n    pass"), seconds=0.3)
+    text = "x = 1\nwhile x:\n    x = sum(range(10_000))"
+    found = rehearsed(sandbox, Listing.of_file("train.py", text), seconds=0.3)
     assert found.out_of_time
+    assert found.slowest == 3
     assert found.trainings == ()
 
 

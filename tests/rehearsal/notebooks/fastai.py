@@ -1,6 +1,6 @@
 #: editor = "kaggle"
 #: refused = ["fastai"]
-#: at = ""
+#: at = "from fastai"
 # %%
 from fastai.vision.all import *
 path = untar_data(URLs.MNIST)

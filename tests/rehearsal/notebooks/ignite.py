@@ -1,6 +1,6 @@
 #: editor = "colab"
 #: refused = ["ignite"]
-#: at = ""
+#: at = "from ignite"
 # %%
 !pip install pytorch-ignite
 from ignite.engine import Events, create_supervised_trainer

@@ -1,5 +1,5 @@
 #: editor = "jupyter"
-#: refused = ["loss"]
+#: refused = ["a formula of your own"]
 #: at = ""
 # %%
 import torch, torch.nn as nn, torch.nn.functional as F

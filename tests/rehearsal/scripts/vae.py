@@ -1,4 +1,4 @@
-#: refused = ["loss"]
+#: refused = ["a formula of your own"]
 #: at = ""
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim

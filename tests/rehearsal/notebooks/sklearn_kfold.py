@@ -1,6 +1,10 @@
 #: editor = "kaggle"
-#: refused = ["KFold"]
-#: at = ""
+#: epochs = 2
+#: batch = 128
+#: images = 48000
+#: optimizer = "Adam()"
+#: lr = "0.001"
+#: trainings = 5
 # %%
 import torch, torch.nn as nn, torch.nn.functional as F
 from torch import optim
