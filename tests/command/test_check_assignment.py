@@ -220,6 +220,25 @@ def test_what_may_be_meant_is_said_and_is_no_mistake(mine, old, new, said):
     assert "(to consider)" in one.text(mine)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Come to at least 80 % of the lectures.",
+        "A linear layer needs it flattened to (N, 784).",
+        "The same file may get 99.35 % with one seed and 99.45 % with another.",
+        "Runs differ with a standard deviation of 0.04 points.",
+        "A layer of 1,000 parameters is large; a network of 12 layers is deep.",
+        "We tried 40 epochs. Do not ask for fewer than 3 seeds.",
+        "Ask on the forum within 2 days, at most 3 times; 20 pixels are plenty.",
+        "| Week | Topic |\n| --- | --- |\n| 1 | Convolutions |\n| 2 | Dropout |",
+    ],
+)
+def test_what_is_about_something_else_is_no_mistake(mine, said):
+    brief = mine / README
+    brief.write_text(f"{brief.read_text(encoding='utf-8')}\n{said}\n", encoding="utf-8")
+    assert command.inspected(mine, None) == []
+
+
 @pytest.mark.parametrize("name", [README, STARTER, "submissions"])
 def test_what_is_missing_is_named(mine, name):
     path = mine / name
