@@ -220,11 +220,12 @@ def _row(line: int, cells: list[str], check: str, asked: Assignment) -> Iterator
     yield from _limit(line, cells[1], check, asked)
 
 
+_COUNT = rf"(?:(?P<bound>{_FEWER}|{_MOST}|<)\s*)?(?P<number>[\d][\d,_]*)"
 _LIMITS: Mapping[str, tuple[str, str]] = {
-    "parameter_limit": ("limits.parameters", rf"(?:{_FEWER}|{_MOST}|<)\s*{_NUMBER}"),
-    "epochs": ("limits.epochs", rf"(?:{_FEWER}|{_MOST}|<)\s*{_NUMBER}"),
-    "receptive_field": ("limits.receptive_field", r"(\d+)"),
-    "accuracy": ("limits.accuracy", r"(\d+(?:\.\d+)?)\s*%"),
+    "parameter_limit": ("limits.parameters", _COUNT),
+    "epochs": ("limits.epochs", _COUNT),
+    "receptive_field": ("limits.receptive_field", r"(?P<number>\d+)"),
+    "accuracy": ("limits.accuracy", r"(?P<number>\d+(?:\.\d+)?)\s*%"),
 }
 
 
@@ -241,13 +242,13 @@ def _limit(line: int, cell: str, check: str, asked: Assignment) -> Iterator[Disa
             "accuracy": (limits.accuracy, limits.accuracy),
         }
         number, has = numbers[check]
-        said = float(re.sub("[,_]", "", match[1])) / (100 if check == "accuracy" else 1)
+        said = float(re.sub("[,_]", "", match["number"])) / (100 if check == "accuracy" else 1)
         if abs(said - number) > 1e-9:
-            yield Disagreement(line, key, " ".join(match[0].split()), str(has))
-        if check == "parameter_limit":
-            inclusive = not re.match(rf"(?:{_FEWER}|<(?!=))", match[0], re.IGNORECASE)
+            yield Disagreement(line, key, _shown(match), str(has))
+        elif check == "parameter_limit" and match["bound"]:
+            inclusive = not re.fullmatch(rf"{_FEWER}|<", match["bound"], re.IGNORECASE)
             if inclusive != limits.parameters.inclusive:
-                yield Disagreement(line, key, match[0], str(has))
+                yield Disagreement(line, key, _shown(match), str(has))
     if check == "accuracy":
         words = {"best epoch": "best", "last epoch": "last", "last three": "mean_last_3"}
         said_protocols = [name for said, name in words.items() if said in cell]
