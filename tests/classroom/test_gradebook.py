@@ -178,3 +178,23 @@ def test_neither_writes_a_grade_that_is_not_final(write):
     report = examples.passed().model_copy(update={"quick_look": "2 of 15 epochs"})
     _, alice, _ = rows(write([report], roster.parse(CANVAS, "list.csv")))
     assert "100" not in alice[:-1]
+
+
+def test_the_gradebook_is_the_one_of_the_platform_whose_list_it_is():
+    reports = [examples.passed()]
+    for text, book in ((CANVAS, canvas(*reports)), (MOODLE, moodle(*reports))):
+        assert gradebook.fitting(reports, roster.parse(text, "list.csv")) == book
+
+
+def test_any_other_list_comes_back_with_points_verdict_and_a_remark():
+    listed = "name,email\nAlice Liddell,alice@uni.example\n=cmd(),jane@uni.example\nJoe,joe@x.org\n"
+    look = examples.passed().model_copy(
+        update={"display_name": "Joe", "submission": "joe", "quick_look": "--epochs 2"}
+    )
+    book = gradebook.fitting([examples.passed(), look], roster.parse(listed, "list.csv"))
+    head, alice, jane, joe = rows(book)
+    assert head[:2] == ["name", "email"]
+    assert head[3:] == ["of 100", "verdict", "remark"]
+    assert alice == ["Alice Liddell", "alice@uni.example", "100", "100", "passed", ""]
+    assert jane == ["'=cmd()", "jane@uni.example", "", "100", "", "no work"]
+    assert joe[2:] == ["", "100", "passed", "QUICK LOOK: not a graded run"]

@@ -21,6 +21,7 @@ from grader.classroom import class_record
 from grader.command import whole_class
 from grader.command.whole_class import ClassOptions
 from grader.options import Options
+from grader.submission.submission import UsageError
 from tests.interrupts import heard
 from tests.sandbox.hostile import network
 
@@ -284,6 +285,28 @@ def test_the_summary_is_one_screen(room, capsys):
         "class.html",
     ):
         assert said in shown
+
+
+def test_a_class_is_one_assignments(tmp_path):
+    project(tmp_path, {})
+    for name in ("mnist_8k", "mnist_20k"):
+        source = ROOT / "assignments" / name
+        own = tmp_path / "assignments" / name
+        if not own.exists():
+            shutil.copytree(source, own, ignore=shutil.ignore_patterns("submissions"))
+        (own / "submissions").mkdir()
+        (own / "submissions" / "ada.py").write_text(GOOD)
+    both = Options(paths=(), static=True, root=tmp_path, output=tmp_path / "grades")
+    with pytest.raises(UsageError, match=r"one assignment's.*mnist_20k, mnist_8k"):
+        whole_class.grade(both, ClassOptions())
+
+
+@pytest.mark.parametrize(("static", "number"), [(True, 8), (False, 4)])
+def test_there_are_as_many_assistants_as_fit_into_memory(monkeypatch, static, number):
+    sizes = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 12 * 2**30 // 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.get)
+    monkeypatch.setattr(whole_class, "_cores", lambda: 64)
+    assert whole_class._at_once(Options(static=static)) == number
 
 
 SLOW = {f"student{number}.py": GOOD.replace("12", str(number)) for number in range(9, 14)}
