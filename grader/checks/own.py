@@ -19,8 +19,18 @@ from grader.checks.names import check_names, fixture_names
 HOME = "checks"
 """The folder in the folder of an assignment."""
 
-OF_PYTEST = ("capsys", "caplog", "monkeypatch", "recwarn", "request", "subtests", "tmp_path")
-"""Fixtures that pytest has itself."""
+OF_PYTEST = (
+    "capfd",
+    "capsys",
+    "monkeypatch",
+    "pytestconfig",
+    "record_property",
+    "recwarn",
+    "request",
+    "tmp_path",
+    "tmp_path_factory",
+)
+"""Fixtures that pytest has itself, of the plugins that run the checks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,17 @@ def test_small_batches(batch, renamed, tmp_path, more=1):
     assert results(folder)["small_batches"].verdict is Verdict.PASSED
 
 
+def test_pytests_own_fixtures_work_where_they_are_known(project):
+    names = [f"has_{fixture}" for fixture in own.OF_PYTEST]
+    functions = [
+        f'def test_{name}({fixture}):\n    """It is there."""\n'
+        for name, fixture in zip(names, own.OF_PYTEST, strict=True)
+    ]
+    found = results(project({"test_a.py": "\n\n".join(functions)}, asked=names))
+    said = {name: (found[name].verdict, found[name].detail) for name in names}
+    assert said == dict.fromkeys(names, (Verdict.PASSED, ""))
+
+
 def test_a_file_that_cannot_be_imported_breaks_its_checks_and_no_other(project):
     folder = project(
         {

@@ -185,3 +185,6 @@ def test_the_example_is_trained_on_a_small_data_set_that_lies_here(here, monkeyp
     assert (graded.training.dataset, graded.training.practice) == ("fashion_mnist", False)
     assert len(graded.training.runs[0].epochs) == 15
     assert graded.training.last > 0.5, "each class has a picture of its own"
+    assert len(graded.training.mistakes) == min(24, len(graded.training.wrong))
+    assert {one.position for one in graded.training.mistakes} <= set(graded.training.wrong)
+    assert (graded.sample.columns, len(graded.sample.pixels)) == (28, 784)

@@ -3,6 +3,7 @@
 from grader.program.listing import Listing, Part
 from grader.report import Hint, Problem, RecipeReport, Verdict
 from grader.submission import excerpts, where
+from tests import static_grading
 from tests.report_examples import check, report
 
 TEXT = "\n".join(f"line {number}" for number in range(1, 21))
@@ -75,3 +76,27 @@ def test_there_are_at_most_so_many_and_none_is_long():
     lines = [line for one in found for line in one.lines]
     assert len(lines) == excerpts.MOST_LINES
     assert max(map(len, lines)) == excerpts.LONGEST_LINE
+
+
+def test_a_graded_file_brings_the_lines_that_its_hints_are_about():
+    text = """from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 10, 60, padding=30)
+
+    def forward(self, images):
+        return self.conv(images).mean((2, 3))
+"""
+    found = static_grading.report(text)
+    failed = next(one for one in found.checks if one.name == "parameter_limit")
+    assert (failed.verdict, failed.hints[0].line) == (Verdict.FAILED, 7)
+    assert any(
+        one.lines[7 - one.first].strip().startswith("self.conv = nn.Conv2d(1, 10, 60")
+        for one in found.excerpts
+        if one.first <= 7 < one.first + len(one.lines)
+    )
+    assert found.sample.columns == 28
+    assert len(found.sample.pixels) == 784
