@@ -88,13 +88,16 @@ class Middle(Record):
 
 
 class PairRow(Record):
-    """Two works: the share of text in common; how far networks and recipes are apart (0 to 1)."""
+    """Two works: the share of text in common; how far networks and recipes are apart (0 to 1).
+
+    None where one of the two has no network that was read, or no recipe of its own.
+    """
 
     first: str
     second: str
     text: float
-    network: float
-    recipe: float
+    network: float | None
+    recipe: float | None
 
 
 class GroupRow(Record):
