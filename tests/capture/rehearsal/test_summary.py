@@ -385,6 +385,16 @@ def test_batches_that_come_from_no_loader():
     assert "Some steps are not fed by a DataLoader" in obstacle(made)
 
 
+def test_without_a_loader_nothing_is_said_of_what_a_loader_gave():
+    """`images[order[i : i + 128]]` and its labels are the data set's own: one reason is enough."""
+    call = LossCall("cross_entropy", (), (), of_network=True, true_labels=False)
+    made = Made(step=kind(objective(call), images="not from a loader"))
+    made.record.walks = [[None, 18]]
+    (said,) = only(made).obstacles
+    assert "not fed by a DataLoader" in said.text
+    assert "TensorDataset(images, labels)" in said.text
+
+
 def test_a_batch_size_that_changes():
     made = Made()
     made.record.walks[2][0].loader = DataLoader(made.dataset, batch_size=50)
