@@ -371,6 +371,14 @@ def test_what_only_stands_in_for_albumentations_is_named():
     assert "write it with torchvision.transforms" in said
 
 
+def test_a_perspective_is_shown_with_how_far_it_tilts():
+    """torchvision's own words for it hold its p alone."""
+    tilts = transforms.RandomPerspective(distortion_scale=0.2, p=0.3)
+    made = Made(dataset=images(transforms.Compose([tilts, transforms.ToTensor()])))
+    shown = "RandomPerspective(distortion_scale=0.2, p=0.3), ToTensor()"
+    assert fact(made, "transform") == shown
+
+
 def test_accumulated_batches():
     made = Made()
     for pair in made.record.walks:
