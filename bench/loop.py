@@ -176,6 +176,8 @@ def _timed(line: list[str], folder: Path) -> Timing:
 @contextlib.contextmanager
 def _watching(place: _Place) -> Iterator[subprocess.Popen[str]]:
     line = place.line("watch")
+    # A shell lets what it starts with & ignore SIGINT, and a child would go on ignoring it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         line, cwd=place.checkout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )

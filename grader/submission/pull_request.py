@@ -291,9 +291,12 @@ class _Desk:
             else:
                 homes = [f"assignments/{steps[1]}/submissions/"]
         source = shlex.quote(shown(change.path))
+        home, which = homes[0], ""
+        if len(homes) > 1 and not said:
+            home, which = "assignments/NAME/submissions/", ", where NAME is the assignment's"
         text = (
             f"It is not in {' or '.join(homes[:4])}, so it is not graded.{said} Move it: "
-            f"`git mv {source} {self.repository.prefix}{homes[0]}`."
+            f"`git mv {source} {self.repository.prefix}{home}`{which}."
         )
         return Remark("error", "In the wrong folder", text, change.path)
 

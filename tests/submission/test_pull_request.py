@@ -196,7 +196,7 @@ def test_a_file_of_the_project_that_becomes_a_hand_in_is_missed_where_it_was(cou
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("bert.py", "git mv bert.py assignments/mnist_20k/submissions/"),
+        ("bert.py", "git mv bert.py assignments/NAME/submissions/`, where NAME is"),
         ("submissions/bert.ipynb", "assignments/mnist_8k/submissions/"),
         (
             "assignments/mnist_8k/bert.py",

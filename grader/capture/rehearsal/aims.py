@@ -44,7 +44,11 @@ class Aim:
 
 
 def read(records: Sequence[TrainingRecord], names: Mapping[int, str], findings: Findings) -> Aim:
-    """What the steps of a training aim at. `names` are those of weights, by their ids."""
+    """What the steps of a training aim at. `names` are those of weights, by their ids.
+
+    Steps that no loader fed are refused for that (`lengths.read`): here nothing is said of images
+    and labels that it might have given.
+    """
     kinds: Counter[StepKind] = Counter()
     lines: dict[StepKind, int | None] = {}
     for record in records:
@@ -54,7 +58,8 @@ def read(records: Sequence[TrainingRecord], names: Mapping[int, str], findings: 
         return Aim(None)
     usual = kinds.most_common(1)[0][0]
     line = lines.get(usual)
-    _handling(usual, line, findings)
+    fed = all(walk is not None for record in records for walk, _ in record.walks)
+    _handling(usual, line, findings, fed=fed)
     if len(usual.objectives) > 1:
         _accumulation(usual, line, findings)
         return Aim(None)
@@ -63,7 +68,7 @@ def read(records: Sequence[TrainingRecord], names: Mapping[int, str], findings: 
         findings.obstacle("The optimizer steps without backward(): there is no gradient", line)
         return Aim(None)
     objective = usual.objectives[0]
-    loss = _loss(objective, findings)
+    loss = _loss(objective, findings, fed=fed)
     penalties = _penalties(objective, names, findings)
     clips = _clips(usual.clips, len(names), findings)
     return Aim(loss, penalties, clips.get("norm"), clips.get("value"))
@@ -95,8 +100,8 @@ def _differs(name: str, usual: StepKind, others: Iterable[StepKind]) -> bool:
     return any(getattr(kind, name) != getattr(usual, name) for kind in others)
 
 
-def _handling(kind: StepKind, line: int | None, findings: Findings) -> None:
-    if kind.images != "untouched":
+def _handling(kind: StepKind, line: int | None, findings: Findings, *, fed: bool) -> None:
+    if kind.images != "untouched" and fed:
         findings.obstacle(
             f"The images are {kind.images}; the grader shows the network what the transform makes "
             "of them: put it into the transform",
@@ -136,7 +141,7 @@ def _accumulation(kind: StepKind, line: int | None, findings: Findings) -> None:
     )
 
 
-def _loss(objective: Objective, findings: Findings) -> Loss | None:
+def _loss(objective: Objective, findings: Findings, *, fed: bool) -> Loss | None:
     line = objective.line
     if objective.problem:
         findings.obstacle(
@@ -159,10 +164,12 @@ def _loss(objective: Objective, findings: Findings) -> Loss | None:
             "it is: leave the factor out, and change the learning rate instead",
             objective.line,
         )
-    return _representable(call, line, findings)
+    return _representable(call, line, findings, fed=fed)
 
 
-def _representable(call: LossCall, line: int | None, findings: Findings) -> Loss | None:
+def _representable(
+    call: LossCall, line: int | None, findings: Findings, *, fed: bool
+) -> Loss | None:
     """The loss as data. Of log_softmax, cross entropy and nll are the same number."""
     options = dict(call.options)
     name, through = _NAMES.get(call.name), call.through
@@ -184,7 +191,7 @@ def _representable(call: LossCall, line: int | None, findings: Findings) -> Loss
             line,
         )
     known = _is_of_output(call, through, line, findings)
-    if not call.true_labels:
+    if fed and not call.true_labels:
         findings.obstacle(
             "The loss is told other labels than those that the loader gave; the grader trains with "
             "the images' own",

@@ -230,5 +230,12 @@ def by_torchvision(held: Sequence[Any]) -> list[Any]:
 
 def in_words(operations: Sequence[Any]) -> str:
     """The operations in torchvision's own words, in a row."""
-    words = [" ".join(str(operation).split()) for operation in operations]
-    return ", ".join(words) or "none: images stay as they are"
+    return ", ".join(map(_said, operations)) or "none: images stay as they are"
+
+
+def _said(operation: Any) -> str:
+    said = " ".join(str(operation).split())
+    if isinstance(operation, transforms.RandomPerspective):  # says only its p
+        scale = operation.distortion_scale
+        return said.replace("(", f"(distortion_scale={scale}, ", 1)
+    return said

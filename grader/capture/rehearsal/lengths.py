@@ -52,7 +52,8 @@ def read(
     if len(fed) < len(walks) or not walks:
         findings.obstacle(
             "Some steps are not fed by a DataLoader, so the grader cannot tell epochs and batch "
-            "size: take the batches from torch.utils.data.DataLoader",
+            "size: take the batches from torch.utils.data.DataLoader. For images that are a tensor "
+            "that is DataLoader(TensorDataset(images, labels), batch_size=128, shuffle=True)",
             line,
         )
         return None

@@ -371,6 +371,14 @@ def test_what_only_stands_in_for_albumentations_is_named():
     assert "write it with torchvision.transforms" in said
 
 
+def test_a_perspective_is_shown_with_how_far_it_tilts():
+    """torchvision's own words for it hold its p alone."""
+    tilts = transforms.RandomPerspective(distortion_scale=0.2, p=0.3)
+    made = Made(dataset=images(transforms.Compose([tilts, transforms.ToTensor()])))
+    shown = "RandomPerspective(distortion_scale=0.2, p=0.3), ToTensor()"
+    assert fact(made, "transform") == shown
+
+
 def test_accumulated_batches():
     made = Made()
     for pair in made.record.walks:
@@ -383,6 +391,16 @@ def test_batches_that_come_from_no_loader():
     made = Made()
     made.record.walks = [[None, 18]]
     assert "Some steps are not fed by a DataLoader" in obstacle(made)
+
+
+def test_without_a_loader_nothing_is_said_of_what_a_loader_gave():
+    """`images[order[i : i + 128]]` and its labels are the data set's own: one reason is enough."""
+    call = LossCall("cross_entropy", (), (), of_network=True, true_labels=False)
+    made = Made(step=kind(objective(call), images="not from a loader"))
+    made.record.walks = [[None, 18]]
+    (said,) = only(made).obstacles
+    assert "not fed by a DataLoader" in said.text
+    assert "TensorDataset(images, labels)" in said.text
 
 
 def test_a_batch_size_that_changes():
