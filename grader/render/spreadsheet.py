@@ -50,8 +50,13 @@ def render(reports: Sequence[Report]) -> str:
 
 
 def cell(value: object) -> str:
-    """`value` on one line; an apostrophe in front of what a spreadsheet would run."""
+    """`value` on one line; an apostrophe in front of what a spreadsheet would run.
+
+    A dash alone runs nothing: Moodle's worksheet has it where there is no date, and wants it back.
+    """
     text = "" if value is None else str(value)
+    if text == "-":
+        return text
     return FORMULA.sub(r"\1\2'", printable(text, LONGEST_TEXT))
 
 
@@ -100,7 +105,7 @@ def _checks(report: Report, names: Iterable[str]) -> dict[str, object]:
         measured: object = ""
         if check := known.get(name):
             verdict, points = check.verdict, words.points(check.points)
-            measured = check.measured if check.value is None else check.value
+            measured = check.measured if check.value is None else _rounded(check.value)
         found |= {f"check_{name}": verdict, f"points_{name}": points, f"measured_{name}": measured}
     return found
 
@@ -133,6 +138,6 @@ def _seeds(training: Training) -> str:
     return f"{'seed' if len(training.runs) == 1 else 'seeds'} {numbers}" if numbers else ""
 
 
-def _rounded(fraction: float | None) -> float | None:
+def _rounded(number: float | None) -> float | None:
     """Six digits tell means of several runs apart, and leave out the noise of binary."""
-    return None if fraction is None else round(fraction, 6)
+    return None if number is None else round(number, 6)

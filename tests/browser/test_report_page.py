@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from grader.render import html
+from grader.report import Claim
 from tests import report_examples as examples
 from tests.browser.test_class_page import SIZES, brightness, keep, show  # noqa: F401 - a fixture
 from tests.render import hostile
@@ -25,7 +26,15 @@ def letters():
     return examples.passed().model_copy(update={"training": training})
 
 
+def long_claim():
+    """A claim in a file of a learning platform's long name."""
+    place = "costabruno_1002_51002_my_final_model_of_the_course.py, line 51"
+    claim = Claim(name="parameters", number=7512, quote="7,512 parameters", place=place)
+    return examples.passed().model_copy(update={"claims": (claim,)})
+
+
 PAGES = {
+    "long claim": lambda: [long_claim()],
     "passed": lambda: [examples.passed()],
     "borderline": lambda: [examples.borderline()],
     "quoted": lambda: [examples.quoted()],

@@ -50,7 +50,7 @@ def test_a_known_trick_is_still_readable(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("=1+1", "'=1+1"), ("-3", "'-3"), ("a;=1", "a;'=1"), ("conv-1", "conv-1")]
+    ("text", "shown"), [("=1+1", "'=1+1"), ("-3", "'-3"), ("a;=1", "a;'=1"), ("conv-1", "conv-1"), ("-", "-")]
 )
 def test_an_apostrophe_stands_before_what_would_run(text, shown):
     assert cell(text) == shown
@@ -96,6 +96,12 @@ def test_a_check_has_its_verdict_its_points_and_what_was_measured():
     found = {name: failed[f"{name}_parameter_limit"] for name in ("check", "points", "measured")}
     assert found == {"check": "failed", "points": "0", "measured": "26202"}
     assert passed["check_parameter_limit"] == "passed"
+
+
+def test_a_measured_share_has_no_noise_of_the_machine():
+    check = examples.passed().checks[0].model_copy(update={"value": 0.10999999940395355})
+    (row,) = table(examples.passed().model_copy(update={"checks": (check,)}))
+    assert row[f"measured_{check.name}"] == "0.11"
 
 
 def test_a_check_that_was_not_asked_for_is_an_empty_cell():
