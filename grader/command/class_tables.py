@@ -79,7 +79,9 @@ def _drawn(board: Board) -> tuple[RenderableType, RenderableType]:
     table.add_column(justify="right")
     for place in board.places:
         table.add_row(f"{place.rank}.", Text(place.name), place.shown)
-    return section(board.title.capitalize()), table if board.places else Text(" Nobody yet.")
+    who = board.note[:1].lower() + board.note[1:].rstrip(".")
+    nobody = Text(f" Nobody yet: here are {who}.")
+    return section(board.title.capitalize()), table if board.places else nobody
 
 
 def _write(text: str, output: Path | None) -> None:

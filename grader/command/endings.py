@@ -36,7 +36,8 @@ def guarded(work: Work) -> int:
         _let_go_of_output()
         return 3
     except KeyboardInterrupt:
-        print("Interrupted. Finished reports are kept.", file=sys.stderr)  # noqa: T201 - as above
+        said = "Interrupted. Finished reports are kept; the same command goes on from there."
+        print(said, file=sys.stderr)  # noqa: T201 - as above
         return 130
 
 
