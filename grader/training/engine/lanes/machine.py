@@ -55,7 +55,10 @@ NEON = Target("aarch64-unknown-linux-gnu", "cortex-a76", "", 4, 32)
 
 
 def here() -> Target:
-    """This machine's processor. Raises CannotTrainError without llvmlite, or where it is unknown."""
+    """This machine's processor.
+
+    Raises CannotTrainError without llvmlite, or where LLVM does not know it.
+    """
     llvm = _llvm()
     triple, processor = llvm.get_default_triple(), llvm.get_host_cpu_name()
     try:
