@@ -55,10 +55,16 @@ NEON = Target("aarch64-unknown-linux-gnu", "cortex-a76", "", 4, 32)
 
 
 def here() -> Target:
-    """This machine's processor. Raises CannotTrainError without llvmlite."""
+    """This machine's processor.
+
+    Raises CannotTrainError without llvmlite, or where LLVM does not know it.
+    """
     llvm = _llvm()
     triple, processor = llvm.get_default_triple(), llvm.get_host_cpu_name()
-    features = llvm.get_host_cpu_features()
+    try:
+        features = llvm.get_host_cpu_features()
+    except RuntimeError as error:  # LLVM cannot ask every processor
+        raise CannotTrainError(f"this processor is not known: {error}") from error
     lanes, registers = 4, 32 if triple.startswith(("aarch64", "arm64")) else 16
     if features.get("avx512f") and features.get("avx512vl"):
         lanes, registers = 16, 32

@@ -208,6 +208,14 @@ def test_without_llvmlite_torch_trains(monkeypatch):
     assert trained("auto").engine.endswith("(llvmlite is not installed)")
 
 
+def test_on_a_processor_that_llvm_does_not_know_torch_trains(monkeypatch):
+    def unknown() -> Any:
+        raise RuntimeError("no features")
+
+    monkeypatch.setattr(machine._llvm(), "get_host_cpu_features", unknown)
+    assert trained("auto").engine.endswith("(this processor is not known: no features)")
+
+
 def test_where_the_system_refuses_machine_code_torch_trains(monkeypatch):
     def refused(*_: Any) -> Any:
         raise RuntimeError("no memory that may be executed\nat all")
