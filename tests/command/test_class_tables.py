@@ -68,6 +68,13 @@ def test_boards_are_shown_and_written(grades):
     assert written["parameters"] == [{"rank": 1, "name": "alice", "value": 6260.0}]
 
 
+def test_an_empty_board_says_who_would_be_on_it(grades):
+    file = grades / "grades" / "mnist_8k" / "alice" / "report.json"
+    file.write_text(examples.practice().model_dump_json())
+    shown = run(grades, "leaderboard", "grades").stdout
+    assert "Nobody yet: here are all that were trained and graded." in " ".join(shown.split())
+
+
 def test_pseudonyms_leave_the_names_out(grades):
     done = run(grades, "leaderboard", "grades", "--format", "markdown", "--pseudonyms")
     assert done.returncode == 0, done.stderr
