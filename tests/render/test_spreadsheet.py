@@ -50,7 +50,8 @@ def test_a_known_trick_is_still_readable(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"), [("=1+1", "'=1+1"), ("-3", "'-3"), ("a;=1", "a;'=1"), ("conv-1", "conv-1"), ("-", "-")]
+    ("text", "shown"),
+    [("=1+1", "'=1+1"), ("-3", "'-3"), ("a;=1", "a;'=1"), ("conv-1", "conv-1"), ("-", "-")],
 )
 def test_an_apostrophe_stands_before_what_would_run(text, shown):
     assert cell(text) == shown
