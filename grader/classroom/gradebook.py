@@ -99,12 +99,15 @@ def plain(
     """
     title, points = _assignment(reports)
     joined = _joined(reports, known)
+    several = {student: len(works) for student, works in joined.several}
     rows = [[*known.columns, title, f"of {words.points(points)}", "verdict", "remark"]]
     for student in known.students:
         report = _of(joined, student)
         own = [student.row.get(name, "") for name in known.columns]
         verdict = "" if report is None else notices.verdict(report.verdict)
         remark = ""
+        if works := several.get(student):
+            remark = f"{works} works, so no grade is written"
         if student in joined.missing:
             remark = "nothing that can be graded" if student in unusable else "no work"
         if report is not None:

@@ -93,13 +93,14 @@ def _roster(record: ClassRecord) -> Iterator[tuple[str, Text]]:
     found = record.roster
     names = {work.submission: work.name for work in record.works}
     unusable = [_called(student) for student in found.unusable]
+    owners = {work.submission: _called(work.student) for work in record.works if work.student}
     missing = [_called(student) for student in found.missing if student not in found.unusable]
     unknown = [names.get(work, work) for work in found.unknown]
     said = [
         (missing, "handed in nothing"),
         (unusable, "handed in nothing that can be graded"),
         (unknown, "not on the list"),
-        ([names.get(works[0], works[0]) for works in found.several], "with several works"),
+        ([owners.get(works[0], works[0]) for works in found.several], "with several works"),
     ]
     yield "roster", Text(words.several(found.students, "student"))
     for who, what in said:

@@ -198,3 +198,12 @@ def test_any_other_list_comes_back_with_points_verdict_and_a_remark():
     assert alice == ["Alice Liddell", "alice@uni.example", "100", "100", "passed", ""]
     assert jane == ["'=cmd()", "jane@uni.example", "", "100", "", "no work"]
     assert joe[2:] == ["", "100", "passed", "QUICK LOOK: not a graded run"]
+
+
+def test_in_any_other_list_two_works_and_unusable_ones_are_no_missing_work():
+    known = roster.parse("name,id\nAlice Liddell,1\nJane Doe,2\nTim Roe,3\n", "list.csv")
+    first = examples.passed().model_copy(update={"display_name": "Alice Liddell"})
+    second = first.model_copy(update={"submission": "alice-2"})
+    book = gradebook.fitting([first, second], known, unusable=known.students[1:2])
+    remarks = [row[-1] for row in rows(book)[1:]]
+    assert remarks == ["2 works, so no grade is written", "nothing that can be graded", "no work"]
