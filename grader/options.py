@@ -20,10 +20,10 @@ class Options:
     `root` the folder that holds assignments/; paths are shown from `home` on (None: from `root`).
 
     `dataset` is "auto" for each assignment's own, or the name of one that takes its place. `data`
-    is the folder that holds the images; `device` where to train. `static`: only the checks that
-    need no training. `epochs` shortens training for a quick look. `seeds` training runs, None: as
-    many as it takes to be sure, from `first_seed` on. `train_anyway`: also when a required check
-    failed. `require_isolation` is the least level to grade at.
+    is the folder that holds the images; `device` where to train, `engine` by what. `static`: only
+    the checks that need no training. `epochs` shortens training for a quick look. `seeds` training
+    runs, None: as many as it takes to be sure, from `first_seed` on. `train_anyway`: also when a
+    required check failed. `require_isolation` is the least level to grade at.
 
     `fresh` grades again what is unchanged; reports go to `output`; `as_json`, `quiet` and
     `details` say what is printed.
@@ -37,6 +37,7 @@ class Options:
     dataset: str = "auto"
     data: Path | None = None
     device: str = "auto"
+    engine: str = "auto"
     static: bool = False
     epochs: int | None = None
     seeds: int | None = None
@@ -54,7 +55,7 @@ class Options:
     def deciding(self) -> dict[str, object]:
         """Those that decide what a report says: it stands for as long as they are the same."""
         names = ("static", "epochs", "seeds", "first_seed", "train_anyway", "require_isolation")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("engine", *names)}
 
     @property
     def quick_look(self) -> str:

@@ -151,6 +151,7 @@ def train(
             Judge(data.test_labels, classes=captured.program.classes),
             trainer=workshop.trainer,
             device=device.choose(workshop.options.device),
+            engine=workshop.options.engine,
             seeds=workshop.options.seeds,
             epochs=workshop.options.epochs,
             most_seconds=60.0 * (workshop.options.minutes or math.inf),

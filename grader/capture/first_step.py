@@ -25,7 +25,7 @@ from grader.program.program import Program
 from grader.program.values import concrete
 from grader.training import augment
 from grader.training.augment import Pipeline
-from grader.training.engine import in_place, loop, one_image, penalties
+from grader.training.engine import in_place, learner, one_image, penalties
 from grader.training.engine.optimizer import Driver
 
 IN_PLACE = "modified by an inplace operation"
@@ -101,8 +101,8 @@ def _step(program: Program, model: Network, images: Tensor) -> None:
         raise SubmissionError(error.message, line=lines.get("optimizer")) from error
     driver.begin_step()
     try:
-        loss = loop.loss_function(recipe.loss, torch.device("cpu"))(model(images), labels)
-        loop.must_learn(loss)
+        loss = learner.loss_function(recipe.loss, torch.device("cpu"))(model(images), labels)
+        learner.must_learn(loss)
         loss = penalties.add(loss, recipe.penalties, model.weights)
         loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
     except SubmissionError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final, Literal
@@ -88,13 +88,16 @@ class Middle(Record):
 
 
 class PairRow(Record):
-    """Two works: the share of text in common; how far networks and recipes are apart (0 to 1)."""
+    """Two works: the share of text in common; how far networks and recipes are apart (0 to 1).
+
+    None where one of the two has no network that was read, or no recipe of its own.
+    """
 
     first: str
     second: str
     text: float
-    network: float
-    recipe: float
+    network: float | None
+    recipe: float | None
 
 
 class GroupRow(Record):
@@ -122,12 +125,14 @@ class PlaceRow(Record):
 class RosterRow(Record):
     """The works beside the class's list.
 
-    `missing` handed in nothing; `unknown` are works (by `submission`) of nobody on the list;
+    `missing` have no work, `unusable` are those of them who handed in something, and nothing that
+    can be graded; `unknown` are works (by `submission`) of nobody on the list;
     `several` are works of a student who has more than one.
     """
 
     students: int
     missing: tuple[StudentRow, ...]
+    unusable: tuple[StudentRow, ...]
     unknown: tuple[str, ...]
     several: tuple[tuple[str, ...], ...]
 
@@ -258,13 +263,14 @@ def checks(reports: Sequence[Report]) -> tuple[CheckRow, ...]:
     return tuple(CheckRow(**found._asdict()) for found in class_facts.failing(reports))
 
 
-def beside_list(joined: Joined[Report] | None) -> RosterRow | None:
+def beside_list(joined: Joined[Report] | None, unusable: Collection[Student]) -> RosterRow | None:
     """The works beside the class's list, where there is one."""
     if joined is None:
         return None
     return RosterRow(
         students=len(joined.owners) + len(joined.several) + len(joined.missing),
         missing=tuple(map(student_row, joined.missing)),
+        unusable=tuple(map(student_row, unusable)),
         unknown=_names(joined.unknown),
         several=tuple(_names(several) for _, several in joined.several),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,19 +75,27 @@ def canvas(reports: Sequence[Report], known: Roster, *, column: str = "") -> Gra
     return Gradebook(_csv(rows), tuple(_remarks(joined)))
 
 
-def fitting(reports: Sequence[Report], known: Roster) -> Gradebook:
-    """The gradebook of the platform whose list it is; of any other list, its lines with points."""
+def fitting(
+    reports: Sequence[Report], known: Roster, *, unusable: Collection[Student] = ()
+) -> Gradebook:
+    """The gradebook of the platform whose list it is; of any other list, its lines with points.
+
+    `unusable` handed in something, and nothing that can be graded.
+    """
     if {"Identifier", "Grade"} <= set(known.columns):
         return moodle(reports, known)
     if {"Student", "ID"} <= set(known.columns):
         return canvas(reports, known)
-    return plain(reports, known)
+    return plain(reports, known, unusable=unusable)
 
 
-def plain(reports: Sequence[Report], known: Roster) -> Gradebook:
+def plain(
+    reports: Sequence[Report], known: Roster, *, unusable: Collection[Student] = ()
+) -> Gradebook:
     """The list as it is, with points and verdict beside each line.
 
-    Raises UsageError where the reports are not of one assignment.
+    `unusable` handed in something, and nothing that can be graded. Raises UsageError where the
+    reports are not of one assignment.
     """
     title, points = _assignment(reports)
     joined = _joined(reports, known)
@@ -96,7 +104,9 @@ def plain(reports: Sequence[Report], known: Roster) -> Gradebook:
         report = _of(joined, student)
         own = [student.row.get(name, "") for name in known.columns]
         verdict = "" if report is None else notices.verdict(report.verdict)
-        remark = "no work" if student in joined.missing else ""
+        remark = ""
+        if student in joined.missing:
+            remark = "nothing that can be graded" if student in unusable else "no work"
         if report is not None:
             remark = not_final(report)
         rows.append([*own, _points(report), words.points(points), verdict, remark])
@@ -252,10 +262,13 @@ def _joined(reports: Sequence[Report], known: Roster) -> Joined[Report]:
 
 def identity(report: Report) -> Identity:
     """Whose work a report is on, as far as its name and place say."""
-    named = people.person(Path(report.path))
-    if named:
-        return Identity(*named)
-    return Identity(report.display_name or report.submission)
+    return identity_at(report.path, report.display_name or report.submission)
+
+
+def identity_at(path: str, name: str) -> Identity:
+    """Whose what lies at `path` is: as a learning platform says there, else `name`."""
+    named = people.person(Path(path))
+    return Identity(*named) if named else Identity(name)
 
 
 def _of(joined: Joined[Report], student: Student) -> Report | None:

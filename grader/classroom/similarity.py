@@ -67,14 +67,15 @@ class Work:
 class Pair(NamedTuple):
     """Two works: the share of text in common, and how far networks and recipes are apart, 0 to 1.
 
-    What is not known of one of them is far from everything.
+    `network` is None where one of them has no network that was read, `recipe` where one has no
+    recipe of its own: then nothing was compared.
     """
 
     first: str
     second: str
     text: float
-    network: float
-    recipe: float
+    network: float | None
+    recipe: float | None
 
 
 Kind = Literal["text", "network and recipe", "network", "nearly the same network", "recipe"]
@@ -197,10 +198,14 @@ def _change(one: Layer, other: Layer) -> float:
 
 
 def _pair(one: Work, other: Work, text: float) -> Pair:
-    same_network = bool(one.architecture) and one.architecture == other.architecture
-    apart = 0.0 if same_network else distance(one.layers, other.layers)
-    recipes = recipe_distance(one.recipe, other.recipe)
-    return Pair(one.name, other.name, round(text, 3), round(apart, 3), round(recipes, 3))
+    apart = recipes = None
+    if one.architecture and one.architecture == other.architecture:
+        apart = 0.0
+    elif one.layers and other.layers:
+        apart = round(distance(one.layers, other.layers), 3)
+    if one.recipe and other.recipe:
+        recipes = round(recipe_distance(one.recipe, other.recipe), 3)
+    return Pair(one.name, other.name, round(text, 3), apart, recipes)
 
 
 def _rare_passages(works: Sequence[Work], handed_out: Sequence[Work]) -> dict[str, Passages]:
@@ -324,7 +329,7 @@ def _group(
     else:
         given = tuple(work.name for work in handed_out if work.architecture in networks)
     pairs = [pair(first, second) for first, second in combinations(names[:MOST_COMPARED], 2)]
-    pairs.sort(key=lambda found: (-found.text, found.network))
+    pairs.sort(key=lambda found: (-found.text, 1.0 if found.network is None else found.network))
     return Group(kind, names, len(names) / len(works), given, tuple(pairs[:MOST_PAIRS]))
 
 

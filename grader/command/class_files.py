@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from grader import report as report_format
 from grader.assignment import Assignment
 from grader.classroom import class_record, gradebook, leaderboard, roster, similarity, works
 from grader.classroom.class_record import ClassRecord, GroupRow, Left
-from grader.classroom.roster import Joined, Roster
+from grader.classroom.roster import Joined, Roster, Student
 from grader.classroom.similarity import Group, Pair, Work
 from grader.command.handed_out import HandedOut
 from grader.printable import printable_path
@@ -129,8 +130,10 @@ def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes
     joined = _joined(found.reports, students)
     before = _read(folder / RECORD)
     groups, key = found.works.groups(before, secret)
-    boards = leaderboard.boards(found.reports, names=leaderboard.own_name)
-    rows = class_record.works(found.reports, joined, late=found.late, kept=found.kept)
+    reports = _by_list(found.reports, joined)
+    unusable = _unusable(found.left_out, students, joined)
+    boards = leaderboard.boards(reports, names=leaderboard.own_name)
+    rows = class_record.works(reports, joined, late=found.late, kept=found.kept)
     files = {"page": PAGE, "table": TABLE, **({"gradebook": BOOK} if students else {})}
     record = ClassRecord(
         assignment=found.assignment.name,
@@ -146,7 +149,7 @@ def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes
         accuracy=class_record.accuracy(found.reports),
         checks=class_record.checks(found.reports),
         works=rows,
-        roster=class_record.beside_list(joined),
+        roster=class_record.beside_list(joined, unusable),
         similarity=class_record.group_rows(groups),
         similarity_key=key,
         leaderboard=class_record.boards(boards),
@@ -157,15 +160,16 @@ def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes
         _page_of_work(folder / report.submission)
     name = found.assignment.name
     page = class_page.render(
-        found.reports,
+        reports,
         groups={name: groups},
         boards={name: boards},
         page_of=lambda report: f"{report.submission}/{WORK_PAGE}",
     )
     write_whole(folder / PAGE, page)
-    write_whole(folder / TABLE, spreadsheet.render(found.reports))
+    write_whole(folder / TABLE, spreadsheet.render(reports))
     if students is not None:
-        write_whole(folder / BOOK, gradebook.fitting(found.reports, students).text)
+        book = gradebook.fitting(found.reports, students, unusable=unusable)
+        write_whole(folder / BOOK, book.text)
     write_whole(folder / RECORD, json_text.text(record.model_dump(mode="json")) + "\n")
     return record
 
@@ -174,6 +178,34 @@ def _joined(reports: Sequence[Report], students: Roster | None) -> Joined[Report
     if students is None:
         return None
     return roster.join(students, [(gradebook.identity(report), report) for report in reports])
+
+
+def _by_list(reports: Sequence[Report], joined: Joined[Report] | None) -> list[Report]:
+    """The reports with the names that the list has, where a work is one student's only one.
+
+    Students of one name keep the names that their works came with, which differ.
+    """
+    owners = () if joined is None else joined.owners
+    count = Counter(student.name for student, _ in owners)
+    names = {
+        report.submission: student.name for student, report in owners if count[student.name] == 1
+    }
+    shown = []
+    for report in reports:
+        name = names.get(report.submission) or report.display_name
+        shown.append(report.model_copy(update={"display_name": name}))
+    return shown
+
+
+def _unusable(
+    left_out: Sequence[LeftOut], students: Roster | None, joined: Joined[Report] | None
+) -> list[Student]:
+    """Who on the list has no work, but handed in something that is none."""
+    if students is None or joined is None:
+        return []
+    paths = [Path(one.display) for one in left_out]
+    found = [students.find(gradebook.identity_at(str(path), path.stem)) for path in paths]
+    return [student for student in joined.missing if student in found]
 
 
 def _read(file: Path) -> ClassRecord | None:

@@ -193,6 +193,7 @@ class _Runner:
     progress: Progress
     trainer: Trainer
     key: bytes
+    engine: str
     runs: list[TrainingRun] = field(default_factory=list)
     judged: dict[int, list[int]] = field(default_factory=dict)
     shuffle: Shuffle = field(init=False)
@@ -240,6 +241,7 @@ class _Runner:
             budget_seconds=min(self.budget, most_seconds),
             after_epoch=self.after_epoch,
             on_step=self.on_step,
+            engine=self.engine,
         )
         done = self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
         self.runs += map(self._in_order, done)
@@ -295,14 +297,15 @@ def conduct(
     most_seconds: float = math.inf,
     progress: Progress,
     key: bytes = shuffle.SECRET,
+    engine: str = "auto",
 ) -> Trial:
     """Train under `seeds` seeds; with None, under as many as it takes to be sure.
 
     Those are at most the assignment's, and as many as `most_seconds` of all training allow; a close
     call that had no time for more seeds stays one. `epochs` shortens training for a quick look,
     which is never graded. `key` draws the order and the batches in which the test images are looked
-    at. Raises SubmissionError when training cannot run, GraderError when there was no time for the
-    first runs.
+    at; `engine` is that of a `Task`. Raises SubmissionError when training cannot run, GraderError
+    when there was no time for the first runs.
     """
     recipe = captured.program.recipe
     quick_look = cut_short(recipe, epochs)
@@ -317,7 +320,7 @@ def conduct(
     with trainer:
         told = metric.choose(recipe, assignment, data, test_judge)
         runner = _Runner(
-            captured, assignment, told, test_judge, device, epochs, progress, trainer, key
+            captured, assignment, told, test_judge, device, epochs, progress, trainer, key, engine
         )
         time_limit = TimeLimit(most_seconds)
         for lot in rounds:

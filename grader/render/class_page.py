@@ -22,7 +22,7 @@ from grader.classroom import leaderboard
 from grader.classroom.leaderboard import Board
 from grader.classroom.similarity import Group
 from grader.printable import printable
-from grader.render import class_facts, histogram, scatter, words
+from grader.render import class_facts, histogram, notices, scatter, words
 from grader.render.class_facts import Row
 from grader.render.histogram import Histogram
 from grader.report import Report
@@ -72,7 +72,7 @@ def render(
     ordered = sorted(reports, key=lambda report: report.assignment)
     by_assignment = itertools.groupby(ordered, key=lambda report: report.assignment)
     for number, (name, found) in enumerate(by_assignment, 1):
-        works = sorted(found, key=lambda report: report.submission.casefold())
+        works = sorted(found, key=lambda one: (notices.name(one).casefold(), one.submission))
         shown = boards or {}
         ranked = shown.get(name)
         if ranked is None:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from grader.classroom.class_record import ClassRecord, Middle
+from grader.classroom.class_record import ClassRecord, Middle, StudentRow
 from grader.printable import printable
 from grader.render import words
 from grader.render.marks import MARKS
@@ -92,10 +92,12 @@ def _roster(record: ClassRecord) -> Iterator[tuple[str, Text]]:
     assert record.roster is not None
     found = record.roster
     names = {work.submission: work.name for work in record.works}
-    missing = [student.name or student.login or student.number for student in found.missing]
+    unusable = [_called(student) for student in found.unusable]
+    missing = [_called(student) for student in found.missing if student not in found.unusable]
     unknown = [names.get(work, work) for work in found.unknown]
     said = [
         (missing, "handed in nothing"),
+        (unusable, "handed in nothing that can be graded"),
         (unknown, "not on the list"),
         ([names.get(works[0], works[0]) for works in found.several], "with several works"),
     ]
@@ -103,6 +105,10 @@ def _roster(record: ClassRecord) -> Iterator[tuple[str, Text]]:
     for who, what in said:
         if who:
             yield "", Text(f"{len(who):,} {what}: {_named(who)}")
+
+
+def _called(student: StudentRow) -> str:
+    return student.name or student.login or student.number
 
 
 def _similarity(record: ClassRecord) -> str:

@@ -56,8 +56,9 @@ def _versions() -> tuple[str, ...]:
 
 
 def of_rules(assignment: Assignment) -> str:
-    """64 hexadecimal digits: a hash of everything that an assignment asks."""
-    return hashlib.sha256(assignment.model_dump_json().encode()).hexdigest()
+    """64 hexadecimal digits: a hash of everything that an assignment asks, its own checks too."""
+    facts = [assignment.model_dump(mode="json"), assignment.own_checks.content]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def nowhere() -> str:

@@ -21,11 +21,12 @@ from grader.training.device import describe, peak_memory_bytes, reset_peak_memor
 from grader.training.engine import in_place, one_image
 from grader.training.engine.eager import Eager
 from grader.training.engine.engine import Began, CannotTrainError, Engine, News
+from grader.training.engine.lanes.lanes import Lanes
 from grader.training.engine.replay import Replay
 from grader.training.records import INTERRUPTED, Ending, Epoch, TrainingRun
 from grader.training.task import Task, Values
 
-FAST_ENGINES: tuple[Engine, ...] = (Replay(),)
+FAST_ENGINES: tuple[Engine, ...] = (Replay(), Lanes())
 """Tried in this order, where they run at all; `Eager` trains what none of them can."""
 
 
@@ -113,12 +114,15 @@ def _train(task: Task, seeds: list[_Seed]) -> None:
     Each run says which, and why the faster ones could not.
     """
     reasons: list[str] = []
-    for engine in FAST_ENGINES:
+    for engine in () if task.engine == "torch" else FAST_ENGINES:
         if engine.runs_on(torch.device(task.device)):
             reason = _why_not(engine, task, seeds)
             if not reason:
                 return
             reasons.append(reason)
+    if task.engine == "lanes":
+        why = "; ".join(reasons) or "this device has none"
+        raise SubmissionError(f"There is no code of the network's own: {why}. Use --engine auto.")
     for seed in seeds:
         seed.why_not_faster = f" ({'; '.join(reasons)})" if reasons else ""
     _follow(Eager(), task, seeds)

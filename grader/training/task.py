@@ -31,7 +31,9 @@ class Task:
     """Train `program` on `data`, on `device`.
 
     `epochs` cuts the recipe short for a quick look; each seed may train for `budget_seconds`.
-    `after_epoch` must return Feedback where the recipe follows a metric.
+    `after_epoch` must return Feedback where the recipe follows a metric. `engine`: "auto" for the
+    fastest that can, "torch" for PyTorch step by step, "lanes" for code of the network's own or
+    nothing.
     """
 
     program: Program
@@ -41,6 +43,7 @@ class Task:
     budget_seconds: float = math.inf
     after_epoch: AfterEpoch = lambda seed, epoch: None
     on_step: OnStep = lambda seed, step: None
+    engine: str = "auto"
 
 
 class Trainer(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import textwrap
 import time
@@ -96,6 +97,18 @@ def test_an_assignment_that_was_changed_meanwhile_is_said(order):
     assert seal.of_rules(order.assignment) == order.to_facts()["rules"]
 
 
+def test_an_assignments_own_checks_are_among_its_rules(tmp_path):
+    folder = tmp_path / "mnist_8k"
+    shutil.copytree(ROOT / "assignments" / "mnist_8k", folder)
+    before = seal.of_rules(load(folder))
+    assert seal.of_rules(load(folder)) == before
+    (folder / "checks").mkdir(exist_ok=True)
+    (folder / "checks" / "test_own.py").write_text(
+        'def test_own_rule(parameters):\n    """It is small."""\n    assert parameters\n'
+    )
+    assert seal.of_rules(load(folder)) != before
+
+
 def test_each_submission_is_graded_once_and_heard_of(order, tasks, tmp_path):
     pool = Assistants(order, threads=1, program=program(tmp_path))
     heard = told(pool, tasks)
@@ -139,8 +152,8 @@ def test_at_the_end_all_have_ended_also_those_that_sleep(order, tasks, tmp_path,
     deed = f"open({str(pids)!r}, 'a').write(f'{{os.getpid()}} '); time.sleep(600)"
     began = time.monotonic()
     with Assistants(order, threads=1, program=program(tmp_path, deed)) as pool:
-        for news in pool.grade(tasks):
-            if news is not None and len(pids.read_text().split() if pids.exists() else ()) == 2:
+        for _ in pool.grade(tasks):  # also without news, now and then
+            if pids.exists() and len(pids.read_text().split()) == 2:
                 break
     assert time.monotonic() - began < 120
     for pid in map(int, pids.read_text().split()):

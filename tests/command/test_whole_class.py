@@ -89,12 +89,16 @@ FILES = {
         "import pathlib; print([p.read_text() for p in pathlib.Path('/').rglob('anna*')])"
     ),
     "notes.docx": "not code",
+    "foxeve_105_9001_report.pdf": "a picture of a network",
+    "parkgus_LATE_107_9002_first try.py": GOOD.replace("0.05", "0.09"),
 }
 ROSTER = """name,id,email,login
 Anna Berg,101,anna@example.org,ab
 Ben Carr,102,ben@example.org,bc
 Cleo Diaz,103,cleo@example.org,cd
 Eve Fox,105,eve@example.org,ef
+Hal Ito,106,hal@example.org,hi
+Gus Park,107,gus@example.org,gp
 """
 
 
@@ -151,6 +155,7 @@ def test_every_hand_in_has_a_verdict_and_only_its_own_failure(room):
         "Ben Carr": "passed_so_far",
         "Cleo Diaz": "failed",
         "Dan Eck": "passed_so_far",
+        "Gus Park": "passed_so_far",
         "wide": "failed",
         "broken": "failed",
         "empty": "failed",
@@ -161,7 +166,10 @@ def test_every_hand_in_has_a_verdict_and_only_its_own_failure(room):
     }
     ended = {name for name, work in found.items() if work["problem"]}
     assert ended >= {"broken", "empty", "exits", "kills"}
-    assert record(room)["left_out"] == [{"path": "class/notes.docx", "reason": "not a .py file"}]
+    assert record(room)["left_out"] == [
+        {"path": "class/foxeve_105_9001_report.pdf", "reason": "not a .py file"},
+        {"path": "class/notes.docx", "reason": "not a .py file"},
+    ]
 
 
 def test_a_hostile_work_reads_nobody_elses(room):
@@ -174,19 +182,34 @@ def test_the_list_is_joined_and_nobody_is_guessed(room):
     assert found["Anna Berg"]["student"]["email"] == "anna@example.org"
     assert found["wide"]["student"] is None
     roster = record(room)["roster"]
-    assert [student["name"] for student in roster["missing"]] == ["Eve Fox"]
+    assert [student["name"] for student in roster["missing"]] == ["Eve Fox", "Hal Ito"]
+    assert [student["name"] for student in roster["unusable"]] == ["Eve Fox"]
     assert found["Dan Eck"]["submission"] in roster["unknown"]
     rows = list(csv.DictReader(io.StringIO((room / "grades/mnist_8k/gradebook.csv").read_text())))
-    assert [row["name"] for row in rows] == ["Anna Berg", "Ben Carr", "Cleo Diaz", "Eve Fox"]
-    assert rows[3]["remark"] == "no work"
+    people = ["Anna Berg", "Ben Carr", "Cleo Diaz", "Eve Fox", "Hal Ito", "Gus Park"]
+    assert [row["name"] for row in rows] == people
+    assert rows[3]["remark"] == "nothing that can be graded"
+    assert rows[4]["remark"] == "no work"
     assert "QUICK LOOK" in rows[0]["remark"]
+
+
+def test_the_class_goes_by_the_names_of_its_list(room):
+    """Canvas's files are named "parkgus": the list has the name that people know."""
+    folder = room / "grades" / "mnist_8k"
+    assert by_name(room)["Gus Park"]["late"] is True
+    assert "Gus Park</a>" in (folder / "class.html").read_text()
+    table = csv.DictReader(io.StringIO((folder / "class.csv").read_text()))
+    assert "Gus Park" in [row["submission"] for row in table]
 
 
 def test_copies_are_put_side_by_side_and_cost_no_points(room):
     found, groups = by_name(room), record(room)["similarity"]
     names = {work["submission"]: name for name, work in found.items()}
     text = [[names[work] for work in group["works"]] for group in groups if group["kind"] == "text"]
-    assert text[:2] == [["Anna Berg", "Ben Carr", "Dan Eck", "wide"], ["Cleo Diaz", "frida"]]
+    assert text[:2] == [
+        ["Anna Berg", "Ben Carr", "Dan Eck", "Gus Park", "wide"],
+        ["Cleo Diaz", "frida"],
+    ]
     same = next(group for group in groups if group["kind"] == "network and recipe")
     assert {names[work] for work in same["works"]} >= {"Anna Berg", "Ben Carr"}
     assert found["Anna Berg"]["points"] == found["Ben Carr"]["points"]
@@ -255,7 +278,7 @@ def test_what_is_unchanged_is_kept_and_no_process_is_started(room, capsys, monke
     monkeypatch.setattr(subprocess, "Popen", None)
     assert grade(room, "grades", jobs=2) == 0
     shown = capsys.readouterr()
-    assert "11 of 11 unchanged since they were graded: kept" in shown.err
+    assert "12 of 12 unchanged since they were graded: kept" in shown.err
     after = record(room)
     assert all(work["kept"] for work in after["works"])
     assert after["similarity"] == before["similarity"]
@@ -269,7 +292,7 @@ def test_one_that_changed_is_graded_alone(room, capsys):
         assert grade(room, "grades", jobs=2) == 0
     finally:
         file.write_text(text)
-    assert "10 of 11 unchanged" in capsys.readouterr().err
+    assert "11 of 12 unchanged" in capsys.readouterr().err
     assert not by_name(room)["broken"]["kept"]
 
 
@@ -279,9 +302,10 @@ def test_the_summary_is_one_screen(room, capsys):
     assert len(lines) <= 30
     shown = "\n".join(lines)
     for said in (
-        "11 submissions",
+        "12 submissions",
         "could not be graded",
-        "1 handed in nothing: Eve Fox",
+        "1 handed in nothing: Hal Ito",
+        "1 handed in nothing that can be graded: Eve Fox",
         "class.html",
     ):
         assert said in shown

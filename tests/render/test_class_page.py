@@ -69,6 +69,13 @@ def test_names_of_groups_and_boards_are_inert():
     assert text.count("<script>") == text.count("</script>") == 1
 
 
+def test_what_could_not_be_compared_is_not_said_to_differ():
+    group = Group("text", ("a", "b"), 0.5, (), (Pair("a", "b", 0.8, None, None),))
+    text = class_page.render([examples.passed()], groups={"mnist_8k": [group]})
+    assert "of the text in common</li>" in text
+    assert "differ by" not in text
+
+
 @pytest.mark.parametrize("number", [1, 30, 300])
 def test_nothing_is_loaded_and_only_the_pages_own_script_runs(number):
     text = class_page.render(class_examples.classroom(number))

@@ -6,7 +6,6 @@ line the report does not hold is told where the check is, and nowhere else.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -64,8 +63,10 @@ def _title(report: Report, excerpt: Excerpt) -> str:
 
 
 def _lines(excerpt: Excerpt, said: Sequence[tuple[Placed, Remark]], name: str) -> Iterator[Line]:
-    shown = textwrap.dedent("\n".join(excerpt.lines)).split("\n")
-    for place, text in enumerate(shown):
+    indents = [len(line) - len(line.lstrip()) for line in excerpt.lines if line.strip()]
+    margin = min(indents, default=0)
+    for place, line in enumerate(excerpt.lines):
+        text = line[margin:]
         key = (excerpt.file, excerpt.cell, excerpt.first + place)
         remarks = [remark for where, remark in said if (where.file, where.cell, where.line) == key]
         yield Line(excerpt.first + place, text, remarks, f"{name}-{place}" if remarks else "")

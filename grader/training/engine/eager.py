@@ -15,8 +15,9 @@ from grader.network import Network
 from grader.program.program import Program
 from grader.training.data import TrainingData
 from grader.training.engine import layout, loop
-from grader.training.engine.engine import Began, Training
-from grader.training.records import Ending, Epoch, Feedback, Step
+from grader.training.engine.engine import Began, Training, told
+from grader.training.engine.learner import ByTorch, as_it_is
+from grader.training.records import Step
 
 
 class Eager:
@@ -39,7 +40,7 @@ class Eager:
         """See `Engine`."""
         for seed, network in networks.items():
             channels_last = layout.pays() and layout.suits(program, network.device)
-            name, lay_out = "eager", loop.as_it_is
+            name, lay_out = "eager", as_it_is
             if channels_last:
                 name, lay_out = "eager, channels last", layout.channels_last
             yield {seed: Began(name)}
@@ -53,15 +54,6 @@ class Eager:
                 epochs=epochs,
                 budget_seconds=budget_seconds,
                 on_step=partial(on_step, seed),
-                lay_out=lay_out,
+                learner=ByTorch(network, program.recipe, lay_out),
             )
-            ending: Ending | None = None
-            feedback: Feedback | None = None
-            while ending is None:
-                news: Epoch | Ending
-                try:
-                    news = training.send(feedback)
-                except StopIteration as stop:
-                    news = ending = stop.value
-                answers = yield {seed: news}
-                feedback = answers.get(seed) if answers else None
+            yield from told(seed, training)

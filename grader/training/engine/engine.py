@@ -44,6 +44,20 @@ Epochs are answered with `send`, where there is an answer.
 """
 
 
+def told(seed: int, training: Generator[Epoch, Feedback | None, Ending]) -> Training:
+    """The training of one seed by `loop.train` as news, answers handed on to it."""
+    ending: Ending | None = None
+    feedback: Feedback | None = None
+    while ending is None:
+        news: Epoch | Ending
+        try:
+            news = training.send(feedback)
+        except StopIteration as stop:
+            news = ending = stop.value
+        answers = yield {seed: news}
+        feedback = answers.get(seed) if answers else None
+
+
 class Engine(Protocol):
     """A way to train. It has no state between two trainings."""
 

@@ -11,21 +11,19 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from grader.errors import GraderError, SubmissionError
+from grader.errors import GraderError
 from grader.network import Network
-from grader.program.recipe import Loss, Recipe
+from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.device import repeatable, synchronize
-from grader.training.engine import penalties
+from grader.training.engine.learner import ByTorch, Learner
 from grader.training.engine.optimizer import Driver
 from grader.training.engine.stopping import Stopping
 from grader.training.records import Ending, Epoch, Feedback, Step
@@ -37,11 +35,6 @@ fall out of the cache."""
 OnStep = Callable[[Step], None]
 
 
-def as_it_is(images: Tensor) -> Tensor:
-    """The images themselves."""
-    return images
-
-
 def train(
     network: Network,
     recipe: Recipe,
@@ -51,20 +44,21 @@ def train(
     epochs: int | None = None,
     budget_seconds: float = math.inf,
     on_step: OnStep | None = None,
-    lay_out: Callable[[Tensor], Tensor] = as_it_is,
+    learner: Learner | None = None,
 ) -> Generator[Epoch, Feedback | None, Ending]:
     """Train `network` in place, yielding after each epoch.
 
     Send `Feedback` back where the recipe follows a metric. `epochs` cuts the recipe short for a
     quick look, with the schedule of the whole. Training ends early when the loss is no number any
     more, and even within an epoch (which is then not yielded) when `budget_seconds` of training are
-    over. `lay_out` changes how prepared images (N, C, H, W) lie in memory, never their values. On a
-    CPU the same seed, versions and number of threads give the same bits.
+    over. `learner` computes the steps: torch, where none is given. On a CPU the same seed, versions
+    and number of threads give the same bits.
 
     Raises GraderError when the recipe was made for another number of images or feedback is missing,
     SubmissionError when torch refuses the recipe.
     """
-    running = _Loop(network, recipe, data, seed, budget_seconds, on_step, lay_out)
+    learner = learner or ByTorch(network, recipe)
+    running = _Loop(network, recipe, data, seed, budget_seconds, on_step, learner)
     stopping = Stopping(recipe, running.tell)
     last = min(epochs or recipe.epochs, recipe.epochs)
     for number in range(1, last + 1):
@@ -123,19 +117,6 @@ def epoch_batches(recipe: Recipe, images: int, seed: int, epoch: int) -> tuple[T
     return tuple(shuffled[batch] for batch in found)
 
 
-def loss_function(loss: Loss, device: torch.device) -> Callable[[Tensor, Tensor], Tensor]:
-    """The recipe's loss, of logits or log-probabilities (N, classes) and labels (N,)."""
-    weight = None if loss.weight is None else torch.tensor(loss.weight, device=device)
-    if loss.name == "nll":
-        return partial(F.nll_loss, weight=weight, reduction=loss.reduction)
-    return partial(
-        F.cross_entropy,
-        weight=weight,
-        reduction=loss.reduction,
-        label_smoothing=loss.label_smoothing,
-    )
-
-
 class _Loop:
     """A network in training, with all images on its device."""
 
@@ -147,10 +128,10 @@ class _Loop:
         seed: int,
         budget_seconds: float,
         on_step: OnStep | None,
-        lay_out: Callable[[Tensor], Tensor],
+        learner: Learner,
     ) -> None:
         check_steps(recipe, len(data.train_images))
-        self._network = network
+        self._learner = learner
         self._recipe = recipe
         self._seed = seed
         self._device = network.device
@@ -162,17 +143,16 @@ class _Loop:
         shape = data.image_shape
         self._augment = augment.build(recipe.augmentations, image_shape=shape)
         self._prepare = augment.evaluation(recipe.augmentations, image_shape=shape)
-        self._loss = loss_function(recipe.loss, self._device)
         self._driver = Driver(recipe, network.weights)
         self._seconds_left = budget_seconds
         self._on_step = on_step
-        self._lay_out = lay_out
 
     def epoch(self, number: int, last: int) -> Epoch:
         """Train the epoch of that number, then look at the test images."""
         begin = seeds(self._seed, number)
         chosen = epoch_batches(self._recipe, len(self._images), self._seed, number)
         with repeatable(self._device, begin.dropout):
+            self._learner.begin(begin.dropout)
             synchronize(self._device)
             started = time.perf_counter()
             losses, correct = self._train(number, last, chosen, begin.augmentation)
@@ -213,7 +193,6 @@ class _Loop:
 
         Returns the sum of the images' losses, and how many were recognised.
         """
-        self._network.train()
         generator = torch.Generator(self._device).manual_seed(seed)
         deadline = time.perf_counter() + self._seconds_left
         losses: list[Tensor] = []
@@ -235,25 +214,17 @@ class _Loop:
 
         Returns the batch's loss and number of right answers.
         """
-        images, labels = (
-            self._lay_out(self._augment(self._images[batch], generator)),
-            self._labels[batch],
-        )
+        images = self._augment(self._images[batch], generator)
         self._driver.begin_step()
-        logits = self._network(images)
-        loss = self._loss(logits, labels)
-        must_learn(loss)
-        whole = penalties.add(loss, self._recipe.penalties, self._network.weights)
-        whole.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
+        loss, right = self._learner.learn(images, self._labels[batch])
         self._driver.step()
-        return loss.detach(), (logits.detach().argmax(1) == labels).sum()
+        return loss, right
 
     @torch.inference_mode()
     def _look(self, images: Tensor, sizes: Sequence[int]) -> Tensor:
         """Logits of all `images`, from the eval graph."""
-        self._network.eval()
         batches = in_batches(images, sizes)
-        parts = [self._network(self._lay_out(self._prepare(batch))) for batch in batches]
+        parts = [self._learner.look(self._prepare(batch)) for batch in batches]
         logits: Tensor = torch.cat(parts).float().cpu()
         return logits
 
@@ -262,15 +233,6 @@ def in_batches(images: Tensor, sizes: Sequence[int]) -> tuple[Tensor, ...]:
     """The images in batches of these sizes, or of `EVALUATION_BATCH` where there are none."""
     batches: tuple[Tensor, ...] = torch.split(images, list(sizes) or EVALUATION_BATCH)
     return batches
-
-
-def must_learn(loss: Tensor) -> None:
-    """Raise SubmissionError where no trainable parameter has a part in the loss."""
-    if not loss.requires_grad:
-        raise SubmissionError(
-            "Nothing in the network learns: its output depends on no trainable parameter. "
-            "Leave requires_grad on, and compute the output outside of torch.no_grad()."
-        )
 
 
 def check_steps(recipe: Recipe, images: int) -> None:

@@ -38,12 +38,11 @@ from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize
 from grader.training.engine import penalties
 from grader.training.engine.engine import Began, Training
+from grader.training.engine.learner import loss_function, must_learn
 from grader.training.engine.loop import (
     check_steps,
     epoch_batches,
     in_batches,
-    loss_function,
-    must_learn,
     seeds,
 )
 from grader.training.engine.stopping import Stopping

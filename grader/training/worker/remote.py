@@ -142,6 +142,7 @@ class Worker:
             "seeds": list(values),
             "epochs": task.epochs,
             "budget_seconds": task.budget_seconds,
+            "engine": task.engine,
         }
         try:
             process = self._prepared(task.program, task.data, str(task.device))

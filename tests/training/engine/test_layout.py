@@ -23,7 +23,7 @@ from grader.program.graph import Graph
 from grader.program.program import Program
 from grader.program.values import Ref
 from grader.training.data import TrainingData
-from grader.training.engine import layout, loop
+from grader.training.engine import layout, learner, loop
 from grader.training.records import Epoch
 from tests import networks
 from tests.networks import program_of
@@ -76,8 +76,9 @@ def trained(
     net = network.build(wanted, blob)
     if last:
         layout.apply(net)
-    lay_out = layout.channels_last if last else loop.as_it_is
-    (epoch,) = loop.train(net, wanted.recipe, data, seed=1, lay_out=lay_out)
+    lay_out = layout.channels_last if last else learner.as_it_is
+    torchs = learner.ByTorch(net, wanted.recipe, lay_out)
+    (epoch,) = loop.train(net, wanted.recipe, data, seed=1, learner=torchs)
     return epoch, net
 
 

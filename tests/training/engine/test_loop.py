@@ -606,7 +606,9 @@ def trained(
         "after_epoch": lambda _, epoch: after_epoch(epoch),
         "on_step": lambda _, step: on_step(step),
     }
-    (done,) = train_seeds(Task(wanted, images(), **told, **arguments), {SEED: values()})
+    (done,) = train_seeds(
+        Task(wanted, images(), **told, **arguments, engine="torch"), {SEED: values()}
+    )
     return done
 
 
@@ -644,7 +646,9 @@ def test_seeds_train_one_after_the_other_and_ctrl_c_keeps_the_whole_ones():
             raise KeyboardInterrupt
 
     blobs = {seed: values() for seed in (3, 4, 5)}
-    first, second = train_seeds(Task(program(), images(), after_epoch=interrupt), blobs)
+    first, second = train_seeds(
+        Task(program(), images(), after_epoch=interrupt, engine="torch"), blobs
+    )
     assert (first.seed, first.ending, len(first.epochs)) == (3, Ending(True), EPOCHS)
     assert (second.seed, second.ending, len(second.epochs)) == (4, INTERRUPTED, 2)
 

@@ -47,7 +47,12 @@ def pids(crew: Crew) -> list[int]:
 def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
     seen = []
     runs = crew.run(
-        Task(PROGRAM, IMAGES, after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch))),
+        Task(
+            PROGRAM,
+            IMAGES,
+            engine="torch",
+            after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch)),
+        ),
         BLOBS,
     )
     assert [done.seed for done in runs] == [3, 4, 5]
@@ -57,17 +62,19 @@ def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
     }
     assert sorted(seen) == [(seed, epoch) for seed in (3, 4, 5) for epoch in range(1, EPOCHS + 1)]
     torch.set_num_threads(1)
-    for done, alone in zip(runs, train_seeds(Task(PROGRAM, IMAGES), BLOBS), strict=True):
+    for done, alone in zip(
+        runs, train_seeds(Task(PROGRAM, IMAGES, engine="torch"), BLOBS), strict=True
+    ):
         assert all(
             torch.equal(a.logits, b.logits) for a, b in zip(done.epochs, alone.epochs, strict=True)
         )
 
 
 def test_one_seed_has_all_threads_and_the_next_lot_has_other_processes(crew):
-    (first,) = crew.run(Task(PROGRAM, IMAGES), {3: values()})
+    (first,) = crew.run(Task(PROGRAM, IMAGES, engine="torch"), {3: values()})
     assert (first.device, first.engine, first.side_by_side) == ("cpu (2 threads)", "eager", 1)
     (alone,) = pids(crew)
-    crew.run(Task(PROGRAM, IMAGES), {4: values(), 5: values()})
+    crew.run(Task(PROGRAM, IMAGES, engine="torch"), {4: values(), 5: values()})
     assert len(pids(crew)) == 2
     assert not alive(alone)
 
@@ -80,7 +87,7 @@ def test_a_trainer_can_be_entered_again_after_it_was_left(threads, kind):
     for _ in range(2):
         with trainer as entered:
             assert entered is trainer
-            runs.append(trainer.run(Task(PROGRAM, IMAGES), BLOBS))
+            runs.append(trainer.run(Task(PROGRAM, IMAGES, engine="torch"), BLOBS))
             processes.append([trainer.pid] if isinstance(trainer, Worker) else pids(trainer))
         assert processes[-1]
         assert not any(alive(pid) for pid in processes[-1])
@@ -99,7 +106,7 @@ def test_nobody_is_told_of_two_things_at_once(crew):
         time.sleep(0.01)
         inside.release()
 
-    crew.run(Task(PROGRAM, IMAGES, after_epoch=after_epoch), BLOBS)
+    crew.run(Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), BLOBS)
 
 
 def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
@@ -110,7 +117,7 @@ def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
         os.kill(hired[0], 9)
 
     with pytest.raises(SubmissionError, match="SIGKILL"):
-        crew.run(Task(PROGRAM, IMAGES, after_epoch=kill), BLOBS)
+        crew.run(Task(PROGRAM, IMAGES, engine="torch", after_epoch=kill), BLOBS)
     assert not any(alive(pid) for pid in hired)
 
 
@@ -135,7 +142,9 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
             enough.set()
             threading.Event().wait(1.0)  # the others wait for this one to have spoken
 
-    runs = crew.run(Task(PROGRAM, IMAGES, after_epoch=after_epoch), {3: values(), 4: values()})
+    runs = crew.run(
+        Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), {3: values(), 4: values()}
+    )
     assert {done.seed for done in runs} == {3, 4}
     assert all(done.ending in (INTERRUPTED, Ending(True)) for done in runs)
     assert INTERRUPTED in {done.ending for done in runs}
@@ -145,7 +154,7 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
 def test_a_worker_that_was_cancelled_before_it_began_trains_nothing_and_leaves_no_process(threads):
     worker = Worker(threads=1)
     worker.cancel()
-    (done,) = worker.run(Task(PROGRAM, IMAGES), {3: values()})
+    (done,) = worker.run(Task(PROGRAM, IMAGES, engine="torch"), {3: values()})
     assert (done.ending, done.epochs, worker.pid) == (INTERRUPTED, (), None)
 
 
@@ -167,6 +176,8 @@ def test_side_by_side_each_run_may_take_longer_by_as_many_times(threads, monkeyp
 
     monkeypatch.setattr(Worker, "run", run_nothing)
     with Crew() as together:
-        together.run(Task(PROGRAM, IMAGES, budget_seconds=100), {3: BLOBS[3]})
-        together.run(Task(PROGRAM, IMAGES, budget_seconds=100), {4: BLOBS[4], 5: BLOBS[5]})
+        together.run(Task(PROGRAM, IMAGES, engine="torch", budget_seconds=100), {3: BLOBS[3]})
+        together.run(
+            Task(PROGRAM, IMAGES, engine="torch", budget_seconds=100), {4: BLOBS[4], 5: BLOBS[5]}
+        )
     assert budgets == [100, 200, 200]

@@ -61,7 +61,8 @@ def trained(
     one: Worker, wanted: Program = PROGRAM, *, seed: int = 3, **arguments: Any
 ) -> TrainingRun:
     (done,) = one.run(
-        Task(wanted, IMAGES, **told(**{"after_epoch": judged, **arguments})), {seed: values()}
+        Task(wanted, IMAGES, engine="torch", **told(**{"after_epoch": judged, **arguments})),
+        {seed: values()},
     )
     return done
 
@@ -76,7 +77,9 @@ def told(*, after_epoch: Any, on_step: Any = lambda step: None, **arguments: Any
 
 
 def trained_here(seed: int) -> TrainingRun:
-    (done,) = train_seeds(Task(PROGRAM, IMAGES, **told(after_epoch=judged)), {seed: values()})
+    (done,) = train_seeds(
+        Task(PROGRAM, IMAGES, engine="torch", **told(after_epoch=judged)), {seed: values()}
+    )
     return done
 
 
@@ -120,7 +123,9 @@ def test_all_that_a_recipe_may_ask_for_crosses_to_the_process(shared):
         penalties=[{"kind": "l1", "factor": 0.01, "parameters": weights}],
         patience={"monitor": "accuracy", "epochs": 1},
     )
-    (here,) = train_seeds(Task(wanted, IMAGES, **told(after_epoch=judged)), {3: values()})
+    (here,) = train_seeds(
+        Task(wanted, IMAGES, engine="torch", **told(after_epoch=judged)), {3: values()}
+    )
     there = trained(shared, wanted)
     assert without_times(there) == without_times(here)
     assert [epoch.images for epoch in there.epochs] == [24, 24]
@@ -172,7 +177,7 @@ def test_what_is_sent_holds_the_training_images_and_no_label_of_a_test_image():
 
 
 def test_the_looks_of_a_process_are_those_of_training_here():
-    task = Task(PROGRAM, with_second_look(), **told(after_epoch=judged))
+    task = Task(PROGRAM, with_second_look(), engine="torch", **told(after_epoch=judged))
     (here,) = train_seeds(task, {3: values()})
     with Worker() as one:
         (there,) = one.run(task, {3: values()})

@@ -1,0 +1,1 @@
+"""The command line: what students call, and what a course does."""

@@ -1,0 +1,30 @@
+"""One piece of memory for all that a network's code reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+ALIGNED = 16
+"""Floats of a cache line: everything begins at one."""
+
+
+@dataclass(slots=True)
+class Arena:
+    """Places are given out, in floats from the beginning, until the memory is made."""
+
+    size: int = 0
+
+    def take(self, floats: int) -> int:
+        """Room for so many floats."""
+        begin = self.size
+        self.size += -(-floats // ALIGNED) * ALIGNED
+        return begin
+
+    def memory(self) -> npt.NDArray[np.float32]:
+        """As many zeros as were asked for, beginning at a cache line."""
+        raw = np.zeros(self.size + ALIGNED, np.float32)
+        skipped = (-raw.ctypes.data % (4 * ALIGNED)) // 4
+        return raw[skipped : skipped + self.size]

@@ -1,0 +1,78 @@
+"""The way there: what each stage calls to compute its map."""
+
+from __future__ import annotations
+
+from grader.training.engine.lanes import (
+    chain,
+    convolution,
+    group_norm,
+    joining,
+    norm,
+    pooling,
+)
+from grader.training.engine.lanes.calls import Calls, begins
+from grader.training.engine.lanes.ir import Value
+from grader.training.engine.lanes.stages import (
+    Chain,
+    Convolution,
+    Product,
+    Side,
+    Stage,
+    Sum,
+    Window,
+)
+
+
+def forward(calls: Calls, stage: Stage, *, training: bool) -> None:
+    """Call what computes the map of a stage."""
+    to = calls.values(stage.target)
+    from_ = [calls.values(source) for source in stage.sources]
+    if isinstance(stage, Convolution):
+        kernel = convolution.write(convolution.forward(stage), calls.target)
+        weights = calls.weight(stage.weight), calls.weight(stage.bias)
+        calls.call(kernel, *from_, to, *weights, *calls.range)
+    elif isinstance(stage, Chain):
+        coefficients = _normalize(calls, stage)
+        kernel = chain.apply(stage, calls.target, training=training)
+        calls.call(kernel, *from_, to, coefficients, *calls.range, calls.seed)
+    elif isinstance(stage, Window):
+        calls.call(pooling.forward(stage, calls.target), *from_, to, *calls.range)
+    elif isinstance(stage, Sum):
+        calls.call(joining.add(stage, calls.target), *from_, to, *calls.range)
+    elif isinstance(stage, Product):
+        calls.call(joining.multiply(stage, calls.target), *from_, to, *calls.range)
+    elif isinstance(stage, Side):
+        for part, begin in begins(stage):
+            places = (part.values, 0), (stage.target.values, begin)
+            kernel = joining.copy(part, *places, calls.target)
+            calls.call(kernel, calls.values(part), to, *calls.range)
+    else:
+        weights = calls.weight(stage.weight), calls.weight(stage.bias)
+        kernel = group_norm.forward(stage, calls.target)
+        calls.call(kernel, *from_, to, *weights, *calls.range)
+
+
+def _normalize(calls: Calls, stage: Chain) -> Value:
+    """Compute the coefficients of batch norm; returns where they are."""
+    f, coefficients = calls.f, calls.coefficients(stage)
+    if stage.norm is None:
+        return coefficients
+    places = calls.plan.norms[id(stage)]
+    wanted = stage.norm
+    weights = [
+        calls.weight(name) for name in (wanted.weight, wanted.bias, wanted.mean, wanted.variance)
+    ]
+    if not wanted.by_batch:
+        calls.call(norm.running(stage, wanted, calls.target), coefficients, *weights)
+        return coefficients
+    mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums)
+    masks = f.at(f["memory"], calls.plan.masks)
+    source = calls.values(stage.source)
+    kernel = norm.stats(stage, calls.target)
+    calls.call(kernel, source, coefficients, mine, masks, *calls.range, calls.seed)
+    calls.wait()
+    finish = norm.finish(stage, wanted, calls.target, places.sums_stride)
+    sums = f.at(f["memory"], places.sums)
+    images = f.convert("sitofp", f["count"], "double")
+    calls.call(finish, coefficients, sums, *weights, f["thread"], f["threads"], images)
+    return coefficients

@@ -1,0 +1,90 @@
+"""A network that learns by its own machine code: a `Learner`, and whether its code is right.
+
+The weights lie in the code's memory while it learns: torch's optimizers, clipping and penalties see
+them, and the gradients, as tensors there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from grader.network import Network
+from grader.program.recipe import Loss, Recipe
+from grader.training.engine import penalties
+from grader.training.engine.lanes.compiled import Compiled
+
+
+class ByLanes:
+    """See `Learner`. `close` gives the weights back to the network."""
+
+    def __init__(self, network: Network, recipe: Recipe, compiled: Compiled) -> None:
+        self._network = network
+        self._compiled = compiled
+        self._loss = recipe.loss
+        self._penalties = recipe.penalties
+        self._seed = 0
+        self._steps = 0
+        self._borrowed = _borrow(network, compiled)
+        self._gradients = {
+            name: compiled.gradient(name, tuple(network.weights[name].shape))
+            for name in compiled.learned
+        }
+
+    def begin(self, seed: int) -> None:
+        """See `Learner`."""
+        self._seed = seed
+
+    def learn(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Learner`."""
+        numbers = labels.numpy()
+        share = share_of(self._loss, labels)
+        # Steps of an epoch have seeds far apart, so that no dropout is another's with some moved.
+        self._seed = (self._seed * 0x915F77F5 + 0x3C6EF372) % 2**32
+        total, right = self._compiled.step(images, numbers, share, self._seed)
+        self._steps += 1
+        for name, gradient in self._gradients.items():
+            self._network.weights[name].grad = gradient
+        if self._penalties:
+            zero = torch.zeros(())
+            terms = penalties.add(zero, self._penalties, self._network.weights)
+            terms.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
+        return torch.tensor(total * share), torch.tensor(right)
+
+    def look(self, images: Tensor) -> Tensor:
+        """See `Learner`."""
+        return self._compiled.look(images)
+
+    def close(self) -> None:
+        """Give the weights back, and let the code's threads and memory go."""
+        for tensor, own, shared in self._borrowed:
+            own.copy_(shared)
+            tensor.data = own
+            tensor.grad = None
+        for name, each in self._compiled.counters.items():
+            self._network.weights[name].add_(round(each * self._steps))
+        self._compiled.close()
+
+
+def _borrow(network: Network, compiled: Compiled) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Let the network's tensors lie in the code's memory; returns each with its own and that."""
+    borrowed = []
+    for name, tensor in network.weights.items():
+        shared = compiled.weight(name, tuple(tensor.shape))
+        if shared is not None:
+            own = tensor.data
+            shared.copy_(own)
+            tensor.data = shared
+            borrowed.append((tensor, own, shared))
+    return borrowed
+
+
+def share_of(loss: Loss, labels: Tensor) -> float:
+    """What the sum of the images' losses is multiplied by."""
+    if loss.reduction == "sum":
+        return 1.0
+    if loss.weight is None:
+        return 1 / len(labels)
+    weights = np.asarray(loss.weight)[labels.numpy()]
+    return float(1 / weights.sum())

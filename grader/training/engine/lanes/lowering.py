@@ -1,0 +1,223 @@
+"""From a Program's graph to stages.
+
+In: a Graph and its weights. Out: `Lowered`, the stages in order. Views are other names for a map;
+an operator that writes in place gives all names of its map what it wrote. Elementwise operators
+gather in a chain until something has to be stored: a convolution reads it, two operators read it,
+or a second batch norm follows. `operators.py` says what each operator becomes.
+
+A worked example, conv - batch norm - ReLU - 2x2 max - conv: the first convolution's map is stored,
+and the chain (norm, ReLU, max) is stored once, as what the second convolution reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from grader.program import ops
+from grader.program.graph import Graph, Node, Weight
+from grader.program.values import Ref
+from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes.elementwise import Step
+from grader.training.engine.lanes.maps import Map
+from grader.training.engine.lanes.stages import Chain, Norm, Pool, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A value that may not be stored yet: a map and what is still to be done to it."""
+
+    source: Map
+    channels: int
+    height: int
+    width: int
+    before: tuple[Step, ...] = ()
+    norm: Norm | None = None
+    after: tuple[Step, ...] = ()
+    pool: Pool = ""
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is the map itself."""
+        return not (self.before or self.norm or self.after or self.pool)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return self.channels, self.height, self.width
+
+
+@dataclass(slots=True)
+class Lowered:
+    """Stages in order; the maps of the images and of the scores; counters that a step moves."""
+
+    images: Map
+    scores: Map
+    log_probabilities: bool
+    stages: list[Stage]
+    counters: dict[str, float]
+
+
+@dataclass(slots=True)
+class Lowering:
+    """A graph on its way: what `operators` read and add to."""
+
+    graph: Graph
+    weights: Mapping[str, Weight]
+    training: bool
+    stages: list[Stage] = field(default_factory=list)
+    counters: dict[str, float] = field(default_factory=dict)
+    log_probabilities: bool = False
+    dropouts: int = 0
+    _cells: dict[str, str] = field(default_factory=dict)
+    _flows: dict[str, Flow] = field(default_factory=dict)
+    _readers: Counter[tuple[str, int]] = field(default_factory=Counter)
+    _versions: Counter[str] = field(default_factory=Counter)
+
+    def weight(self, value: Any) -> Weight | None:
+        """The weight that an argument names, if it is one."""
+        node = self.graph[value.node] if isinstance(value, Ref) else None
+        if node is None or node.op != "weight":
+            return None
+        return self.weights[str(node.arguments[0])]
+
+    def operand(self, value: Any, node: Node) -> Weight:
+        """The weight, of floats, that an operator needs. Raises CannotTrainError."""
+        weight = self.weight(value)
+        if weight is None or weight.dtype != "float32":
+            raise CannotTrainError(f"{label(node)} with computed weights")
+        return weight
+
+    def is_map(self, value: Any) -> bool:
+        """Whether an argument is a value that depends on the images."""
+        return isinstance(value, Ref) and value.node in self._cells
+
+    def flow(self, value: Any, node: Node) -> Flow:
+        """The value of an argument. Raises CannotTrainError where it does not depend on images."""
+        if not self.is_map(value):
+            raise CannotTrainError(f"{label(node)} on something that is not computed from images")
+        return self._flows[self._cells[value.node]]
+
+    def growing(self, value: Any, node: Node) -> Flow:
+        """The value of an argument, to which a step may be added: nobody else reads it."""
+        flow = self.flow(value, node)
+        cell = self._cells[value.node]
+        if flow.pool or (not flow.stored and self._readers[cell, self._versions[cell]] > 1):
+            return whole(self.map(value, node))
+        return flow
+
+    def map(self, value: Any, node: Node) -> Map:
+        """The value of an argument, stored."""
+        flow = self.flow(value, node)
+        if flow.stored:
+            return flow.source
+        made = self.store(flow, node)
+        self._flows[self._cells[value.node]] = whole(made)
+        return made
+
+    def store(self, flow: Flow, node: Node) -> Map:
+        """A flow as a map, which its chain writes."""
+        if flow.stored:
+            return flow.source
+        target = Map(*flow.sizes, name=node.name, needs_gradient=self._learns(flow))
+        self.stages.append(
+            Chain(flow.source, target, flow.before, flow.norm, flow.after, flow.pool)
+        )
+        return target
+
+    def _learns(self, flow: Flow) -> bool:
+        names = (flow.norm.weight, flow.norm.bias) if flow.norm else ()
+        return flow.source.needs_gradient or self.trainable(names)
+
+    def trainable(self, names: Iterable[str | None]) -> bool:
+        """Whether one of these weights learns."""
+        return any(self.weights[name].trainable for name in names if name)
+
+    def define(self, node: Node, flow: Flow) -> None:
+        """What `node` gives."""
+        self._cells[node.name] = node.name
+        self._flows[node.name] = flow
+
+    def alias(self, node: Node, value: Any, flow: Flow | None = None) -> None:
+        """`node` is another name of that argument, which now has the value `flow`, if given."""
+        cell = self._cells[value.node]
+        self._cells[node.name] = cell
+        if flow is not None:
+            self._flows[cell] = flow
+            self._versions[cell] += 1
+
+    def is_read(self, node: Node) -> bool:
+        """Whether anybody reads what the node gives."""
+        return self._readers[node.name, 0] > 0
+
+    def count_readers(self) -> None:
+        """How many operators read each value, between one write to it and the next."""
+        cells: dict[str, str] = {}
+        versions: Counter[str] = Counter()
+        for node in self.graph.nodes:
+            known = ops.OPERATORS.get(node.op)
+            looks = known is not None and (known.views or node.op in SAME)
+            for name in () if looks else node.references():
+                if name in cells:
+                    self._readers[cells[name], versions[cells[name]]] += 1
+            first = next(iter(node.references()), "")
+            if known is not None and (looks or known.writes) and first in cells:
+                cells[node.name] = cells[first]
+                versions[cells[first]] += known.writes
+            elif node.op != "weight":
+                cells[node.name] = node.name
+        self._readers[cells[self.graph.output], versions[cells[self.graph.output]]] += 1
+
+
+SAME = {
+    "aten.clone.default",
+    "aten.contiguous.default",
+    "aten.alias.default",
+    "aten.positive.default",
+    "aten.lift_fresh.default",
+}
+"""Operators whose result has the values of what they read."""
+
+
+def whole(stored: Map) -> Flow:
+    """A stored map as a flow."""
+    return Flow(stored, stored.channels, stored.height, stored.width)
+
+
+def grown(flow: Flow, step: Step) -> Flow:
+    """The flow with one more step."""
+    if flow.norm is None:
+        return replace(flow, before=(*flow.before, step))
+    return replace(flow, after=(*flow.after, step))
+
+
+def by_channel(state: Lowering, node: Node, value: Any) -> Flow:
+    """The flow of an argument whose shape is channels, rows and columns, as its map's."""
+    flow = state.flow(value, node)
+    shape = list((state.graph[value.node].shape or ())[1:])
+    flat = flow.height * flow.width == 1 and shape == [flow.channels]
+    if not flat and shape != list(flow.sizes):
+        raise CannotTrainError(f"{label(node)} of reshaped maps")
+    return flow
+
+
+def without_ones(sizes: list[int]) -> list[int]:
+    """The sizes that say anything."""
+    return [size for size in sizes if size != 1]
+
+
+def label(node: Node) -> str:
+    """What a report calls the operator."""
+    return ops.find(node.op).label
+
+
+def takes(node: Node) -> dict[str, Any]:
+    """The arguments of a node by their names."""
+    return ops.find(node.op).bind(node.arguments, node.keywords)
+
+
+def is_number(value: Any) -> bool:
+    """Whether an argument is a plain number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
