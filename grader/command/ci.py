@@ -49,8 +49,8 @@ FILES = {"html": "index.html", "junit": "junit.xml", "gitlab": "gitlab.json"}
 SUMMARY, COMMENT, RUN = "summary.md", "comment.md", "run.json"
 
 NOTHING = (
-    "This pull request changes nothing in assignments/NAME/submissions/: nothing is graded. To hand "
-    "in, add your notebook or script there, commit it and push."
+    "This pull request changes nothing in assignments/NAME/submissions/: nothing is graded. To "
+    "hand in, add your notebook or script there, commit it and push."
 )
 
 
