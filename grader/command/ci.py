@@ -48,7 +48,10 @@ FILES = {"html": "index.html", "junit": "junit.xml", "gitlab": "gitlab.json"}
 """The formats that are written beside the reports, and their files."""
 SUMMARY, COMMENT, RUN = "summary.md", "comment.md", "run.json"
 
-NOTHING = "This pull request changes nothing in assignments/NAME/submissions/: nothing is graded."
+NOTHING = (
+    "This pull request changes nothing in assignments/NAME/submissions/: nothing is graded. To "
+    "hand in, add your notebook or script there, commit it and push."
+)
 
 
 @dataclass

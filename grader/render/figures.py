@@ -247,7 +247,7 @@ def _train_accuracy(training: Training) -> Fact | None:
         return None
     ends = [words.percent(values[0]), words.percent(values[-1])][: len(values)]
     shape = sparkline(list(map(_halvings, values)))
-    return Fact("train accuracy", f"{' → '.join(ends)}, as augmented", shape)
+    return Fact("train accuracy", f"{' → '.join(ends)}, while training", shape)
 
 
 def _curves(training: Training) -> list[Fact]:

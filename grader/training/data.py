@@ -163,8 +163,8 @@ def resolve(
     if raw is None and not fetch:
         raise GraderError(
             f"{chosen.title} is not in {root}, and is not downloaded for static checks. Leave out "
-            f"--static to have it downloaded, or --dataset {choice} to watch the network on "
-            "practice digits."
+            f"--static to have it downloaded. Or leave out --dataset {choice}, and the network is "
+            "watched on practice digits."
         )
     if raw is None:
         failure = "" if again else download.failed_lately(chosen, root)

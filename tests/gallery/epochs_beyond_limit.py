@@ -4,7 +4,8 @@
 ✓ gap_or_fc: GAP
 ✓ receptive_field: 32 × 32 pixels
 ✗ epochs: 40 epochs
-    EPOCHS = 40; at most 20 are allowed
+    it trains for 40 epochs; at most 20 are allowed
+    → line 13: Train for at most 20 epochs, which are counted here.
 """
 
 import torch.nn as nn

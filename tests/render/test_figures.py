@@ -54,7 +54,7 @@ def test_a_momentum_that_never_moves_shares_the_line_of_the_learning_rate():
 
 def test_the_train_accuracy_is_shown_from_the_first_to_the_last_epoch():
     assert (
-        text(examples.training(), "train accuracy") == "80.00 % → 98.67 %, as augmented"
+        text(examples.training(), "train accuracy") == "80.00 % → 98.67 %, while training"
     )  # 1 - 0.2 / 15
 
 

@@ -162,6 +162,7 @@ def test_no_change_at_all_passes_and_says_so(pulls):
     assert (ran.code, commands(ran)) == (0, [])
     assert runner.summary.read_text().startswith("# Nothing to grade")
     assert "nothing is graded" in ran.err
+    assert "To hand in, add your notebook or script there" in runner.summary.read_text()
 
 
 def test_a_change_of_the_project_alone_passes_and_is_named(pulls):
