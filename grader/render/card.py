@@ -137,6 +137,8 @@ def _facts(report: Report, layout: Layout) -> Iterator[tuple[str, Text]]:
         yield "note", Text(title, style="bold yellow").append(why, style="not bold")
     if layout.recipe:
         yield from _recipe(report, brief=layout.detail is Detail.SENTENCE)
+    elif report.recipe and report.recipe.obstacles:  # however little room there is
+        yield "recipe", Text("the assignment's: yours could not be used", style="yellow")
     if report.training is not None:
         yield "accuracy", _accuracy(report)
     for flag in report.flags[:MOST_FLAGS] if not layout.brief else ():

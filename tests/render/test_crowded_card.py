@@ -13,6 +13,7 @@ from rich.console import Console
 
 from grader.render import card
 from grader.report import Verdict
+from tests import report_examples as examples
 from tests.render import crowded
 
 SCREENS = ((80, 24), (60, 20), (120, 40), (40, 24))
@@ -29,13 +30,13 @@ def _plain_environment(monkeypatch, tmp_path):
     Path(crowded.PATH).write_text(crowded.FILE)
 
 
-def shown(number, width=80, height=24):
+def shown(number, width=80, height=24, **changes):
     """The card on a terminal of that size, without its codes."""
     stream = io.StringIO()
     console = Console(
         file=stream, width=width, height=height, force_terminal=True, legacy_windows=False
     )
-    report = crowded.failed(number)
+    report = crowded.failed(number).model_copy(update=changes)
     file = Path("grades", report.assignment, report.submission, "report.json")
     console.print(card.draw(report, file))
     return re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
@@ -60,6 +61,14 @@ def reasons(check):
 
 def sentences(text):
     return [said(text), *(text[: match.start() + 1] for match in re.finditer(r"\. ", text))]
+
+
+@pytest.mark.parametrize("size", SCREENS)
+@pytest.mark.parametrize("number", EVERY)
+def test_a_recipe_that_is_not_the_students_is_said_however_little_room_there_is(number, size):
+    text = shown(number, *size, recipe=examples.obstructed().recipe)
+    assert "the assignment's: yours could not be" in said(text)
+    assert len(text.splitlines()) <= size[1] - 3
 
 
 @pytest.mark.parametrize("size", SCREENS)
