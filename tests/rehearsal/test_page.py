@@ -90,6 +90,21 @@ NOT_FOLLOWED = {
         "asks_for_input",
     ),
     "data of your own, weights loaded from a checkpoint": ("csv_data", "pretrained_checkpoint"),
+    "training in several processes (`torch.multiprocessing.spawn`, `Process.start()`, torchrun)": (
+        "spawns_two_processes",
+        "starts_a_process",
+        "started_by_torchrun",
+    ),
+    "the training left to fastai, ignite, skorch, transformers' Trainer and the like": (
+        "fastai",
+        "ignite_engine",
+    ),
+    "an optimizer or scheduler of another package (`warmup_scheduler`, timm, `torch_optimizer`)": (
+        "optimizer_of_another_package",
+        "scheduler_of_another_package",
+    ),
+    "a loss that `forward()` itself computes and gives": ("forward_gives_loss_and_logits",),
+    "a rate that is set by hand beside a `ReduceLROnPlateau`": ("rate_by_hand_beside_a_plateau",),
     "an endless or slow file": ("until_perfect",),
     "Keras or TensorFlow": ("keras",),
 }

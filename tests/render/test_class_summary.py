@@ -37,7 +37,7 @@ def record(number=30, **changes):
             "accuracy": class_record.accuracy(reports),
             "checks": class_record.checks(reports),
             "works": class_record.works(reports, joined, late=late, kept=frozenset(names[:4])),
-            "roster": class_record.beside_list(joined),
+            "roster": class_record.beside_list(joined, ()),
             "similarity": class_record.group_rows(groups(reports) if number > 9 else ()),
             "similarity_key": "",
             "leaderboard": class_record.boards(
