@@ -260,7 +260,8 @@ def graded(tmp_path_factory):
     """The example, graded in a process of its own outside of the clone, by `--root`."""
     place = tmp_path_factory.mktemp("elsewhere")
     folder = place / "course [2026]" / "assignments" / "mine"
-    shutil.copytree(ROOT / "assignments/mnist_8k", folder)
+    no_cache = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "assignments/mnist_8k", folder, ignore=no_cache)
     toml = (folder / "assignment.toml").read_text(encoding="utf-8")
     toml = toml.replace('name = "mnist_8k"', 'name = "mine"').replace(
         "[checks]\n", "[checks]\nsmall_batches = { required = true, points = 5 }\n"
