@@ -136,10 +136,17 @@ def colophon(report: Report) -> list[Notice]:
         "recipe": _recipe(report),
         "time": _joined(stages),
         "machine": _joined(machine),
+        "engine": _joined(_engines(report)),
         "versions": _joined(versions),
         "started": _joined([report.started]),
     }
     return [(name, line) for name, line in found.items() if line]
+
+
+def _engines(report: Report) -> list[str]:
+    """What trained, each once; where it was not the fastest there is, also why not."""
+    runs = report.training.runs if report.training else ()
+    return list(dict.fromkeys(printable(run.engine, 200) for run in runs if run.engine))
 
 
 def _recipe(report: Report) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from grader import network
-from grader.errors import SubmissionError
+from grader.errors import GraderError, SubmissionError
 from grader.network import Network
 from grader.program.program import Program
 from grader.training import augment
@@ -114,7 +114,7 @@ def _train(task: Task, seeds: list[_Seed]) -> None:
     Each run says which, and why the faster ones could not.
     """
     reasons: list[str] = []
-    for engine in () if task.engine == "torch" else FAST_ENGINES:
+    for engine in _wanted(task.engine):
         if engine.runs_on(torch.device(task.device)):
             reason = _why_not(engine, task, seeds)
             if not reason:
@@ -122,10 +122,22 @@ def _train(task: Task, seeds: list[_Seed]) -> None:
             reasons.append(reason)
     if task.engine == "lanes":
         why = "; ".join(reasons) or "this device has none"
-        raise SubmissionError(f"There is no code of the network's own: {why}. Use --engine auto.")
+        raise GraderError(
+            f"--engine lanes trains by machine code of the network's own, and cannot: {why}. Use "
+            "--engine auto, which then trains by PyTorch."
+        )
     for seed in seeds:
         seed.why_not_faster = f" ({'; '.join(reasons)})" if reasons else ""
     _follow(Eager(), task, seeds)
+
+
+def _wanted(name: str) -> tuple[Engine, ...]:
+    """The engines to try before `Eager`, by a `Task`'s word for them."""
+    if name == "torch":
+        return ()
+    if name == "lanes":
+        return tuple(engine for engine in FAST_ENGINES if isinstance(engine, Lanes))
+    return FAST_ENGINES
 
 
 def _why_not(engine: Engine, task: Task, seeds: list[_Seed]) -> str:

@@ -104,6 +104,30 @@ Training = Annotated[
         help="The file that trains, in a folder or archive that holds several.",
     ),
 ]
+Kind = Annotated[Device, typer.Option("--device", help="Where to train.")]
+By = Annotated[
+    Engine, typer.Option("--engine", help="What trains: the fastest that can, or one of them.")
+]
+Static = Annotated[bool, typer.Option("--static", help="Only the checks that need no training.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, help="Train fewer epochs for a quick look; never graded."),
+]
+Seeds = Annotated[
+    str, typer.Option("--seeds", help="Training runs; auto: as many as it takes to be sure.")
+]
+TrainAnyway = Annotated[
+    bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
+]
+LeastIsolation = Annotated[
+    int | None,
+    typer.Option(
+        "--require-isolation",
+        min=1,
+        max=3,
+        help="Refuse to grade at a weaker level of isolation.",
+    ),
+]
 
 
 @app.callback()

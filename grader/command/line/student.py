@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from grader.command.endings import guarded
-from grader.command.line.app import Device, Engine, Named, Root, Training, app, dataset_of, seeds_of
+from grader.command.line.app import (
+    By,
+    Device,
+    Engine,
+    Epochs,
+    Kind,
+    LeastIsolation,
+    Named,
+    Root,
+    Seeds,
+    Static,
+    TrainAnyway,
+    Training,
+    app,
+    dataset_of,
+    seeds_of,
+)
 from grader.training.datasets import DATASETS
 
 if TYPE_CHECKING:
@@ -37,30 +53,17 @@ def grade(
             help="The folder that holds MNIST/ or the like [default: GRADER_DATA, else a cache]."
         ),
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
-    engine: Annotated[
-        Engine, typer.Option(help="What trains: the fastest that can, or one of them.")
-    ] = Engine.AUTO,
-    static: Annotated[
-        bool, typer.Option("--static", help="Only the checks that need no training.")
-    ] = False,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train fewer epochs for a quick look; never graded.")
-    ] = None,
-    seeds: Annotated[
-        str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
-    ] = "auto",
+    device: Kind = Device.AUTO,
+    engine: By = Engine.AUTO,
+    static: Static = False,
+    epochs: Epochs = None,
+    seeds: Seeds = "auto",
     minutes: Annotated[
         int | None,
         typer.Option(min=1, help="The most that the training of one submission takes here."),
     ] = None,
-    train_anyway: Annotated[
-        bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
-    ] = False,
-    require_isolation: Annotated[
-        int | None,
-        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
-    ] = None,
+    train_anyway: TrainAnyway = False,
+    require_isolation: LeastIsolation = None,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help="Grade again what is unchanged since its report was written."),

@@ -10,11 +10,18 @@ import typer
 from grader.command.endings import guarded
 from grader.command.line.app import (
     BoardForm,
+    By,
     Device,
     Engine,
+    Epochs,
+    Kind,
+    LeastIsolation,
     Named,
     Platform,
     Root,
+    Seeds,
+    Static,
+    TrainAnyway,
     Training,
     app,
     dataset_of,
@@ -57,26 +64,13 @@ def whole_class(
     data: Annotated[
         Path | None, typer.Option(help="The folder that holds MNIST/ or the like, as for grade.")
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.AUTO,
-    engine: Annotated[
-        Engine, typer.Option(help="What trains: the fastest that can, or one of them.")
-    ] = Engine.AUTO,
-    static: Annotated[
-        bool, typer.Option("--static", help="Only the checks that need no training.")
-    ] = False,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Train fewer epochs for a quick look; never graded.")
-    ] = None,
-    seeds: Annotated[
-        str, typer.Option(help="Training runs; auto: as many as it takes to be sure.")
-    ] = "auto",
-    train_anyway: Annotated[
-        bool, typer.Option("--train-anyway", help="Train even when a required check failed.")
-    ] = False,
-    require_isolation: Annotated[
-        int | None,
-        typer.Option(min=1, max=3, help="Refuse to grade at a weaker level of isolation."),
-    ] = None,
+    device: Kind = Device.AUTO,
+    engine: By = Engine.AUTO,
+    static: Static = False,
+    epochs: Epochs = None,
+    seeds: Seeds = "auto",
+    train_anyway: TrainAnyway = False,
+    require_isolation: LeastIsolation = None,
     rerun: Annotated[
         bool,
         typer.Option(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from grader.training.engine.engine import CannotTrainError
+
 ALIGNED = 16
 """Floats of a cache line: everything begins at one."""
 
@@ -24,7 +26,11 @@ class Arena:
         return begin
 
     def memory(self) -> npt.NDArray[np.float32]:
-        """As many zeros as were asked for, beginning at a cache line."""
-        raw = np.zeros(self.size + ALIGNED, np.float32)
+        """As many zeros as were asked for, beginning at a cache line. Raises CannotTrainError."""
+        try:
+            raw = np.zeros(self.size + ALIGNED, np.float32)
+        except MemoryError as error:
+            needed = f"{4 * self.size / 2**30:.1f} GiB"
+            raise CannotTrainError(f"it takes {needed} of memory, which there are not") from error
         skipped = (-raw.ctypes.data % (4 * ALIGNED)) // 4
         return raw[skipped : skipped + self.size]

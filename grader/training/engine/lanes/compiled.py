@@ -42,10 +42,13 @@ class Written:
 def write(program: Program, batch: int, threads: int, target: Target) -> Written:
     """The code of a Program's training. Raises CannotTrainError, which names what it lacks."""
     weights = {weight.name: weight for weight in program.weights}
-    train = lower(program.train, weights, training=True)
-    look = lower(program.eval, weights, training=False)
+    try:
+        train = lower(program.train, weights, training=True)
+        look = lower(program.eval, weights, training=False)
+    except CannotTrainError as error:
+        raise CannotTrainError(f"no machine code for {error}") from error
     if program.recipe.loss.name == "nll" and not train.log_probabilities:
-        raise CannotTrainError("negative log-likelihood of something that is no log softmax")
+        raise CannotTrainError("no machine code for NLLLoss of something that is no log softmax")
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
     places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)

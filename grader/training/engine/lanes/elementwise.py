@@ -84,18 +84,19 @@ class Between:
 
     def forward(self, f: Function, x: Value, where: Where) -> tuple[Value, Any]:
         """See `Step`."""
-        above, below = ("ogt", "olt") if self.open_ else ("oge", "ole")
-        inside = f.emit(
-            f"<{f.lanes} x i1>",
-            f"and <{f.lanes} x i1> {f.compare(above, x, self.low).name}, "
-            f"{f.compare(below, x, self.high).name}",
-        )
-        cut = f.select(f.compare("olt", x, self.low), self.low, x)
-        return f.select(f.compare("ogt", cut, self.high), self.high, cut), inside
+        return between(f, x, self.low, self.high, open_=self.open_)
 
     def backward(self, f: Function, gradient: Value, saved: Any, where: Where) -> Value:
         """See `Step`."""
         return f.select(saved, gradient, 0.0)
+
+
+def between(f: Function, x: Value, low: float, high: float, *, open_: bool) -> tuple[Value, Value]:
+    """X cut at the limits, and in which lanes it lies between them."""
+    above, below = ("ogt", "olt") if open_ else ("oge", "ole")
+    inside = f.binary("and", f.compare(above, x, low), f.compare(below, x, high))
+    cut = f.select(f.compare("olt", x, low), low, x)
+    return f.select(f.compare("ogt", cut, high), high, cut), inside
 
 
 @dataclass(frozen=True, slots=True)

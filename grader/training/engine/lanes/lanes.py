@@ -28,7 +28,7 @@ from grader.training.engine.engine import Began, Training, told
 from grader.training.engine.lanes import compiled, machine, self_check
 from grader.training.engine.lanes.compiled import Compiled, Written
 from grader.training.engine.lanes.learner import ByLanes
-from grader.training.engine.lanes.machine import Code
+from grader.training.engine.lanes.machine import Code, Target
 from grader.training.records import Step
 
 
@@ -55,7 +55,7 @@ class Lanes:
         code: tuple[Written, Code] | None = None
         for seed, network in networks.items():
             yield {seed: Began(f"machine code, {target.words}")}
-            code = code or _code(network, program, data)
+            code = code or _code(network, program, data, target)
             learner = ByLanes(network, program.recipe, Compiled(*code))
             try:
                 yield from told(
@@ -75,9 +75,10 @@ class Lanes:
                 learner.close()
 
 
-def _code(network: Network, program: Program, data: TrainingData) -> tuple[Written, Code]:
+def _code(
+    network: Network, program: Program, data: TrainingData, target: Target
+) -> tuple[Written, Code]:
     """The network's code, which was found to be right."""
-    target = machine.here()
     images = program.recipe.learned_from(len(data.train_images))
     batch = min(program.recipe.batch_size, images)
     written = compiled.write(program, batch, torch.get_num_threads(), target)

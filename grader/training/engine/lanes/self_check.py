@@ -1,9 +1,9 @@
 """Before code trains, what it computes is compared with torch, on the submission's own images.
 
 Three batches of different sizes, forward and backward, and a look at test images. Losses and scores
-of code that is right differ from torch's by rounding. So do gradients, but where
-two pixels of a window are nearly equal, or one is nearly 0, rounding may send a gradient another
-way: that happens in one batch or another, while code that is wrong is wrong in all of them.
+of code that is right differ from torch's by rounding. So do gradients, but where two pixels of a
+window are nearly equal, or one is nearly 0, rounding may send a gradient another way: that happens
+in one batch or another, while code that is wrong is wrong in all of them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from grader.training.engine.lanes.elementwise import (
     Linear,
     Smooth,
     Step,
-    Where,
+    between,
 )
 from grader.training.engine.lanes.ir import Function, Value
 
@@ -32,8 +32,8 @@ def _silu(f: Function, x: Value) -> tuple[Value, Value]:
 
 
 def _hard_sigmoid(f: Function, x: Value) -> tuple[Value, Value]:
-    y, inside = Between(0.0, 6.0, open_=True).forward(f, x + 3.0, _nowhere())
-    return y * (1 / 6), f.select(inside, f.lift(1 / 6, f.vector), 0.0)
+    y, inside = between(f, x + 3.0, 0.0, 6.0, open_=True)
+    return y * (1 / 6), f.select(inside, 1 / 6, 0.0, f.vector)
 
 
 def _hard_swish(f: Function, x: Value) -> tuple[Value, Value]:
@@ -103,10 +103,6 @@ def elu(alpha: float, scale: float, input_scale: float) -> Step:
         return y, f.select(negative, e * (alpha * scale * input_scale), scale)
 
     return Smooth(formula)
-
-
-def _nowhere() -> Where:
-    return None  # type: ignore[return-value] # `Between` does not ask where it is
 
 
 SMOOTH: dict[str, Step] = {

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from grader import network
-from grader.errors import SubmissionError
+from grader.errors import GraderError
+from grader.training import run
 from grader.training.engine import loop
+from grader.training.engine.eager import Eager
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import lanes, machine, self_check
+from grader.training.engine.lanes import arena, lanes, machine, self_check
 from grader.training.records import INTERRUPTED, Feedback
 from grader.training.run import train_seeds
 from grader.training.task import Task
@@ -192,12 +196,30 @@ def test_what_has_no_code_is_left_to_torch_and_the_report_names_it(monkeypatch):
     text = program().to_json().replace("aten.relu.default", "aten.log_sigmoid.default")
     wanted = type(program()).model_validate_json(text)
     done, plain = trained("auto", wanted), trained("torch", wanted)
-    assert done.engine == f"{plain.engine} (log sigmoid)"
+    assert done.engine == f"{plain.engine} (no machine code for log sigmoid)"
     assert [epoch.train_loss for epoch in done.epochs] == [
         epoch.train_loss for epoch in plain.epochs
     ]
-    with pytest.raises(SubmissionError, match="log sigmoid"):
+    # Whoever asked for it is told; it is not the student's fault.
+    with pytest.raises(GraderError, match="log sigmoid"):
         trained("lanes", wanted)
+
+
+def test_where_machine_code_is_asked_for_no_other_engine_trains(monkeypatch):
+    class Anywhere(Eager):
+        """Another fast engine."""
+
+    monkeypatch.setattr(run, "FAST_ENGINES", (Anywhere(),))
+    with pytest.raises(GraderError, match="--engine auto"):
+        trained("lanes")
+
+
+def test_where_memory_is_short_torch_trains(monkeypatch):
+    def refused(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(arena, "np", SimpleNamespace(zeros=refused, float32=np.float32))
+    assert trained("auto").engine.endswith("GiB of memory, which there are not)")
 
 
 def test_without_llvmlite_torch_trains(monkeypatch):

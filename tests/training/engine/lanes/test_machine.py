@@ -43,8 +43,7 @@ def test_a_network_is_compiled_for(name):
     program, _ = program_of(network(), (1, 28, 28))
     written = compiled.write(program, 128, 2, target)
     code = machine.machine_code(machine.module(written.texts, target), target)
-    magic = {"avx512": b"\x7fELF", "avx2": b"\x7fELF", "sse2": b"\x7fELF", "neon": b"\x7fELF"}
-    assert code.startswith(magic[name])
+    assert code.startswith(b"\x7fELF")
     assert len(code) < 500_000
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes import compiled
 from tests.networks import SHAPE, networks
-from tests.training.engine.lanes.compare import assert_as_torch, case
+from tests.training.engine.lanes.compare import HERE, assert_as_torch, case
 
 
 def convolutional(*layers: nn.Module, channels: int = 5) -> nn.Module:
@@ -265,6 +267,24 @@ def test_any_network(model):
         assert_as_torch(tried, threads=2)
     except CannotTrainError:
         return
+
+
+def test_most_drawn_networks_have_code():
+    """Else `test_any_network` would say nothing. What is missing are blocks without gradients."""
+    missing: list[str] = []
+
+    @given(networks())
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    def write(model: nn.Module) -> None:
+        try:
+            compiled.write(case(model, SHAPE).program, 20, 1, HERE)
+        except CannotTrainError as error:
+            missing.append(str(error))
+        else:
+            missing.append("")
+
+    write()
+    assert missing.count("") / len(missing) > 0.6, Counter(missing)
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.data())
