@@ -398,7 +398,7 @@ def test_ctrl_c_while_the_network_is_read_leaves_no_process_and_no_file(tmp_path
     run.wait_for_a_child()
     time.sleep(1)
     assert run.interrupt() == 130
-    assert "Finished reports are kept." in run.said
+    assert "Finished reports are kept; the same command goes on from there." in run.said
     assert not run.report.exists()
 
 
