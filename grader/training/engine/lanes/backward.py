@@ -70,6 +70,7 @@ def _chain_back(calls: Calls, stage: Chain, given: Value) -> None:
     if stage.norm and stage.norm.by_batch:
         places = calls.plan.norms[id(stage)]
         mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums_back)
+        calls.forget(mine, 2 * places.sums_stride)
         kernel = norm_back.sums(stage, calls.target)
         calls.call(kernel, source, given, coefficients, mine, *calls.range, seed)
         calls.wait()

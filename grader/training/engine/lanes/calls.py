@@ -1,4 +1,13 @@
-"""A step as it is being written: the calls of its kernels, and where everything lies."""
+"""A step as it is being written: the calls of its kernels, and where everything lies.
+
+Kernels that work on images are called for one group after the other, not each for all of them:
+
+    for each group    convolution, then sums for batch norm    all of what lies between two barriers
+    barrier
+    for each group    batch norm and ReLU, next convolution, ...
+
+so that what one kernel wrote is still in the second cache when the next one reads it.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +55,29 @@ class Calls:
         self.target = target
         self.f = function
         self.base = base
-        self.range = groups
+        self.range = Value(function, "i64", "first"), Value(function, "i64", "end")
+        """Stand for the group, and the one after it, that a kernel is called for."""
+        self._groups = groups
+        self._by_group: list[tuple[Function, tuple[Operand, ...]]] = []
         self._written: set[int] = set()
 
     def call(self, kernel: Function, *values: Operand) -> None:
-        """Call a kernel."""
-        self.f.call(self.library.add(kernel), *values)
+        """Call a kernel: now, or, where the range is among the values, for each group in turn."""
+        known = self.library.add(kernel)
+        if self.range[0] in values:
+            self._by_group.append((known, values))
+        else:
+            self.f.call(known, *values)
+
+    def all_groups(self) -> None:
+        """Write the loop over the groups, which calls what was to be called for each of them."""
+        if self._by_group:
+            with self.f.loop(*self._groups) as group:
+                here = dict(zip(self.range, (group, group + 1), strict=True))
+                for kernel, values in self._by_group:
+                    given = [here.get(v, v) if isinstance(v, Value) else v for v in values]
+                    self.f.call(kernel, *given)
+        self._by_group.clear()
 
     def values(self, of: Map) -> Value:
         """Where a map's values lie."""
@@ -87,13 +113,19 @@ class Calls:
         return self.f["seed"] if self.f.name == "train" else 0
 
     def wait(self) -> None:
-        """Let every thread come to here."""
+        """Let every thread come to here, when it is done with its groups."""
+        self.all_groups()
         f = self.f
         place = f.at(f["memory"], self.plan.barrier)
         f.line(
             f"call void @barrier(ptr {place.name}, i64 {f['threads'].name}, "
             f"ptr {f['give_way'].name})"
         )
+
+    def forget(self, place: Value, floats: int) -> None:
+        """Write zeros there now, before what is called for each group adds to them."""
+        with self.f.loop(floats // self.f.lanes) as vector:
+            self.f.store(0.0, place, vector)
 
     def coefficients(self, stage: Chain) -> Value:
         """Of this thread, or of this thread's look."""

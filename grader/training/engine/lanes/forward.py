@@ -68,6 +68,7 @@ def _normalize(calls: Calls, stage: Chain) -> Value:
     mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums)
     masks = f.at(f["memory"], calls.plan.masks)
     source = calls.values(stage.source)
+    calls.forget(mine, 2 * places.sums_stride)
     kernel = norm.stats(stage, calls.target)
     calls.call(kernel, source, coefficients, mine, masks, *calls.range, calls.seed)
     calls.wait()

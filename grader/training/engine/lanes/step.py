@@ -55,13 +55,14 @@ def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: 
     mine = begin / f["threads"], (begin + groups) / f["threads"]
     calls = Calls(library, plan, target, f, f["memory"], mine)
     _load(calls, lowered.images)
-    _forget(calls)
+    calls.forget(calls.weight_gradient(None), plan.gradients_stride)
     for stage in lowered.stages:
         forward(calls, stage, training=True)
     _lose(calls, lowered.scores, asked)
     for stage in reversed(reached(lowered)):
         if stage.target.needs_gradient:
             backward(calls, stage)
+    calls.all_groups()
     return f.text()
 
 
@@ -76,6 +77,7 @@ def _look(lowered: Lowered, library: Library, plan: Plan, target: Target) -> str
         forward(calls, stage, training=False)
     give = loading.give(lowered.scores, target)
     calls.call(give, calls.values(lowered.scores), f["scores"], *calls.range)
+    calls.all_groups()
     return f.text()
 
 
@@ -83,13 +85,6 @@ def _load(calls: Calls, images: Map) -> None:
     kernel = loading.load(images, calls.target)
     given = calls.f["images"], calls.values(images)
     calls.call(kernel, *given, *calls.range, calls.f["count"])
-
-
-def _forget(calls: Calls) -> None:
-    """Zeros where this thread's gradients are added up."""
-    f, mine = calls.f, calls.weight_gradient(None)
-    with f.loop(calls.plan.gradients_stride // f.lanes) as vector:
-        f.store(0.0, mine, vector)
 
 
 def _lose(calls: Calls, scores: Map, asked: Loss) -> None:
