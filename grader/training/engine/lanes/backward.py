@@ -9,9 +9,11 @@ from grader.training.engine.lanes import (
     joining,
     norm_back,
     pooling,
+    tiling,
     weight_gradient,
 )
 from grader.training.engine.lanes.calls import Calls, begins
+from grader.training.engine.lanes.forward import convolve
 from grader.training.engine.lanes.ir import Value
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import (
@@ -59,9 +61,8 @@ def _convolution_back(calls: Calls, stage: Convolution, given: Value) -> None:
         calls.call(kernel, calls.values(stage.source), given, *places, *calls.range)
     if stage.source.needs_gradient:
         shape_back = convolution.backward(stage, accumulates=calls.adds(stage.source))
-        kernel = convolution.write(shape_back, calls.target)
-        to, weight = calls.gradient(stage.source), calls.weight(stage.weight)
-        calls.call(kernel, given, to, weight, calls.weight(None), *calls.range)
+        to, weights = calls.gradient(stage.source), (calls.weight(stage.weight), calls.weight(None))
+        convolve(calls, shape_back, tiling.backward(stage), given, to, *weights)
 
 
 def _chain_back(calls: Calls, stage: Chain, given: Value) -> None:

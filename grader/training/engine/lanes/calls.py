@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from grader.training.engine.lanes.arena import ALIGNED
 from grader.training.engine.lanes.ir import Function, Operand, Value
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Map
@@ -121,6 +122,18 @@ class Calls:
             f"call void @barrier(ptr {place.name}, i64 {f['threads'].name}, "
             f"ptr {f['give_way'].name})"
         )
+
+    @property
+    def scratch(self) -> Value:
+        """Memory of this thread's, for a kernel while it runs."""
+        f, plan = self.f, self.plan
+        return f.at(f["memory"], f["thread"] * plan.scratch_stride + plan.scratch)
+
+    def room(self, floats: int) -> Value:
+        """Memory of this thread's, for the whole of a step or look."""
+        f, stride = self.f, -(-floats // ALIGNED) * ALIGNED
+        begin = self.plan.arena.take(stride * self.plan.threads)
+        return f.at(f["memory"], f["thread"] * stride + begin)
 
     def forget(self, place: Value, floats: int) -> None:
         """Write zeros there now, before what is called for each group adds to them."""

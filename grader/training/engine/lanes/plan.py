@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from grader.program.graph import Weight
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes import tiling
 from grader.training.engine.lanes.arena import ALIGNED, Arena
 from grader.training.engine.lanes.chain import COEFFICIENTS
 from grader.training.engine.lanes.lowering import Lowered
@@ -55,6 +56,8 @@ class Plan:
     labels: int = 0
     out: int = 0
     barrier: int = 0
+    scratch: int = 0
+    scratch_stride: int = 0
     look: int = 0
     look_stride: int = 0
 
@@ -90,6 +93,8 @@ def plan(
     made.out, made.barrier = arena.take(ALIGNED * threads), arena.take(4 * ALIGNED)
     _place_maps(train, arena, size)
     _place_norms(made, train.stages, arena, threads)
+    made.scratch_stride = lanes * max(map(_scratch, [*train.stages, *look.stages]), default=0)
+    made.scratch = arena.take(made.scratch_stride * threads)
     before = arena.size
     made.look = before
     _place_maps(look, arena, made.look_groups * lanes, gradients=False)
@@ -121,6 +126,11 @@ def _used(stages: Iterable[Stage]) -> list[str]:
             norm = stage.norm
             names += [norm.weight, norm.bias, norm.mean, norm.variance]
     return [name for name in names if name]
+
+
+def _scratch(stage: Stage) -> int:
+    """Vectors that a stage's kernels need for themselves."""
+    return tiling.scratch(stage) if isinstance(stage, Convolution) else 0
 
 
 def maps(lowered: Lowered) -> list[Map]:

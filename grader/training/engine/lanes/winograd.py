@@ -1,0 +1,224 @@
+"""3x3 convolutions by tiles (see `tiles.py`), and the gradients of what they read.
+
+    for each strip of up to 8 tiles of a row (or of a few short rows):
+      1.  U[p][i][t] = B d         for each input channel i and tile t
+      2.  M[p][o][t] = sum over i of V[p][o][i] * U[p][i][t]     for each product p
+      3.  target[o]  = A M         for each output channel o
+
+V = G g are the weights, transformed once a step (`weights`). Step 2 is where the time goes: a block
+of output channels times all tiles of the strip lies in registers while it is summed up,
+
+                 t    t+1  t+2  ...        the same product of each tile, of 16 images each
+    channel o   acc  acc  acc  ...   <-   V[p][o][i], broadcast
+    channel o+1 acc  acc  acc  ...
+
+One product after the other, so that its part of U, up to 8 vectors for each input channel, stays in
+the first cache; all of U and M stays in the second. Tiles that hang over the edge read zeros of the
+border (`widen`), and what they give beyond it is not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from grader.training.engine.lanes.convolution import Shape, blocks, over
+from grader.training.engine.lanes.ir import Function, Value, Variable
+from grader.training.engine.lanes.machine import Target
+from grader.training.engine.lanes.maps import Place
+from grader.training.engine.lanes.tiles import Matrix, Tile, transform
+from grader.training.engine.lanes.tiling import MOST_TILES
+
+PARAMETERS = [
+    ("ptr", "source"),
+    ("ptr", "target"),
+    ("ptr", "weight"),
+    ("ptr", "bias"),
+    ("ptr", "scratch"),
+    ("i64", "first"),
+    ("i64", "end"),
+]
+
+
+def weights(shape: Shape, tile: Tile, target: Target) -> Function:
+    """The kernel that writes V, as [product][output channel][input channel]."""
+    f = Function("weights", [("ptr", "weight"), ("ptr", "transformed")], target.lanes)
+    of_output, of_input, of_row, of_column, begin = shape.weights
+    with f.loop(shape.outputs) as o, f.loop(shape.inputs) as i:
+        here = o * of_output + i * of_input + begin
+        window = [
+            [f.scalar(f["weight"], here + (y * of_row + x * of_column)) for x in range(3)]
+            for y in range(3)
+        ]
+        place = o * shape.inputs + i
+        for line in transform(f, tile.rows.weights, tile.columns.weights, window):
+            for number in line:
+                f.put(number, f["transformed"], place)
+                place = place + shape.outputs * shape.inputs
+    return f
+
+
+def write(shape: Shape, tile: Tile, target: Target) -> Function:
+    """The kernel."""
+    f = Function("winograd", PARAMETERS, target.lanes)
+    rows, columns, channels = block_of(shape, tile, target.registers)
+    of_rows, of_columns = tile.counts(shape.height, shape.width)
+    with f.loop(f["first"], f["end"]) as group:
+        for height, row in over(f, of_rows, rows):
+            for width, column in over(f, of_columns, columns):
+                strip = Strip(group, row, column, height, width)
+                matrices = tile.rows.data, tile.columns.data
+                spread(f, "source", (shape.source, shape.inputs), tile, matrices, strip, 0)
+                with f.loop(tile.products) as product:
+                    for count, channel in over(f, shape.outputs, channels):
+                        _sum(f, shape, tile, strip, product, (channel, count))
+                _give(f, shape, tile, strip)
+    return f
+
+
+def block_of(shape: Shape, tile: Tile, registers: int) -> tuple[int, int, int]:
+    """Rows and columns of tiles of a strip, and channels at once, by the cycles that they take."""
+    of_rows, of_columns = tile.counts(shape.height, shape.width)
+    best = (float("inf"), 1, 1, 1)
+    for columns in range(1, min(of_columns, MOST_TILES) + 1):
+        most_rows = MOST_TILES // columns if columns == of_columns else 1
+        for rows in range(1, min(of_rows, most_rows) + 1):
+            for channels in range(1, min(shape.outputs, 12) + 1):
+                tiles = rows * columns
+                if channels * tiles + min(channels, tiles) + 1 <= registers:
+                    sizes = (of_rows, rows), (of_columns, columns), (shape.outputs, channels)
+                    best = min(best, (cycles(*sizes), rows, columns, channels))
+    return best[1:]
+
+
+def cycles(*sizes: tuple[int, int]) -> float:
+    """Of step 2, for each product and input channel, with (how many, at once) of rows and so on.
+
+    Two sums a cycle, or two loads, but none faster than the 4 cycles until a sum can be added to.
+    """
+    total = 0.0
+    for rows, of_rows, _ in blocks(*sizes[0]):
+        for columns, of_columns, _ in blocks(*sizes[1]):
+            for channels, of_channels, _ in blocks(*sizes[2]):
+                tiles = rows * columns
+                once = max(channels * tiles, channels + tiles, 8) / 2 + 1
+                total += once * of_rows * of_columns * of_channels
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Tiles that are computed together: of which images, where the first is, how many."""
+
+    group: Value
+    row: Value
+    column: Value
+    height: int
+    width: int
+
+    @property
+    def tiles(self) -> int:
+        """All of them."""
+        return self.height * self.width
+
+
+def spread(
+    f: Function,
+    pointer: str,
+    of: tuple[Place, int],
+    tile: Tile,
+    matrices: tuple[Matrix, Matrix],
+    strip: Strip,
+    begin: int,
+) -> None:
+    """Transform a strip's pixels, of all channels, to [product][channel][tile] of the scratch."""
+    (place, channels), (rows, columns) = of, matrices
+    with f.loop(channels) as channel, f.loop(strip.height) as r, f.loop(strip.width) as c:
+        y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
+        from_ = place.at(strip.group, channel, y, x)
+        pixels = [
+            [f.load(f[pointer], from_ + (a * place.row + b)) for b in range(len(columns[0]))]
+            for a in range(len(rows[0]))
+        ]
+        to = channel * strip.tiles + r * strip.width + c + begin
+        for line in transform(f, rows, columns, pixels):
+            for number in line:
+                f.store(number, f["scratch"], to)
+                to = to + channels * strip.tiles
+
+
+def _sum(
+    f: Function,
+    shape: Shape,
+    tile: Tile,
+    strip: Strip,
+    product: Value,
+    outputs: tuple[Value, int],
+) -> None:
+    """Step 2, of some output channels."""
+    (channel, channels), tiles = outputs, strip.tiles
+    sums = [f.sums(tiles) for _ in range(channels)]
+    from_ = product * (shape.inputs * tiles)
+    weight = (product * shape.outputs + channel) * shape.inputs
+    with f.loop(shape.inputs) as i:
+
+        def factor(number: int) -> Value:
+            return f.every(f["weight"], weight + i + number * shape.inputs)
+
+        def value(number: int) -> Value:
+            return f.load(f["scratch"], from_ + i * tiles + number)
+
+        multiply(f, sums, factor, value)
+    to = (product * shape.outputs + channel) * tiles + tile.products * shape.inputs * tiles
+    for number, of_channel in enumerate(sums):
+        for each, total in enumerate(of_channel):
+            f.store(total.get(), f["scratch"], to + (number * tiles + each))
+
+
+def multiply(
+    f: Function,
+    sums: list[list[Variable]],
+    line: Callable[[int], Value],
+    column: Callable[[int], Value],
+) -> None:
+    """Add `line` times `column` to every sum; the fewer of the two are kept in registers."""
+    across = len(sums) > len(sums[0])
+    table = [list(of) for of in zip(*sums, strict=True)] if across else sums
+    few, many = (column, line) if across else (line, column)
+    kept = [few(number) for number in range(len(table))]
+    for number in range(len(table[0])):
+        value = many(number)
+        for factor, of_factor in zip(kept, table, strict=True):
+            of_factor[number].set(f.fma(value, factor, of_factor[number].get()))
+
+
+def _give(f: Function, shape: Shape, tile: Tile, strip: Strip) -> None:
+    """Step 3."""
+    begin = tile.products * shape.inputs * strip.tiles
+    of_rows, of_columns = tile.counts(shape.height, shape.width)
+    with f.loop(shape.outputs) as o, f.loop(strip.height) as r, f.loop(strip.width) as c:
+        from_ = o * strip.tiles + r * strip.width + c + begin
+        step = shape.outputs * strip.tiles
+        grid = [
+            [
+                f.load(f["scratch"], from_ + (a * tile.columns.points + b) * step)
+                for b in range(tile.columns.points)
+            ]
+            for a in range(tile.rows.points)
+        ]
+        y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
+        to = shape.target.at(strip.group, o, y, x)
+        bias = f.every(f["bias"], o) if shape.has_bias else None
+        for a, line in enumerate(transform(f, tile.rows.sums, tile.columns.sums, grid)):
+            for b, number in enumerate(line):
+                place = to + (a * shape.target.row + b * shape.target.pixel)
+                with ExitStack() as inside:
+                    if (of_rows - 1) * tile.rows.pixels + a >= shape.height:
+                        inside.enter_context(f.when(f.compare("slt", y + a, shape.height)))
+                    if (of_columns - 1) * tile.columns.pixels + b >= shape.width:
+                        inside.enter_context(f.when(f.compare("slt", x + b, shape.width)))
+                    total = number if bias is None else number + bias
+                    if shape.accumulates:
+                        total = total + f.load(f["target"], place)
+                    f.store(total, f["target"], place)
