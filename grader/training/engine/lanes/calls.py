@@ -60,6 +60,7 @@ class Calls:
         """Stand for the group, and the one after it, that a kernel is called for."""
         self._groups = groups
         self._by_group: list[tuple[Function, tuple[Operand, ...]]] = []
+        self._afterwards: list[tuple[Function, tuple[Operand, ...]]] = []
         self._written: set[int] = set()
 
     def call(self, kernel: Function, *values: Operand) -> None:
@@ -70,6 +71,10 @@ class Calls:
         else:
             self.f.call(known, *values)
 
+    def afterwards(self, kernel: Function, *values: Operand) -> None:
+        """Call a kernel when all groups are done."""
+        self._afterwards.append((self.library.add(kernel), values))
+
     def all_groups(self) -> None:
         """Write the loop over the groups, which calls what was to be called for each of them."""
         if self._by_group:
@@ -78,7 +83,10 @@ class Calls:
                 for kernel, values in self._by_group:
                     given = [here.get(v, v) if isinstance(v, Value) else v for v in values]
                     self.f.call(kernel, *given)
+        for kernel, values in self._afterwards:
+            self.f.call(kernel, *values)
         self._by_group.clear()
+        self._afterwards.clear()
 
     def values(self, of: Map) -> Value:
         """Where a map's values lie."""

@@ -96,8 +96,8 @@ class Tile:
         return -(-height // self.rows.pixels), -(-width // self.columns.pixels)
 
 
-TILES = (Tile(TWO, TWO), Tile(TWO, FOUR))
-"""Those among which is chosen for each convolution."""
+TILE = Tile(TWO, FOUR)
+"""The one that is used."""
 
 
 def turned(matrix: Matrix) -> Matrix:

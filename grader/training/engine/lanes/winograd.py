@@ -27,7 +27,7 @@ from grader.training.engine.lanes.convolution import Shape, blocks, over
 from grader.training.engine.lanes.ir import Function, Value, Variable
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Place
-from grader.training.engine.lanes.tiles import Matrix, Tile, transform
+from grader.training.engine.lanes.tiles import Matrix, Row, Tile, combined, transform
 from grader.training.engine.lanes.tiling import MOST_TILES
 
 PARAMETERS = [
@@ -39,6 +39,8 @@ PARAMETERS = [
     ("i64", "first"),
     ("i64", "end"),
 ]
+MOST_HELD = 26_000
+"""Bytes of a line of U and M, which should stay in the first cache."""
 
 
 def weights(shape: Shape, tile: Tile, target: Target) -> Function:
@@ -62,22 +64,24 @@ def weights(shape: Shape, tile: Tile, target: Target) -> Function:
 def write(shape: Shape, tile: Tile, target: Target) -> Function:
     """The kernel."""
     f = Function("winograd", PARAMETERS, target.lanes)
-    rows, columns, channels = block_of(shape, tile, target.registers)
+    rows, columns, channels = block_of(shape, tile, target.registers, target.lanes)
     of_rows, of_columns = tile.counts(shape.height, shape.width)
     with f.loop(f["first"], f["end"]) as group:
         for height, row in over(f, of_rows, rows):
             for width, column in over(f, of_columns, columns):
                 strip = Strip(group, row, column, height, width)
-                matrices = tile.rows.data, tile.columns.data
-                spread(f, "source", (shape.source, shape.inputs), tile, matrices, strip, 0)
-                with f.loop(tile.products) as product:
-                    for count, channel in over(f, shape.outputs, channels):
-                        _sum(f, shape, tile, strip, product, (channel, count))
-                _give(f, shape, tile, strip)
+                for line in range(tile.rows.points):
+                    factors = tile.rows.data[line], tile.columns.data
+                    spread(f, "source", (shape.source, shape.inputs), tile, factors, strip, 0)
+                    with f.loop(tile.columns.points) as product:
+                        for count, channel in over(f, shape.outputs, channels):
+                            block = channel, count
+                            _sum(f, shape, tile, strip, (line, product), block)
+                    _give(f, shape, tile, strip, line)
     return f
 
 
-def block_of(shape: Shape, tile: Tile, registers: int) -> tuple[int, int, int]:
+def block_of(shape: Shape, tile: Tile, registers: int, lanes: int) -> tuple[int, int, int]:
     """Rows and columns of tiles of a strip, and channels at once, by the cycles that they take."""
     of_rows, of_columns = tile.counts(shape.height, shape.width)
     best = (float("inf"), 1, 1, 1)
@@ -86,6 +90,9 @@ def block_of(shape: Shape, tile: Tile, registers: int) -> tuple[int, int, int]:
         for rows in range(1, min(of_rows, most_rows) + 1):
             for channels in range(1, min(shape.outputs, 12) + 1):
                 tiles = rows * columns
+                held = 4 * lanes * tile.columns.points * tiles * (shape.inputs + shape.outputs)
+                if tiles > 1 and held > MOST_HELD:
+                    continue
                 if channels * tiles + min(channels, tiles) + 1 <= registers:
                     sizes = (of_rows, rows), (of_columns, columns), (shape.outputs, channels)
                     best = min(best, (cycles(*sizes), rows, columns, channels))
@@ -128,24 +135,26 @@ def spread(
     pointer: str,
     of: tuple[Place, int],
     tile: Tile,
-    matrices: tuple[Matrix, Matrix],
+    factors: tuple[Row, Matrix],
     strip: Strip,
     begin: int,
 ) -> None:
-    """Transform a strip's pixels, of all channels, to [product][channel][tile] of the scratch."""
-    (place, channels), (rows, columns) = of, matrices
+    """One line of a strip's transformed pixels, as [product][channel][tile] of the scratch."""
+    (place, channels), (rows, columns) = of, factors
     with f.loop(channels) as channel, f.loop(strip.height) as r, f.loop(strip.width) as c:
         y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
         from_ = place.at(strip.group, channel, y, x)
-        pixels = [
-            [f.load(f[pointer], from_ + (a * place.row + b)) for b in range(len(columns[0]))]
-            for a in range(len(rows[0]))
-        ]
+        used = [(a, factor) for a, factor in enumerate(rows) if factor]
+        line = []
+        for b in range(len(columns[0])):
+            pixels = [
+                f.load(f[pointer], from_ + (a * place.row + b * place.pixel)) for a, _ in used
+            ]
+            line.append(combined(f, tuple(factor for _, factor in used), pixels))
         to = channel * strip.tiles + r * strip.width + c + begin
-        for line in transform(f, rows, columns, pixels):
-            for number in line:
-                f.store(number, f["scratch"], to)
-                to = to + channels * strip.tiles
+        for each in columns:
+            f.store(combined(f, each, line), f["scratch"], to)
+            to = to + channels * strip.tiles
 
 
 def _sum(
@@ -153,14 +162,16 @@ def _sum(
     shape: Shape,
     tile: Tile,
     strip: Strip,
-    product: Value,
+    product: tuple[int, Value],
     outputs: tuple[Value, int],
 ) -> None:
     """Step 2, of some output channels."""
     (channel, channels), tiles = outputs, strip.tiles
     sums = [f.sums(tiles) for _ in range(channels)]
-    from_ = product * (shape.inputs * tiles)
-    weight = (product * shape.outputs + channel) * shape.inputs
+    line, point = product
+    from_ = point * (shape.inputs * tiles)
+    weight = point + line * tile.columns.points
+    weight = (weight * shape.outputs + channel) * shape.inputs
     with f.loop(shape.inputs) as i:
 
         def factor(number: int) -> Value:
@@ -170,7 +181,7 @@ def _sum(
             return f.load(f["scratch"], from_ + i * tiles + number)
 
         multiply(f, sums, factor, value)
-    to = (product * shape.outputs + channel) * tiles + tile.products * shape.inputs * tiles
+    to = (point * shape.outputs + channel) * tiles + tile.columns.points * shape.inputs * tiles
     for number, of_channel in enumerate(sums):
         for each, total in enumerate(of_channel):
             f.store(total.get(), f["scratch"], to + (number * tiles + each))
@@ -193,32 +204,32 @@ def multiply(
             of_factor[number].set(f.fma(value, factor, of_factor[number].get()))
 
 
-def _give(f: Function, shape: Shape, tile: Tile, strip: Strip) -> None:
-    """Step 3."""
-    begin = tile.products * shape.inputs * strip.tiles
+def _give(f: Function, shape: Shape, tile: Tile, strip: Strip, line: int) -> None:
+    """Step 3, of a line of products: what it adds to each row of pixels."""
+    points = tile.columns.points
+    begin, step = points * shape.inputs * strip.tiles, shape.outputs * strip.tiles
     of_rows, of_columns = tile.counts(shape.height, shape.width)
     with f.loop(shape.outputs) as o, f.loop(strip.height) as r, f.loop(strip.width) as c:
         from_ = o * strip.tiles + r * strip.width + c + begin
-        step = shape.outputs * strip.tiles
-        grid = [
-            [
-                f.load(f["scratch"], from_ + (a * tile.columns.points + b) * step)
-                for b in range(tile.columns.points)
-            ]
-            for a in range(tile.rows.points)
-        ]
+        products = [f.load(f["scratch"], from_ + b * step) for b in range(points)]
+        numbers = [combined(f, factors, products) for factors in tile.columns.sums]
         y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
         to = shape.target.at(strip.group, o, y, x)
-        bias = f.every(f["bias"], o) if shape.has_bias else None
-        for a, line in enumerate(transform(f, tile.rows.sums, tile.columns.sums, grid)):
-            for b, number in enumerate(line):
+        for a, factors in enumerate(tile.rows.sums):
+            if not factors[line]:
+                continue
+            is_first = not any(factors[:line])
+            bias = f.every(f["bias"], o) if shape.has_bias and is_first else None
+            for b, number in enumerate(numbers):
                 place = to + (a * shape.target.row + b * shape.target.pixel)
                 with ExitStack() as inside:
                     if (of_rows - 1) * tile.rows.pixels + a >= shape.height:
                         inside.enter_context(f.when(f.compare("slt", y + a, shape.height)))
                     if (of_columns - 1) * tile.columns.pixels + b >= shape.width:
                         inside.enter_context(f.when(f.compare("slt", x + b, shape.width)))
-                    total = number if bias is None else number + bias
-                    if shape.accumulates:
-                        total = total + f.load(f["target"], place)
-                    f.store(total, f["target"], place)
+                    if shape.accumulates or not is_first:
+                        old = f.load(f["target"], place)
+                        total = combined(f, (1, factors[line]), (old, number))
+                    else:
+                        total = combined(f, (factors[line],), (number,))
+                    f.store(total if bias is None else total + bias, f["target"], place)
