@@ -94,6 +94,8 @@ class Calls:
 
     def gradient(self, of: Map) -> Value:
         """Where a map's gradient lies."""
+        if of.passing:
+            return self.f.at(self.base, self.f["thread"] * of.gradient_stride + of.gradient_at)
         return self.f.at(self.base, of.gradient_at)
 
     def weight(self, name: str | None) -> Value:
