@@ -11,7 +11,6 @@ so that what one kernel wrote is still in the second cache when the next one rea
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
 from grader.training.engine.lanes.arena import ALIGNED
@@ -33,9 +32,11 @@ class Library:
         """The kernel, under a name of its own, or an equal one."""
         text = kernel.text()
         if text not in self._known:
-            kernel.name = f"{kernel.name}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-            self._known[text] = kernel
+            self._known[text] = kernel.named()
             self.texts.append(kernel.text())
+            for callee in kernel.callees:
+                if callee.text() not in self.texts:
+                    self.texts.append(callee.text())
         return self._known[text]
 
 
@@ -50,12 +51,15 @@ class Calls:
         function: Function,
         base: Value,
         groups: tuple[Operand, Operand],
+        *,
+        by_tiles: bool,
     ) -> None:
         self.library = library
         self.plan = plan
         self.target = target
         self.f = function
         self.base = base
+        self.by_tiles = by_tiles
         self.range = Value(function, "i64", "first"), Value(function, "i64", "end")
         """Stand for the group, and the one after it, that a kernel is called for."""
         self._groups = groups

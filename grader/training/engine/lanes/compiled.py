@@ -52,7 +52,11 @@ def write(program: Program, batch: int, threads: int, target: Target) -> Written
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
     places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)
-    texts = step.write(train, look, places, program.recipe.loss, target)
+    texts: list[str] = []
+    for by_tiles in (True, False):
+        texts = step.write(train, look, places, program.recipe.loss, target, by_tiles=by_tiles)
+        if sum(map(len, texts)) <= machine.MOST_TEXT:
+            break
     return Written(texts, places, train.counters, look.log_probabilities, program.classes)
 
 

@@ -40,20 +40,30 @@ LOOK = [
 ]
 
 
-def write(train: Lowered, look: Lowered, plan: Plan, asked: Loss, target: Target) -> list[str]:
-    """The texts of all functions, of which "train" and "look" are to be called."""
+def write(
+    train: Lowered, look: Lowered, plan: Plan, asked: Loss, target: Target, *, by_tiles: bool
+) -> list[str]:
+    """The texts of all functions, of which "train" and "look" are to be called.
+
+    `by_tiles`: convolutions as `tiling` says, which takes more code than without.
+    """
     library = Library()
-    texts = [_train(train, asked, library, plan, target), _look(look, library, plan, target)]
+    texts = [
+        _train(train, asked, library, plan, target, by_tiles=by_tiles),
+        _look(look, library, plan, target, by_tiles=by_tiles),
+    ]
     return [BARRIER, *library.texts, *texts]
 
 
-def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target) -> str:
+def _train(
+    lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target, *, by_tiles: bool
+) -> str:
     """Forward, loss and backward of this thread's images."""
     f = Function("train", TRAIN, target.lanes, shared=True)
     groups = (f["count"] + (f.lanes - 1)) / f.lanes
     begin = f["thread"] * groups
     mine = begin / f["threads"], (begin + groups) / f["threads"]
-    calls = Calls(library, plan, target, f, f["memory"], mine)
+    calls = Calls(library, plan, target, f, f["memory"], mine, by_tiles=by_tiles)
     _load(calls, lowered.images)
     calls.forget(calls.weight_gradient(None), plan.gradients_stride)
     for stage in lowered.stages:
@@ -66,12 +76,12 @@ def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: 
     return f.text()
 
 
-def _look(lowered: Lowered, library: Library, plan: Plan, target: Target) -> str:
+def _look(lowered: Lowered, library: Library, plan: Plan, target: Target, *, by_tiles: bool) -> str:
     """Forward of `count` images, as many as a thread looks at in one go."""
     f = Function("look", LOOK, target.lanes, shared=True)
     base = f.at(f["memory"], f["thread"] * plan.look_stride)
     all_of_them = 0, (f["count"] + (f.lanes - 1)) / f.lanes
-    calls = Calls(library, plan, target, f, base, all_of_them)
+    calls = Calls(library, plan, target, f, base, all_of_them, by_tiles=by_tiles)
     _load(calls, lowered.images)
     for stage in lowered.stages:
         forward(calls, stage, training=False)

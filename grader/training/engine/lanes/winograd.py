@@ -19,7 +19,6 @@ border (`widen`), and what they give beyond it is not stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -70,13 +69,12 @@ def write(shape: Shape, tile: Tile, target: Target) -> Function:
         for height, row in over(f, of_rows, rows):
             for width, column in over(f, of_columns, columns):
                 strip = Strip(group, row, column, height, width)
+                products = _products(shape, tile, strip.tiles, channels, target)
                 for line in range(tile.rows.points):
                     factors = tile.rows.data[line], tile.columns.data
                     spread(f, "source", (shape.source, shape.inputs), tile, factors, strip, 0)
-                    with f.loop(tile.columns.points) as product:
-                        for count, channel in over(f, shape.outputs, channels):
-                            block = channel, count
-                            _sum(f, shape, tile, strip, (line, product), block)
+                    of_line = line * tile.columns.points * shape.outputs * shape.inputs
+                    f.call(products, f["scratch"], f.at(f["weight"], of_line))
                     _give(f, shape, tile, strip, line)
     return f
 
@@ -157,51 +155,51 @@ def spread(
             to = to + channels * strip.tiles
 
 
-def _sum(
-    f: Function,
-    shape: Shape,
-    tile: Tile,
-    strip: Strip,
-    product: tuple[int, Value],
-    outputs: tuple[Value, int],
-) -> None:
-    """Step 2, of some output channels."""
-    (channel, channels), tiles = outputs, strip.tiles
-    sums = [f.sums(tiles) for _ in range(channels)]
-    line, point = product
-    from_ = point * (shape.inputs * tiles)
-    weight = point + line * tile.columns.points
-    weight = (weight * shape.outputs + channel) * shape.inputs
-    with f.loop(shape.inputs) as i:
-
-        def factor(number: int) -> Value:
-            return f.every(f["weight"], weight + i + number * shape.inputs)
-
-        def value(number: int) -> Value:
-            return f.load(f["scratch"], from_ + i * tiles + number)
-
-        multiply(f, sums, factor, value)
-    to = (point * shape.outputs + channel) * tiles + tile.columns.points * shape.inputs * tiles
-    for number, of_channel in enumerate(sums):
-        for each, total in enumerate(of_channel):
-            f.store(total.get(), f["scratch"], to + (number * tiles + each))
+def _products(shape: Shape, tile: Tile, tiles: int, channels: int, target: Target) -> Function:
+    """Step 2, of a line of products: a function, since each line calls it."""
+    f = Function("products", [("ptr", "scratch"), ("ptr", "weight")], target.lanes)
+    with f.loop(tile.columns.points) as product:
+        for count, channel in over(f, shape.outputs, channels):
+            sums = [f.sums(tiles) for _ in range(count)]
+            with f.loop(shape.inputs) as i:
+                from_ = (product * shape.inputs + i) * tiles
+                weight = (product * shape.outputs + channel) * shape.inputs + i
+                multiply(f, sums, weight, shape.inputs, from_)
+            to = (product * shape.outputs + channel) * tiles
+            to = to + tile.columns.points * shape.inputs * tiles
+            for number, of_channel in enumerate(sums):
+                for each, total in enumerate(of_channel):
+                    f.store(total.get(), f["scratch"], to + (number * tiles + each))
+    return f.named()
 
 
 def multiply(
-    f: Function,
-    sums: list[list[Variable]],
-    line: Callable[[int], Value],
-    column: Callable[[int], Value],
+    f: Function, sums: list[list[Variable]], weight: Value, apart: int, values: Value
 ) -> None:
-    """Add `line` times `column` to every sum; the fewer of the two are kept in registers."""
-    across = len(sums) > len(sums[0])
-    table = [list(of) for of in zip(*sums, strict=True)] if across else sums
-    few, many = (column, line) if across else (line, column)
-    kept = [few(number) for number in range(len(table))]
-    for number in range(len(table[0])):
-        value = many(number)
-        for factor, of_factor in zip(kept, table, strict=True):
-            of_factor[number].set(f.fma(value, factor, of_factor[number].get()))
+    """Add to the sums of each channel and tile what a weight and a vector give.
+
+    `weight` is the place of the first channel's, the others are `apart`; the vectors lie side by
+    side. The fewer of the two are kept in registers.
+    """
+
+    def factor(number: int) -> Value:
+        return f.every(f["weight"], weight + number * apart)
+
+    def value(number: int) -> Value:
+        return f.load(f["scratch"], values + number)
+
+    if len(sums) > len(sums[0]):
+        kept = [value(number) for number in range(len(sums[0]))]
+        for number, of_channel in enumerate(sums):
+            one = factor(number)
+            for each, total in zip(kept, of_channel, strict=True):
+                total.set(f.fma(each, one, total.get()))
+    else:
+        kept = [factor(number) for number in range(len(sums))]
+        for number in range(len(sums[0])):
+            one = value(number)
+            for each, of_channel in zip(kept, sums, strict=True):
+                of_channel[number].set(f.fma(one, each, of_channel[number].get()))
 
 
 def _give(f: Function, shape: Shape, tile: Tile, strip: Strip, line: int) -> None:
