@@ -48,10 +48,15 @@ def backward(stage: Convolution) -> Tile | None:
 
 
 def scratch(stage: Convolution) -> int:
-    """Vectors that the kernels of a stage need for transformed pixels and products."""
+    """Vectors that the kernels of a stage need for themselves."""
     found = [tile for tile in (forward(stage), backward(stage)) if tile]
+    return max((room(tile, stage) for tile in found), default=0)
+
+
+def room(tile: Tile, stage: Convolution) -> int:
+    """Vectors of a line of transformed pixels and of products."""
     channels = stage.source.channels + stage.target.channels
-    return max((tile.products * channels * MOST_TILES for tile in found), default=0)
+    return tile.columns.points * channels * MOST_TILES
 
 
 def widen(stage: Convolution) -> None:
