@@ -6,6 +6,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from grader.sandbox import isolation
+from grader.sandbox.zygote import Zygote
+from tests import sandboxes
+
 # As in the zygote (`grader.capture.__main__`): after an export the first backward pass would start
 # a thread, and nothing that uses autograd could be forked.
 torch.ones(1, requires_grad=True).sum().backward()
@@ -19,6 +23,40 @@ if (
 settings.register_profile(
     "normal", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+# Fixtures of the whole session begin once in each process that runs tests, and only when asked for.
+
+
+@pytest.fixture(scope="session")
+def locked():
+    """A zygote of level 2."""
+    sandboxes.needs(2)
+    with Zygote() as zygote:
+        yield zygote
+
+
+@pytest.fixture(scope="session")
+def boxed():
+    """A zygote of level 3."""
+    sandboxes.needs(3)
+    with Zygote(boxed=True) as zygote:
+        yield zygote
+
+
+@pytest.fixture(scope="session")
+def proven(request):
+    """The strongest sandbox of this machine, as the product would choose it."""
+    if sandboxes.missing(2):
+        return isolation.fresh(sandboxes.missing(2))
+    return sandboxes.shown(request.getfixturevalue("locked" if sandboxes.missing(3) else "boxed"))
+
+
+@pytest.fixture
+def one_sandbox(proven):
+    """Commands that the test runs in this process read work in `proven`."""
+    with sandboxes.in_one(proven):
+        yield proven
 
 
 def pytest_addoption(parser):

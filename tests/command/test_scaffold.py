@@ -164,7 +164,7 @@ def test_an_unknown_data_set_is_answered_with_the_known_and_leaves_nothing_behin
     assert list(here.iterdir()) == []
 
 
-def test_the_example_is_trained_on_a_small_data_set_that_lies_here(here, monkeypatch):
+def test_the_example_is_trained_on_a_small_data_set_that_lies_here(here, monkeypatch, one_sandbox):
     """From nothing to a trained report, without internet: files in torchvision's layout."""
     monkeypatch.setitem(DATASETS, "fashion_mnist", write(tiny("fashion_mnist", 600, 100), here))
     folder = scaffold.begin("mine", "mnist_8k", project.find(), "fashion_mnist")

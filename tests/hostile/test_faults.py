@@ -25,10 +25,8 @@ from grader.errors import GraderError, SubmissionError
 from grader.storage import atomic, reports
 from tests import report_examples as examples
 from tests.hostile.run import descendants
-from tests.sandbox.conftest import locked, needs
 from tests.sandbox.hostile import network, request
-
-__all__ = ["locked"]
+from tests.sandboxes import needs
 
 MOMENTS = 20
 SECRET = b"s" * 32

@@ -17,8 +17,8 @@ import pytest
 from grader.errors import GraderError
 from grader.sandbox import child, isolation, same_code
 from grader.training.worker import process
-from tests.sandbox.conftest import needs
 from tests.sandbox.hostile import network, request
+from tests.sandboxes import needs
 
 ROOT = same_code.PACKAGE.parent
 
@@ -118,6 +118,7 @@ def test_a_child_runs_its_parents_grader_though_another_is_installed(python):
     program = """
         from grader.sandbox import child
         from tests.sandbox.hostile import network, request
+from tests.sandboxes import needs
         print(len(child.run(request(network()))))
     """
     assert said_by(python, program) == "2"
