@@ -19,10 +19,27 @@ if (
 ):  # the workers share the cores: with more threads each they wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What the user's shell holds for Python (PYTHONUNBUFFERED, PYTHONWARNINGS, ...) has had its effect
+# here; the grader's processes, which inherit it, would behave otherwise than on another machine.
+for name in [name for name in os.environ if name.startswith("PYTHON")]:
+    if name not in ("PYTHONPATH", "PYTHONHOME"):
+        del os.environ[name]
+
 # A shared machine can be slow for a moment: no deadline, and the same examples every time.
 settings.register_profile(
     "normal", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """The grader's cache of these tests: what it remembers of earlier runs decides nothing here.
+
+    Each process has its own, for two that make the key of seals at once would disagree on it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 # Fixtures of the whole session begin once in each process that runs tests, and only when asked for.

@@ -122,8 +122,12 @@ def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
 
 
 def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
-    enough = threading.Event()
-    real = Crew._wait
+    enough, cancelled = threading.Event(), threading.Event()
+    real, real_cancel = Crew._wait, Crew._cancel
+
+    def cancel(self):
+        real_cancel(self)
+        cancelled.set()
 
     def wait(self, futures):
         enough.wait(60)
@@ -134,13 +138,14 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
         return real(self, futures)
 
     monkeypatch.setattr(Crew, "_wait", wait)
+    monkeypatch.setattr(Crew, "_cancel", cancel)
     seen = []
 
     def after_epoch(seed, epoch):
         seen.append(seed)
         if len(seen) == 2:
             enough.set()
-            threading.Event().wait(1.0)  # the others wait for this one to have spoken
+            cancelled.wait(60)  # the others wait for this one to have spoken
 
     runs = crew.run(
         Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), {3: values(), 4: values()}
