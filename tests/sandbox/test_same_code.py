@@ -118,7 +118,6 @@ def test_a_child_runs_its_parents_grader_though_another_is_installed(python):
     program = """
         from grader.sandbox import child
         from tests.sandbox.hostile import network, request
-from tests.sandboxes import needs
         print(len(child.run(request(network()))))
     """
     assert said_by(python, program) == "2"

@@ -215,7 +215,6 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(linux, end, tmp_p
         sys.path.insert(0, {str(ROOT)!r})
         from grader.sandbox.zygote import Zygote
         from tests.sandbox.hostile import network, request
-from tests.sandboxes import needs
         with Zygote() as zygote:
             print(zygote._process.pid, flush=True)
             zygote.run(request(network("while True: pass")))

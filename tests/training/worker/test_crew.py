@@ -44,17 +44,16 @@ def pids(crew: Crew) -> list[int]:
     return [worker.pid for worker in crew._workers if worker.pid]
 
 
-def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
-    seen = []
-    runs = crew.run(
-        Task(
-            PROGRAM,
-            IMAGES,
-            engine="torch",
-            after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch)),
-        ),
-        BLOBS,
-    )
+def test_each_seed_has_the_bits_that_it_has_alone_and_nobody_is_told_of_two_things_at_once(crew):
+    seen, inside = [], threading.Lock()
+
+    def after_epoch(seed, epoch):
+        assert inside.acquire(blocking=False)
+        seen.append((seed, epoch.epoch))
+        time.sleep(0.01)
+        inside.release()
+
+    runs = crew.run(Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), BLOBS)
     assert [done.seed for done in runs] == [3, 4, 5]
     assert {done.side_by_side for done in runs} == {2}
     assert {(done.device, done.engine) for done in runs} == {
@@ -96,17 +95,6 @@ def test_a_trainer_can_be_entered_again_after_it_was_left(threads, kind):
         assert (first.seed, first.engine, first.ending) == (again.seed, again.engine, again.ending)
         for a, b in zip(first.epochs, again.epochs, strict=True):
             assert torch.equal(a.logits, b.logits)
-
-
-def test_nobody_is_told_of_two_things_at_once(crew):
-    inside = threading.Lock()
-
-    def after_epoch(seed, epoch):
-        assert inside.acquire(blocking=False)
-        time.sleep(0.01)
-        inside.release()
-
-    crew.run(Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), BLOBS)
 
 
 def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
