@@ -19,10 +19,15 @@ if (
 ):  # the workers share the cores: with more threads each they wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# What the user's shell holds for Python (PYTHONUNBUFFERED, PYTHONWARNINGS, ...) has had its effect
-# here; the grader's processes, which inherit it, would behave otherwise than on another machine.
-for name in [name for name in os.environ if name.startswith("PYTHON")]:
-    if name not in ("PYTHONPATH", "PYTHONHOME"):
+# What is asked of all programs of a shell would change what the grader's processes say and do: here
+# they are as on any other machine. (`grader ci` writes into what GITHUB_STEP_SUMMARY names.)
+OF_THE_SHELL = {
+    *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "PY_COLORS", "CLICOLOR_FORCE"),
+    *("TERMINAL_WIDTH", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITLAB_CI"),
+}
+for name in list(os.environ):
+    of_python = name.startswith("PYTHON") and name not in ("PYTHONPATH", "PYTHONHOME")
+    if of_python or name in OF_THE_SHELL:
         del os.environ[name]
 
 # A shared machine can be slow for a moment: no deadline, and the same examples every time.
