@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from grader.errors import GraderError, SubmissionError
-from grader.sandbox import lock
+from grader.sandbox import box, lock
 from grader.sandbox.ending import Limits
 from tests.interrupts import heard
 from tests.sandbox.hostile import network, request
@@ -280,6 +280,29 @@ def test_a_zygote_that_was_begun_and_is_not_needed_ends_at_once(level):
     zygote.close()
     assert process.returncode == -signal.SIGKILL
     assert not folder.exists()
+
+
+def test_a_box_that_is_ended_while_it_begins_leaves_no_half_of_itself(linux, monkeypatch):
+    """The child of bwrap waits for its parent, and only then is bound to end with it."""
+    from grader.sandbox.zygote import Zygote
+
+    half = ["sh", "-c", "sleep 600 & wait"]
+    monkeypatch.setattr(box, "command", lambda *_: half)
+    zygote = Zygote(boxed=True)
+    zygote.start()
+    pid = zygote._process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    wait_until(lambda: children.read_text().strip())
+    child = int(children.read_text())
+    zygote.close()
+    wait_until(lambda: not lives(child))
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_a_zygote_that_was_begun_and_forgotten_leaves_nothing(linux, tmp_path):
