@@ -39,6 +39,6 @@ def shown(zygote: Zygote) -> Proven:
 def in_one(sandbox: Proven) -> Iterator[None]:
     """Meanwhile every command of this process reads work in that sandbox, and starts none."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Workroom, "begin", lambda self: None)
+        patch.setattr(Workroom, "begin", lambda self, **_: None)
         patch.setattr(Workroom, "sandbox", sandbox)
         yield
