@@ -25,6 +25,7 @@ from grader.errors import AssignmentError, GraderError, SubmissionError
 from grader.options import Options
 from grader.printable import printable, printable_path
 from grader.render import card, convention, notices, recipe, terminal, words
+from grader.render.called import called
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.render.queue import Queue
@@ -45,7 +46,7 @@ MOST_NAMED = 100
 
 BROUGHT = (
     "There is no assignments/ folder here or above, so the example that comes with the grader is "
-    "graded. Name a file to grade your own: grader grade my_model.py --assignment mnist_8k"
+    "graded. Name a file to grade your own: {command}"
 )
 
 
@@ -70,7 +71,8 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
     )
     found = looked.submissions
     if options.home not in (None, options.root) and not options.paths:
-        _say(messages, BROUGHT)
+        command = called("grade", "my_model.py", "--assignment", "mnist_8k")
+        _say(messages, BROUGHT.format(command=command))
     say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     refuse_all_broken(asked, broken)

@@ -26,6 +26,7 @@ from grader.command.order import Order
 from grader.errors import GraderError
 from grader.options import Options
 from grader.render import class_summary
+from grader.render.called import called
 from grader.render.class_progress import ClassProgress
 from grader.render.plain import Plain
 from grader.report import Report
@@ -264,4 +265,4 @@ def _following(files: dict[str, str], options: Options, students: Roster | None)
         return "the same without --static or --epochs, for points that are a grade"
     if students is None:
         return "the same with --roster students.csv, for a gradebook that names everybody"
-    return f"grader report NAME, for one of them; or look at {files['page']}"
+    return f"{called('report', 'NAME')}, for one of them; or look at {files['page']}"

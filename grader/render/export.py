@@ -13,6 +13,7 @@ from grader import report
 from grader.errors import GraderError, in_words
 from grader.printable import printable
 from grader.render import formats
+from grader.render.called import called
 from grader.render.formats import PICTURES
 from grader.report import Report
 from grader.storage.atomic import write_whole
@@ -51,7 +52,8 @@ def _files(path: Path) -> Iterator[Path]:
     found = sorted(path.rglob(REPORT))
     if not found:
         raise UsageError(
-            f"{_name(path)} holds no {REPORT}. `python -m grader grade` writes them, into grades/."
+            f"{_name(path)} holds no {REPORT}. `{called('grade', 'FILE')}` writes them, into "
+            "grades/."
         )
     yield from found
 
@@ -69,7 +71,8 @@ def read(file: Path) -> Report:
     except ValidationError as error:
         raise UsageError(
             f"{_name(file)} is not a report that this grader can read: {_first(error)}. "
-            f"Name a {REPORT} that `python -m grader grade` wrote, or grade the submission again."
+            f"Name a {REPORT} that `{called('grade', 'FILE')}` wrote, or grade the submission "
+            "again."
         ) from error
 
 
