@@ -23,6 +23,7 @@ from grader.command import class_files, filing, handed_out, session
 from grader.command.assistants import Assistants, News, Task
 from grader.command.class_files import Graded
 from grader.command.order import Order
+from grader.command.project import refuse_hidden
 from grader.errors import GraderError
 from grader.options import Options
 from grader.render import class_summary
@@ -118,9 +119,11 @@ def _at_once(options: Options) -> int:
 def _prepared(options: Options) -> _Class:
     """Find the works, and what they are graded with. Raises UsageError and GraderError."""
     known, broken = load_each(options.root)
+    every = sorted([*known, *broken])
+    refuse_hidden(options.assignment, every, options.root)
     looked = find.look(
         options.paths,
-        sorted([*known, *broken]),
+        every,
         root=options.root,
         home=options.home,
         assignment=options.assignment,
