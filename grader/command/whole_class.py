@@ -85,7 +85,7 @@ def grade(options: Options, asked: ClassOptions) -> int:
         reports=outcome.reports,
         works=outcome.works,
         kept=outcome.kept,
-        late=late.of(found.items, asked.due),
+        late=late.of(found.items, asked.due, options.paths),
         left_out=found.left_out,
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - began,

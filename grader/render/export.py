@@ -40,8 +40,12 @@ def export_reports(paths: Sequence[Path], form: str, output: Path | None) -> int
 
 def read_all(paths: Iterable[Path]) -> list[Report]:
     """Every report in these files and folders. Raises as `read`, and UsageError for none."""
-    files = chain.from_iterable(_files(path) for path in paths)
-    return [read(file) for file in files]
+    return [read(file) for file in files_of(paths)]
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files of `read_all`. Raises UsageError for none."""
+    return chain.from_iterable(_files(path) for path in paths)
 
 
 def _files(path: Path) -> Iterator[Path]:
