@@ -365,6 +365,14 @@ def _nothing(definitions: Definitions) -> Builder:
         "your network by calling it: write a class that inherits from nn.Module, or add a "
         "function build_model() that returns the network."
     )
+    if (found := _under_another_name(definitions)) is not None:
+        name, line = found
+        raise SubmissionError(
+            f"{name} is a network, but nothing says that it is what you hand in: it is not trained "
+            f"here, and the grader looks for one that is called {', '.join(INSTANCES[:-1])} or "
+            f"{INSTANCES[-1]}. Call it model, or add a last line: model = {name}",
+            line=line,
+        )
     for node in definitions.nodes:
         if isinstance(node, ast.Import) and (modules := _modules_not_here(definitions, node)):
             files = ", ".join(f"{module}.py" for module in modules)
@@ -381,6 +389,18 @@ def _nothing(definitions: Definitions) -> Builder:
                 line=node.lineno,
             )
     raise SubmissionError(text)
+
+
+def _under_another_name(definitions: Definitions) -> tuple[str, int] | None:
+    """The last `my_model = nn.Sequential(...)` at the top level: its name and its line."""
+    for node in reversed(list(definitions.nodes)):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        # What nobody needs has not been run: there is only the text to go by.
+        made = ast.unparse(node.value.func).rpartition(".")[2]
+        if made == "Sequential" and isinstance(node.targets[0], ast.Name):
+            return node.targets[0].id, node.lineno
+    return None
 
 
 def _modules_not_here(definitions: Definitions, node: ast.Import) -> list[str]:
