@@ -75,7 +75,9 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
     say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     refuse_all_broken(asked, broken)
-    broken |= tried_out([known[name] for name in asked if name in known])
+    broken |= tried_out(
+        [known[name] for name in asked if name in known], options.root, apart=options.static
+    )
     refuse_all_broken(asked, broken)
     for name in broken if not options.paths and not options.assignment else asked:
         if name in broken:
@@ -179,14 +181,20 @@ def refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError
         raise AssignmentError("\n".join(errors))
 
 
-def tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
-    """Those whose default recipe does not work, each with the reason."""
+def tried_out(
+    asked: Sequence[Assignment], root: Path, *, apart: bool
+) -> dict[str, AssignmentError]:
+    """Those whose default recipe does not work, each with the reason.
+
+    `apart`: in another process, where nothing else in this one needs torch.
+    """
     from grader.judging import default_recipe  # for this command alone
 
     broken = {}
     for assignment in asked:
         try:
-            default_recipe.try_recipe(assignment)
+            folder = root / "assignments" / assignment.name if apart else None
+            default_recipe.try_recipe(assignment, folder=folder)
         except AssignmentError as error:
             broken[assignment.name] = error
     return broken

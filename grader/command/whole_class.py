@@ -138,7 +138,7 @@ def _prepared(options: Options) -> _Class:
         )
     session.refuse_all_broken(names, broken)
     assignment = known[names[0]]
-    session.refuse_all_broken(names, session.tried_out([assignment]))
+    session.refuse_all_broken(names, session.tried_out([assignment], options.root, apart=True))
     reports.check_writable(options.output)
     messages = Console(stderr=True)
     session.say_left_out(messages, looked.left_out)

@@ -103,7 +103,7 @@ def _recipe(file: Path, asked: Assignment, known: dict[toml_lines.Path, int]) ->
     from grader.judging import default_recipe  # it may load torch
 
     try:
-        default_recipe.try_recipe(asked)
+        default_recipe.try_recipe(asked, folder=file.parent)
     except AssignmentError as error:
         said = str(error).partition(f"{FILE}: ")[2] or str(error)
         key = toml_lines.named_in(said, known)
