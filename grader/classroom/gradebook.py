@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.classroom import roster
@@ -260,13 +260,36 @@ def _assignment(reports: Sequence[Report]) -> tuple[str, float]:
 
 
 def join(reports: Sequence[Report], known: Roster) -> Joined[Report]:
-    """Each report to the student of the list whose work it is on."""
-    return roster.join(known, [(identity(report), report) for report in reports])
+    """Each report to the student of the list whose work it is on.
+
+    Clones of one assignment are called after it and after a login: what all names begin with, up
+    to a "-", may be the assignment's.
+    """
+    names = [_own_name(report) for report in reports]
+    cuts = _cuts(names)
+    found = []
+    for name, report in zip(names, reports, strict=True):
+        logins = tuple(name[cut:] for cut in cuts)
+        found.append((replace(identity(report), logins=logins), report))
+    return roster.join(known, found)
+
+
+def _cuts(names: Sequence[str]) -> list[int]:
+    """Places after a "-" up to which several names are all the same."""
+    if len(names) < 2:
+        return []
+    first, last = min(names), max(names)  # what these two share, all do
+    places = (place for place, letter in enumerate(first, 1) if letter == "-")
+    return [place for place in places if last.startswith(first[:place])]
+
+
+def _own_name(report: Report) -> str:
+    return report.display_name or report.submission
 
 
 def identity(report: Report) -> Identity:
     """Whose work a report is on, as far as its name and place say."""
-    return identity_at(report.path, report.display_name or report.submission)
+    return identity_at(report.path, _own_name(report))
 
 
 def identity_at(path: str, name: str) -> Identity:
