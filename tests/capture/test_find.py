@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from grader.capture.find import Builder, check_run, find_builder
+from grader.capture.find import Builder, find_builder
 from grader.capture.load import read_definitions
+from grader.capture.one_run import check_run
 from grader.errors import SubmissionError
 from tests.capture.sources import FILE, net, text
 
