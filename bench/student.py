@@ -38,7 +38,7 @@ class Images(Dataset[tuple[Any, int]]):
         return len(self._labels)
 
     def __getitem__(self, place: int) -> tuple[Any, int]:
-        image = Image.fromarray(self._pixels[place].numpy(), mode="L")
+        image = Image.fromarray(self._pixels[place].numpy())
         return self._transform(image), int(self._labels[place])
 
 
