@@ -32,7 +32,6 @@ from grader.training.engine.eager import Eager
 from grader.training.engine.engine import CannotTrainError, Engine
 from grader.training.engine.lanes.lanes import Lanes
 
-ENGINES: Mapping[str, Callable[[], Engine]] = {TORCH: Eager, LANES: Lanes}
 SHARE_OF_SLOW_ONES = 0.4
 """The student's loop and PyTorch train on so much of what machine code trains on in a turn."""
 TESTS = 6
@@ -165,9 +164,8 @@ class _Contenders:
         reference, images = self._few
         model = reference.captured.program.model
         self._warm_up(STUDENT, Student(reference.file, model, images).turn)
-        for way, engine in ENGINES.items():
-            given = self._many if way == LANES else self._few
-            self._try(way, lambda engine=engine, given=given: self._training(engine(), *given))
+        self._try(TORCH, lambda: self._training(Eager(), *self._few))
+        self._try(LANES, lambda: self._training(Lanes(), *self._many))
         self._try(ONE_THREAD, lambda: self._prepared(seeds))
         if ONE_THREAD in self.ways:
             self.ways[TWO_SEEDS] = lambda: _at_once(seeds)

@@ -47,9 +47,10 @@ def main(arguments: Sequence[str]) -> int:
     folder = None if asked.practice else asked.data or default_folder()
     try:
         references.images(folder, 1, 1)
+        names = references.chosen(asked.references)
     except GraderError as error:
         return _impossible(str(error))
-    return _measure(asked, folder)
+    return _measure(asked, folder, names)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="the folder that holds MNIST/raw")
     parser.add_argument("--output", type=Path, help="the file to write; default: bench/GPU.md")
     parser.add_argument("--parts", nargs="+", help="only these, with all the time")
+    parser.add_argument("--references", nargs="+", default=[], help="all nine, if none")
     parser.add_argument("--seconds", type=float, help="that all parts may take together")
     rehearsing = parser.add_argument_group("to rehearse it without a GPU")
     rehearsing.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
@@ -74,7 +76,7 @@ def _impossible(why: str) -> int:
     return IMPOSSIBLE
 
 
-def _measure(asked: argparse.Namespace, folder: Path | None) -> int:
+def _measure(asked: argparse.Namespace, folder: Path | None, names: Sequence[str]) -> int:
     from bench.gpu import conducting, note, plan
 
     sizes = plan.TINY if asked.tiny else plan.Sizes()
@@ -87,6 +89,7 @@ def _measure(asked: argparse.Namespace, folder: Path | None) -> int:
         "device": asked.device,
         "folder": str(folder.absolute()) if folder else "",
         "sizes": asdict(sizes),
+        "references": names,
         "loaders": min(8, os.cpu_count() or 1) if not asked.tiny else 1,
     }
     command = [sys.executable, "-W", "ignore", "-m", "bench.gpu.measuring", json.dumps(settings)]
@@ -125,7 +128,8 @@ def _machine(device: str) -> str:
         properties = torch.cuda.get_device_properties(0)
         memory = f"{properties.total_memory / 2**30:.0f} GiB"
         words.insert(0, f"{properties.name} ({memory}), driver {_driver()}")
-        words.append(f"CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}")
+        cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call] # torch's own
+        words.append(f"CUDA {torch.version.cuda}, cuDNN {cudnn}")
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     words.append(f"load average {load:.1f} at the start")
     return ", ".join(words)

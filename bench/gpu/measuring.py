@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -60,6 +62,7 @@ class Bench:
     device: str
     folder: Path | None
     sizes: Sizes
+    names: Sequence[str]
     loaders: int
     part: str = ""
     deadline: float = 0.0
@@ -163,7 +166,12 @@ def tests(bench: Bench) -> None:
     # Another version's warnings are for us to read, not a reason to fail here.
     command += ["-o", "addopts=--import-mode=importlib", "-o", "filterwarnings=default"]
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # whichever are installed
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     alarm = threading.Timer(max(1.0, bench.deadline - time.time()), process.kill)
     alarm.start()
@@ -207,7 +215,7 @@ def _run(bench: Bench, number: int, way: str, by: Engine, seeds: int, epochs: in
 
 def every_reference(bench: Bench) -> None:
     """The second epoch of each, by the recorded engine and by plain steps."""
-    captured = references.capture(references.NAMES, len(bench.images.training.train_images))
+    captured = references.capture(bench.names, len(bench.images.training.train_images))
     for name, reference in captured.items():
         for way, by in (("recorded", bench.recorded()), ("plain", Eager())):
             if not bench.in_time(f"{name}, {way}", way):
@@ -308,17 +316,12 @@ def _kernels_chosen_by_cudnn(free: bool) -> Iterator[None]:
 
     @contextmanager
     def chosen(device: torch.device, seed: int) -> Iterator[None]:
-        with pinned(device, seed):
+        with devices.repeatable(device, seed):
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = False, True
             yield
 
-    pinned = replay.repeatable
-    if free:
-        replay.repeatable = chosen  # type: ignore[attr-defined] # it is an import there
-    try:
+    with mock.patch.object(replay, "repeatable", chosen if free else devices.repeatable):
         yield
-    finally:
-        replay.repeatable = pinned  # type: ignore[attr-defined] # the same
 
 
 WAYS: dict[str, Callable[[Bench], None]] = {
@@ -335,7 +338,8 @@ def main(settings: str, order: str) -> None:
     """Measure the parts of `order` with these settings."""
     known = json.loads(settings)
     folder = Path(known["folder"]) if known["folder"] else None
-    bench = Bench(known["device"], folder, Sizes(**known["sizes"]), known["loaders"])
+    sizes = Sizes(**known["sizes"])
+    bench = Bench(known["device"], folder, sizes, known["references"], known["loaders"])
     for name, deadline in json.loads(order).items():
         bench.part, bench.deadline = name, deadline
         bench.say("began", at=time.time())

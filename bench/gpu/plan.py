@@ -54,7 +54,7 @@ class Sizes:
     seeds: int = 8
 
 
-TINY = Sizes(images=256, tests=60, few=128, epochs=2, rounds=1, seeds=2)
+TINY = Sizes(images=160, tests=20, few=128, epochs=2, rounds=1, seeds=2)
 """For a rehearsal, which shows that every part runs."""
 
 
