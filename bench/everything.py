@@ -20,7 +20,8 @@ import typer
 from rich.console import Console
 from torchvision import models
 
-from bench import loop, rehearsals, training
+from bench import loop, references, rehearsals, training
+from bench.engines import measuring, table
 from grader import assignment, network
 from grader.analysis import shapes, summary
 from grader.analysis.cost import measure_cost
@@ -51,6 +52,7 @@ def main(
     folder = data.default_folder()
     loops = training.measure(folder, rounds=rounds, steps=steps, seeds=(1, 2, 4, 8))
     memory = training.memory(folder)
+    engines = measuring.measure(folder, references.NAMES, rounds=min(rounds, measuring.MOST_ROUNDS))
     edits = loop.measure([ROOT], rounds=rounds)
     rehearsed = list(rehearsals.measure())
     torch.set_num_threads(1)
@@ -67,6 +69,7 @@ def main(
             [
                 *_of_analyses(rows),
                 *_of_training(loops, memory),
+                *("", "## Engines of a processor", "", *table.lines(engines)),
                 *_of_edits(edits),
                 *_of_rehearsals(rehearsed),
                 *_note(machine, runs, rounds, steps),

@@ -53,7 +53,8 @@ def _of_a_process(
         )
         assert process.stdout is not None
         said: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=_read, args=(process.stdout, said), daemon=True).start()
+        reader = threading.Thread(target=_read, args=(process.stdout, said), daemon=True)
+        reader.start()
         try:
             while waiting:
                 patience = deadlines[waiting[0]] + GRACE - time.time()
@@ -74,6 +75,9 @@ def _of_a_process(
                         return
         finally:
             _end(process)
+            reader.join(timeout=5)
+            if not reader.is_alive():  # else somebody that it started still holds the pipe
+                process.stdout.close()
 
 
 def _read(stream: IO[str], said: queue.Queue[str | None]) -> None:
