@@ -19,8 +19,8 @@ from grader.errors import GraderError
 from grader.training.worker import process
 
 ROOT = Path(__file__).parents[2]
-IMAGES = 12_800
-"""A turn of machine code: half a second of sub_8k."""
+IMAGES = 10_240
+"""A turn of machine code: half a second of sub_8k on an idle machine."""
 MOST_ROUNDS = 12
 """The shortest recipe has 15 epochs."""
 
