@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=2, help="of one seed")
     parser.add_argument(
         "--images",
-        type=int,
+        type=_images,
         default=measuring.IMAGES,
         help="trained on by machine code in a turn; the others train on less",
     )
@@ -80,6 +80,13 @@ def _rounds(text: str) -> int:
     if not 1 <= rounds <= measuring.MOST_ROUNDS:
         raise argparse.ArgumentTypeError(f"from 1 to {measuring.MOST_ROUNDS}")
     return rounds
+
+
+def _images(text: str) -> int:
+    images = int(text)
+    if images < measuring.FEWEST:
+        raise argparse.ArgumentTypeError(f"at least {measuring.FEWEST}: a batch for everyone")
+    return images
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from grader.training.worker import process
 ROOT = Path(__file__).parents[2]
 IMAGES = 10_240
 """A turn of machine code: half a second of sub_8k on an idle machine."""
+FEWEST = 400
+"""The slow ones then have 160, of which a rule that follows a metric takes some: a batch is 128."""
 MOST_ROUNDS = 12
 """The shortest recipe has 15 epochs."""
 

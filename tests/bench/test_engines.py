@@ -23,7 +23,7 @@ from grader.training.engine.lanes import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 HAS_LLVM = importlib.util.find_spec("llvmlite") is not None
-IMAGES = 96
+IMAGES = 160
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def images():
 
 
 def test_a_small_measurement_fills_every_table():
-    line = [sys.executable, "-m", "bench.engines", "--practice", "--rounds", "1", "--images", "160"]
+    line = [sys.executable, "-m", "bench.engines", "--practice", "--rounds", "1", "--images", "400"]
     line += ["--busy", "--references", "c1_foundation"]
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     done = subprocess.run(
@@ -84,6 +84,14 @@ def test_references_are_named_whole_or_in_part():
     assert set(goals.TIMES_THE_STUDENTS) == set(references.NAMES)
     with pytest.raises(GraderError, match="There is no reference 'nobody'"):
         references.chosen(["nobody"])
+
+
+@pytest.mark.parametrize("option", [["--images", "399"], ["--rounds", "13"], ["--rounds", "0"]])
+def test_sizes_that_no_recipe_allows_are_refused(option, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(option)
+    assert ended.value.code == 2
+    assert option[0] in capsys.readouterr().err
 
 
 def test_a_reference_that_is_not_there_ends_with_2(capsys):
