@@ -90,11 +90,11 @@ def test_it_says_its_version_and_completes_words(run):
     assert "_GRADER_COMPLETE" in run("--show-completion", "bash").stdout
 
 
-def test_a_file_that_is_no_command_is_answered_with_the_command(run):
+def test_a_file_that_is_no_command_is_answered_with_the_command(run, program):
     (run.room / "my_model.py").touch()
     done = run("my_model.py")
     assert done.returncode == 2
-    assert "To grade it: grader grade my_model.py" in done.stderr
+    assert f"To grade it: {program} grade my_model.py" in " ".join(done.stderr.split())
     assert "Did you mean 'grade'" in run("grad").stderr
 
 

@@ -197,7 +197,10 @@ def test_the_class_goes_by_the_names_of_its_list(room):
     """Canvas's files are named "parkgus": the list has the name that people know."""
     folder = room / "grades" / "mnist_8k"
     assert by_name(room)["Gus Park"]["late"] is True
-    assert "Gus Park</a>" in (folder / "class.html").read_text()
+    assert by_name(room)["Gus Park"]["late_says"] == "canvas"
+    page = (folder / "class.html").read_text()
+    assert "Gus Park</a> <em>late</em>" in page
+    assert "<li>Hal Ito</li>" in page
     table = csv.DictReader(io.StringIO((folder / "class.csv").read_text()))
     assert "Gus Park" in [row["submission"] for row in table]
 
