@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +20,22 @@ from torch import Tensor
 from grader.program.program import Program
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import machine, step
+from grader.training.engine.lanes.gathering import Gathered, Way
 from grader.training.engine.lanes.machine import Code, Target
+from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.operators import lower
 from grader.training.engine.lanes.plan import Plan, plan
-from grader.training.engine.lanes.team import Team
+from grader.training.engine.lanes.team import Part, Team
 
 Floats = npt.NDArray[np.float32]
+
+TYPES = {
+    "ptr": ctypes.c_void_p,
+    "i32": ctypes.c_int32,
+    "i64": ctypes.c_int64,
+    "float": ctypes.c_float,
+}
+"""How Python hands over each type of parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +44,20 @@ class Written:
 
     texts: list[str]
     plan: Plan
+    images: Map
+    way: Way | None
     counters: Mapping[str, float]
     log_probabilities: bool
     classes: int
 
 
-def write(program: Program, batch: int, threads: int, target: Target) -> Written:
-    """The code of a Program's training. Raises CannotTrainError, which names what it lacks."""
+def write(
+    program: Program, batch: int, threads: int, target: Target, way: Way | None = None
+) -> Written:
+    """The code of a Program's training, with a way for images to come there, if any.
+
+    Raises CannotTrainError, which names what it lacks.
+    """
     weights = {weight.name: weight for weight in program.weights}
     try:
         train = lower(program.train, weights, training=True)
@@ -52,8 +69,17 @@ def write(program: Program, batch: int, threads: int, target: Target) -> Written
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
     places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)
-    texts = step.write(train, look, places, program.recipe.loss, target)
-    return Written(texts, places, train.counters, look.log_probabilities, program.classes)
+    texts = step.write(train, look, places, program.recipe.loss, target, way)
+    return Written(
+        texts, places, train.images, way, train.counters, look.log_probabilities, program.classes
+    )
+
+
+class Batch(NamedTuple):
+    """The images of a batch, which are to be gathered: those from `first` on."""
+
+    of: Gathered
+    first: int
 
 
 class Compiled:
@@ -61,19 +87,19 @@ class Compiled:
 
     def __init__(self, written: Written, code: Code) -> None:
         self._plan = written.plan
+        self._images = written.images
         self._log_probabilities = written.log_probabilities
         self._classes = written.classes
         self._code = code
         self.counters = written.counters
         self._memory: Floats = written.plan.arena.memory()
         self._team = Team(written.plan.threads)
-        pointer, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-        train = ctypes.CFUNCTYPE(
-            None, pointer, pointer, whole, whole, whole, ctypes.c_float, number, pointer
-        )
-        look = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, whole, whole)
-        self._train = train(code.address("train"))
-        self._look = look(code.address("look"))
+        self._load = _callable(code, "load", step.LOAD)
+        self._train = _callable(code, "train", step.TRAIN)
+        self._look = _callable(code, "look", step.LOOK)
+        self.way = written.way
+        if self.way is not None:
+            self._gather = _callable(code, "gather", step.GATHER)
         self._give_way = _give_way()
 
     def close(self) -> None:
@@ -89,6 +115,11 @@ class Compiled:
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
 
     @property
+    def lanes(self) -> int:
+        """Images in a vector."""
+        return self._plan.lanes
+
+    @property
     def learned(self) -> tuple[str, ...]:
         """Names of the weights that have gradients."""
         return tuple(self._plan.learned)
@@ -100,14 +131,14 @@ class Compiled:
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
 
     def step(
-        self, images: Tensor, labels: npt.NDArray[np.int64], share: float, seed: int
+        self, images: Tensor | Batch, labels: npt.NDArray[np.int64], share: float, seed: int
     ) -> tuple[float, int]:
-        """Forward and backward of a batch: images (N, C, H, W) as floats, its labels.
+        """Forward and backward of a batch: images (N, C, H, W) as floats or to gather, its labels.
 
         Returns the sum of the losses, before `share`, and how many were recognised; gradients are
         in `gradient`.
         """
-        images = images.contiguous()
+        bring = self._bring(images, len(labels))
         count, plan, memory = len(labels), self._plan, self._memory
         size = plan.groups * plan.lanes
         memory[plan.labels : plan.labels + size].view(np.int32)[:count] = labels
@@ -115,13 +146,40 @@ class Compiled:
         masks[:count], masks[count:] = 1, 0
         out = memory[plan.out : plan.out + 16 * plan.threads].view(np.float64)
         out[:] = 0
-        at, of, threads = memory.ctypes.data, images.data_ptr(), plan.threads
-        self._team.run(
-            lambda thread: self._train(at, of, thread, threads, count, share, seed, self._give_way)
-        )
+        at, threads = memory.ctypes.data, plan.threads
+
+        def mine(thread: int) -> None:
+            bring(thread)
+            self._train(at, thread, threads, count, share, seed, self._give_way)
+
+        self._team.run(mine)
         self._collect()
         totals = out.reshape(threads, 8)[:, :2].sum(axis=0)
         return float(totals[0]), round(float(totals[1]))
+
+    def _bring(self, images: Tensor | Batch, count: int) -> Part:
+        """What brings each thread's images into lanes."""
+        at, threads = self._memory.ctypes.data, self._plan.threads
+        if isinstance(images, Tensor):
+            given = images.contiguous()
+            return lambda thread: self._load(at, thread, threads, count, given.data_ptr())
+        of, first = images
+        whole, real = of.whole.data_ptr() + 4 * first, of.real.data_ptr() + 8 * first
+        from_, table, stride = of.images.data_ptr(), of.table.data_ptr(), of.stride
+        return lambda thread: self._gather(
+            at, thread, threads, count, from_, table, whole, real, stride
+        )
+
+    def loaded(self, images: Tensor | Batch, count: int) -> Tensor:
+        """What a step finds in lanes of a batch, as images (count, C, H, W) again."""
+        self._team.run(self._bring(images, count))
+        to, plan, place = self._images, self._plan, self._images.values
+        begin, size = to.at, plan.groups * place.group * plan.lanes
+        groups = self._memory[begin : begin + size].reshape(plan.groups, place.group, plan.lanes)
+        pixels = np.arange(to.height)[:, None] * place.row + np.arange(to.width) + place.first
+        rows = pixels + np.arange(to.channels)[:, None, None] * place.channel
+        by_image = groups[:, rows].transpose(0, 4, 1, 2, 3)
+        return torch.from_numpy(by_image.reshape(-1, *rows.shape)[:count].copy())
 
     def _collect(self) -> None:
         """All threads' gradients become the first one's."""
@@ -163,6 +221,10 @@ class Compiled:
 def compile_(written: Written, target: Target) -> Code:
     """The machine code of a network. Raises CannotTrainError."""
     return machine.compiled(written.texts, target)
+
+
+def _callable(code: Code, name: str, parameters: Sequence[tuple[str, str]]) -> Any:
+    return ctypes.CFUNCTYPE(None, *(TYPES[kind] for kind, _ in parameters))(code.address(name))
 
 
 def _give_way() -> int:

@@ -6,6 +6,8 @@ them, and the gradients, as tensors there.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,7 +15,9 @@ from torch import Tensor
 from grader.network import Network
 from grader.program.recipe import Loss, Recipe
 from grader.training.engine import penalties
-from grader.training.engine.lanes.compiled import Compiled
+from grader.training.engine.lanes import gathering
+from grader.training.engine.lanes.compiled import Batch, Compiled
+from grader.training.engine.learner import Lesson
 
 
 class ByLanes:
@@ -32,12 +36,18 @@ class ByLanes:
             for name in compiled.learned
         }
 
-    def begin(self, seed: int) -> None:
-        """See `Learner`."""
+    def begin(self, lesson: Lesson, seed: int) -> None:
+        """See `Learner`. Where images are gathered, all of the epoch's draws are made here."""
         self._seed = seed
+        self._lesson = lesson
+        if self._compiled.way is not None:
+            self._gathered = gathering.gathered(self._compiled.way, lesson, self._compiled.lanes)
+            sizes = [len(batch) for batch in lesson.batches]
+            self._firsts = [0, *accumulate(sizes)]
 
-    def learn(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def learn(self, number: int) -> tuple[Tensor, Tensor]:
         """See `Learner`."""
+        images, labels = self._batch(number)
         numbers = labels.numpy()
         share = share_of(self._loss, labels)
         # Steps of an epoch have seeds far apart, so that no dropout is another's with some moved.
@@ -51,6 +61,12 @@ class ByLanes:
             terms = penalties.add(zero, self._penalties, self._network.weights)
             terms.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
         return torch.tensor(total * share), torch.tensor(right)
+
+    def _batch(self, number: int) -> tuple[Tensor | Batch, Tensor]:
+        lesson = self._lesson
+        if self._compiled.way is None:
+            return lesson.batch(number)
+        return Batch(self._gathered, self._firsts[number]), lesson.labels[lesson.batches[number]]
 
     def look(self, images: Tensor) -> Tensor:
         """See `Learner`."""
