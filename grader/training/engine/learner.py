@@ -1,8 +1,8 @@
 """Who computes a batch's loss and gradients, and scores of images: torch, or an engine's own code.
 
 In: an epoch's batches of images, their labels, and how they are augmented. Out: a batch's loss and
-how many were recognised, with gradients in the weights' `grad`. Everything else of training is
-`loop`'s.
+how many were recognised, with gradients where the optimizer finds them. Everything else of training
+is `loop`'s.
 """
 
 from __future__ import annotations
@@ -48,6 +48,12 @@ class Learner(Protocol):
     def begin(self, lesson: Lesson, seed: int) -> None:
         """An epoch begins, whose dropout follows from `seed`."""
 
+    def together(self, parameters: list[Tensor]) -> list[Tensor]:
+        """Fewer tensors that hold these parameters of the network, or the parameters themselves.
+
+        The gradients are in the `grad` of what is returned.
+        """
+
     def learn(self, number: int) -> tuple[Tensor, Tensor]:
         """Gradients of the lesson's next batch; its loss, and how many were right.
 
@@ -83,6 +89,10 @@ class ByTorch:
     def begin(self, lesson: Lesson, seed: int) -> None:
         """See `Learner`; `loop` has seeded torch."""
         self._lesson = lesson
+
+    def together(self, parameters: list[Tensor]) -> list[Tensor]:
+        """See `Learner`."""
+        return parameters
 
     def learn(self, number: int) -> tuple[Tensor, Tensor]:
         """See `Learner`. Raises SubmissionError where nothing learns."""

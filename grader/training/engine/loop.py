@@ -143,7 +143,7 @@ class _Loop:
         shape = data.image_shape
         self._augment = augment.build(recipe.augmentations, image_shape=shape)
         self._prepare = augment.evaluation(recipe.augmentations, image_shape=shape)
-        self._driver = Driver(recipe, network.weights)
+        self._driver = Driver(recipe, network.weights, learner.together)
         self._seconds_left = budget_seconds
         self._on_step = on_step
 

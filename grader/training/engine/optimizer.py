@@ -7,7 +7,7 @@ settings of `OPTIMIZERS` are ever built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
@@ -43,20 +43,26 @@ def expand(runs: Sequence[Run]) -> Iterator[float]:
 class Driver:
     """An optimizer that follows a Recipe.
 
-    Its order: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`.
+    Its order: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`. `together` may put
+    other tensors in the place of some parameters, in which these lie side by side: torch steps over
+    each tensor by itself, and some optimizers take longer to begin with one than to compute it.
 
     Raises SubmissionError for a setting that torch refuses or that is not in `OPTIMIZERS`.
     """
 
-    def __init__(self, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        weights: Mapping[str, Tensor],
+        together: Callable[[list[Tensor]], list[Tensor]] = list,
+    ) -> None:
         self._recipe = recipe
         self._rates = [expand(runs) for runs in recipe.schedule.learning_rate]
         self._momenta = [expand(runs) for runs in recipe.schedule.momentum]
         self._decays = [expand(runs) for runs in recipe.schedule.weight_decay]
-        self._clipped = [
-            parameter for parameter in _distinct(weights.values()) if parameter.requires_grad
-        ]
-        self.optimizer = build(recipe, weights)
+        learning = [weight for weight in _distinct(weights.values()) if weight.requires_grad]
+        self._clipped = together(learning)
+        self.optimizer = build(recipe, weights, together)
         self._plateau = reduce_on_plateau(recipe.plateau, self.optimizer)
 
     @property
@@ -99,7 +105,11 @@ class Driver:
             self._plateau.step(metric)
 
 
-def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+def build(
+    recipe: Recipe,
+    weights: Mapping[str, Tensor],
+    together: Callable[[list[Tensor]], list[Tensor]] = list,
+) -> torch.optim.Optimizer:
     """The optimizer as it stands before the first step.
 
     Whether torch computes a step for all parameters together or one by one is left to torch, as in
@@ -123,7 +133,8 @@ def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimize
             _set_momentum(settings, schedule.momentum[number][0].value)
         if schedule.weight_decay:
             settings["weight_decay"] = schedule.weight_decay[number][0].value
-        groups.append({"params": _distinct(weights[name] for name in group.parameters), **settings})
+        parameters = together(_distinct(weights[name] for name in group.parameters))
+        groups.append({"params": parameters, **settings})
     # The first group's settings double as the defaults: only the defaults are validated by torch.
     defaults = {name: value for name, value in groups[0].items() if name != "params"}
     try:

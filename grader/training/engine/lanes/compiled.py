@@ -20,6 +20,7 @@ from torch import Tensor
 from grader.program.program import Program
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import machine, step
+from grader.training.engine.lanes.arena import padded
 from grader.training.engine.lanes.gathering import Gathered, Way
 from grader.training.engine.lanes.machine import Code, Target
 from grader.training.engine.lanes.maps import Map
@@ -68,7 +69,8 @@ def write(
         raise CannotTrainError("no machine code for NLLLoss of something that is no log softmax")
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
-    places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)
+    groups = [group.parameters for group in program.recipe.optimizer.groups]
+    places = plan(train, look, weights, groups, lanes=target.lanes, threads=threads, batch=batch)
     texts = step.write(train, look, places, program.recipe.loss, target, way)
     return Written(
         texts, places, train.images, way, train.counters, look.log_probabilities, program.classes
@@ -129,6 +131,25 @@ class Compiled:
         begin = self._plan.gradients + self._plan.learned[name]
         size = int(np.prod(shape))
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
+
+    def together(self, sizes: Mapping[str, int]) -> list[tuple[Tensor, Tensor]]:
+        """Vectors of values and of gradients that hold the weights of these names and sizes.
+
+        Between weights in a vector are numbers whose values and gradients are 0.
+        """
+        runs: list[list[int]] = []
+        for name in sorted(sizes, key=self._plan.learned.__getitem__):
+            begin = self._plan.learned[name]
+            end = begin + padded(sizes[name])
+            if runs and runs[-1][1] == begin:
+                runs[-1][1] = end
+            else:
+                runs.append([begin, end])
+        memory, gradients = self._memory, self._memory[self._plan.gradients :]
+        return [
+            (torch.from_numpy(memory[begin:end]), torch.from_numpy(gradients[begin:end]))
+            for begin, end in runs
+        ]
 
     def step(
         self, images: Tensor | Batch, labels: npt.NDArray[np.int64], share: float, seed: int

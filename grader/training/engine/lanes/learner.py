@@ -31,6 +31,7 @@ class ByLanes:
         self._seed = 0
         self._steps = 0
         self._borrowed = _borrow(network, compiled)
+        self._vectors: list[tuple[Tensor, Tensor]] = []
         self._gradients = {
             name: compiled.gradient(name, tuple(network.weights[name].shape))
             for name in compiled.learned
@@ -45,6 +46,15 @@ class ByLanes:
             sizes = [len(batch) for batch in lesson.batches]
             self._firsts = [0, *accumulate(sizes)]
 
+    def together(self, parameters: list[Tensor]) -> list[Tensor]:
+        """See `Learner`: those of an optimizer's group are one vector in the code's memory."""
+        names = {id(self._network.weights[name]): name for name in self._gradients}
+        sizes = {names[id(p)]: p.numel() for p in parameters if id(p) in names}
+        vectors = self._compiled.together(sizes)
+        self._vectors += vectors
+        others = [parameter for parameter in parameters if id(parameter) not in names]
+        return [values for values, _ in vectors] + others
+
     def learn(self, number: int) -> tuple[Tensor, Tensor]:
         """See `Learner`."""
         images, labels = self._batch(number)
@@ -54,9 +64,11 @@ class ByLanes:
         self._seed = (self._seed * 0x915F77F5 + 0x3C6EF372) % 2**32
         total, right = self._compiled.step(images, numbers, share, self._seed)
         self._steps += 1
-        for name, gradient in self._gradients.items():
-            self._network.weights[name].grad = gradient
+        for vector, gradient in self._vectors:
+            vector.grad = gradient
         if self._penalties:
+            for name, gradient in self._gradients.items():
+                self._network.weights[name].grad = gradient  # which autograd adds to
             zero = torch.zeros(())
             terms = penalties.add(zero, self._penalties, self._network.weights)
             terms.backward()  # type: ignore[no-untyped-call] # torch does not annotate it

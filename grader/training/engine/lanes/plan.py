@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.program.graph import Weight
@@ -68,17 +68,24 @@ def plan(
     train: Lowered,
     look: Lowered,
     weights: Mapping[str, Weight],
+    groups: Sequence[Sequence[str]],
     *,
     lanes: int,
     threads: int,
     batch: int,
 ) -> Plan:
-    """Give every number its place. Raises CannotTrainError where that takes too much memory."""
+    """Give every number its place: parameters of one of the optimizer's `groups` side by side.
+
+    Raises CannotTrainError where that takes too much memory.
+    """
     made = Plan(lanes, threads, groups=-(-batch // lanes))
     arena = made.arena
     used = dict.fromkeys([*_used(train.stages), *_used(look.stages)])
+    group_of = {
+        weights[name].storage: number for number, names in enumerate(groups) for name in names
+    }
     learned = [name for name in _used(reached(train)) if weights[name].trainable]
-    for name in dict.fromkeys(learned):
+    for name in sorted(dict.fromkeys(learned), key=lambda name: group_of.get(name, len(groups))):
         made.learned[name] = made.weights[name] = arena.take(weights[name].size)
     made.gradients_stride = arena.size
     for name in used:
