@@ -54,7 +54,7 @@ class Learner(Protocol):
         The gradients are in the `grad` of what is returned.
         """
 
-    def learn(self, number: int) -> tuple[Tensor, Tensor]:
+    def learn(self, number: int) -> tuple[Tensor | float, Tensor | int]:
         """Gradients of the lesson's next batch; its loss, and how many were right.
 
         There were no gradients before. `number` counts from 0.

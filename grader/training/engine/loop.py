@@ -196,8 +196,8 @@ class _Loop:
         generator = torch.Generator(self._device).manual_seed(begin.augmentation)
         lesson = Lesson(self._images, self._labels, batches, self._augment, generator)
         self._learner.begin(lesson, begin.dropout)
-        losses: list[Tensor] = []
-        correct: list[Tensor] = []
+        losses: list[Tensor | float] = []
+        correct: list[Tensor | int] = []
         for step, batch in enumerate(batches, start=1):
             if time.perf_counter() > deadline:
                 raise _OutOfTimeError
@@ -210,7 +210,8 @@ class _Loop:
             if self._on_step is not None:
                 rate = self._driver.learning_rate
                 self._on_step(Step(number, last, step, len(batches), rate, loss))
-        return float(torch.stack(losses).cpu().double().sum()), int(torch.stack(correct).sum())
+        together = [torch.stack([*map(torch.as_tensor, each)]) for each in (losses, correct)]
+        return float(together[0].cpu().double().sum()), int(together[1].sum())
 
     @torch.inference_mode()
     def _look(self, images: Tensor, sizes: Sequence[int]) -> Tensor:

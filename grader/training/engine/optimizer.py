@@ -89,7 +89,9 @@ class Driver:
             _set_momentum(group, next(momenta))
         for group, decays in zip(self.optimizer.param_groups, self._decays, strict=False):
             group["weight_decay"] = next(decays)
-        self.optimizer.zero_grad(set_to_none=True)
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def step(self) -> None:
         """Clip the gradients of the network as the Recipe says, then take one optimizer step."""

@@ -95,6 +95,13 @@ class Compiled:
         self._code = code
         self.counters = written.counters
         self._memory: Floats = written.plan.arena.memory()
+        self._at = self._memory.ctypes.data
+        plan, size = written.plan, written.plan.groups * written.plan.lanes
+        self._labels = self._memory[plan.labels : plan.labels + size].view(np.int32)
+        self._masks = self._memory[plan.masks : plan.masks + size]
+        self._out = self._memory[plan.out : plan.out + 16 * plan.threads].view(np.float64)
+        gradients = self._memory[plan.gradients :][: plan.gradients_stride * plan.threads]
+        self._by_thread = gradients.reshape(plan.threads, plan.gradients_stride)
         self._team = Team(written.plan.threads)
         self._load = _callable(code, "load", step.LOAD)
         self._train = _callable(code, "train", step.TRAIN)
@@ -152,22 +159,18 @@ class Compiled:
         ]
 
     def step(
-        self, images: Tensor | Batch, labels: npt.NDArray[np.int64], share: float, seed: int
+        self, images: Tensor | Batch, labels: npt.NDArray[Any], share: float, seed: int
     ) -> tuple[float, int]:
         """Forward and backward of a batch: images (N, C, H, W) as floats or to gather, its labels.
 
         Returns the sum of the losses, before `share`, and how many were recognised; gradients are
         in `gradient`.
         """
-        bring = self._bring(images, len(labels))
-        count, plan, memory = len(labels), self._plan, self._memory
-        size = plan.groups * plan.lanes
-        memory[plan.labels : plan.labels + size].view(np.int32)[:count] = labels
-        masks = memory[plan.masks : plan.masks + size]
-        masks[:count], masks[count:] = 1, 0
-        out = memory[plan.out : plan.out + 16 * plan.threads].view(np.float64)
-        out[:] = 0
-        at, threads = memory.ctypes.data, plan.threads
+        count, at, threads = len(labels), self._at, self._plan.threads
+        bring = self._bring(images, count)
+        self._labels[:count] = labels
+        self._masks[:count], self._masks[count:] = 1, 0
+        self._out[:] = 0
 
         def mine(thread: int) -> None:
             bring(thread)
@@ -175,12 +178,12 @@ class Compiled:
 
         self._team.run(mine)
         self._collect()
-        totals = out.reshape(threads, 8)[:, :2].sum(axis=0)
-        return float(totals[0]), round(float(totals[1]))
+        totals = self._out.tolist()
+        return sum(totals[0::8]), round(sum(totals[1::8]))
 
     def _bring(self, images: Tensor | Batch, count: int) -> Part:
         """What brings each thread's images into lanes."""
-        at, threads = self._memory.ctypes.data, self._plan.threads
+        at, threads = self._at, self._plan.threads
         if isinstance(images, Tensor):
             given = images.contiguous()
             return lambda thread: self._load(at, thread, threads, count, given.data_ptr())
@@ -204,11 +207,8 @@ class Compiled:
 
     def _collect(self) -> None:
         """All threads' gradients become the first one's."""
-        plan = self._plan
-        whole = self._memory[plan.gradients : plan.gradients + plan.gradients_stride * plan.threads]
-        by_thread = whole.reshape(plan.threads, plan.gradients_stride)
-        for other in by_thread[1:]:
-            by_thread[0] += other
+        for other in self._by_thread[1:]:
+            self._by_thread[0] += other
 
     def look(self, images: Tensor) -> Tensor:
         """Scores (N, classes) of images (N, C, H, W), by the evaluation graph."""
@@ -220,7 +220,7 @@ class Compiled:
         room = np.zeros((groups * self._classes + 1) * lanes, np.float32)
         skipped = (-room.ctypes.data % (4 * lanes)) // 4
         scores = room[skipped : skipped + groups * self._classes * lanes]
-        at, of, to = self._memory.ctypes.data, images.data_ptr(), scores.ctypes.data
+        at, of, to = self._at, images.data_ptr(), scores.ctypes.data
         image = images[0].numel() * 4 if len(images) else 0
 
         def share(thread: int) -> None:

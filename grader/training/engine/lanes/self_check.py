@@ -83,7 +83,7 @@ def _compare(
     torchs.zero_grad()
     loss = loss_function(program.recipe.loss, torch.device("cpu"))(torchs(images), labels)
     loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
-    by_factor = share_of(program.recipe.loss, labels)
+    by_factor = share_of(program.recipe.loss, labels.numpy())
     total, _ = ours.step(images, labels.numpy(), by_factor, seed)
     expected = float(loss.detach())
     if not abs(total * by_factor - expected) <= LOSS_WITHIN * max(1.0, abs(expected)):
