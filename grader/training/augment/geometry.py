@@ -215,9 +215,7 @@ def pil_matrix(frame: Frame, way: RandomRotation | RandomAffine, drawn: Drawn) -
     return inverse_affine(way.affine(drawn), way.center or (frame.width * 0.5, frame.height * 0.5))
 
 
-def _move(
-    images: Tensor, frame: Frame, way: RandomRotation | RandomAffine, drawn: Drawn
-) -> Tensor:
+def _move(images: Tensor, frame: Frame, way: RandomRotation | RandomAffine, drawn: Drawn) -> Tensor:
     if frame.kind == "pil":
         matrix = pil_matrix(frame, way, drawn)
         return sampling.pil_affine(

@@ -41,9 +41,7 @@ from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.moves import Move, Pixel
 from grader.training.engine.learner import Lesson
 
-CONVERSIONS = (
-    *(ToTensor, PILToTensor, ToImage, ToDtype, ConvertImageDtype, Normalize, Grayscale),
-)
+CONVERSIONS = (*(ToTensor, PILToTensor, ToImage, ToDtype, ConvertImageDtype, Normalize, Grayscale),)
 """What changes a pixel's value, by that value and channel alone."""
 
 
@@ -196,9 +194,7 @@ def _of_one_size(chain: Chain) -> bool:
     return True
 
 
-def _converted(
-    pixels: Tensor, links: Sequence[tuple[tuple[int, ...], Operation, Frame]]
-) -> Tensor:
+def _converted(pixels: Tensor, links: Sequence[tuple[tuple[int, ...], Operation, Frame]]) -> Tensor:
     for _, operation, before in links:
         if isinstance(operation, CONVERSIONS):
             pixels = operation.apply(pixels, before, Drawn())

@@ -64,9 +64,11 @@ class ByLanes:
         # network's numbers have pushed torch's code out of the caches.
         first, end = self._firsts[number : number + 2]
         labels = self._labels[first:end]
-        images = self._gathered and Batch(self._gathered, first)
-        if images is None:
+        images: Tensor | Batch
+        if self._gathered is None:
             images, _ = self._lesson.batch(number)
+        else:
+            images = Batch(self._gathered, first)
         share = share_of(self._loss, labels)
         # Steps of an epoch have seeds far apart, so that no dropout is another's with some moved.
         self._seed = (self._seed * 0x915F77F5 + 0x3C6EF372) % 2**32

@@ -1,9 +1,10 @@
 """Before code trains, what it computes is compared with torch, on the submission's own images.
 
-Three batches of different sizes, augmented, forward and backward, and a look at test images. Losses and scores
-of code that is right differ from torch's by rounding. So do gradients, but where two pixels of a
-window are nearly equal, or one is nearly 0, rounding may send a gradient another way: that happens
-in one batch or another, while code that is wrong is wrong in all of them.
+Three batches of different sizes, augmented, forward and backward, and a look at test images. The
+augmented images of code that is right are the same bit for bit. Its losses and scores differ from
+torch's by rounding. So do gradients, but where two pixels of a window are nearly equal, or one is
+nearly 0, rounding may send a gradient another way: that happens in one batch or another, while code
+that is wrong is wrong in all of them.
 """
 
 from __future__ import annotations
@@ -101,9 +102,7 @@ def _compare(
             worst[name] = min(worst[name], error)
 
 
-def _compare_images(
-    program: Program, data: TrainingData, ours: Compiled, sizes: list[int]
-) -> None:
+def _compare_images(program: Program, data: TrainingData, ours: Compiled, sizes: list[int]) -> None:
     """Batches that the code gathers are those of the Pipeline, bit for bit."""
     if ours.way is None:
         return

@@ -45,9 +45,7 @@ def data_set(pixels: tuple[int, int], count: int = 50) -> Tensor:
     return torch.randint(0, 256, (count, 1, *pixels), dtype=torch.uint8, generator=seeded(1))
 
 
-def gather(
-    way: Way, lesson: Lesson, target: Target, border: Border, folder: Path
-) -> list[Tensor]:
+def gather(way: Way, lesson: Lesson, target: Target, border: Border, folder: Path) -> list[Tensor]:
     """The lesson's batches by the kernel, on two threads' shares of the groups."""
     channels, height, width = lesson.augment.output_shape
     to = Map(channels, height, width, border=border)
