@@ -15,6 +15,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim import Optimizer
 
 from grader.errors import SubmissionError
 from grader.network import Network
@@ -51,8 +52,11 @@ class Learner(Protocol):
     def together(self, parameters: list[Tensor]) -> list[Tensor]:
         """Fewer tensors that hold these parameters of the network, or the parameters themselves.
 
-        The gradients are in the `grad` of what is returned.
+        Where anybody asks for the gradients, they are in the `grad` of what is returned.
         """
+
+    def update(self, optimizer: Optimizer) -> None:
+        """Take one step along the gradients by the settings of that optimizer, or let it step."""
 
     def learn(self, number: int) -> tuple[Tensor | float, Tensor | int]:
         """Gradients of the lesson's next batch; its loss, and how many were right.
@@ -89,6 +93,10 @@ class ByTorch:
     def begin(self, lesson: Lesson, seed: int) -> None:
         """See `Learner`; `loop` has seeded torch."""
         self._lesson = lesson
+
+    def update(self, optimizer: Optimizer) -> None:
+        """See `Learner`."""
+        optimizer.step()
 
     def together(self, parameters: list[Tensor]) -> list[Tensor]:
         """See `Learner`."""

@@ -203,7 +203,7 @@ class _Loop:
                 raise _OutOfTimeError
             self._driver.begin_step()
             loss, right = self._learner.learn(step - 1)
-            self._driver.step()
+            self._driver.step(self._learner.update)
             total = loss * len(batch) if self._recipe.loss.reduction == "mean" else loss
             losses.append(total)
             correct.append(right)

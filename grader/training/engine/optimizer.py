@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from grader.errors import SubmissionError
@@ -38,6 +39,11 @@ WITHOUT_EFFECT = {
 def expand(runs: Sequence[Run]) -> Iterator[float]:
     """The value of every step, from run-length coded `runs`."""
     return chain.from_iterable(repeat(run.value, run.steps) for run in runs)
+
+
+def itself(optimizer: Optimizer) -> None:
+    """One step as torch takes it."""
+    optimizer.step()
 
 
 class Driver:
@@ -93,13 +99,13 @@ class Driver:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def step(self) -> None:
+    def step(self, take: Callable[[Optimizer], None] = itself) -> None:
         """Clip the gradients of the network as the Recipe says, then take one optimizer step."""
         if self._recipe.clip_value is not None:
             torch.nn.utils.clip_grad_value_(self._clipped, self._recipe.clip_value)
         if self._recipe.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._clipped, self._recipe.clip_norm)
-        self.optimizer.step()
+        take(self.optimizer)
 
     def tell(self, metric: float) -> None:
         """Hand the epoch's metric to the plateau rule, where the Recipe has one."""
@@ -111,7 +117,7 @@ def build(
     recipe: Recipe,
     weights: Mapping[str, Tensor],
     together: Callable[[list[Tensor]], list[Tensor]] = list,
-) -> torch.optim.Optimizer:
+) -> Optimizer:
     """The optimizer as it stands before the first step.
 
     Whether torch computes a step for all parameters together or one by one is left to torch, as in
@@ -140,7 +146,7 @@ def build(
     # The first group's settings double as the defaults: only the defaults are validated by torch.
     defaults = {name: value for name, value in groups[0].items() if name != "params"}
     try:
-        built: torch.optim.Optimizer = getattr(torch.optim, optimizer.name)(groups, **defaults)
+        built: Optimizer = getattr(torch.optim, optimizer.name)(groups, **defaults)
     except (ValueError, TypeError) as error:
         raise SubmissionError(
             f"torch.optim.{optimizer.name} refuses the recipe's settings: {error}."
@@ -180,9 +186,7 @@ def _distinct(tensors: Any) -> list[Tensor]:
     return list({id(tensor): tensor for tensor in tensors}.values())
 
 
-def reduce_on_plateau(
-    plateau: Plateau | None, optimizer: torch.optim.Optimizer
-) -> ReduceLROnPlateau | None:
+def reduce_on_plateau(plateau: Plateau | None, optimizer: Optimizer) -> ReduceLROnPlateau | None:
     """PyTorch's own plateau rule over the optimizer's learning rates. Raises SubmissionError."""
     if plateau is None:
         return None

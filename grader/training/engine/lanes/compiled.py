@@ -19,13 +19,14 @@ from torch import Tensor
 
 from grader.program.program import Program
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import machine, step
+from grader.training.engine.lanes import machine, step, stepping
 from grader.training.engine.lanes.arena import padded
 from grader.training.engine.lanes.gathering import Gathered, Way
 from grader.training.engine.lanes.machine import Code, Target
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.operators import lower
 from grader.training.engine.lanes.plan import Plan, plan
+from grader.training.engine.lanes.stepping import Rule
 from grader.training.engine.lanes.team import Part, Team
 
 Floats = npt.NDArray[np.float32]
@@ -47,6 +48,7 @@ class Written:
     plan: Plan
     images: Map
     way: Way | None
+    rule: Rule | None
     counters: Mapping[str, float]
     log_probabilities: bool
     classes: int
@@ -72,8 +74,18 @@ def write(
     groups = [group.parameters for group in program.recipe.optimizer.groups]
     places = plan(train, look, weights, groups, lanes=target.lanes, threads=threads, batch=batch)
     texts = step.write(train, look, places, program.recipe.loss, target, way)
+    rule = stepping.rule(program.recipe)
+    if rule is not None:
+        texts.append(stepping.write(rule, target))
     return Written(
-        texts, places, train.images, way, train.counters, look.log_probabilities, program.classes
+        texts=texts,
+        plan=places,
+        images=train.images,
+        way=way,
+        rule=rule,
+        counters=train.counters,
+        log_probabilities=look.log_probabilities,
+        classes=program.classes,
     )
 
 
@@ -109,6 +121,9 @@ class Compiled:
         self.way = written.way
         if self.way is not None:
             self._gather = _callable(code, "gather", step.GATHER)
+        self.rule = written.rule
+        if self.rule is not None:
+            self._update = _callable(code, "update", stepping.parameters(self.rule))
         self._give_way = _give_way()
 
     def close(self) -> None:
@@ -138,6 +153,15 @@ class Compiled:
         begin = self._plan.gradients + self._plan.learned[name]
         size = int(np.prod(shape))
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
+
+    def update(self, values: Tensor, settings: Mapping[str, Any], number: int) -> None:
+        """Take step `number` of the rule over one of the vectors that `together` gave."""
+        assert self.rule is not None
+        at, plan = values.data_ptr(), self._plan
+        distances = (plan.gradients, plan.states, plan.states + plan.gradients_stride)
+        places = [at + 4 * distance for distance in distances]
+        numbers = self.rule.numbers(settings, number)
+        self._update(at, *places, len(values) // plan.lanes, *numbers)
 
     def together(self, sizes: Mapping[str, int]) -> list[tuple[Tensor, Tensor]]:
         """Vectors of values and of gradients that hold the weights of these names and sizes.

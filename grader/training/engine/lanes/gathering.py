@@ -5,7 +5,8 @@ ends at a pixel of the data set; its byte is looked up in a table of what the co
 each of the 256. A pixel that some move does not find has that move's fill, converted by what comes
 after it. So nothing lies between the bytes and the lanes, and each pixel is fetched once:
 
-    Pad(2), RandomCrop(28), ToTensor():  (y, x) <- (y + top, x + left) <- (y + top - 2, x + left - 2)
+    Pad(2), RandomCrop(28), ToTensor():  (y, x) <- (y + top, x + left)
+                                                <- (y + top - 2, x + left - 2)
 
 Operations that mix pixels, or compute with what was drawn, have no code here: then the Pipeline
 prepares whole batches.

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from grader.network import Network
 from grader.program.recipe import Loss, Recipe
@@ -35,6 +36,9 @@ class ByLanes:
         self._borrowed = _borrow(network, compiled)
         self._gathered: Gathered | None = None
         self._vectors: list[tuple[Tensor, Tensor]] = []
+        self._places: set[int] = set()
+        clips = recipe.clip_norm is not None or recipe.clip_value is not None
+        self._by_torch = clips or compiled.rule is None
         self._gradients = {
             name: compiled.gradient(name, tuple(network.weights[name].shape))
             for name in compiled.learned
@@ -55,6 +59,7 @@ class ByLanes:
         sizes = {names[id(p)]: p.numel() for p in parameters if id(p) in names}
         vectors = self._compiled.together(sizes)
         self._vectors += vectors
+        self._places |= {id(values) for values, _ in vectors}
         others = [parameter for parameter in parameters if id(parameter) not in names]
         return [values for values, _ in vectors] + others
 
@@ -74,8 +79,9 @@ class ByLanes:
         self._seed = (self._seed * 0x915F77F5 + 0x3C6EF372) % 2**32
         total, right = self._compiled.step(images, labels, share, self._seed)
         self._steps += 1
-        for vector, gradient in self._vectors:
-            vector.grad = gradient
+        if self._by_torch:
+            for vector, gradient in self._vectors:
+                vector.grad = gradient
         if self._penalties:
             for name, gradient in self._gradients.items():
                 self._network.weights[name].grad = gradient  # which autograd adds to
@@ -83,6 +89,16 @@ class ByLanes:
             terms = penalties.add(zero, self._penalties, self._network.weights)
             terms.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
         return total * share, right
+
+    def update(self, optimizer: Optimizer) -> None:
+        """See `Learner`."""
+        if self._compiled.rule is None:
+            optimizer.step()
+            return
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                if id(parameter) in self._places:
+                    self._compiled.update(parameter, group, self._steps)
 
     def look(self, images: Tensor) -> Tensor:
         """See `Learner`."""

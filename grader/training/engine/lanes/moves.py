@@ -1,4 +1,4 @@
-"""Operations that only move pixels, as the way back: where does a pixel that comes out come from?
+"""Operations that only move pixels, as the way back: where a pixel that comes out came from.
 
 In: an Operation of `grader.training.augment` with the frame that it receives. Out: a `Move`, which
 gives numbers for each image from what was drawn, and writes the way back of one pixel of all lanes

@@ -38,8 +38,8 @@ class Norms:
 class Plan:
     """Places, in floats.
 
-    `weights` by name; `learned` of them have gradients, at the same distances from `gradients`, one
-    after the other for each thread.
+    `weights` by name; `learned` of them, the first, have gradients, at the same distances from
+    `gradients`, one after the other for each thread. So have the two `states` of an optimizer.
     """
 
     lanes: int
@@ -50,6 +50,7 @@ class Plan:
     learned: dict[str, int] = field(default_factory=dict)
     gradients: int = 0
     gradients_stride: int = 0
+    states: int = 0
     norms: dict[int, Norms] = field(default_factory=dict)
     masks: int = 0
     labels: int = 0
@@ -92,6 +93,7 @@ def plan(
         if name not in made.weights:
             made.weights[name] = arena.take(weights[name].size)
     made.gradients = arena.take(made.gradients_stride * threads)
+    made.states = arena.take(2 * made.gradients_stride)
     size = made.groups * lanes
     made.masks, made.labels = arena.take(size), arena.take(size)
     made.out, made.barrier = arena.take(ALIGNED * threads), arena.take(4 * ALIGNED)
