@@ -208,8 +208,8 @@ def _padded(operation: Pad | RandomCrop, before: Frame) -> Move | None:
     painted = any(pad.padding_mode != "constant" for pad in pads)
     if painted or (before.kind == "bytes" and operation.fill):
         return None
-    top, left = (-sum(pad.padding[side] for pad in pads) for side in (1, 0))
-    return Shift(before, top, left, drawn)
+    top, left = sum(pad.padding[1] for pad in pads), sum(pad.padding[0] for pad in pads)
+    return Shift(before, -top, -left, drawn)
 
 
 def _affine(operation: RandomRotation | RandomAffine, before: Frame) -> Move | None:
