@@ -102,7 +102,7 @@ class Function:
             if found is not None:
                 return found
         name = operation
-        if "float" in left.type or left.type == "double":
+        if "float" in left.type or "double" in left.type:
             name = f"f{operation}"
         elif operation == "div":
             name = "sdiv"
@@ -158,7 +158,7 @@ class Function:
         """LLVM's comparison of that name: "ogt" of floats, "slt" of whole numbers, and so on."""
         other = self.lift(right, left.type)
         type_ = f"<{self.lanes} x i1>" if left.type.startswith("<") else "i1"
-        word = "fcmp" if "float" in left.type or left.type == "double" else "icmp"
+        word = "fcmp" if "float" in left.type or "double" in left.type else "icmp"
         return self.emit(type_, f"{word} {predicate} {left.type} {left.name}, {other.name}")
 
     def select(self, condition: Value, yes: Operand, no: Operand, type_: str = "") -> Value:
@@ -206,6 +206,36 @@ class Function:
         place = self.at(pointer, index, value.type)
         size = BYTES[value.type]
         self.line(f"store {value.type} {value.name}, ptr {place.name}, align {size}")
+
+    def unaligned(self, pointer: Value, index: Operand, scalar: str) -> Value:
+        """A vector of that type of number, beginning at number `index`."""
+        place = self.at(pointer, index, scalar)
+        type_ = f"<{self.lanes} x {scalar}>"
+        return self.emit(type_, f"load {type_}, ptr {place.name}, align {BYTES[scalar]}")
+
+    def one_of_each(self, pointer: Value, index: Value, scalar: str = "float") -> Value:
+        """Number `index` (a vector of 32 bits) of that type, for each lane."""
+        n, type_ = self.lanes, f"<{self.lanes} x {scalar}>"
+        where = f"<{n} x ptr>"
+        places = self.emit(
+            where, f"getelementptr {scalar}, ptr {pointer.name}, {index.type} {index.name}"
+        )
+        name = f"@llvm.masked.gather.v{n}{'f32' if scalar == 'float' else scalar}.v{n}p0"
+        return self.emit(
+            type_,
+            f"call {type_} {name}({where} {places.name}, i32 {BYTES[scalar]}, "
+            f"<{n} x i1> splat (i1 true), {type_} poison)",
+        )
+
+    def byte_of_each(self, pointer: Value, index: Value) -> Value:
+        """Byte `index` (a vector of 32 bits) for each lane, from memory that begins at a word.
+
+        Whole words are read, which may reach 3 bytes beyond the last: no further than the word that
+        it lies in.
+        """
+        word = self.one_of_each(pointer, self.binary("lshr", index, 2), "i32")
+        bits = self.binary("and", index, 3) * 8
+        return self.binary("and", self.binary("lshr", word, bits), 255)
 
     def every(self, pointer: Value, index: Operand = 0) -> Value:
         """The float number `index`, in every lane."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.program.graph import Weight
@@ -39,8 +39,8 @@ class Norms:
 class Plan:
     """Places, in floats.
 
-    `weights` by name; `learned` of them have gradients, at the same distances from `gradients`, one
-    after the other for each thread.
+    `weights` by name; `learned` of them, the first, have gradients, at the same distances from
+    `gradients`, one after the other for each thread. So have the two `states` of an optimizer.
     """
 
     lanes: int
@@ -51,6 +51,7 @@ class Plan:
     learned: dict[str, int] = field(default_factory=dict)
     gradients: int = 0
     gradients_stride: int = 0
+    states: int = 0
     norms: dict[int, Norms] = field(default_factory=dict)
     masks: int = 0
     labels: int = 0
@@ -71,23 +72,31 @@ def plan(
     train: Lowered,
     look: Lowered,
     weights: Mapping[str, Weight],
+    groups: Sequence[Sequence[str]],
     *,
     lanes: int,
     threads: int,
     batch: int,
 ) -> Plan:
-    """Give every number its place. Raises CannotTrainError where that takes too much memory."""
+    """Give every number its place: parameters of one of the optimizer's `groups` side by side.
+
+    Raises CannotTrainError where that takes too much memory.
+    """
     made = Plan(lanes, threads, groups=-(-batch // lanes))
     arena = made.arena
     used = dict.fromkeys([*_used(train.stages), *_used(look.stages)])
+    group_of = {
+        weights[name].storage: number for number, names in enumerate(groups) for name in names
+    }
     learned = [name for name in _used(reached(train)) if weights[name].trainable]
-    for name in dict.fromkeys(learned):
+    for name in sorted(dict.fromkeys(learned), key=lambda name: group_of.get(name, len(groups))):
         made.learned[name] = made.weights[name] = arena.take(weights[name].size)
     made.gradients_stride = arena.size
     for name in used:
         if name not in made.weights:
             made.weights[name] = arena.take(weights[name].size)
     made.gradients = arena.take(made.gradients_stride * threads)
+    made.states = arena.take(2 * made.gradients_stride)
     size = made.groups * lanes
     made.masks, made.labels = arena.take(size), arena.take(size)
     made.out, made.barrier = arena.take(ALIGNED * threads), arena.take(4 * ALIGNED)
