@@ -1,20 +1,21 @@
 """3x3 convolutions by tiles (see `tiles.py`), and the gradients of what they read.
 
-    for each strip of up to 8 tiles of a row (or of a few short rows):
-      1.  U[p][i][t] = B d         for each input channel i and tile t
-      2.  M[p][o][t] = sum over i of V[p][o][i] * U[p][i][t]     for each product p
-      3.  target[o]  = A M         for each output channel o
+    for each strip of up to 8 tiles of a row (or of a few short rows), for each line of products a:
+      1.  U[b][i][t] = line a of B d                          for each input channel i and tile t
+      2.  M[b][o][t] = sum over i of V[a][b][o][i] * U[b][i][t]     for each product b of the line
+      3.  target[o] += what line a of M gives by A            for each output channel o
 
-V = G g are the weights, transformed once a step (`weights`). Step 2 is where the time goes: a block
-of output channels times all tiles of the strip lies in registers while it is summed up,
+V = G g are the weights, transformed once a step (`weights`). Step 2 (`products`) is where the time
+goes: a block of output channels times all tiles of the strip lies in registers while it is summed
+up,
 
                  t    t+1  t+2  ...        the same product of each tile, of 16 images each
-    channel o   acc  acc  acc  ...   <-   V[p][o][i], broadcast
+    channel o   acc  acc  acc  ...   <-   V[a][b][o][i], broadcast
     channel o+1 acc  acc  acc  ...
 
-One product after the other, so that its part of U, up to 8 vectors for each input channel, stays in
-the first cache; all of U and M stays in the second. Tiles that hang over the edge read zeros of the
-border (`widen`), and what they give beyond it is not stored.
+Line by line, so that U and M stay in the first cache: all 24 products at once, in the second one,
+took as long as no tiles. Tiles that hang over the edge read zeros of the border (`tiling.widen`),
+and what they give beyond it is not stored.
 """
 
 from __future__ import annotations
