@@ -1,4 +1,4 @@
-"""Which convolutions are computed by Winograd's tiles, and the borders and memory that those need."""
+"""Which convolutions are computed by Winograd's tiles, and what borders and memory they need."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from grader.training.engine.lanes.convolution import Shape, blocks, over
 from grader.training.engine.lanes.ir import Function, Value, Variable
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Place
-from grader.training.engine.lanes.tiles import Matrix, Row, Tile, combined, transform
+from grader.training.engine.lanes.tiles import Matrix, Row, Tile, combined, multiplied, transform
 from grader.training.engine.lanes.tiling import MOST_TILES
 
 PARAMETERS = [
@@ -49,10 +49,10 @@ def weights(shape: Shape, tile: Tile, target: Target) -> Function:
     of_output, of_input, of_row, of_column, begin = shape.weights
     with f.loop(shape.outputs) as o, f.loop(shape.inputs) as i:
         here = o * of_output + i * of_input + begin
-        window = [
-            [f.scalar(f["weight"], here + (y * of_row + x * of_column)) for x in range(3)]
-            for y in range(3)
-        ]
+        window = []
+        for y in range(3):
+            places = [here + (y * of_row + x * of_column) for x in range(3)]
+            window.append([f.scalar(f["weight"], place) for place in places])
         place = o * shape.inputs + i
         for line in transform(f, tile.rows.weights, tile.columns.weights, window):
             for number in line:
@@ -144,15 +144,16 @@ def spread(
         y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
         from_ = place.at(strip.group, channel, y, x)
         used = [(a, factor) for a, factor in enumerate(rows) if factor]
+        weighted = tuple(factor for _, factor in used)
         line = []
         for b in range(len(columns[0])):
             pixels = [
                 f.load(f[pointer], from_ + (a * place.row + b * place.pixel)) for a, _ in used
             ]
-            line.append(combined(f, tuple(factor for _, factor in used), pixels))
+            line.append(combined(f, weighted, pixels))
         to = channel * strip.tiles + r * strip.width + c + begin
-        for each in columns:
-            f.store(combined(f, each, line), f["scratch"], to)
+        for number in multiplied(f, columns, line):
+            f.store(number, f["scratch"], to)
             to = to + channels * strip.tiles
 
 
@@ -211,7 +212,7 @@ def _give(f: Function, shape: Shape, tile: Tile, strip: Strip, line: int) -> Non
     with f.loop(shape.outputs) as o, f.loop(strip.height) as r, f.loop(strip.width) as c:
         from_ = o * strip.tiles + r * strip.width + c + begin
         products = [f.load(f["scratch"], from_ + b * step) for b in range(points)]
-        numbers = [combined(f, factors, products) for factors in tile.columns.sums]
+        numbers = multiplied(f, tile.columns.sums, products)
         y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
         to = shape.target.at(strip.group, o, y, x)
         for a, factors in enumerate(tile.rows.sums):
