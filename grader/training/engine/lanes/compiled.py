@@ -73,10 +73,14 @@ def write(
         raise CannotTrainError("nothing learns")
     groups = [group.parameters for group in program.recipe.optimizer.groups]
     places = plan(train, look, weights, groups, lanes=target.lanes, threads=threads, batch=batch)
-    texts = step.write(train, look, places, program.recipe.loss, target, way)
     rule = stepping.rule(program.recipe)
-    if rule is not None:
-        texts.append(stepping.write(rule, target))
+    own = [] if rule is None else [stepping.write(rule, target)]
+    texts: list[str] = []
+    for by_tiles in (True, False):
+        steps = step.write(train, look, places, program.recipe.loss, target, way, by_tiles=by_tiles)
+        texts = [*steps, *own]
+        if sum(map(len, texts)) <= machine.MOST_TEXT:
+            break
     return Written(
         texts=texts,
         plan=places,

@@ -15,6 +15,7 @@ https://llvm.org/docs/LangRef.html.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,6 +49,7 @@ class Function:
         self._places: list[str] = []
         self._lines: list[str] = []
         self._count = 0
+        self.callees: list[Function] = []
 
     def __getitem__(self, parameter: str) -> Value:
         return self._parameters[parameter]
@@ -66,6 +68,11 @@ class Function:
         """The whole function."""
         head = f"define void @{self.name}({self._head}) #0 {{"
         return "\n".join([head, "entry:", *self._places, *self._lines, "  ret void", "}"])
+
+    def named(self) -> Function:
+        """The function, when it is written, under a name of its own: equal ones have the same."""
+        self.name = f"{self.name}_{hashlib.sha256(self.text().encode()).hexdigest()[:12]}"
+        return self
 
     def lift(self, value: Operand, type_: str) -> Value:
         """A number as a constant of that type; a scalar as a vector of it."""
@@ -236,6 +243,7 @@ class Function:
 
     def call(self, other: Function, *values: Operand) -> None:
         """Call another function."""
+        self.callees.append(other)
         given = [self.lift(v, t) for v, t in zip(values, other._types, strict=True)]
         self.line(f"call void @{other.name}({', '.join(f'{v.type} {v.name}' for v in given)})")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from grader.program.graph import Weight
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes import tiling
 from grader.training.engine.lanes.arena import ALIGNED, Arena
 from grader.training.engine.lanes.chain import COEFFICIENTS
 from grader.training.engine.lanes.lowering import Lowered
@@ -56,6 +57,8 @@ class Plan:
     labels: int = 0
     out: int = 0
     barrier: int = 0
+    scratch: int = 0
+    scratch_stride: int = 0
     look: int = 0
     look_stride: int = 0
 
@@ -98,10 +101,13 @@ def plan(
     made.masks, made.labels = arena.take(size), arena.take(size)
     made.out, made.barrier = arena.take(ALIGNED * threads), arena.take(4 * ALIGNED)
     _place_maps(train, arena, size)
+    _place_gradients(train, arena, size, lanes, threads)
     _place_norms(made, train.stages, arena, threads)
+    made.scratch_stride = lanes * max(map(_scratch, [*train.stages, *look.stages]), default=0)
+    made.scratch = arena.take(made.scratch_stride * threads)
     before = arena.size
     made.look = before
-    _place_maps(look, arena, made.look_groups * lanes, gradients=False)
+    _place_maps(look, arena, made.look_groups * lanes)
     _place_norms(made, look.stages, arena, 1)
     made.look_stride = arena.size - before
     arena.take(made.look_stride * (threads - 1))
@@ -132,16 +138,54 @@ def _used(stages: Iterable[Stage]) -> list[str]:
     return [name for name in names if name]
 
 
+def _scratch(stage: Stage) -> int:
+    """Vectors that a stage's kernels need for themselves."""
+    return tiling.scratch(stage) if isinstance(stage, Convolution) else 0
+
+
 def maps(lowered: Lowered) -> list[Map]:
     """Every map, once."""
     return [lowered.images, *(stage.target for stage in lowered.stages)]
 
 
-def _place_maps(lowered: Lowered, arena: Arena, images: int, *, gradients: bool = True) -> None:
+def _place_maps(lowered: Lowered, arena: Arena, images: int) -> None:
     for map_ in maps(lowered):
         map_.at = arena.take(map_.values.group * images)
-        if gradients and map_.needs_gradient:
-            map_.gradient_at = arena.take(map_.gradient.group * images)
+
+
+def _place_gradients(train: Lowered, arena: Arena, images: int, lanes: int, threads: int) -> None:
+    passing = _passing(train)
+    for map_ in maps(train):
+        if not map_.needs_gradient:
+            continue
+        group = map_.gradient.group
+        if id(map_) in passing:
+            map_.passing = True
+            map_.gradient_stride = -(-group * lanes // ALIGNED) * ALIGNED
+            map_.gradient_at = arena.take(map_.gradient_stride * threads)
+        else:
+            map_.gradient_at = arena.take(group * images)
+
+
+def _passing(train: Lowered) -> set[int]:
+    """Maps (by id) whose gradient is written and read between the same two barriers.
+
+    Batch norm has one on the way back: before it, the gradient of what it gives is summed up, after
+    it, that is read again and the gradient of what it was given is written.
+    """
+    barriers = 0
+    used = {id(train.scores): {barriers}}
+    for stage in reversed(reached(train)):
+        if not stage.target.needs_gradient:
+            continue
+        of_target = used.setdefault(id(stage.target), set())
+        of_target.add(barriers)
+        if isinstance(stage, Chain) and stage.norm and stage.norm.by_batch:
+            barriers += 1
+            of_target.add(barriers)
+        for source in stage.sources:
+            used.setdefault(id(source), set()).add(barriers)
+    return {number for number, between in used.items() if len(between) == 1}
 
 
 def _place_norms(made: Plan, stages: Iterable[Stage], arena: Arena, threads: int) -> None:

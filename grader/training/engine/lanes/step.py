@@ -43,14 +43,24 @@ LOOK = [
 
 
 def write(
-    train: Lowered, look: Lowered, plan: Plan, asked: Loss, target: Target, way: Way | None
+    train: Lowered,
+    look: Lowered,
+    plan: Plan,
+    asked: Loss,
+    target: Target,
+    way: Way | None,
+    *,
+    by_tiles: bool,
 ) -> list[str]:
-    """The texts of all functions, of which those of the names above are to be called."""
+    """The texts of all functions, of which those of the names above are to be called.
+
+    `by_tiles`: convolutions as `tiling` says, which takes more code than without.
+    """
     library = Library()
     texts = [
         _load(train.images, library, plan, target),
-        _train(train, asked, library, plan, target),
-        _look(look, library, plan, target),
+        _train(train, asked, library, plan, target, by_tiles=by_tiles),
+        _look(look, library, plan, target, by_tiles=by_tiles),
     ]
     if way is not None:
         texts.append(_gather(way, train.images, library, plan, target))
@@ -60,46 +70,52 @@ def write(
 def _load(images: Map, library: Library, plan: Plan, target: Target) -> str:
     """This thread's images into lanes."""
     f = Function("load", LOAD, target.lanes, shared=True)
-    calls = Calls(library, plan, target, f, f["memory"], _mine(f))
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=False)
     _bring(calls, images)
+    calls.all_groups()
     return f.text()
 
 
 def _gather(way: Way, images: Map, library: Library, plan: Plan, target: Target) -> str:
     """This thread's images out of the data set, augmented."""
     f = Function("gather", GATHER, target.lanes, shared=True)
-    calls = Calls(library, plan, target, f, f["memory"], _mine(f))
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=False)
     given = [f[name] for name in ("images", "table", "whole", "real")]
     kernel = gathering.write(way, images, target)
     calls.call(kernel, *given, calls.values(images), f["stride"], *calls.range)
+    calls.all_groups()
     return f.text()
 
 
-def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target) -> str:
+def _train(
+    lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target, *, by_tiles: bool
+) -> str:
     """Forward, loss and backward of this thread's images."""
     f = Function("train", TRAIN, target.lanes, shared=True)
-    calls = Calls(library, plan, target, f, f["memory"], _mine(f))
-    _forget(calls)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=by_tiles)
+    calls.forget(calls.weight_gradient(None), plan.gradients_stride)
     for stage in lowered.stages:
         forward(calls, stage, training=True)
     _lose(calls, lowered.scores, asked)
     for stage in reversed(reached(lowered)):
         if stage.target.needs_gradient:
             backward(calls, stage)
+    calls.all_groups()
     return f.text()
 
 
-def _look(lowered: Lowered, library: Library, plan: Plan, target: Target) -> str:
+def _look(lowered: Lowered, library: Library, plan: Plan, target: Target, *, by_tiles: bool) -> str:
     """Forward of `count` images, as many as a thread looks at in one go."""
     f = Function("look", LOOK, target.lanes, shared=True)
     base = f.at(f["memory"], f["thread"] * plan.look_stride)
     all_of_them = 0, (f["count"] + (f.lanes - 1)) / f.lanes
-    calls = Calls(library, plan, target, f, base, all_of_them)
+    calls = Calls(library, plan, target, f, base, all_of_them, by_tiles=by_tiles)
     _bring(calls, lowered.images)
     for stage in lowered.stages:
         forward(calls, stage, training=False)
     give = loading.give(lowered.scores, target)
     calls.call(give, calls.values(lowered.scores), f["scores"], *calls.range)
+    calls.all_groups()
     return f.text()
 
 
@@ -114,13 +130,6 @@ def _bring(calls: Calls, images: Map) -> None:
     kernel = loading.load(images, calls.target)
     given = calls.f["images"], calls.values(images)
     calls.call(kernel, *given, *calls.range, calls.f["count"])
-
-
-def _forget(calls: Calls) -> None:
-    """Zeros where this thread's gradients are added up."""
-    f, mine = calls.f, calls.weight_gradient(None)
-    with f.loop(calls.plan.gradients_stride // f.lanes) as vector:
-        f.store(0.0, mine, vector)
 
 
 def _lose(calls: Calls, scores: Map, asked: Loss) -> None:
