@@ -374,8 +374,8 @@ class Run:
         started = descendants(self.process.pid)
         assert started or self.report.exists() or "Proving" in self.said
         self.process.send_signal(signal.SIGINT)
-        self.said += self.process.communicate(timeout=60)[1]
-        deadline = time.monotonic() + 5
+        self.said += self.process.communicate(timeout=300)[1]
+        deadline = time.monotonic() + 60
         while any(map(runs, started)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert [pid for pid in started if runs(pid)] == []

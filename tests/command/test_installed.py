@@ -52,11 +52,16 @@ def program(wheel, tmp_path_factory):
     return place / "bin" / "grader"
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home that is fresh for the first of them; then it holds what the grader remembers."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture
-def run(program, tmp_path):
-    """Run it in an empty folder, with a fresh home and no variable of Python's."""
-    home, room = tmp_path / "home", tmp_path / "room"
-    home.mkdir()
+def run(program, home, tmp_path):
+    """Run it in an empty folder, with a home of its own and no variable of Python's."""
+    room = tmp_path / "room"
     room.mkdir()
     environment = {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8"}
     environment["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"  # tests may run from none
