@@ -20,9 +20,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -32,6 +30,18 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from grader.checks import own
+from grader.checks.limits import (
+    CalibrationLimit,
+    ClassLimit,
+    Fraction,
+    GradientLimit,
+    InferenceLimit,
+    NoiseLimit,
+    OverfitLimit,
+    ShiftLimit,
+    StableLimit,
+    Table,
+)
 from grader.checks.names import check_names
 from grader.errors import AssignmentError, GraderError, in_words
 from grader.judging.protocols import PROTOCOLS
@@ -92,12 +102,6 @@ def _setting(value: object) -> object:
 Setting = Annotated[bool | int | float | str | tuple[int | float, ...], BeforeValidator(_setting)]
 
 
-class Table(BaseModel):
-    """One table of the file. Frozen; unknown keys, NaN and infinities are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class Bound(Table):
     """A limit written as the brief writes it: "< 20,000" or "<= 8,000"."""
 
@@ -130,12 +134,6 @@ class Bound(Table):
         return f"{self.relation} {self.number:,}"
 
 
-def _fraction(value: float) -> float:
-    if not 0 < value <= 1:
-        raise ValueError("write it as a fraction between 0 and 1: 0.994 is 99.4 %")
-    return value
-
-
 class Limits(Table):
     """What a submission is measured against, and how much of it the grader is willing to run.
 
@@ -151,12 +149,22 @@ class Limits(Table):
     parameters: Bound
     epochs: int = Field(ge=1, le=1_000)
     receptive_field: int = Field(ge=1)
-    accuracy: Annotated[float, AfterValidator(_fraction)]
+    accuracy: Fraction
     seconds: float = Field(gt=0)
     nodes: int = Field(default=5_000, ge=1)
     weights: int = Field(default=50_000_000, ge=1)
     multiply_adds: int = Field(default=1_000_000_000, ge=1)
     steps: int = Field(default=300_000, ge=1)
+
+    # One table for each check that asks for more than accuracy: [limits.robust_noise], ...
+    robust_noise: NoiseLimit = NoiseLimit()
+    robust_shift: ShiftLimit = ShiftLimit()
+    per_class: ClassLimit = ClassLimit()
+    calibrated: CalibrationLimit = CalibrationLimit()
+    fast_inference: InferenceLimit = InferenceLimit()
+    gradients_flow: GradientLimit = GradientLimit()
+    stable: StableLimit = StableLimit()
+    no_overfit: OverfitLimit = OverfitLimit()
 
 
 class Check(Table):
@@ -277,6 +285,17 @@ class Assignment(Table):
             raise ValueError(
                 f"limits.receptive_field is {self.limits.receptive_field}, but an image of "
                 f"{images.title} has only {most} pixels across: write at most {most}"
+            )
+        shift = self.limits.robust_shift.pixels
+        if 2 * shift > most:
+            raise ValueError(
+                f"limits.robust_shift.pixels is {shift}, more than half of the {most} pixels of an "
+                f"image of {images.title}, which nothing is left of: write at most {most // 2}"
+            )
+        if "stable" in self.checks and self.limits.stable.seeds > self.most_seeds:
+            raise ValueError(
+                f"limits.stable.seeds is {self.limits.stable.seeds}, more training runs than "
+                f"most_seeds = {self.most_seeds} allows"
             )
         if self.limits.weights < self.limits.parameters.number:
             raise ValueError(

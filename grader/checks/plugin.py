@@ -23,9 +23,11 @@ from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment, Check
 from grader.checks import own
 from grader.errors import GraderError, SubmissionError
+from grader.judging.qualities import inference
+from grader.judging.qualities.qualities import Qualities
 from grader.judging.starting import Training
 from grader.options import STATIC, Options
-from grader.report import CheckResult, Hint, Verdict
+from grader.report import CheckResult, Hint, Inference, Verdict
 
 CHECKS = "grader.checks"
 """By its name as a package: pytest takes no path with a bracket in it."""
@@ -68,6 +70,7 @@ class Known:
     analysis: Analysis
     behaviour: Behaviour | None
     training: Training[Any]
+    inference: Inference | None = None
 
 
 @dataclass
@@ -129,6 +132,17 @@ class Checker:
         """The judged accuracy by the assignment's protocol; trains on first use."""
         self._ask_whether_to_train()
         return self.known.training.trial().accuracy
+
+    @pytest.fixture
+    def qualities(self) -> Any:
+        """What the trained network is like beyond its accuracy; trains on first use."""
+        self._ask_whether_to_train()
+        return Qualities(self.known.training.trial(), self.known.assignment.limits)
+
+    @pytest.fixture
+    def inference(self) -> Any:
+        """How fast the network is: `grader.judging.qualities.inference`."""
+        return inference.fast(self.known.inference, self.known.assignment.limits)
 
     @pytest.fixture
     def skip(self) -> Callable[[str], None]:

@@ -24,6 +24,8 @@ from grader.judging.judge import Judge, Judgement
 from grader.judging.known import Known
 from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
+from grader.judging.qualities import looks
+from grader.judging.qualities.looks import Looks
 from grader.judging.second_look import SecondLook, Steadiness
 from grader.judging.shuffle import Shuffle
 from grader.judging.starting import cut_short
@@ -197,13 +199,17 @@ class _Runner:
     runs: list[TrainingRun] = field(default_factory=list)
     judged: dict[int, list[int]] = field(default_factory=dict)
     shuffle: Shuffle = field(init=False)
+    looks: Looks = field(init=False)
     second_look: SecondLook = field(init=False)
     shown: TrainingData = field(init=False)
 
     def __post_init__(self) -> None:
         images = self.told.data.test_images
         self.shuffle = shuffle.draw(self.key, len(images))
-        self.second_look = second_look.prepare(images[: self.told.tests], self.key)
+        self.looks = looks.choose(self.assignment, self.told, self.key)
+        self.second_look = second_look.prepare(
+            images[: self.told.tests], self.key, list(self.looks.images.values())
+        )
         self.shown = dataclasses.replace(
             self.told.data,
             test_images=self.shuffle.apply(images),
@@ -242,6 +248,7 @@ class _Runner:
             after_epoch=self.after_epoch,
             on_step=self.on_step,
             engine=self.engine,
+            flow="gradients_flow" in self.looks.asked,
         )
         done = self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
         self.runs += map(self._in_order, done)
@@ -336,6 +343,8 @@ def conduct(
                     raise time_limit.over()
                 break
             scores = runner.scores()
+            if len(scores) < _least_runs(assignment, most):
+                continue
             if not judge.another_seed(scores, threshold, images=test_judge.total, most_runs=most):
                 break
     judgement = judge.verdict(
@@ -362,6 +371,11 @@ def conduct(
         quick_look=quick_look,
         hints=advice.hints(known),
     )
+
+
+def _least_runs(assignment: Assignment, most: int) -> int:
+    """How many runs are made at least: a spread over seeds takes some, however clear the answer."""
+    return min(most, assignment.limits.stable.seeds) if "stable" in assignment.checks else 1
 
 
 def _without_number(runner: _Runner) -> int:
@@ -444,9 +458,12 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
     rates = [row.learning_rate for row in rows]
     momenta = [row.momentum for row in rows if row.momentum is not None]
     logits = run.ending.second_look
-    dimmed, noisy = (
-        (None, None) if logits is None else runner.second_look.correct(logits, runner.test_judge)
-    )
+    dimmed, noisy, qualities = None, None, None
+    if logits is not None:
+        dimmed, noisy = runner.second_look.correct(logits, runner.test_judge)
+        last = runner.told.of_test_images(run.epochs[-1].logits)
+        more = runner.second_look.of_more(logits)
+        qualities = runner.looks.qualities(run, more, last, runner.test_judge)
     return report.RunRow(
         seed=run.seed,
         epochs=rows,
@@ -464,6 +481,7 @@ def _run_row(runner: _Runner, run: TrainingRun, correct: list[int]) -> report.Ru
         preparation_seconds=run.preparation_seconds,
         dimmed=dimmed,
         noisy=noisy,
+        qualities=qualities,
     )
 
 
