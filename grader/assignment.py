@@ -182,7 +182,7 @@ class OptimizerChoice(Table):
     """A class of torch.optim, and its arguments but the parameters."""
 
     name: OptimizerName
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _known_settings(self) -> Self:
@@ -205,7 +205,7 @@ class SchedulerChoice(Table):
     """
 
     name: SchedulerName
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting] = Field(default_factory=dict)
     interval: Literal["step", "epoch"] = "epoch"
 
 
@@ -219,7 +219,7 @@ class TransformChoice(Table):
     """
 
     name: TransformName
-    settings: dict[str, Setting] = {}
+    settings: dict[str, Setting] = Field(default_factory=dict)
 
 
 class DefaultRecipe(Table):

@@ -96,8 +96,6 @@ class StableLimit(Table):
 
 
 class OverfitLimit(Table):
-    """`no_overfit`: accuracy on training images, not augmented, is at most `gap` above the test's.
-
-    """
+    """`no_overfit`: the accuracy on training images is at most `gap` above that on test images."""
 
     gap: Fraction = 0.01

@@ -61,9 +61,10 @@ class SecondLook:
 
     def of_more(self, logits: Tensor) -> tuple[Tensor, ...]:
         """The logits of each further kind, in the order of its images."""
-        rows = self.order.undo(logits)
-        shares: tuple[Tensor, ...] = rows[len(rows) - sum(self.more) :].split(list(self.more))
-        return shares
+        rows = self.order.undo(logits)[len(logits) - sum(self.more) :]
+        ends = np.cumsum(self.more).tolist()
+        begins = [0, *ends][: len(ends)]
+        return tuple(rows[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
 def prepare(

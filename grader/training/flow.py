@@ -49,9 +49,7 @@ class Watch:
 
     def after_first_epoch(self) -> None:
         """Measure how far each layer has gone."""
-        self._moved = tuple(
-            Moved(layer, self._far(names)) for layer, names in self._layers.items()
-        )
+        self._moved = tuple(Moved(layer, self._far(names)) for layer, names in self._layers.items())
 
     def _far(self, names: list[str]) -> float:
         """The norm of the change by the larger norm of before and after; 0 where neither is one."""
@@ -122,9 +120,7 @@ class _Listening(fx.Interpreter):
 
 
 @torch.inference_mode()
-def _silent(
-    network: Network, program: Program, images: NDArray[np.uint8]
-) -> tuple[Silent, ...]:
+def _silent(network: Network, program: Program, images: NDArray[np.uint8]) -> tuple[Silent, ...]:
     """How many channels of each ReLU are zero on all these images."""
     nodes = _relus(program.eval)
     if not nodes:
@@ -133,8 +129,9 @@ def _silent(
     prepare = augment.evaluation(program.recipe.augmentations, image_shape=shape)
     network.eval()
     listening = _Listening(network.eval_graph)
-    for batch in torch.tensor(images, device=network.device).split(BATCH):
-        listening.run(prepare(batch))
+    tried = torch.tensor(images, device=network.device)
+    for begin in range(0, len(tried), BATCH):
+        listening.run(prepare(tried[begin : begin + BATCH]))
     found = []
     for node, fired in zip(nodes, listening.fired, strict=True):
         dead = int((~fired).sum())

@@ -120,7 +120,7 @@ def binomial(share: float, images: int) -> float:
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """"98.61 %"."""
+    """As in "98.61 %"."""
     return f"{100 * share:.{digits}f} %"
 
 
@@ -130,7 +130,7 @@ def limit_in_percent(share: float) -> str:
 
 
 def of_runs(count: int) -> str:
-    """", mean of 3 runs", or nothing of one."""
+    """As in ", mean of 3 runs"; nothing of one."""
     return f", mean of {count} runs" if count > 1 else ""
 
 

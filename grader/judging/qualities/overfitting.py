@@ -12,7 +12,6 @@ from grader.judging.qualities.answer import (
     Answer,
     binomial,
     compare,
-    limit_in_percent,
     normal,
     of_runs,
     percent,
