@@ -231,12 +231,15 @@ class Calibration(Record):
     `error` is the expected calibration error in 15 bins. A network whose confidence is exactly
     right would be measured at about `chance`, and the error scatters by about `deviation`: both
     come from there being only so many images. `wrong_confidence` is the mean confidence in the
-    `wrong` answers that are wrong; None where none is.
+    `wrong` answers that are wrong; None where none is. `confidence` is the mean over all answers,
+    of which the share `right` is right.
     """
 
     error: float
     chance: float
     deviation: float
+    confidence: float
+    right: float
     wrong: int
     wrong_confidence: float | None = None
 

@@ -137,7 +137,8 @@ class Checker:
     def qualities(self) -> Any:
         """What the trained network is like beyond its accuracy; trains on first use."""
         self._ask_whether_to_train()
-        return Qualities(self.known.training.trial(), self.known.assignment.limits)
+        lines = {row.module: row.line for row in self.known.analysis.layers}
+        return Qualities(self.known.training.trial(), self.known.assignment.limits, lines)
 
     @pytest.fixture
     def inference(self) -> Any:

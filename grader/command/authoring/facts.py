@@ -21,6 +21,7 @@ from grader.checks.limits import (
     StableLimit,
 )
 from grader.judging.protocols import PROTOCOLS
+from grader.judging.qualities.answer import points
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,6 @@ def percent(fraction: float) -> str:
     """With as many decimals as it has, at least one: "99.4 %"."""
     shown = f"{100 * fraction:.4f}".rstrip("0")
     return f"{shown}0 %" if shown.endswith(".") else f"{shown} %"
-
-
-def points(fraction: float) -> str:
-    """A difference of two accuracies: "1 point", "0.2 points"."""
-    number = f"{100 * fraction:g}"
-    return f"{number} point{'' if number == '1' else 's'}"
 
 
 PROTOCOL_WORDS = {

@@ -129,6 +129,12 @@ def limit_in_percent(share: float) -> str:
     return f"{100 * share:.4f}".rstrip("0").rstrip(".") + " %"
 
 
+def points(share: float) -> str:
+    """A difference of two shares, as it was written: "1 point", "0.2 points"."""
+    number = f"{100 * share:g}"
+    return f"{number} point{'' if number == '1' else 's'}"
+
+
 def of_runs(count: int) -> str:
     """As in ", mean of 3 runs"; nothing of one."""
     return f", mean of {count} runs" if count > 1 else ""

@@ -38,6 +38,8 @@ def measure(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> report
         error=float(np.abs(off).sum() / images),
         chance=float(math.sqrt(2 / math.pi) * np.sqrt(variance).sum() / images),
         deviation=float(math.sqrt(variance.sum()) / images),
+        confidence=float(confidence.mean()),
+        right=float(right.mean()),
         wrong=len(mistaken),
         wrong_confidence=float(mistaken.mean()) if len(mistaken) else None,
     )

@@ -45,7 +45,12 @@ def calibrated(runs: Sequence[RunRow], limit: CalibrationLimit) -> Answer | None
             off = normal() * 0.5 / math.sqrt(wrong)  # no share scatters by more than half
             verdicts.append(compare(fmean(sure), "<=", limit.wrong_confidence, off))
     verdict = worst(verdicts)
-    end = NOT_DECIDED if verdict is Verdict.BORDERLINE else _ADVICE
+    confidence, right = (
+        fmean(one.confidence for one in measured),
+        fmean(one.right for one in measured),
+    )
+    advice = _TOO_SURE if confidence > right else _TOO_UNSURE
+    end = NOT_DECIDED if verdict is Verdict.BORDERLINE else advice
     said = "too close to call" if verdict is Verdict.BORDERLINE else "more than chance beyond it"
     return Answer(
         measured=percent(error),
@@ -56,8 +61,8 @@ def calibrated(runs: Sequence[RunRow], limit: CalibrationLimit) -> Answer | None
         limit=limit.error,
         unit="fraction",
         explanation=f"the confidence is off by {percent(error)} (expected calibration error"
-        f"{of_runs(len(measured))}; chance alone gives {percent(chance)}), and {words}; "
-        f"asked is {asked}: {said}. {end}",
+        f"{of_runs(len(measured))}; chance alone gives {percent(chance)}): {percent(confidence)} "
+        f"sure, {percent(right)} right, and {words}; asked is {asked}: {said}. {end}",
     )
 
 
@@ -71,7 +76,11 @@ def _of_error(error: float, chance: float, margin: float, limit: float) -> Verdi
     return Verdict.FAILED if error - chance - margin > limit else Verdict.BORDERLINE
 
 
-_ADVICE = (
-    "Label smoothing and strong augmentation make a network less sure than it is right, a long "
-    "training without either more sure: use less of the one, or some of the other."
+_TOO_SURE = (
+    "It is more sure than it is right: augmentation, weight decay, a little label smoothing or a "
+    "shorter training make it less so."
+)
+_TOO_UNSURE = (
+    "It is less sure than it is right: label smoothing, dropout and strong augmentation do that, "
+    "and a training that ends early."
 )

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from grader.checks.limits import GradientLimit
 from grader.judging.qualities.answer import Answer, limit_in_percent, of_runs, percent
-from grader.report import RunQualities, RunRow, Verdict
+from grader.report import Hint, RunQualities, RunRow, Verdict
 
 
-def flow(runs: Sequence[RunRow], limit: GradientLimit) -> Answer | None:
+def flow(
+    runs: Sequence[RunRow], limit: GradientLimit, lines: Mapping[str, int | None]
+) -> Answer | None:
     """The layer with the least part in the first epoch's update, and the ReLUs that never fire.
 
     A layer's part is counted in equal shares: 1 is as much as if all layers moved alike. Both are
-    counted on all steps of an epoch and on 1,000 images: nothing of it is a sample of few.
+    counted on all steps of an epoch and on 1,000 images: nothing of it is a sample of few. `lines`
+    has the line of the student's file for a layer.
     """
     found = [run.qualities for run in runs if run.qualities and run.qualities.updates]
     if not found:
@@ -50,8 +53,14 @@ def flow(runs: Sequence[RunRow], limit: GradientLimit) -> Answer | None:
         relation=">=",
         limit=limit.share,
         unit="equal shares",
+        hints=_hints(layer, lines) if parts[layer] < limit.share else (),
         explanation="; and ".join(reasons),
     )
+
+
+def _hints(layer: str, lines: Mapping[str, int | None]) -> tuple[Hint, ...]:
+    line = lines.get(layer)
+    return (Hint(text="This layer hardly learns.", line=line),) if line else ()
 
 
 def _parts(found: Sequence[RunQualities]) -> dict[str, float]:

@@ -15,6 +15,7 @@ from grader.judging.qualities.answer import (
     normal,
     of_runs,
     percent,
+    points,
 )
 from grader.report import RunRow, Verdict
 
@@ -38,7 +39,7 @@ def gap(runs: Sequence[RunRow], limit: OverfitLimit) -> Answer | None:
     deviation = max(fmean(deviations), stdev(gaps) if len(gaps) > 1 else 0.0)
     margin = normal() * deviation / math.sqrt(len(gaps))
     verdict = compare(fmean(gaps), "<=", limit.gap, margin)
-    asked = f"{100 * limit.gap:g} points"
+    asked = points(limit.gap)
     said = f"more than chance above {asked}. {_ADVICE}"
     if verdict is Verdict.BORDERLINE:
         said = f"too close to {asked} to call. {NOT_DECIDED}"

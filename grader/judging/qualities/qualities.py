@@ -5,8 +5,9 @@ In: a Trial and the limits of its assignment. Loads no torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol, TypeVar
 
 from grader import report
@@ -46,6 +47,8 @@ class Qualities:
 
     trial: Tried
     limits: Limits
+    lines: Mapping[str, int | None] = field(default_factory=dict)
+    """Of layers, in the student's file."""
 
     @property
     def noise(self) -> Answer:
@@ -70,7 +73,7 @@ class Qualities:
     @property
     def gradients(self) -> Answer:
         """`gradients_flow`."""
-        return self._answer(gradients.flow, self.limits.gradients_flow)
+        return self._answer(partial(gradients.flow, lines=self.lines), self.limits.gradients_flow)
 
     @property
     def overfitting(self) -> Answer:

@@ -25,7 +25,7 @@ def noise(runs: Sequence[RunRow], limit: NoiseLimit) -> Answer | None:
     if not found:
         return None
     return _answer(
-        [_Kind(f"noise of {limit.deviation:g}", found)],
+        [_Kind(f"noise of {limit.deviation:g}", f"under noise of {limit.deviation:g}", found)],
         limit.accuracy,
         "Augment the training images with some noise, or average over more pixels before the "
         "first ReLU: a 5×5 convolution, or a pooling early on.",
@@ -41,8 +41,8 @@ def shift(runs: Sequence[RunRow], limit: ShiftLimit) -> Answer | None:
         return None
     pixels = "pixel" if limit.pixels == 1 else "pixels"
     kinds = [
-        _Kind(f"moved by {limit.pixels} {pixels}", moved),
-        _Kind(f"turned by {limit.degrees:g}°", turned),
+        _Kind(f"moved by {limit.pixels} {pixels}", f"when moved by {limit.pixels} {pixels}", moved),
+        _Kind(f"turned by {limit.degrees:g}°", f"when turned by {limit.degrees:g}°", turned),
     ]
     return _answer(
         kinds,
@@ -55,8 +55,8 @@ def shift(runs: Sequence[RunRow], limit: ShiftLimit) -> Answer | None:
 class _Kind:
     """One way to change the images, and what every run recognises then."""
 
-    def __init__(self, name: str, found: Sequence[Counted]) -> None:
-        self.name = name
+    def __init__(self, name: str, when: str, found: Sequence[Counted]) -> None:
+        self.name, self.when = name, when
         self.images = found[0].total
         self.shares = [one.correct / one.total for one in found]
         self.accuracy = fmean(self.shares)
@@ -72,8 +72,8 @@ def _answer(kinds: Sequence[_Kind], limit: float, advice: str) -> Answer:
     verdict = worst([kind.verdict(limit, len(kinds)) for kind in kinds])
     asked = limit_in_percent(limit)
     runs = of_runs(len(lowest.shares))
-    listed = " and ".join(f"{percent(kind.accuracy)} {kind.name}" for kind in kinds)
-    explanation = f"{listed} ({lowest.images:,} test images{runs}): "
+    listed = " and ".join(f"{percent(kind.accuracy)} {kind.when}" for kind in kinds)
+    explanation = f"of {lowest.images:,} test images it recognises {listed}{runs}: "
     if verdict is Verdict.BORDERLINE:
         explanation += f"too close to {asked} to call. {NOT_DECIDED}"
     else:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from grader.checks.limits import StableLimit
-from grader.judging.qualities.answer import Answer, nothing
+from grader.judging.qualities.answer import Answer, nothing, points
 from grader.report import Verdict
 
 
@@ -25,7 +25,7 @@ def stable(scores: Sequence[float], limit: StableLimit) -> Answer:
     if spread > limit.deviation:
         surely = least_deviation(spread, len(scores)) > limit.deviation
         verdict = Verdict.FAILED if surely else Verdict.BORDERLINE
-    asked = f"{100 * limit.deviation:g} points"
+    asked = points(limit.deviation)
     end = "more than chance above it. " + _ADVICE
     if verdict is Verdict.BORDERLINE:
         end = "too close to call, with so few runs."
