@@ -265,9 +265,9 @@ class RunQualities(Record):
 class Pace(Record):
     """How long the network takes for an image, in batches of `batch`, on one thread of the CPU.
 
-    `microseconds` and `yardstick` are medians: the network's, and those of a small network that is
-    the same for everybody, measured in turns. `ratio` is the median of their ratio, `low` and
-    `high` its quartiles.
+    `microseconds` and `yardstick` are of the fastest turn: the network's, and that of a small
+    network that is the same for everybody, timed in turns. `ratio` is the one by the other; half of
+    all turns came to a ratio between `low` and `high`.
     """
 
     batch: int

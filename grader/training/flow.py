@@ -75,7 +75,9 @@ def _weights_by_layer(network: Network, program: Program) -> dict[str, list[str]
     A layer's bias and a norm's factors are left out: they are few, and start at 0 or 1. Where a
     network has nothing else, they are what is followed.
     """
-    used = [str(node.arguments[0]) for node in program.train.nodes if node.op == "weight"]
+    graph = program.train
+    read = [graph[name] for node in graph.nodes for name in node.references()]
+    used = dict.fromkeys(str(node.arguments[0]) for node in read if node.op == "weight")
     found: dict[str, list[str]] = defaultdict(list)
     for least in (2, 0):
         seen: set[int] = set()

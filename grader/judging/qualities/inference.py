@@ -10,7 +10,7 @@ from grader.report import Inference, Pace, Verdict
 def fast(found: Inference | None, limits: Limits) -> Answer:
     """The time for an image in the largest batch beside the yardstick's, and the multiply-adds.
 
-    The quartiles of the repetitions are the margin of the time; multiply-adds are counted.
+    The quartiles of all turns are the margin of the time; multiply-adds are counted.
     """
     limit = limits.fast_inference
     asked = f"<= {limit.ratio:g} × the yardstick"
@@ -52,7 +52,7 @@ def words(pace: Pace) -> str:
     """One batch size in words."""
     return (
         f"{pace.microseconds:.0f} µs an image in batches of {pace.batch}, {pace.ratio:.2f} times "
-        f"the yardstick's {pace.yardstick:.0f} µs (half of the repetitions between {pace.low:.2f} "
+        f"the yardstick's {pace.yardstick:.0f} µs (half of all turns between {pace.low:.2f} "
         f"and {pace.high:.2f})"
     )
 
