@@ -289,8 +289,8 @@ class Assignment(Table):
         shift = self.limits.robust_shift.pixels
         if 2 * shift > most:
             raise ValueError(
-                f"limits.robust_shift.pixels is {shift}, more than half of the {most} pixels of an "
-                f"image of {images.title}, which nothing is left of: write at most {most // 2}"
+                f"limits.robust_shift.pixels is {shift}, but an image of {images.title} has {most} "
+                f"pixels across, of which little would be left: write at most {most // 2}"
             )
         if "stable" in self.checks and self.limits.stable.seeds > self.most_seeds:
             raise ValueError(

@@ -33,7 +33,7 @@ class NoiseLimit(Table):
     The noise is normal, its standard `deviation` a share of the range from black to white.
     """
 
-    accuracy: Fraction = 0.9
+    accuracy: Fraction = 0.8
     deviation: float = Field(default=0.2, gt=0, le=1)
 
 

@@ -28,28 +28,28 @@ def numbers(found: CheckResult):
     ("correct", "verdict"), [(9_059, PASSED), (9_058, CLOSE), (8_940, CLOSE), (8_939, FAILED)]
 )
 def test_noise_is_judged_up_to_the_chance_in_so_many_images(correct, verdict):
-    found = check("robust_noise", [run(noise=counted(correct))])
+    found = check("robust_noise", [run(noise=counted(correct))], accuracy=0.9)
     assert found.verdict is verdict
     assert numbers(found) == (correct / 10_000, ">=", 0.9, "fraction")
 
 
 def test_on_few_images_chance_reaches_further():
-    few = check("robust_noise", [run(noise=counted(310, 355))])  # 87.3 %
-    many = check("robust_noise", [run(noise=counted(8_730))])
+    few = check("robust_noise", [run(noise=counted(310, 355))], accuracy=0.9)  # 87.3 %
+    many = check("robust_noise", [run(noise=counted(8_730))], accuracy=0.9)
     assert (few.verdict, many.verdict) == (CLOSE, FAILED)
 
 
 def test_several_runs_are_judged_by_their_mean_with_less_of_chance():
     runs = [run(noise=counted(8_950 + seed), seed=seed) for seed in (-1, 0, 1)]
-    assert check("robust_noise", runs[:1]).verdict is CLOSE
-    found = check("robust_noise", [*runs, *runs])
+    assert check("robust_noise", runs[:1], accuracy=0.9).verdict is CLOSE
+    found = check("robust_noise", [*runs, *runs], accuracy=0.9)
     assert found.verdict is FAILED
     assert "mean of 6 runs" in found.detail
 
 
 def test_runs_that_scatter_more_than_images_do_are_judged_by_their_scatter():
     runs = [run(noise=counted(correct)) for correct in (8_200, 9_600, 8_100)]
-    assert check("robust_noise", runs).verdict is CLOSE
+    assert check("robust_noise", runs, accuracy=0.9).verdict is CLOSE
 
 
 def test_the_lower_of_moved_and_turned_counts():
