@@ -263,7 +263,7 @@ class RunQualities(Record):
 
 
 class Pace(Record):
-    """How long the network takes for an image, in batches of `batch`, on one thread of the CPU.
+    """How long the network computes an image, in batches of `batch`, on one thread of the CPU.
 
     `microseconds` and `yardstick` are of the fastest turn: the network's, and that of a small
     network that is the same for everybody, timed in turns. `ratio` is the one by the other; half of

@@ -31,9 +31,9 @@ def per_class(runs: Sequence[RunRow], limit: ClassLimit) -> Answer | None:
     if not found:
         return None
     images = {number: one.total for number, one in enumerate(found[0]) if one.total}
-    shares = {
-        number: [run[number].correct / run[number].total for run in found] for number in images
-    }
+    shares: dict[int, list[float]] = {}
+    for number, total in images.items():
+        shares[number] = [run[number].correct / total for run in found]
     means = {number: fmean(each) for number, each in shares.items()}
     low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     verdicts = []

@@ -66,20 +66,24 @@ def _hints(layer: str, lines: Mapping[str, int | None]) -> tuple[Hint, ...]:
 def _parts(found: Sequence[RunQualities]) -> dict[str, float]:
     """Each layer's part in equal shares, the mean of the runs."""
     layers = [one.layer for one in found[0].updates]
-    shares = [{one.layer: one.share for one in each.updates} for each in found]
-    parts = {}
-    for layer in layers:
-        parts[layer] = len(layers) * fmean(each.get(layer, 0.0) for each in shares)
+    parts = dict.fromkeys(layers, 0.0)
+    for each in found:
+        for one in each.updates:
+            parts[one.layer] += len(layers) * one.share / len(found)
     return parts
 
 
 def _dead(found: Sequence[RunQualities]) -> tuple[float, int]:
     """Dead channels, the mean of the runs, and how many there are."""
-    counts = [sum(row.dead for row in each.relus) for each in found]
-    return fmean(counts), sum(row.channels for row in found[0].relus)
+    channels = sum(row.channels for row in found[0].relus)
+    return fmean(map(_of_run, found)), channels
+
+
+def _of_run(found: RunQualities) -> int:
+    return sum(row.dead for row in found.relus)
 
 
 def _where(found: Sequence[RunQualities]) -> list[str]:
     """The layers that have any, in the run that has most of them."""
-    rows = max(found, key=lambda each: sum(row.dead for row in each.relus)).relus
+    rows = max(found, key=_of_run).relus
     return [f"{row.layer} {row.dead} of {row.channels}" for row in rows if row.dead][:4]
