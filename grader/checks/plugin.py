@@ -321,8 +321,20 @@ BOUGHT = ("untrained", "independent_samples", "steady")
 """Checks that fail where an accuracy was brought along instead of learned."""
 
 
+LEARNED = (
+    "accuracy",
+    "robust_noise",
+    "robust_shift",
+    "per_class",
+    "calibrated",
+    "stable",
+    "no_overfit",
+)
+"""Checks that earn nothing then."""
+
+
 def without_bought_points(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
-    """The results, where the accuracy earns no points if a check says that it was not learned.
+    """The results, where nothing `LEARNED` earns points if a check says that it was not.
 
     Which happens with --train-anyway, and where the second look at the test images fails.
     """
@@ -332,7 +344,7 @@ def without_bought_points(results: Iterable[CheckResult]) -> tuple[CheckResult, 
 
 
 def _as_learned(result: CheckResult, failed: list[CheckResult]) -> CheckResult:
-    if result.name == "accuracy" and result.points and failed:
+    if result.name in LEARNED and result.points and failed:
         reason = f"It earns no points, because another check failed: {failed[0].title}"
         return result.model_copy(update={"points": 0.0, "detail": reason})
     return result

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from grader import network
+from grader.analysis.cost import Cost
 from grader.program.program import Program
 from grader.report import Pace
 
@@ -31,7 +32,7 @@ SECONDS = 1.5
 TURNS = 31
 """Repetitions of a batch at most; there are at least `LEAST_TURNS`."""
 
-LEAST_TURNS = 5
+LEAST_TURNS = 4
 
 CLOCK = time.thread_time
 """What this thread has computed: other work on the processor does not count."""
@@ -42,27 +43,30 @@ if time.get_clock_info("thread_time").resolution > 1e-4:  # Windows counts in 64
 LEAST_SECONDS = 0.002
 """One turn repeats a batch until so much time has gone by: a clock is not exact below."""
 
-MOST_MULTIPLY_ADDS = 2 * 10**10
-"""Of one batch: beyond that its repetitions take minutes, and it is not timed."""
+MOST_SECONDS = 0.8
+"""A large batch that would take longer, by the time for one image, is not timed."""
+
+MOST_BYTES = 2**30
+"""Nor one whose results would take more memory, if all of them were kept."""
 
 
-def measure(
-    program: Program, weights: Mapping[str, Tensor], multiply_adds: int
-) -> tuple[Pace, ...]:
-    """The pace in batches of each size, as far as the network is fast enough to be timed."""
+def measure(program: Program, weights: Mapping[str, Tensor], cost: Cost) -> tuple[Pace, ...]:
+    """The pace in batches of each size, as far as the network is small enough for them."""
     graph = network.build_graph(program.eval, weights, torch.device("cpu"), gradient_blocks=False)
     yard = fx.symbolic_trace(yardstick(program.input_shape[0], program.classes))
+    found: list[Pace] = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.inference_mode():
-            return tuple(
-                _pace(graph, yard, torch.zeros(batch, *program.input_shape))
-                for batch in BATCHES
-                if batch * multiply_adds <= MOST_MULTIPLY_ADDS
-            )
+            for batch in BATCHES:
+                seconds = found[0].microseconds / 1e6 if found else 0.0
+                if batch * seconds <= MOST_SECONDS and batch * cost.memory <= MOST_BYTES:
+                    images = torch.zeros(batch, *program.input_shape)
+                    found.append(_pace(graph, yard, images))
     finally:
         torch.set_num_threads(threads)
+    return tuple(found)
 
 
 def yardstick(channels: int, classes: int) -> nn.Module:

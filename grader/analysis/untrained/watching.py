@@ -61,9 +61,9 @@ def _explained(error: Exception) -> Problem:
 
 
 def _timed(known: Program, values: bytes) -> Inference:
-    multiply_adds = cost.measure_cost(known.eval).total
+    costs = cost.measure_cost(known.eval)
     weights = network.place(known, network.read_values(known, values))
-    return Inference(multiply_adds=multiply_adds, pace=pace.measure(known, weights, multiply_adds))
+    return Inference(multiply_adds=costs.total, pace=pace.measure(known, weights, costs))
 
 
 def _found(known: Program, told: bytes, pictures: bytes, values: Sequence[bytes]) -> Watched:

@@ -29,7 +29,7 @@ def flow(
     asked = f">= {limit.share:g} equal shares"
     reasons = []
     if parts[layer] < limit.share:
-        share = fmean(one.share for each in found for one in each.updates if one.layer == layer)
+        share = parts[layer] / len(parts)
         reasons.append(
             f"{layer} has {percent(share)} of the first epoch's update, {parts[layer]:.2f} of an "
             f"equal share among {len(parts)} layers{of_runs(len(found))}; asked is at least "

@@ -8,7 +8,7 @@ from grader.report import Inference, Pace, Verdict
 
 
 def fast(found: Inference | None, limits: Limits) -> Answer:
-    """The time for an image in the largest batch beside the yardstick's, and the multiply-adds.
+    """The time for an image, in the largest batch that was timed, and the multiply-adds.
 
     The quartiles of all turns are the margin of the time; multiply-adds are counted.
     """

@@ -32,7 +32,7 @@ def short(monkeypatch):
 def timed(model: nn.Module):
     program, values = program_of(model)
     weights = network.place(program, network.read_values(program, values))
-    return pace.measure(program, weights, cost.measure_cost(program.eval).total)
+    return pace.measure(program, weights, cost.measure_cost(program.eval))
 
 
 def test_a_network_of_far_more_multiply_adds_takes_longer():
@@ -49,10 +49,15 @@ def test_each_size_of_batch_is_timed_in_turns_with_the_yardstick():
         assert 0 < one.low <= one.ratio <= one.high
 
 
-def test_what_would_take_minutes_is_not_timed(monkeypatch):
-    adds = cost.measure_cost(program_of(net(4))[0].eval).total
-    monkeypatch.setattr(pace, "MOST_MULTIPLY_ADDS", 255 * adds)
+def test_a_batch_that_would_take_long_or_much_memory_is_not_timed(monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(pace, "MOST_SECONDS", 1e-9)
+        assert [one.batch for one in timed(net(4))] == [1]
+    memory = cost.measure_cost(program_of(net(4))[0].eval).memory
+    monkeypatch.setattr(pace, "MOST_BYTES", 255 * memory)
     assert [one.batch for one in timed(net(4))] == [1]
+    monkeypatch.setattr(pace, "MOST_BYTES", memory - 1)
+    assert timed(net(4)) == ()
 
 
 def test_one_thread_is_used_and_the_others_are_given_back(monkeypatch):
