@@ -7,67 +7,36 @@ change the answer.
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Protocol
+from dataclasses import dataclass
 
 import torch
 
 from grader import report
 from grader.assignment import Assignment
-from grader.judging import advice, judge, metric, pictures, second_look, shuffle
+from grader.judging import advice, judge, metric, recording, shuffle
 from grader.judging.judge import Judge, Judgement
 from grader.judging.known import Known
+<<<<<<< HEAD
 from grader.judging.metric import Metric
 from grader.judging.protocols import PROTOCOLS, mean
 from grader.judging.qualities import looks
 from grader.judging.qualities.looks import Looks
 from grader.judging.second_look import SecondLook, Steadiness
 from grader.judging.shuffle import Shuffle
+=======
+from grader.judging.protocols import PROTOCOLS
+from grader.judging.runner import Progress, Runner
+from grader.judging.second_look import Steadiness
+>>>>>>> main
 from grader.judging.starting import cut_short
 from grader.judging.time_limit import TimeLimit
 from grader.program.program import Captured
-from grader.program.recipe import Recipe, Run
 from grader.report import Verdict
 from grader.training.data import TrainingData
 from grader.training.datasets import DATASETS
-from grader.training.records import INTERRUPTED, Epoch, Feedback, Step, TrainingRun
-from grader.training.task import Task, Trainer
-
-PATIENCE = 2
-"""A run is stopped at this multiple of the time budget. Exceeding the budget itself is judged by a
-check."""
-
-
-class Progress(Protocol):
-    """What a trial tells a display: see `grader.render.progress.TrainingProgress`."""
-
-    def start(self, seeds: int, epochs: int, steps_per_epoch: int) -> None:
-        """Training begins."""
-
-    def more_seeds(self, seeds: int) -> None:
-        """A close call is given so many seeds in all."""
-
-    def step(
-        self, seed: int, epoch: int, step: int, loss: float | None, learning_rate: float
-    ) -> None:
-        """A batch is done."""
-
-    def epoch(
-        self,
-        seed: int,
-        epoch: int,
-        correct: int,
-        total: int,
-        loss: float | None,
-        learning_rate: float,
-        seconds: float,
-    ) -> None:
-        """An epoch is done and judged."""
+from grader.training.records import INTERRUPTED, TrainingRun
+from grader.training.task import Trainer
 
 
 @dataclass(frozen=True)
@@ -182,6 +151,7 @@ class Accuracy:
         return self.trial.hints
 
 
+<<<<<<< HEAD
 @dataclass
 class _Runner:
     """The state of one trial while it goes on."""
@@ -291,6 +261,8 @@ class _Runner:
         ]
 
 
+=======
+>>>>>>> main
 def conduct(
     captured: Captured,
     assignment: Assignment,
@@ -326,7 +298,7 @@ def conduct(
     progress.start(len(rounds[0]), shortened, recipe.steps_per_epoch)
     with trainer:
         told = metric.choose(recipe, assignment, data, test_judge)
-        runner = _Runner(
+        runner = Runner(
             captured, assignment, told, test_judge, device, epochs, progress, trainer, key, engine
         )
         time_limit = TimeLimit(most_seconds)
@@ -354,12 +326,12 @@ def conduct(
         practice=data.practice,
         graded_on=DATASETS[assignment.dataset].title,
     )
-    training = _record(runner, judgement, threshold)
+    training = recording.of_trial(runner, judgement, threshold)
     known = Known(
         captured.program,
         training,
         assignment.limits.epochs,
-        nan_images=_without_number(runner),
+        nan_images=recording.without_number(runner),
         quick_look=bool(quick_look),
     )
     return Trial(
@@ -371,6 +343,7 @@ def conduct(
         quick_look=quick_look,
         hints=advice.hints(known),
     )
+<<<<<<< HEAD
 
 
 def _least_runs(assignment: Assignment, most: int) -> int:
@@ -519,3 +492,5 @@ def _curve(
 def _number(value: float) -> float | None:
     """JSON has no NaN and no infinity: a diverged loss is None."""
     return value if abs(value) < float("inf") else None
+=======
+>>>>>>> main
