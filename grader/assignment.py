@@ -229,6 +229,32 @@ class DefaultRecipe(Table):
     criterion: Literal["auto", "cross_entropy", "nll"] = "auto"
 
 
+class StepLimits(Table):
+    """The limits of a step that are other than the assignment's: see `Limits`."""
+
+    parameters: Bound | None = None
+    epochs: int | None = Field(default=None, ge=1, le=1_000)
+    receptive_field: int | None = Field(default=None, ge=1)
+    accuracy: Annotated[float, AfterValidator(_fraction)] | None = None
+    seconds: float | None = Field(default=None, gt=0)
+
+
+class Step(Table):
+    """One of several networks that a work consists of; see docs/steps.md.
+
+    `name` is what its file begins with (`step_1.py`, `Step_1_Foundation.ipynb`), `network` the
+    class in a work of one file. What it does not say is the assignment's: limits, checks, protocol.
+    A check that only the step has stands before those of the assignment.
+    """
+
+    name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
+    title: str = Field(min_length=1, max_length=60)
+    network: str | None = Field(default=None, pattern="^[A-Za-z_][A-Za-z0-9_]{0,79}$")
+    protocol: Protocol | None = None
+    limits: StepLimits = StepLimits()
+    checks: dict[CheckName, Check] = {}
+
+
 class Assignment(Table):
     """One assignment. `checks` keeps the file's order, which is the scorecard's.
 
@@ -242,6 +268,9 @@ class Assignment(Table):
     report says so.
 
     `training`: the file of a folder that trains, where the brief names it: "train.py".
+
+    `steps`: the networks that a work consists of, in order, each an assignment of its own: see
+    `of_step`. Empty for an assignment of one network.
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
@@ -257,10 +286,30 @@ class Assignment(Table):
     limits: Limits
     checks: dict[CheckName, Check] = Field(min_length=1)
     recipe: DefaultRecipe
+    steps: tuple[Step, ...] = Field(default=(), max_length=9)
     _own_checks: own.OwnChecks = PrivateAttr(own.NONE)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._agree()
+        names = [step.name for step in self.steps]
+        if len(names) == 1:
+            raise ValueError("steps has one step: write at least two, or none")
+        for place, name in enumerate(names):
+            clash = next((one for one in names[:place] if f"{name}_".startswith(f"{one}_")), None)
+            if clash or any(f"{one}_".startswith(f"{name}_") for one in names[:place]):
+                raise ValueError(
+                    f"steps.{place}.name is {name!r}, too much like another step's: a file could "
+                    "be of either"
+                )
+            try:
+                self.of_step(name)._agree()
+            except ValueError as error:
+                raise ValueError(f"steps.{place}: {error}") from error
+        return self
+
+    def _agree(self) -> None:
+        """Raises ValueError where what is asked contradicts itself or the images."""
         images, recipe = DATASETS[self.dataset], self.recipe
         if (self.input_shape, self.classes) != (images.input_shape, images.classes):
             raise ValueError(
@@ -294,7 +343,6 @@ class Assignment(Table):
                 f"recipe.batch_size is {recipe.batch_size:,}, but {images.title} has only "
                 f"{images.train_images:,} training images"
             )
-        return self
 
     @model_validator(mode="after")
     def _made_for_the_images(self) -> Self:
@@ -345,8 +393,31 @@ class Assignment(Table):
 
     @property
     def points(self) -> float:
-        """The most that a submission can earn."""
+        """The most that a submission can earn, in all steps together."""
+        if self.steps:
+            return sum(self.of_step(step.name).points for step in self.steps)
         return sum(check.points for check in self.checks.values())
+
+    def of_step(self, name: str) -> Assignment:
+        """The assignment that the step of that name is; itself for "". Raises KeyError."""
+        if not name:
+            return self
+        step = {one.name: one for one in self.steps}[name]
+        said = {key: getattr(step.limits, key) for key in StepLimits.model_fields}
+        limits = {key: value for key, value in said.items() if value is not None}
+        # Before the others, among which training starts: what fails before it saves the training.
+        more = {key: one for key, one in step.checks.items() if key not in self.checks}
+        alone = {
+            "title": f"{self.title}: {step.title}",
+            "protocol": step.protocol or self.protocol,
+            "limits": self.limits.model_copy(update=limits),
+            "checks": {
+                **more,
+                **{key: step.checks.get(key, own) for key, own in self.checks.items()},
+            },
+            "steps": (),
+        }
+        return self.model_copy(update=alone)
 
     def validation_images(self, train_images: int) -> int:
         """How many of the training images are held back from a recipe that follows a metric."""

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from grader.analysis import curves, gradients, lines
-from grader.analysis.arguments import base
 from grader.analysis.activations import activations
+from grader.analysis.arguments import base
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
 from grader.analysis.fingerprint import fingerprint_of

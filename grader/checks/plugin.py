@@ -26,6 +26,7 @@ from grader.errors import GraderError, SubmissionError
 from grader.judging.starting import Training
 from grader.options import STATIC, Options
 from grader.report import CheckResult, Hint, Verdict
+from grader.submission.write_up import NOTHING, WriteUp
 
 CHECKS = "grader.checks"
 """By its name as a package: pytest takes no path with a bracket in it."""
@@ -68,6 +69,7 @@ class Known:
     analysis: Analysis
     behaviour: Behaviour | None
     training: Training[Any]
+    write_up: WriteUp = NOTHING
 
 
 @dataclass
@@ -117,6 +119,11 @@ class Checker:
     def recipe(self) -> Any:
         """The student's training recipe: `grader.program.Recipe`."""
         return self.known.analysis.program.recipe
+
+    @pytest.fixture
+    def write_up(self) -> Any:
+        """What the work states: target, result, analysis: `grader.submission.write_up`."""
+        return self.known.write_up
 
     @pytest.fixture
     def training(self) -> Any:

@@ -20,6 +20,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from grader.judging import decision, judge
+from grader.judging.decision import CLAIM_SLACK
 from grader.report import RunRow
 
 MOST_SEEDS = 1_000
@@ -87,6 +88,15 @@ def compare(
     variance = one.variance + other.variance
     margin = _quantile(_freedom(one, other)) * math.sqrt(variance)
     return Comparison(difference, margin, _seeds(difference, one.sigma**2 + other.sigma**2))
+
+
+def claim_margin(found: Sequence[Fraction], *, images: int) -> float:
+    """How far the result of one more run may lie from the mean of these (95 %), and the slack.
+
+    See `decision.claim_tolerance`; here runs scatter as they were seen to, at any accuracy.
+    """
+    side = _side(found, images)
+    return _quantile(side.freedom) * side.sigma * math.sqrt(1 + 1 / side.runs) + CLAIM_SLACK
 
 
 def scores(runs: Iterable[RunRow], protocol: str) -> list[Fraction]:

@@ -250,7 +250,7 @@ def _norms(before: Network, after: Network) -> Iterator[str]:
 
 
 def _norm_places(network: Network, kind: str) -> str:
-    """ "after each convolution but the last"; "" where there is none of that kind."""
+    """Where one kind of norm is: "after each convolution but the last"; "" where it is not."""
     total = len(network.of("convolution"))
     found = [layer.after for layer in network.of("norm") if layer.name == kind]
     places = [place for place in dict.fromkeys(found) if place]
@@ -313,7 +313,7 @@ def _dropout(before: Network, after: Network) -> Iterator[str]:
 
 
 def _shares(network: Network) -> str:
-    """ "p = 0.1 in 3 places"."""
+    """As in "p = 0.1 in 3 places"."""
     shares = [f"{share:g}" for share in dict.fromkeys(network.dropout)]
     count = len(network.dropout)
     return f"p = {', '.join(shares)} in {count} place{'s' if count > 1 else ''}"

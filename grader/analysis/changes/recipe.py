@@ -70,7 +70,7 @@ def _rate(before: Table, after: Table) -> Iterator[str]:
 
 
 def _path(recipe: Table) -> str:
-    """ "0.01", "OneCycleLR up to 0.003", "StepLR from 0.1 to 0.001"."""
+    """As in "0.01", "OneCycleLR up to 0.003", "StepLR from 0.1 to 0.001"."""
     schedule = _table(recipe.get("schedule"))
     curves = schedule.get("learning_rate")
     curve = curves[0] if isinstance(curves, list) and curves else []
