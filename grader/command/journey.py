@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from grader.analysis import changes
@@ -62,6 +63,7 @@ def compose(item: Submission, assignment: Assignment, reports: Sequence[Report])
         "last_trained": None,
         "key": "",
         "flags": tuple(_flags(assignment, reports)),
+        "notes": (f"layers, recipe and training are those of {_title(last, item)}", *last.notes),
         "excerpts": (),
         "stated": (),
         "step": "",
@@ -74,6 +76,10 @@ def _last(reports: Sequence[Report]) -> Report:
     """The last one with a network, else the last one."""
     read = [report for report in reports if report.analysis is not None]
     return (read or list(reports))[-1]
+
+
+def _title(last: Report, item: Submission) -> str:
+    return next(part.shown for part in item.steps if part.step == last.step)
 
 
 def _flags(assignment: Assignment, reports: Sequence[Report]) -> Iterator[str]:
@@ -229,15 +235,12 @@ def _placed(one: Somewhere, part: Submission, item: Submission) -> Somewhere:
 def _in_its_file(report: Report, item: Submission) -> Report:
     """The report of a step, whose lines say in which file of the whole work they are."""
     part = next(one for one in item.steps if one.step == report.step)
+    place = partial(_placed, part=part, item=item)
     recipe = report.recipe
     if recipe is not None:
-        placed = {
-            name: tuple(_placed(one, part, item) for one in getattr(recipe, name))
-            for name in ("facts", "obstacles", "differences")
-        }
+        names = ("facts", "obstacles", "differences")
+        placed = {name: tuple(map(place, getattr(recipe, name))) for name in names}
         recipe = recipe.model_copy(update=placed)
-    lines = {
-        name: tuple(_placed(one, part, item) for one in getattr(report, name))
-        for name in ("layers", "left_out", "claims")
-    }
+    names = ("layers", "left_out", "claims")
+    lines = {name: tuple(map(place, getattr(report, name))) for name in names}
     return report.model_copy(update={**lines, "recipe": recipe})

@@ -137,7 +137,9 @@ def _facts(report: Report, layout: Layout) -> Iterator[tuple[str, Text]]:
         yield "note", Text(title, style="bold yellow").append(why, style="not bold")
     if layout.recipe and not report.steps:
         yield from _recipe(report, brief=layout.detail is Detail.SENTENCE)
-    elif not report.steps and report.recipe and report.recipe.obstacles:  # however little room there is
+    elif (
+        not report.steps and report.recipe and report.recipe.obstacles
+    ):  # however little room there is
         yield "recipe", Text("the assignment's: yours could not be used", style="yellow")
     if report.steps:
         yield from journey.facts(report)

@@ -94,8 +94,8 @@ def read(texts: Iterable[Text]) -> WriteUp:
     whole, starts = _joined(known)
     found: dict[str, Statement] = {}
     keys = list(_KEY.finditer(whole))
-    ends = [key.start() for key in keys[1:]] + [len(whole)]
-    for key, end in zip(keys, ends, strict=True):
+    ends = [*(key.start() for key in keys[1:]), len(whole)]
+    for key, end in zip(keys, ends, strict=False):
         part = _part(key)
         text = _paragraph(whole[key.end() : end])
         if text and part not in found:

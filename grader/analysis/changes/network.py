@@ -184,8 +184,11 @@ def _convolutions(before: Sequence[Layer], after: Sequence[Layer]) -> Iterator[s
 
 
 def _widths(before: Sequence[Layer], after: Sequence[Layer]) -> str:
-    sides = [", ".join(str(layer.channels) for layer in layers) for layers in (before, after)]
-    return " → ".join(side or "none" for side in sides)
+    return f"{_channels(before) or 'none'} → {_channels(after) or 'none'}"
+
+
+def _channels(layers: Sequence[Layer]) -> str:
+    return ", ".join(str(layer.channels) for layer in layers)
 
 
 def _one_by_one(
@@ -216,10 +219,11 @@ def _without_common(
     before: Sequence[Layer], after: Sequence[Layer]
 ) -> tuple[list[Layer], list[Layer]]:
     """What the later has beyond the earlier, and what of the earlier is gone, in order."""
-    keys = [[(layer.words, layer.channels) for layer in layers] for layers in (before, after)]
+    keys = [(layer.words, layer.channels) for layer in before]
+    new_keys = [(layer.words, layer.channels) for layer in after]
     added: list[Layer] = []
     gone: list[Layer] = []
-    steps = SequenceMatcher(None, keys[0], keys[1], autojunk=False).get_opcodes()
+    steps = SequenceMatcher(None, keys, new_keys, autojunk=False).get_opcodes()
     for step, first, last, new_first, new_last in steps:
         if step != "equal":
             gone += before[first:last]
@@ -228,10 +232,11 @@ def _without_common(
 
 
 def _biases(before: Network, after: Network) -> Iterator[str]:
-    known = [{layer.bias for layer in one.of("convolution")} - {None} for one in (before, after)]
-    if known == [{True}, {False}]:
+    earlier = {layer.bias for layer in before.of("convolution")} - {None}
+    later = {layer.bias for layer in after.of("convolution")} - {None}
+    if (earlier, later) == ({True}, {False}):
         yield "− biases of the convolutions"
-    elif known == [{False}, {True}]:
+    elif (earlier, later) == ({False}, {True}):
         yield "+ biases of the convolutions"
 
 
@@ -326,7 +331,7 @@ def _head(before: Network, after: Network) -> Iterator[str]:
             kinds = [set(map(_words, layers)) for layers in (earlier, later)]
             yield from (f"+ {kind}" for kind in sorted(kinds[1] - kinds[0]))
             yield from (f"− {kind}" for kind in sorted(kinds[0] - kinds[1]))
-        elif len(earlier) == len(later) and _widths(earlier, []) != _widths(later, []):
+        elif len(earlier) == len(later) and _channels(earlier) != _channels(later):
             yield f"fully connected layers with outputs {_widths(earlier, later)}"
         elif len(earlier) != len(later):
             added, gone = _without_common(earlier, later)
