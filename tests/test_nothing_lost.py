@@ -45,7 +45,7 @@ class Room:
         self.graded: list[str] = []
         self.accident = None
         monkeypatch.setattr(pipeline, "grade", self._grade)
-        monkeypatch.setattr(isolation, "begin", lambda: None)
+        monkeypatch.setattr(isolation, "begin", lambda **_: None)
         monkeypatch.setattr(isolation, "choose", lambda *_, **__: isolation.Fresh())
 
     def _grade(self, submission, assignment, workshop, progress):

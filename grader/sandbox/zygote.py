@@ -62,8 +62,14 @@ class Zygote:
             return Path("/tmp", nursery.PLANTED)  # noqa: S108 - the box's own
         return self.folder / "zygote" / nursery.PLANTED
 
+    @property
+    def control(self) -> socket.socket:
+        """Where requests are sent, once it was started."""
+        assert self._control is not None
+        return self._control
+
     def __enter__(self) -> Self:
-        if self._process is None:
+        if self._control is None:
             self.start()
         self.wait()
         return self
