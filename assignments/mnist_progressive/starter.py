@@ -4,7 +4,8 @@ Target: 96 %
 Result:
 Analysis:
 
-Fill in the three lines: what the step is to reach, what it did reach, and why. Then grade the folder:
+Fill in the three lines: what the step is to reach, what it did reach, and why. Then grade the
+folder:
 
     nox -s grade -- assignments/mnist_progressive/submissions/<your_name> --static
     nox -s grade -- assignments/mnist_progressive/submissions/<your_name>
