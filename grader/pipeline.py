@@ -89,9 +89,10 @@ def grade(
     except Exception as error:
         # Whatever it is, it ends this submission's journey and nobody else's.
         return report_failure(submission, assignment, error, workshop)
-    return report(
+    found = report(
         submission, assignment, captured, analysis, training.done, checks, clock, workshop
     )
+    return found.model_copy(update={"inference": seen.inference})
 
 
 def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> Captured:
@@ -131,6 +132,7 @@ def watch(captured: Captured, assignment: Assignment, data: Data, workshop: Work
         labels,
         limits=assignment.limits,
         known=workshop.seen,
+        timed="fast_inference" in assignment.checks,
     )
 
 
@@ -191,6 +193,7 @@ def check(
         behaviour=seen.behaviour,
         training=training,
         write_up=write_up,
+        inference=seen.inference,
     )
     return plugin.run_checks(known, progress.check)
 

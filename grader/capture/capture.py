@@ -20,6 +20,7 @@ from grader.capture import (
     habits,
     load,
     modules,
+    one_run,
     placement,
     recipe,
     steady,
@@ -132,7 +133,7 @@ def _built(
 ) -> tuple[nn.Module, nn.Module]:
     """A network under `seed` that is as good as new, its lazy layers sized, and a twin that ran."""
     twin = builder.build(seed)
-    find.check_run(twin, example, classes=classes, filename=filename)
+    one_run.check_run(twin, example, classes=classes, filename=filename)
     model = builder.build(seed)
     if any(isinstance(module, nn.modules.lazy.LazyModuleMixin) for module in model.modules()):
         model.eval()(example.clone())

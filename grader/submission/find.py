@@ -18,10 +18,11 @@ from grader.assignment import FILE, Step, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable_path
 from grader.program.listing import Listing
+from grader.program.recipe import Remark
 from grader.submission import archive, assembly, stepwise, walk, wrong_kind
 from grader.submission.contents import CODE, Contents, grouped
 from grader.submission.entries import Entry, on_disk
-from grader.submission.people import named, within
+from grader.submission.people import named, person, within
 from grader.submission.source import MOST_BYTES, MOST_NOTEBOOK_BYTES
 from grader.submission.submission import LeftOut, Submission, UsageError, Work
 from grader.submission.walk import Walk
@@ -109,7 +110,7 @@ def look(
             if of in steps:
                 one, work = _in_steps(path, name, of, content, home, steps[of])
             else:
-                work = _read(path, content, training or trainings.get(of))
+                work = _with_what_is_one(path, _read(path, content, training or trainings.get(of)))
                 one = _submission(path, name, of, work, home)
             found.append(one)
             shown = printable_path(within(home, path))
@@ -251,6 +252,21 @@ def _in_steps(
             display = f"{display}/{work.listing.main}"
         parts.append(replace(part, step=step.name, shown=step.title, display=display))
     return replace(one, steps=tuple(parts)), whole
+
+
+def _with_what_is_one(path: Path, work: Work) -> Work:
+    """The work with a note on the files of one person that lay among everybody's.
+
+    Learning platforms write whose a file is into its name, and put the files of one hand-in there
+    under one number.
+    """
+    files = sorted(printable_path(Path(file)) for file in work.listing.files)
+    whose = person(path)
+    if whose is None or path.suffix.lower() not in CODE or len(files) < 2:
+        return work
+    named = f"{', '.join(files[:-1])} and {files[-1]}"
+    text = f"{named} were handed in together, under the number {whose[1]}: they are one work"
+    return replace(work, notes=(*work.notes, Remark(text=text)))
 
 
 def _submission(path: Path, name: str, assignment: str, work: Work, home: Path) -> Submission:

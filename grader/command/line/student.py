@@ -213,12 +213,12 @@ def analyse(
     root: Root = None,
 ) -> None:
     """Print what the network is, as JSON, without training it."""
-    from grader.command import session
+    from grader.command import single
     from grader.command.project import find
 
     raise typer.Exit(
         guarded(
-            lambda: session.analyse(
+            lambda: single.analyse(
                 path,
                 assignment=assignment,
                 training=training,
@@ -241,12 +241,12 @@ def recipe(
     root: Root = None,
 ) -> None:
     """Show how a submission would be trained, line by line, and what was not understood."""
-    from grader.command import session
+    from grader.command import single
     from grader.command.project import find
 
     raise typer.Exit(
         guarded(
-            lambda: session.show_recipe(
+            lambda: single.show_recipe(
                 path, assignment=assignment, training=training, project=find(root), write=write
             )
         )
