@@ -107,9 +107,14 @@ def turned(matrix: Matrix) -> Matrix:
 
 def transform(f: Function, rows: Matrix, columns: Matrix, grid: Grid) -> Grid:
     """`rows` times the grid, times `columns` turned over: along rows first."""
-    along = [[combined(f, factors, line) for factors in columns] for line in grid]
-    across = [[combined(f, factors, line) for factors in rows] for line in zip(*along, strict=True)]
+    along = [multiplied(f, columns, line) for line in grid]
+    across = [multiplied(f, rows, line) for line in zip(*along, strict=True)]
     return [list(line) for line in zip(*across, strict=True)]
+
+
+def multiplied(f: Function, matrix: Matrix, values: Sequence[Value]) -> list[Value]:
+    """A matrix times one line of numbers or vectors."""
+    return [combined(f, factors, values) for factors in matrix]
 
 
 def combined(f: Function, factors: Row, values: Sequence[Value]) -> Value:

@@ -1,4 +1,4 @@
-"""Which convolutions are computed by Winograd's tiles, and by which."""
+"""Which convolutions are computed by Winograd's tiles, and what borders and memory they need."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Sizes = tuple[int, int]
 
 
 def chosen(stage: Convolution, inputs: int, outputs: int, sizes: Sizes) -> Tile | None:
-    """The tile by which `outputs` maps of those sizes are summed up from `inputs`, if any.
+    """The tile by which `outputs` maps of those sizes are summed up from `inputs`, if that pays.
 
-    By what it costs, in cycles in which two vectors are multiplied or two are loaded, or one is
-    stored: see `cost`. Windows other than 3x3, strides, dilations and groups have no tiles.
+    By cycles, in which two vectors are multiplied: see `cost`. Windows other than 3x3, strides,
+    dilations and groups have no tiles.
     """
     plain = stage.window == (3, 3) and stage.groups == 1
     if not plain or stage.stride != (1, 1) or stage.dilation != (1, 1):
@@ -27,8 +27,9 @@ def chosen(stage: Convolution, inputs: int, outputs: int, sizes: Sizes) -> Tile 
 def cost(tile: Tile, inputs: int, outputs: int, sizes: Sizes) -> float:
     """Of a map's tiles, with those that hang over its edge.
 
-    Every product of two channels is half a cycle; every product of an input channel is loaded,
-    summed up from others and stored once; that of an output channel stored, loaded and summed up.
+    Every product of two channels takes half a cycle. What is done once for each product of an input
+    channel (loaded, summed up from others, stored) takes two, what is done for one of an output
+    channel (stored, loaded, summed up) two and a half: measured, AVX-512.
     """
     rows, columns = tile.counts(*sizes)
     once = tile.products * (inputs * outputs / 2 + 2 * inputs + 2.5 * outputs)

@@ -181,10 +181,10 @@ def _sum(sums: _Sums, shape: Shape, part: Value, block: _Block) -> None:
         first = (part * shape.outputs + output + number) * shape.inputs + channel + i
         return (first * shape.window[0] + ky + y) * shape.window[1] + kx + x
 
-    table = [
-        {tap: sums.begin("weight", place(number, tap)) for tap in taps}
-        for number in range(channels)
-    ]
+    def begin_all(number: int) -> dict[tuple[int, int, int], Variable]:
+        return {tap: sums.begin("weight", place(number, tap)) for tap in taps}
+
+    table = [begin_all(number) for number in range(channels)]
     source, gradient = shape.source, shape.gradient
     begin, height = block.pixels
     with f.loop(height) as line:

@@ -1,20 +1,21 @@
 """3x3 convolutions by tiles (see `tiles.py`), and the gradients of what they read.
 
-    for each strip of up to 8 tiles of a row (or of a few short rows):
-      1.  U[p][i][t] = B d         for each input channel i and tile t
-      2.  M[p][o][t] = sum over i of V[p][o][i] * U[p][i][t]     for each product p
-      3.  target[o]  = A M         for each output channel o
+    for each strip of up to 8 tiles of a row (or of a few short rows), for each line of products a:
+      1.  U[b][i][t] = line a of B d                          for each input channel i and tile t
+      2.  M[b][o][t] = sum over i of V[a][b][o][i] * U[b][i][t]     for each product b of the line
+      3.  target[o] += what line a of M gives by A            for each output channel o
 
-V = G g are the weights, transformed once a step (`weights`). Step 2 is where the time goes: a block
-of output channels times all tiles of the strip lies in registers while it is summed up,
+V = G g are the weights, transformed once a step (`weights`). Step 2 (`products`) is where the time
+goes: a block of output channels times all tiles of the strip lies in registers while it is summed
+up,
 
                  t    t+1  t+2  ...        the same product of each tile, of 16 images each
-    channel o   acc  acc  acc  ...   <-   V[p][o][i], broadcast
+    channel o   acc  acc  acc  ...   <-   V[a][b][o][i], broadcast
     channel o+1 acc  acc  acc  ...
 
-One product after the other, so that its part of U, up to 8 vectors for each input channel, stays in
-the first cache; all of U and M stays in the second. Tiles that hang over the edge read zeros of the
-border (`widen`), and what they give beyond it is not stored.
+Line by line, so that U and M stay in the first cache: all 24 products at once, in the second one,
+took as long as no tiles. Tiles that hang over the edge read zeros of the border (`tiling.widen`),
+and what they give beyond it is not stored.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from grader.training.engine.lanes.convolution import Shape, blocks, over
 from grader.training.engine.lanes.ir import Function, Value, Variable
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Place
-from grader.training.engine.lanes.tiles import Matrix, Row, Tile, combined, transform
+from grader.training.engine.lanes.tiles import Matrix, Row, Tile, combined, multiplied, transform
 from grader.training.engine.lanes.tiling import MOST_TILES
 
 PARAMETERS = [
@@ -48,10 +49,10 @@ def weights(shape: Shape, tile: Tile, target: Target) -> Function:
     of_output, of_input, of_row, of_column, begin = shape.weights
     with f.loop(shape.outputs) as o, f.loop(shape.inputs) as i:
         here = o * of_output + i * of_input + begin
-        window = [
-            [f.scalar(f["weight"], here + (y * of_row + x * of_column)) for x in range(3)]
-            for y in range(3)
-        ]
+        window = []
+        for y in range(3):
+            places = [here + (y * of_row + x * of_column) for x in range(3)]
+            window.append([f.scalar(f["weight"], place) for place in places])
         place = o * shape.inputs + i
         for line in transform(f, tile.rows.weights, tile.columns.weights, window):
             for number in line:
@@ -143,15 +144,16 @@ def spread(
         y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
         from_ = place.at(strip.group, channel, y, x)
         used = [(a, factor) for a, factor in enumerate(rows) if factor]
+        weighted = tuple(factor for _, factor in used)
         line = []
         for b in range(len(columns[0])):
             pixels = [
                 f.load(f[pointer], from_ + (a * place.row + b * place.pixel)) for a, _ in used
             ]
-            line.append(combined(f, tuple(factor for _, factor in used), pixels))
+            line.append(combined(f, weighted, pixels))
         to = channel * strip.tiles + r * strip.width + c + begin
-        for each in columns:
-            f.store(combined(f, each, line), f["scratch"], to)
+        for number in multiplied(f, columns, line):
+            f.store(number, f["scratch"], to)
             to = to + channels * strip.tiles
 
 
@@ -210,7 +212,7 @@ def _give(f: Function, shape: Shape, tile: Tile, strip: Strip, line: int) -> Non
     with f.loop(shape.outputs) as o, f.loop(strip.height) as r, f.loop(strip.width) as c:
         from_ = o * strip.tiles + r * strip.width + c + begin
         products = [f.load(f["scratch"], from_ + b * step) for b in range(points)]
-        numbers = [combined(f, factors, products) for factors in tile.columns.sums]
+        numbers = multiplied(f, tile.columns.sums, products)
         y, x = (strip.row + r) * tile.rows.pixels, (strip.column + c) * tile.columns.pixels
         to = shape.target.at(strip.group, o, y, x)
         for a, factors in enumerate(tile.rows.sums):
