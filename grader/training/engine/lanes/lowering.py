@@ -18,9 +18,11 @@ from typing import Any
 
 from grader.program import ops
 from grader.program.graph import Graph, Node, Weight
+from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes.elementwise import Step
+from grader.training.engine.lanes.forms import Sizes
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import Chain, Norm, Pool, Stage
 
@@ -62,7 +64,11 @@ class Lowered:
 
 @dataclass(slots=True)
 class Lowering:
-    """A graph on its way: what `operators` read and add to."""
+    """A graph on its way: what `operators` read and add to.
+
+    `formed` are copies of maps in other forms, by the map's id. `parts` are values that are parts
+    of another, or its numbers in another order: in torch both are one memory, here they are two.
+    """
 
     graph: Graph
     weights: Mapping[str, Weight]
@@ -71,6 +77,8 @@ class Lowering:
     counters: dict[str, float] = field(default_factory=dict)
     log_probabilities: bool = False
     dropouts: int = 0
+    formed: dict[tuple[int, Sizes], Map] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
     _cells: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow] = field(default_factory=dict)
     _readers: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -127,6 +135,43 @@ class Lowering:
         )
         return target
 
+    def detached(self, value: Any, node: Node) -> Flow:
+        """The value of an argument, which no gradient passes."""
+        stored = self.map(value, node)
+        if not stored.needs_gradient:
+            return whole(stored)
+        target = Map(*whole(stored).sizes, name=node.name, needs_gradient=False)
+        self.stages.append(Chain(stored, target, (), None, (), ""))
+        return whole(target)
+
+    def replace(self, value: Any, flow: Flow) -> None:
+        """From now on the argument is that."""
+        self._flows[self._cells[value.node]] = flow
+
+    def part_of(self, node: Node, value: Any) -> None:
+        """`node` is a part of that argument, or its numbers in another order."""
+        self.parts[node.name] = self._cells[value.node]
+
+    def check_write(self, node: Node) -> None:
+        """Raises CannotTrainError where what `node` writes would have to change another map."""
+        cell = self._cells[next(node.references())]
+        related = {one for one, of in self.parts.items() if of == cell}
+        while cell in self.parts:
+            cell = self.parts[cell]
+            related.add(cell)
+        if self._is_read_after(node, related):
+            raise CannotTrainError(f"{label(node)} in place, on a part of another map")
+
+    def _is_read_after(self, node: Node, cells: set[str]) -> bool:
+        """Whether one of the cells is read after a node, or is the result."""
+        later = False
+        names = [self.graph.output]
+        for each in self.graph.nodes:
+            if later:
+                names += each.references()
+            later = later or each is node
+        return any(self._cells.get(name) in cells for name in names)
+
     def _learns(self, flow: Flow) -> bool:
         names = (flow.norm.weight, flow.norm.bias) if flow.norm else ()
         return flow.source.needs_gradient or self.trainable(names)
@@ -158,7 +203,7 @@ class Lowering:
         versions: Counter[str] = Counter()
         for node in self.graph.nodes:
             known = ops.OPERATORS.get(node.op)
-            looks = known is not None and (known.views or node.op in SAME)
+            looks = known is not None and (known.kind is Kind.RESHAPE or node.op in SAME)
             for name in () if looks else node.references():
                 if name in cells:
                     self._readers[cells[name], versions[cells[name]]] += 1
@@ -172,13 +217,12 @@ class Lowering:
 
 
 SAME = {
-    "aten.clone.default",
     "aten.contiguous.default",
     "aten.alias.default",
     "aten.positive.default",
     "aten.lift_fresh.default",
 }
-"""Operators whose result has the values of what they read."""
+"""Operators whose result is what they read."""
 
 
 def whole(stored: Map) -> Flow:
@@ -191,21 +235,6 @@ def grown(flow: Flow, step: Step) -> Flow:
     if flow.norm is None:
         return replace(flow, before=(*flow.before, step))
     return replace(flow, after=(*flow.after, step))
-
-
-def by_channel(state: Lowering, node: Node, value: Any) -> Flow:
-    """The flow of an argument whose shape is channels, rows and columns, as its map's."""
-    flow = state.flow(value, node)
-    shape = list((state.graph[value.node].shape or ())[1:])
-    flat = flow.height * flow.width == 1 and shape == [flow.channels]
-    if not flat and shape != list(flow.sizes):
-        raise CannotTrainError(f"{label(node)} of reshaped maps")
-    return flow
-
-
-def without_ones(sizes: list[int]) -> list[int]:
-    """The sizes that say anything."""
-    return [size for size in sizes if size != 1]
 
 
 def label(node: Node) -> str:

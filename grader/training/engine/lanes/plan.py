@@ -11,7 +11,7 @@ from grader.training.engine.lanes.arena import ALIGNED, Arena
 from grader.training.engine.lanes.chain import COEFFICIENTS
 from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage
+from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage, Window
 
 LOOKED_AT = 64
 """Images that a thread takes through the evaluation graph at once: their maps fit in its cache."""
@@ -102,11 +102,11 @@ def plan(
 
 
 def reached(lowered: Lowered) -> list[Stage]:
-    """The stages that have a part in the scores."""
+    """The stages through which gradients of the scores go."""
     wanted: set[int] = {id(lowered.scores)}
     found = []
     for stage in reversed(lowered.stages):
-        if id(stage.target) in wanted:
+        if id(stage.target) in wanted and stage.target.needs_gradient:
             found.append(stage)
             wanted |= {id(source) for source in stage.sources}
     return found[::-1]
@@ -120,6 +120,8 @@ def _used(stages: Iterable[Stage]) -> list[str]:
         elif isinstance(stage, Chain) and stage.norm:
             norm = stage.norm
             names += [norm.weight, norm.bias, norm.mean, norm.variance]
+        elif not isinstance(stage, Chain | Window):
+            names += stage.weights
     return [name for name in names if name]
 
 

@@ -60,8 +60,7 @@ def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: 
         forward(calls, stage, training=True)
     _lose(calls, lowered.scores, asked)
     for stage in reversed(reached(lowered)):
-        if stage.target.needs_gradient:
-            backward(calls, stage)
+        backward(calls, stage)
     return f.text()
 
 
