@@ -91,9 +91,7 @@ def _captured(path: Path, sandbox: Sandbox) -> Program | None:
     known = assignment.load_all(ROOT)
     (found,) = find.discover([path], known, root=ROOT, assignment="mnist_20k")
     try:
-        taken = intake.read(
-            found, known["mnist_20k"], sandbox, train_images=IMAGES, seeds=[0]
-        )
+        taken = intake.read(found, known["mnist_20k"], sandbox, train_images=IMAGES, seeds=[0])
     except (SubmissionError, GraderError):
         return None
     return taken.program
@@ -106,7 +104,10 @@ def _drawn() -> Iterable[Program]:
 
     @hypothesis.given(networks.networks())
     @hypothesis.settings(
-        max_examples=DRAWN, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=DRAWN,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(hypothesis.HealthCheck),
     )
     def draw(model: nn.Module) -> None:
         programs.append(networks.program_of(model.train())[0])

@@ -20,6 +20,8 @@ from torch import Tensor
 from grader.program.program import Program
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import machine, step
+from grader.training.engine.lanes.computed import Computed, Sources
+from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.machine import Code, Target
 from grader.training.engine.lanes.operators import lower
 from grader.training.engine.lanes.plan import Plan, plan
@@ -37,6 +39,8 @@ class Written:
     counters: Mapping[str, float]
     log_probabilities: bool
     classes: int
+    computed: tuple[tuple[Computed, ...], tuple[Computed, ...]]
+    """For a step, and for a look."""
 
 
 def write(program: Program, batch: int, threads: int, target: Target) -> Written:
@@ -47,13 +51,17 @@ def write(program: Program, batch: int, threads: int, target: Target) -> Written
         look = lower(program.eval, weights, training=False)
     except CannotTrainError as error:
         raise CannotTrainError(f"no machine code for {error}") from error
-    if program.recipe.loss.name == "nll" and not train.log_probabilities:
-        raise CannotTrainError("no machine code for NLLLoss of something that is no log softmax")
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
     places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)
     texts = step.write(train, look, places, program.recipe.loss, target)
-    return Written(texts, places, train.counters, look.log_probabilities, program.classes)
+    computed = _read(train, places), _read(look, places)
+    return Written(texts, places, train.counters, look.log_probabilities, program.classes, computed)
+
+
+def _read(lowered: Lowered, places: Plan) -> tuple[Computed, ...]:
+    """The computed weights that stages read."""
+    return tuple(each for name, each in lowered.computed.items() if name in places.weights)
 
 
 class Compiled:
@@ -75,6 +83,7 @@ class Compiled:
         self._train = train(code.address("train"))
         self._look = look(code.address("look"))
         self._give_way = _give_way()
+        self._for_step, self._for_look = (Sources(all_, self._room) for all_ in written.computed)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -84,14 +93,16 @@ class Compiled:
         """The weight's memory as a tensor of that shape; None where the code does not use it."""
         if name not in self._plan.weights:
             return None
-        begin = self._plan.weights[name]
-        size = int(np.prod(shape))
+        return self._room(name, shape)
+
+    def _room(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        begin, size = self._plan.weights[name], int(np.prod(shape))
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
 
     @property
     def learned(self) -> tuple[str, ...]:
-        """Names of the weights that have gradients."""
-        return tuple(self._plan.learned)
+        """Names of the weights that have gradients; what is computed is none of the network's."""
+        return tuple(name for name in self._plan.learned if ":" not in name)
 
     def gradient(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """Where the gradient of a weight will be after a step, as a tensor."""
@@ -108,6 +119,7 @@ class Compiled:
         in `gradient`.
         """
         images = images.contiguous()
+        self._for_step.compute()
         count, plan, memory = len(labels), self._plan, self._memory
         size = plan.groups * plan.lanes
         memory[plan.labels : plan.labels + size].view(np.int32)[:count] = labels
@@ -120,6 +132,7 @@ class Compiled:
             lambda thread: self._train(at, of, thread, threads, count, share, seed, self._give_way)
         )
         self._collect()
+        self._for_step.hand_on(self.gradient, tuple(plan.learned))
         totals = out.reshape(threads, 8)[:, :2].sum(axis=0)
         return float(totals[0]), round(float(totals[1]))
 
@@ -134,6 +147,7 @@ class Compiled:
     def look(self, images: Tensor) -> Tensor:
         """Scores (N, classes) of images (N, C, H, W), by the evaluation graph."""
         images = images.contiguous()
+        self._for_look.compute()
         plan, lanes = self._plan, self._plan.lanes
         most = plan.look_groups * lanes
         chunks = [(begin, min(most, len(images) - begin)) for begin in range(0, len(images), most)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from grader.program.graph import Node
+from grader.program.graph import Node, Weight
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes.elementwise import Linear
-from grader.training.engine.lanes.forms import Vector, loops, sizes_for
+from grader.training.engine.lanes.forms import Sizes, Vector, loops, sizes_for
 from grader.training.engine.lanes.joining import Pointwise, Side
 from grader.training.engine.lanes.lowering import (
     Flow,
@@ -26,6 +26,7 @@ from grader.training.engine.lanes.operations import (
     PRELU,
     PRODUCT,
     QUOTIENT,
+    SECOND,
     Operation,
     sum_of,
 )
@@ -145,26 +146,45 @@ def _weighted(
 ) -> Flow:
     """A map and a weight of that shape, which may be the same for some dimensions."""
     shape, result = shape_of(state, value, node), sizes(node.shape, node)
-    ones = len(result) + 1 - len(seen)
-    of_images, *of_weight = (*(1 for _ in range(max(ones, 0))), *seen)
-    if ones < 0 or of_images != 1:
-        raise CannotTrainError(f"{label(node)} with a weight for each image of a batch")
     if shape == result:
         source = structured(state, node, value)
     elif len(shape) == len(result):
         source = _stretched_to(state, node, value, shape, result)
     else:
         raise CannotTrainError(f"{label(node)} of different numbers of dimensions")
-    found = loops(whole(source).sizes, result)
+    nest = _nest(node, whole(source).sizes, result, seen)
+    learns = source.needs_gradient or state.trainable((weight,))
+    target = Map(*whole(source).sizes, node.name, learns)
+    state.stages.append(Weighted(source, target, weight, operation, nest))
+    return whole(target)
+
+
+def _nest(
+    node: Node, form: Sizes, result: Sequence[int], seen: Sequence[int]
+) -> tuple[tuple[int, Vector, int], ...]:
+    """Loops over a map, with the steps of a weight of the shape `seen`."""
+    ones = len(result) + 1 - len(seen)
+    of_images, *of_weight = (*(1 for _ in range(max(ones, 0))), *seen)
+    if ones < 0 or of_images != 1:
+        raise CannotTrainError(f"{label(node)} with a weight for each image of a batch")
+    found = loops(form, result)
     assert found is not None
     nest: list[tuple[int, Vector, int]] = []
     step = 1
     for dimension, size in zip(reversed(found), reversed(of_weight), strict=True):
         nest = [(count, there, 0 if size == 1 else step) for count, there in dimension] + nest
         step *= size
-    learns = source.needs_gradient or state.trainable((weight,))
-    target = Map(*whole(source).sizes, node.name, learns)
-    state.stages.append(Weighted(source, target, weight, operation, tuple(nest)))
+    return tuple(nest)
+
+
+def spread(state: Lowering, node: Node, weight: Weight) -> Flow:
+    """A weight for each image."""
+    result = sizes(node.shape, node)
+    form = sizes_for(result)
+    nest = _nest(node, form, result, weight.shape)
+    nothing = Map(*form, needs_gradient=False)
+    target = Map(*form, node.name, state.trainable((weight.storage,)))
+    state.stages.append(Weighted(nothing, target, weight.storage, SECOND, nest, reads=False))
     return whole(target)
 
 

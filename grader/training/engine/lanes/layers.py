@@ -40,28 +40,32 @@ def convolution(state: Lowering, node: Node) -> Flow:
         padding = _pair(of, rank, single=0)
     source, into = structured(state, node, given["input"]), sizes_for(sizes(node.shape, node))
     windows = Windows(window, stride, padding, dilation, given["groups"])
-    return _convolve(state, node, source, into, weight, windows)
+    return _convolve(state, node, source, into, (weight, given["bias"]), windows)
 
 
 def linear(state: Lowering, node: Node) -> Flow:
-    """As a window as large as the map; of each token by itself, one of a single number."""
+    """See `linear_by`."""
     given = takes(node)
-    value = given["input"]
-    shape = shape_of(state, value, node)
     weight = state.operand(given["weight"], node)
+    return linear_by(state, node, given["input"], weight, given["bias"])
+
+
+def linear_by(state: Lowering, node: Node, value: Any, weight: Weight, bias: Any) -> Flow:
+    """As a window as large as the map; of each token by itself, one of a single number."""
+    shape = shape_of(state, value, node)
     if len(weight.shape) != 2 or not shape:
         raise CannotTrainError(f"{label(node)} of weights in another number of dimensions")
     if len(shape) == 1:
         source = state.map(value, node)
         window = Windows((source.height, source.width))
-        return _convolve(state, node, source, (weight.shape[0], 1, 1), weight, window)
+        return _convolve(state, node, source, (weight.shape[0], 1, 1), (weight, bias), window)
     *tokens, features = shape
     count = math.prod(tokens)
-    stored = structured(state, node, value, sizes_for((count, features)))
+    stored = structured(state, node, value, (count, 1, features))
     turned = [[Segment(((features, (0, 0, 1)),))], [Segment(((count, (1, 0, 0)),))]]
     source = arranged(state, node, stored, turned, (features, count), (features, 1, count))
     outputs = weight.shape[0]
-    found = _convolve(state, node, source, (outputs, 1, count), weight, Windows((1, 1)))
+    found = _convolve(state, node, source, (outputs, 1, count), (weight, bias), Windows((1, 1)))
     back = [[Segment(((count, (0, 0, 1)),))], [Segment(((outputs, (1, 0, 0)),))]]
     return whole(arranged(state, node, found.source, back, (count, outputs), (count, 1, outputs)))
 
@@ -82,10 +86,10 @@ def _convolve(
     node: Node,
     source: Map,
     into: Sizes,
-    weight: Weight,
+    weights: tuple[Weight, Any],
     windows: Windows,
 ) -> Flow:
-    bias = takes(node)["bias"]
+    weight, bias = weights
     name = bias if bias is None else state.operand(bias, node).storage
     learns = source.needs_gradient or state.trainable((weight.storage, name))
     target = Map(*into, node.name, learns, spread=windows.stride)

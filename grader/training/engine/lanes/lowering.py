@@ -21,6 +21,8 @@ from grader.program.graph import Graph, Node, Weight
 from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes import computed
+from grader.training.engine.lanes.computed import Computed
 from grader.training.engine.lanes.elementwise import Step
 from grader.training.engine.lanes.forms import Sizes
 from grader.training.engine.lanes.maps import Map
@@ -60,6 +62,7 @@ class Lowered:
     log_probabilities: bool
     stages: list[Stage]
     counters: dict[str, float]
+    computed: dict[str, Computed]
 
 
 @dataclass(slots=True)
@@ -68,6 +71,7 @@ class Lowering:
 
     `formed` are copies of maps in other forms, by the map's id. `parts` are values that are parts
     of another, or its numbers in another order: in torch both are one memory, here they are two.
+    `fixed` are the values that depend on no image.
     """
 
     graph: Graph
@@ -79,17 +83,40 @@ class Lowering:
     dropouts: int = 0
     formed: dict[tuple[int, Sizes], Map] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, bool] = field(default_factory=dict)
+    computed: dict[str, Computed] = field(default_factory=dict)
     _cells: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow] = field(default_factory=dict)
     _readers: Counter[tuple[str, int]] = field(default_factory=Counter)
     _versions: Counter[str] = field(default_factory=Counter)
 
     def weight(self, value: Any) -> Weight | None:
-        """The weight that an argument names, if it is one."""
+        """The weight that an argument names, or one that is computed from weights alone."""
         node = self.graph[value.node] if isinstance(value, Ref) else None
-        if node is None or node.op != "weight":
+        while node is not None and node.op == "aten.add_.Tensor":  # a counter, moved before
+            node = self.graph[next(node.references())]
+        if node is not None and node.op == "weight":
+            return self.weights[str(node.arguments[0])]
+        if node is None or not self.fixed.get(node.name) or node.shape is None:
             return None
-        return self.weights[str(node.arguments[0])]
+        name = f"{self._mode}:{node.name}"
+        if name not in self.computed:
+            self.computed[name] = computed.of(self.graph, node, self.weights, name=name)
+        return self.computed[name].weight
+
+    def transposed(self, value: Any, node: Node) -> Weight:
+        """The weight that an argument names, its rows as columns. Raises CannotTrainError."""
+        if len(self.operand(value, node).shape) != 2:
+            raise CannotTrainError(f"{label(node)} with a weight that has no rows and columns")
+        name = f"{self._mode}:{value.node}:transposed"
+        if name not in self.computed:
+            found = computed.transposed(self.graph, value, self.weights, name=name)
+            self.computed[name] = found
+        return self.computed[name].weight
+
+    @property
+    def _mode(self) -> str:
+        return "training" if self.training else "evaluation"
 
     def operand(self, value: Any, node: Node) -> Weight:
         """The weight, of floats, that an operator needs. Raises CannotTrainError."""
@@ -178,7 +205,10 @@ class Lowering:
 
     def trainable(self, names: Iterable[str | None]) -> bool:
         """Whether one of these weights learns."""
-        return any(self.weights[name].trainable for name in names if name)
+        return any(self._known(name).trainable for name in names if name)
+
+    def _known(self, name: str) -> Weight:
+        return self.computed[name].weight if name in self.computed else self.weights[name]
 
     def define(self, node: Node, flow: Flow) -> None:
         """What `node` gives."""

@@ -89,3 +89,9 @@ PRELU = Operation(
     lambda f, given, a, b: f.select(f.compare("ogt", a, 0.0), given, given * b),
     lambda f, given, a, b: f.select(f.compare("ogt", a, 0.0), 0.0, given * a),
 )
+SECOND = Operation(
+    lambda f, a, b: b,
+    lambda f, given, a, b: f.lift(0.0, f.vector),
+    lambda f, given, a, b: given,
+)
+"""B alone, whatever is in a."""

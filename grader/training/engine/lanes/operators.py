@@ -14,7 +14,15 @@ from grader.program.graph import Graph, Node, Weight
 from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import joins, layers, moves, reductions, repeats
+from grader.training.engine.lanes import (
+    computed,
+    joins,
+    layers,
+    moves,
+    products,
+    reductions,
+    repeats,
+)
 from grader.training.engine.lanes.elementwise import Between, Dropout, Leaky, Step
 from grader.training.engine.lanes.lowering import (
     SAME,
@@ -41,22 +49,36 @@ def lower(graph: Graph, weights: Mapping[str, Weight], *, training: bool) -> Low
             channels, height, width = (int(size) for size in (node.shape or ())[1:])
             images = Map(channels, height, width, "images", needs_gradient=False)
             state.define(node, whole(images))
-        elif node.op != "weight":
+        elif node.op == "weight":
+            state.fixed[node.name] = True
+        else:
             try:
                 _lower(state, node)
             except CannotTrainError as error:
-                place = f" in line {node.line}" if node.line else ""
-                raise CannotTrainError(f"{error}{place}") from error
+                raise CannotTrainError(f"{error}{_place(node)}") from error
+            except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError) as error:
+                # A form that nobody has thought of is no reason not to train.
+                what = f"{label(node)} of this form{_place(node)} ({error!r})"
+                raise CannotTrainError(what) from error
     last = graph[graph.output]
     flow = state.flow(Ref(node=graph.output), last)
     scores = state.map(Ref(node=graph.output), last)
     if flow.stored and flow.source is images:
         raise CannotTrainError("a network without layers")
-    return Lowered(images, scores, state.log_probabilities, state.stages, state.counters)
+    return Lowered(
+        images, scores, state.log_probabilities, state.stages, state.counters, state.computed
+    )
+
+
+def _place(node: Node) -> str:
+    return f" in line {node.line}" if node.line else ""
 
 
 def _lower(state: Lowering, node: Node) -> None:
     known = ops.find(node.op)
+    if computed.is_fixed(node, state.fixed):
+        state.fixed[node.name] = True
+        return  # torch computes it, where something reads it
     if known.kind is Kind.SIZE or (node.shape is None and known.kind in SEVERAL):
         return  # what takes one of several results lowers it
     if known.kind is Kind.TAKE and not state.is_read(node):
@@ -108,7 +130,7 @@ def _compute(state: Lowering, node: Node, known: ops.Operator) -> None:
         state.alias(node, node.arguments[0], result)
     else:
         state.define(node, result)
-        if known.views:
+        if known.views and state.is_map(_first(node)):
             state.part_of(node, _first(node))
 
 
@@ -252,8 +274,12 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
     "maximum": joins.extreme,
     "minimum": joins.extreme,
     "prelu": joins.prelu,
-    "softmax": reductions.softmax,
-    "log_softmax": reductions.softmax,
+    "softmax": products.softmax,
+    "log_softmax": products.softmax,
+    "matmul": products.product,
+    "mm": products.product,
+    "bmm": products.product,
+    "scaled_dot_product_attention": products.attention,
     **dict.fromkeys(
         ("permute", "transpose", "t", "numpy_T", "mT", "movedim", "swapaxes", "swapdims"),
         moves.permute,

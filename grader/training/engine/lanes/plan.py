@@ -76,8 +76,16 @@ def plan(
     """Give every number its place. Raises CannotTrainError where that takes too much memory."""
     made = Plan(lanes, threads, groups=-(-batch // lanes))
     arena = made.arena
-    used = dict.fromkeys([*_used(train.stages), *_used(look.stages)])
-    learned = [name for name in _used(reached(train)) if weights[name].trainable]
+    computed = train.computed | look.computed
+    weights = {**weights, **{name: each.weight for name, each in computed.items()}}
+
+    def bases(names: Iterable[str]) -> list[str]:
+        return [base.storage for name in names if name in computed for base in computed[name].bases]
+
+    reading = [*_used(train.stages), *_used(look.stages)]
+    used = dict.fromkeys([*reading, *bases(reading)])
+    of_stages = _used(reached(train))
+    learned = [name for name in (*of_stages, *bases(of_stages)) if weights[name].trainable]
     for name in dict.fromkeys(learned):
         made.learned[name] = made.weights[name] = arena.take(weights[name].size)
     made.gradients_stride = arena.size

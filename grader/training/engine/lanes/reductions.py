@@ -1,4 +1,4 @@
-"""What becomes of means, sums, extremes and spreads over dimensions of an image, and of softmax.
+"""What becomes of means, sums, extremes and spreads over dimensions of an image.
 
 The dimensions that are reduced become the pixels of a map, and all pixels of a channel one number.
 """
@@ -13,13 +13,12 @@ from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import joins
 from grader.training.engine.lanes.elementwise import Linear, Smooth
-from grader.training.engine.lanes.forms import loops, sizes_for
+from grader.training.engine.lanes.forms import loops
 from grader.training.engine.lanes.joining import Pointwise
 from grader.training.engine.lanes.lowering import Flow, Lowering, grown, label, takes, whole
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.operations import sum_of
 from grader.training.engine.lanes.smooth import SMOOTH, length
-from grader.training.engine.lanes.softmax import Softmax
 from grader.training.engine.lanes.stages import Axis, Window
 from grader.training.engine.lanes.structure import (
     Segment,
@@ -147,25 +146,3 @@ def _norm(state: Lowering, node: Node, source: Map, given: dict[str, Any]) -> Fl
     mean = _averaged(state, node, _stepped(state, node, source, step))
     found = grown(whole(mean), Linear(float(source.pixels), 0.0))
     return found if order == 1 else grown(found, Smooth(length))
-
-
-def softmax(state: Lowering, node: Node) -> Flow:
-    """Along a dimension; log softmax at the end of a network is the loss's."""
-    given = takes(node)
-    value = given["self"]
-    logarithm = "log" in node.op
-    shape = shape_of(state, value, node)
-    axis = axis_of(given["dim"], len(shape), node)
-    if given.get("dtype") is not None:
-        raise CannotTrainError(f"{label(node)} as another type of number")
-    if logarithm and node.name == state.graph.output and axis == 0:
-        state.log_probabilities = True
-        return state.flow(value, node)
-    source = structured(state, node, value)
-    found = loops(whole(source).sizes, shape)
-    assert found is not None
-    (of,) = found[axis] or [(1, (0, 0, 0))]
-    others = [loop for dimension in found for loop in dimension if dimension is not found[axis]]
-    target = Map(*sizes_for(shape), node.name, source.needs_gradient)
-    state.stages.append(Softmax(source, target, of, tuple(others), logarithm))
-    return whole(target)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes import joins
 from grader.training.engine.lanes.forms import Loop, Sizes, loops, sizes_for
 from grader.training.engine.lanes.lowering import Flow, Lowering, label, takes, whole
 from grader.training.engine.lanes.structure import (
@@ -23,6 +24,9 @@ from grader.training.engine.lanes.structure import (
 def expand(state: Lowering, node: Node) -> Flow | None:
     """Dimensions of 1 repeated; None where there are none."""
     value = node.arguments[0]
+    weight = state.weight(value)
+    if weight is not None:
+        return joins.spread(state, node, weight)
     shape, wanted = shape_of(state, value, node), sizes(node.shape, node)
     if shape == wanted:
         return None

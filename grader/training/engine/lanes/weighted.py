@@ -24,18 +24,22 @@ _RANGE = [("i64", "first"), ("i64", "end")]
 
 @dataclass(eq=False, slots=True)
 class Weighted:
-    """`loops`: count, step in the map, step in the weight; source and target are of one form."""
+    """`loops`: count, step in the map, step in the weight; source and target are of one form.
+
+    Where it does not read its source, that map needs no memory: the weight alone fills the target.
+    """
 
     source: Map
     target: Map
     weight: str
     operation: Operation
     loops: tuple[tuple[int, Vector, int], ...]
+    reads: bool = True
 
     @property
     def sources(self) -> tuple[Map, ...]:
         """What it reads."""
-        return (self.source,)
+        return (self.source,) if self.reads else ()
 
     @property
     def weights(self) -> tuple[str, ...]:
