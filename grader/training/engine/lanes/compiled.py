@@ -23,9 +23,9 @@ from grader.training.engine.lanes import machine, step
 from grader.training.engine.lanes.computed import Computed, Sources
 from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.machine import Code, Target
-from grader.training.engine.lanes.operators import lower
 from grader.training.engine.lanes.plan import Plan, plan
 from grader.training.engine.lanes.team import Team
+from grader.training.engine.lanes.walk import lower
 
 Floats = npt.NDArray[np.float32]
 

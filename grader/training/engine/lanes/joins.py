@@ -8,18 +8,12 @@ from typing import Any
 from grader.program.graph import Node, Weight
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes.elementwise import Linear
+from grader.training.engine.lanes.flow import Flow, grown, whole
 from grader.training.engine.lanes.forms import Sizes, Vector, loops, sizes_for
 from grader.training.engine.lanes.joining import Pointwise, Side
-from grader.training.engine.lanes.lowering import (
-    Flow,
-    Lowering,
-    grown,
-    is_number,
-    label,
-    takes,
-    whole,
-)
+from grader.training.engine.lanes.lowering import Lowering, is_number, label, takes
 from grader.training.engine.lanes.maps import Map
+from grader.training.engine.lanes.moves import of_axis
 from grader.training.engine.lanes.operations import (
     MAXIMUM,
     MINIMUM,
@@ -30,6 +24,7 @@ from grader.training.engine.lanes.operations import (
     Operation,
     sum_of,
 )
+from grader.training.engine.lanes.smooth import SMOOTH
 from grader.training.engine.lanes.structure import (
     HERE,
     Segment,
@@ -83,6 +78,24 @@ def prelu(state: Lowering, node: Node) -> Flow:
     channels = weight.size if shape else 1
     seen = (channels, *(1 for _ in shape[1:]))
     return _weighted(state, node, given["self"], weight.storage, seen, PRELU)
+
+
+def gated(state: Lowering, node: Node) -> Flow:
+    """One half of a dimension times the sigmoid of the other."""
+    given = takes(node)
+    shape = shape_of(state, given["self"], node)
+    axis = axis_of(given["dim"], len(shape), node)
+    half = shape[axis] // 2
+    result = sizes(node.shape, node)
+    one, other = (
+        of_axis(state, node, given["self"], axis, [(begin, 1, half, 0)], result)
+        for begin in (0, half)
+    )
+    gate = state.store(grown(other, SMOOTH["sigmoid"]), node)
+    source = one.source
+    target = Map(*one.sizes, node.name, source.needs_gradient)
+    state.stages.append(Pointwise(source, gate, target, PRODUCT))
+    return whole(target)
 
 
 def both(state: Lowering, node: Node, first: Any, second: Any, operation: Operation) -> Flow:

@@ -9,8 +9,9 @@ from typing import Any
 from grader.program.graph import Node, Weight
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import pooling_windows
+from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Sizes, sizes_for
-from grader.training.engine.lanes.lowering import Flow, Lowering, label, takes, whole
+from grader.training.engine.lanes.lowering import Lowering, label, takes
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import Convolution, Group, Norm
 from grader.training.engine.lanes.structure import (

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from grader.program import ops
@@ -23,34 +23,10 @@ from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import computed
 from grader.training.engine.lanes.computed import Computed
-from grader.training.engine.lanes.elementwise import Step
+from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Sizes
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.stages import Chain, Norm, Pool, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A value that may not be stored yet: a map and what is still to be done to it."""
-
-    source: Map
-    channels: int
-    height: int
-    width: int
-    before: tuple[Step, ...] = ()
-    norm: Norm | None = None
-    after: tuple[Step, ...] = ()
-    pool: Pool = ""
-
-    @property
-    def stored(self) -> bool:
-        """Whether it is the map itself."""
-        return not (self.before or self.norm or self.after or self.pool)
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return self.channels, self.height, self.width
+from grader.training.engine.lanes.stages import Chain, Stage
 
 
 @dataclass(slots=True)
@@ -253,18 +229,6 @@ SAME = {
     "aten.lift_fresh.default",
 }
 """Operators whose result is what they read."""
-
-
-def whole(stored: Map) -> Flow:
-    """A stored map as a flow."""
-    return Flow(stored, stored.channels, stored.height, stored.width)
-
-
-def grown(flow: Flow, step: Step) -> Flow:
-    """The flow with one more step."""
-    if flow.norm is None:
-        return replace(flow, before=(*flow.before, step))
-    return replace(flow, after=(*flow.after, step))
 
 
 def label(node: Node) -> str:

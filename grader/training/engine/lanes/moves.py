@@ -1,4 +1,4 @@
-"""What operators become that move numbers: permutations, parts, borders, repetitions."""
+"""What operators become that move numbers: permutations, parts, pieces, rolls."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Loop, loops, times
-from grader.training.engine.lanes.lowering import Flow, Lowering, is_number, label, takes, whole
+from grader.training.engine.lanes.lowering import Lowering, label, takes
 from grader.training.engine.lanes.structure import (
     HERE,
     Dimension,
@@ -80,10 +81,10 @@ def part(state: Lowering, node: Node) -> Flow | None:
     axis = axis_of(given["dim"], len(shape), node)
     size = shape[axis]
     if "select" in node.op:
-        begin, count, step = _whole(given["index"], node) % size, 1, 1
+        begin, count, step = whole_number(given["index"], node) % size, 1, 1
     elif "narrow" in node.op:
-        begin = _whole(given["start"], node) % (size + 1)
-        count, step = _whole(given["length"], node), 1
+        begin = whole_number(given["start"], node) % (size + 1)
+        count, step = whole_number(given["length"], node), 1
     else:
         wanted = slice(given["start"], given["end"], given["step"])
         begin, end, step = wanted.indices(size)
@@ -98,7 +99,8 @@ def _is_all(given: dict[str, Any]) -> bool:
     return all(limits)
 
 
-def _whole(value: Any, node: Node) -> int:
+def whole_number(value: Any, node: Node) -> int:
+    """An argument that is a number, not computed. Raises CannotTrainError."""
     if not isinstance(value, int):
         raise CannotTrainError(f"{label(node)} at a place that is computed")
     return value
@@ -156,42 +158,6 @@ def _segment(dimension: Sequence[Loop], one: Part) -> Segment:
     return Segment(inner, times(there, begin), to)
 
 
-def pad(state: Lowering, node: Node) -> Flow:
-    """A border of a constant, of the map's own edge or its mirror image; or less of the map."""
-    given = takes(node)
-    value = node.arguments[0]
-    amounts = [_whole(amount, node) for amount in given.get("pad") or given["padding"]]
-    name = node.op.split(".")[1]
-    mode = given.get("mode") or name.partition("_pad")[0]
-    fill = given.get("value") or 0.0
-    shape = shape_of(state, value, node)
-    if len(amounts) > 2 * len(shape) or not is_number(fill):
-        raise CannotTrainError(f"{label(node)} over several images")
-    parts: dict[int, Sequence[Part]] = {}
-    for number in range(len(amounts) // 2):
-        axis = len(shape) - 1 - number
-        before, after = amounts[2 * number : 2 * number + 2]
-        if before or after:
-            parts[axis] = _bordered(mode, shape[axis], before, after)
-    fill = fill if mode == "constant" else 0.0
-    return of_axes(state, node, value, parts, sizes(node.shape, node), fill=float(fill))
-
-
-def _bordered(mode: str, size: int, before: int, after: int) -> list[Part]:
-    begin, end = max(0, -before), size - max(0, -after)
-    found = [(begin, 1, end - begin, max(0, before))]
-    there = max(0, before) + end - begin
-    if mode == "reflect" or mode == "reflection":
-        edges = [(before, -1, before, 0), (size - 2, -1, after, there)]
-    elif mode in ("replicate", "replication"):
-        edges = [(0, 0, before, 0), (size - 1, 0, after, there)]
-    elif mode == "circular":
-        edges = [(size - before, 1, before, 0), (0, 1, after, there)]
-    else:
-        edges = []
-    return [*found, *(edge for edge in edges if edge[2] > 0)]
-
-
 def flip(state: Lowering, node: Node) -> Flow:
     """Dimensions in reverse."""
     given = takes(node)
@@ -238,13 +204,13 @@ def piece(state: Lowering, node: Node, number: Any) -> Flow:
 def _lengths(node: Node, given: dict[str, Any], size: int) -> list[int]:
     """Of all pieces of a dimension."""
     if "tensor_split" in node.op:
-        count = _whole(given["sections"], node)
+        count = whole_number(given["sections"], node)
         return [size // count + (number < size % count) for number in range(count)]
     if "chunk" in node.op:
-        length = -(-size // _whole(given["chunks"], node))
+        length = -(-size // whole_number(given["chunks"], node))
     elif isinstance(given.get("split_size"), int):
         length = given["split_size"]
     else:
         found = given.get("split_size") or given["split_sizes"]
-        return [_whole(one, node) for one in found]
+        return [whole_number(one, node) for one in found]
     return [min(length, size - begin) for begin in range(0, size, length)]

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes.flow import Flow
 from grader.training.engine.lanes.forms import Sizes
-from grader.training.engine.lanes.lowering import Flow, label
+from grader.training.engine.lanes.lowering import label
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import Axis, Pool, Window
 

@@ -9,8 +9,9 @@ from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import layers
 from grader.training.engine.lanes.contraction import Contraction, Index
+from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Loop, Sizes, loops, sizes_for
-from grader.training.engine.lanes.lowering import Flow, Lowering, label, takes, whole
+from grader.training.engine.lanes.lowering import Lowering, label, takes
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.softmax import Softmax
 from grader.training.engine.lanes.structure import HERE, dimensions, shape_of, sizes, structured

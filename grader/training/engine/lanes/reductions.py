@@ -13,9 +13,10 @@ from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import joins
 from grader.training.engine.lanes.elementwise import Linear, Smooth
+from grader.training.engine.lanes.flow import Flow, grown, whole
 from grader.training.engine.lanes.forms import loops
 from grader.training.engine.lanes.joining import Pointwise
-from grader.training.engine.lanes.lowering import Flow, Lowering, grown, label, takes, whole
+from grader.training.engine.lanes.lowering import Lowering, label, takes
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.operations import sum_of
 from grader.training.engine.lanes.smooth import SMOOTH, length

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import joins
+from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Loop, Sizes, loops, sizes_for
-from grader.training.engine.lanes.lowering import Flow, Lowering, label, takes, whole
+from grader.training.engine.lanes.lowering import Lowering, label, takes
 from grader.training.engine.lanes.structure import (
     HERE,
     Dimension,

@@ -17,8 +17,9 @@ from grader.program.graph import Node
 from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
+from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Loop, Sizes, Vector, loops, plus, sizes_for, times
-from grader.training.engine.lanes.lowering import Flow, Lowering, label, whole
+from grader.training.engine.lanes.lowering import Lowering, label
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.rearrange import Arranged, Piece
 

@@ -40,7 +40,7 @@ def halves(x: Tensor) -> Tensor:
 
 
 def halves_in_place(x: Tensor) -> Tensor:
-    first, second = x.split(3, dim=1)
+    first, second = x[:, :3], x[:, 3:]
     return torch.cat([F.relu_(first), second], 1)
 
 
