@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from torchvision import models
 
-from bench import loop, rehearsals, training
+from bench import coverage, loop, rehearsals, training
 from grader import assignment, network
 from grader.analysis import shapes, summary
 from grader.analysis.cost import measure_cost
@@ -53,6 +53,7 @@ def main(
     memory = training.memory(folder)
     edits = loop.measure([ROOT], rounds=rounds)
     rehearsed = list(rehearsals.measure())
+    covered = list(coverage.measure())
     torch.set_num_threads(1)
     rows: list[Row] = []
     with isolation.choose() as sandbox:
@@ -69,6 +70,7 @@ def main(
                 *_of_training(loops, memory),
                 *_of_edits(edits),
                 *_of_rehearsals(rehearsed),
+                *_of_coverage(covered),
                 *_note(machine, runs, rounds, steps),
             ]
         )
@@ -172,6 +174,15 @@ def _of_rehearsals(rows: list[rehearsals.Row]) -> Iterator[str]:
     yield "Processor time of all rehearsals of a work: the scripts and notebooks of the tests."
     yield ""
     yield from rehearsals.table(rows)
+
+
+def _of_coverage(rows: list[coverage.Row]) -> Iterator[str]:
+    yield ""
+    yield "## Networks with machine code"
+    yield ""
+    yield "Of those that can be captured; the others are trained by PyTorch."
+    yield ""
+    yield from coverage.table(rows)
 
 
 def _note(machine: str, runs: int, rounds: int, steps: int) -> Iterator[str]:

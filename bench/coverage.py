@@ -10,6 +10,7 @@ counted: it would not be trained.
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -121,7 +122,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
     yield "| networks | with machine code | of | what the others lack |"
     yield "| --- | --- | --- | --- |"
     for source in dict.fromkeys(row.source for row in rows):
-        missing = [row.missing for row in rows if row.source == source]
+        missing = [re.sub(r" in line \d+", "", row.missing) for row in rows if row.source == source]
         lacked = Counter(missing)
         have = lacked.pop("", 0)
         shown = ", ".join(f"{text} ({count})" for text, count in lacked.most_common())
