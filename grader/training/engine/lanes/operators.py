@@ -20,7 +20,15 @@ from grader.training.engine.lanes import (
 from grader.training.engine.lanes.elementwise import Between, Dropout, Leaky, Step
 from grader.training.engine.lanes.flow import Flow, grown
 from grader.training.engine.lanes.lowering import Lowering, label, takes
-from grader.training.engine.lanes.smooth import GELU, SMOOTH, elu, power, softplus
+from grader.training.engine.lanes.smooth import (
+    GELU,
+    SMOOTH,
+    elu,
+    power,
+    shrunk,
+    softplus,
+    threshold,
+)
 from grader.training.engine.lanes.structure import by_channel
 
 
@@ -69,10 +77,16 @@ def _detach(state: Lowering, node: Node) -> Flow:
     return state.detached(node.arguments[0], node) if state.training else _copy(state, node)
 
 
+def _same_type(state: Lowering, node: Node) -> None:
+    state.flow(node.arguments[0], node)  # all that is computed has one type
+
+
 OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
     "clone": _copy,
     "lift_fresh_copy": _copy,
     "detach": _detach,
+    "to": _same_type,
+    "type_as": _same_type,
     **{name: _step(step) for name, step in SMOOTH.items()},
     "leaky_relu": _settings(lambda given: Leaky(given["negative_slope"])),
     "gelu": _settings(lambda given: GELU[given["approximate"]]),
@@ -83,6 +97,9 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
     "elu": _settings(lambda given: elu(given["alpha"], given["scale"], given["input_scale"])),
     "celu": _settings(lambda given: elu(given["alpha"], 1.0, 1 / given["alpha"])),
     "pow": _settings(lambda given: power(given["exponent"])),
+    "softshrink": _settings(lambda given: shrunk(given["lambd"], soft=True)),
+    "hardshrink": _settings(lambda given: shrunk(given["lambd"], soft=False)),
+    "threshold": _settings(lambda given: threshold(given["threshold"], given["value"])),
     "softplus": _settings(lambda given: softplus(given["beta"], given["threshold"])),
     "dropout": _dropout(whole_channels=False),
     "feature_dropout": _dropout(whole_channels=True),
@@ -92,6 +109,7 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
     "batch_norm": layers.batch_norm,
     "group_norm": layers.group_norm,
     "layer_norm": layers.layer_norm,
+    "rms_norm": reductions.rms_norm,
     "instance_norm": layers.instance_norm,
     **dict.fromkeys(
         (

@@ -18,7 +18,7 @@ from grader.training.engine.lanes.forms import loops
 from grader.training.engine.lanes.joining import Pointwise
 from grader.training.engine.lanes.lowering import Lowering, label, takes
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.operations import sum_of
+from grader.training.engine.lanes.operations import PRODUCT, sum_of
 from grader.training.engine.lanes.smooth import SMOOTH, length
 from grader.training.engine.lanes.stages import Axis, Window
 from grader.training.engine.lanes.structure import (
@@ -29,6 +29,7 @@ from grader.training.engine.lanes.structure import (
     shape_of,
     structured,
 )
+from grader.training.engine.lanes.weighted import Weighted
 
 
 def reduce(state: Lowering, node: Node) -> Flow:
@@ -133,6 +134,34 @@ def _spread(state: Lowering, node: Node, source: Map, given: dict[str, Any], nam
         raise CannotTrainError(f"{label(node)} of a single number")
     found = grown(whole(squares), Linear(source.pixels / (source.pixels - less), 0.0))
     return grown(found, SMOOTH["sqrt"]) if name == "std" else found
+
+
+def rms_norm(state: Lowering, node: Node) -> Flow:
+    """Each part of an image by the root of the mean of its squares."""
+    given = takes(node)
+    shape = shape_of(state, given["input"], node)
+    count = len(given["normalized_shape"])
+    if count > len(shape):
+        raise CannotTrainError(f"{label(node)} over several images")
+    over = list(range(len(shape) - count, len(shape)))
+    source = _by_pixels(state, node, given["input"], over)
+    mean = _averaged(state, node, _stepped(state, node, source, SMOOTH["square"]))
+    epsilon = SINGLE if given["eps"] is None else given["eps"]
+    scale = _stepped(state, node, mean, Linear(1.0, epsilon), SMOOTH["rsqrt"])
+    normed = Map(*whole(source).sizes, node.name, source.needs_gradient)
+    state.stages.append(Pointwise(source, scale, normed, PRODUCT))
+    if given["weight"] is None:
+        return whole(normed)
+    weight = state.operand(given["weight"], node).storage
+    learns = source.needs_gradient or state.trainable((weight,))
+    target = Map(*whole(source).sizes, node.name, learns)
+    nest = ((source.channels, (1, 0, 0), 0), (source.pixels, (0, 0, 1), 1))
+    state.stages.append(Weighted(normed, target, weight, PRODUCT, nest))
+    return whole(target)
+
+
+SINGLE = 2.0**-23
+"""The distance of 1 from the next number of 32 bits."""
 
 
 def _averaged(state: Lowering, node: Node, source: Map) -> Map:

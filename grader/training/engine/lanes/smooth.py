@@ -144,6 +144,32 @@ def power(exponent: float) -> Step:
     return Smooth(formula)
 
 
+def _sign(f: Function, x: Value) -> tuple[Value, Value]:
+    _, sign = _abs(f, x)
+    return sign, f.lift(0.0, f.vector)
+
+
+def shrunk(width: float, *, soft: bool) -> Step:
+    """0 for x from -width to width, else x, moved towards 0 by the width where `soft`."""
+
+    def formula(f: Function, x: Value) -> tuple[Value, Value]:
+        moved = f.select(f.compare("ogt", x, 0.0), x - width, x + width) if soft else x
+        inside = f.compare("ole", f.unary("fabs", x), width)
+        return f.select(inside, 0.0, moved), f.select(inside, f.lift(0.0, f.vector), 1.0)
+
+    return Smooth(formula)
+
+
+def threshold(limit: float, value: float) -> Step:
+    """X above the limit, else the value."""
+
+    def formula(f: Function, x: Value) -> tuple[Value, Value]:
+        low = f.compare("ole", x, limit)
+        return f.select(low, value, x), f.select(low, f.lift(0.0, f.vector), 1.0)
+
+    return Smooth(formula)
+
+
 def softplus(beta: float, threshold: float) -> Step:
     """log(1 + exp(beta x)) / beta, and x itself above the threshold."""
 
@@ -191,6 +217,7 @@ SMOOTH: dict[str, Step] = {
     "log1p": Smooth(_log1p),
     "log_sigmoid": Smooth(_log_sigmoid),
     "erf": Smooth(_erf),
+    "sign": Smooth(_sign),
 }
 """Functions without settings, by the names of their operators."""
 

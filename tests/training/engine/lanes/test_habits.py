@@ -158,6 +158,11 @@ BLOCKS: dict[str, Any] = {
     "logarithms": lambda: Then(lambda x: (x.abs() + 0.2).log() + F.logsigmoid(x) + x.erf()),
     "roots": lambda: Then(lambda x: (x.abs() + 0.2).sqrt() + (x * x + 0.3).rsqrt()),
     "instance norm": lambda: nn.InstanceNorm2d(5, affine=True),
+    "RMS norm": lambda: nn.Sequential(nn.Conv2d(5, 4, 1), nn.RMSNorm([4, 8, 6])),
+    "RMS norm of rows": lambda: nn.RMSNorm(6, eps=1e-3),
+    "LP pool": lambda: nn.LPPool2d(2, 2),
+    "shrunk": lambda: Then(lambda x: F.softshrink(x, 0.2) + F.hardshrink(x * 0.7, 0.3)),
+    "threshold": lambda: nn.Threshold(0.1, 0.3),
     "PReLU": lambda: nn.PReLU(5),
 }
 
@@ -167,6 +172,14 @@ def test_a_block(name):
     torch.manual_seed(2)
     model = convolutional(BLOCKS[name](), nn.Tanh(), nn.LazyConv2d(4, 1))
     assert_as_torch(case(ready(model, SHAPE), SHAPE, sizes=(18, 3)), threads=2)
+
+
+def test_a_type_that_it_has_already():
+    tried = case(ready(convolutional(Then(lambda x: x.float() * 2)), SHAPE), SHAPE)
+    for theirs, ours in zip(tried.by_torch(torch.float32), tried.by_lanes(), strict=True):
+        assert ours.loss == pytest.approx(theirs.loss, abs=1e-5)
+        torch.testing.assert_close(ours.scores, theirs.scores)
+        torch.testing.assert_close(ours.gradients, theirs.gradients)
 
 
 @pytest.mark.parametrize("weight", [None, tuple(0.5 + 0.1 * k for k in range(10))])
