@@ -189,7 +189,7 @@ def reference(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Time analyses and training, beside the loop that students write; write bench/RESULTS.md."""
+    """Time analyses and training, beside the student's loop; `-- --gpu` measures a GPU instead."""
     run(session, grader_python(session), "-m", "bench", *session.posargs)
 
 

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # `python -m grader` looks for modules in the current folder first: torch would import a
+    # student's cuda.py, and everything a student's random.py.
+    del sys.path[0]
+
+import shlex
 from functools import partial
-from pathlib import Path
 
 from grader.command.endings import code_of, guarded
 from grader.command.line import student, teaching
 from grader.command.line.app import app
+from grader.render.called import NAME, program
 
 __all__ = ["app", "main", "student", "teaching"]
 
@@ -25,7 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def main() -> None:
     """Run the command of the command line, and end with its exit code."""
     try:
-        app(prog_name=_called())
+        app(prog_name=_named())
     except SystemExit as end:
         # The help is printed outside of any command.
         code = guarded(partial(code_of, end))
@@ -34,9 +41,10 @@ def main() -> None:
         raise SystemExit(guarded(partial(_fail, error))) from error
 
 
-def _called() -> str:
-    """What the user typed to get here, for messages: `grader`, or `python -m grader`."""
-    return "python -m grader" if Path(sys.argv[0]).stem == "__main__" else "grader"
+def _named() -> str:
+    """What the help calls it. Shells complete a program in any folder by its name alone."""
+    words = shlex.split(program())
+    return program() if len(words) > 1 else NAME
 
 
 def _fail(error: OSError) -> int:

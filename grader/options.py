@@ -25,6 +25,9 @@ class Options:
     runs, None: as many as it takes to be sure, from `first_seed` on. `train_anyway`: also when a
     required check failed. `require_isolation` is the least level to grade at.
 
+    `stay`: the sandbox that read the submission stays ready for the next one; None: where a user
+    sits at a terminal.
+
     `fresh` grades again what is unchanged; reports go to `output`; `as_json`, `quiet` and
     `details` say what is printed.
     """
@@ -45,6 +48,7 @@ class Options:
     first_seed: int = 0
     train_anyway: bool = False
     require_isolation: int | None = None
+    stay: bool | None = None
     fresh: bool = False
     output: Path = Path("grades")
     as_json: bool = False

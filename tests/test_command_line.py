@@ -257,3 +257,25 @@ except SystemExit:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert result.stdout.endswith("False\n")
+
+
+def test_files_beside_the_work_are_never_imported_into_the_grader(tmp_path):
+    names = ("cuda", "torch", "random", "numpy", "rich", "pydantic", "conftest", "sitecustomize")
+    for name in names:
+        text = f"raise ImportError('{name}.py of the student was imported')\n"
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    (tmp_path / "tiny.py").write_text(TINY, encoding="utf-8")
+    done = run(
+        "grade",
+        "tiny.py",
+        "--assignment",
+        "mnist_20k",
+        "--dataset",
+        "practice",
+        "--json",
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    report = Report.model_validate_json(done.stdout)
+    assert report.problem is None, done.stderr
+    assert report.training is not None

@@ -45,7 +45,7 @@ class Room:
         self.graded: list[str] = []
         self.accident = None
         monkeypatch.setattr(pipeline, "grade", self._grade)
-        monkeypatch.setattr(isolation, "begin", lambda: None)
+        monkeypatch.setattr(isolation, "begin", lambda **_: None)
         monkeypatch.setattr(isolation, "choose", lambda *_, **__: isolation.Fresh())
 
     def _grade(self, submission, assignment, workshop, progress):
@@ -146,9 +146,12 @@ def test_after_a_crash_a_rerun_takes_up_what_is_missing(room):
     assert room.leftovers() == []
 
 
-def test_an_interrupted_run_keeps_the_partial_report_and_a_rerun_completes_it(room):
+def test_an_interrupted_run_keeps_the_partial_report_and_a_rerun_completes_it(room, capsys):
     room.accident = lambda name: {"interrupted": name == "cleo"}
-    assert room.run() == 130
+    assert room.run(quiet=True) == 130
+    shown = capsys.readouterr()
+    assert all(f"\n{name} " in shown.out for name in ("ada", "bob", "cleo"))
+    assert "Interrupted. 2 of 4 are finished. The reports so far are in" in shown.err
     assert room.reports()["cleo"].interrupted
     room.accident = None
     assert room.run() == 0
@@ -156,16 +159,25 @@ def test_an_interrupted_run_keeps_the_partial_report_and_a_rerun_completes_it(ro
     assert not room.reports()["cleo"].interrupted
 
 
-def test_ctrl_c_before_training_passes_through_and_loses_nothing(room):
+def test_ctrl_c_before_training_passes_through_and_loses_nothing(room, capsys):
     def interrupt(name):
         if name == "bob":
             raise KeyboardInterrupt
 
     room.accident = interrupt
     with pytest.raises(KeyboardInterrupt):
-        room.run()
+        room.run(quiet=True)
     assert list(room.reports()) == ["ada"]
     assert room.leftovers() == []
+    shown = capsys.readouterr()
+    assert "\nada " in shown.out
+    assert "bob" not in shown.out
+
+
+def test_ctrl_c_prints_no_half_of_a_json_document(room, capsys):
+    room.accident = lambda name: {"interrupted": name == "cleo"}
+    assert room.run(as_json=True) == 130
+    assert capsys.readouterr().out == ""
 
 
 def test_a_full_disk_is_said_and_neither_earlier_reports_nor_the_scorecard_is_lost(
@@ -362,8 +374,8 @@ class Run:
         started = descendants(self.process.pid)
         assert started or self.report.exists() or "Proving" in self.said
         self.process.send_signal(signal.SIGINT)
-        self.said += self.process.communicate(timeout=60)[1]
-        deadline = time.monotonic() + 5
+        self.said += self.process.communicate(timeout=300)[1]
+        deadline = time.monotonic() + 60
         while any(map(runs, started)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert [pid for pid in started if runs(pid)] == []

@@ -8,11 +8,13 @@ import pytest
 
 from grader import report
 from grader.command import head_start, session
+from grader.command.workroom import Workroom
 from grader.errors import AssignmentError, GraderError
 from grader.options import Options
 from grader.storage import seal
 from grader.training import data, download
 from grader.training.datasets import DATASETS, Dataset, Download
+from tests.judging.test_trial import Here
 from tests.training.tiny import tiny, write
 
 RULES = Path(__file__).parents[1] / "assignments" / "mnist_8k" / "assignment.toml"
@@ -54,7 +56,7 @@ STRIPES = Dataset(
 
 
 @pytest.fixture
-def room(tmp_path, monkeypatch) -> Path:
+def room(tmp_path, monkeypatch, one_sandbox) -> Path:
     """A project with two assignments, on a small MNIST and on Stripes, and a submission for each.
 
     One entry in the table is all that makes a data set known.
@@ -70,6 +72,12 @@ def room(tmp_path, monkeypatch) -> Path:
         source = SUBMISSION.format(classes=known.classes)
         (folder / "submissions" / "ada.py").write_text(source)
     return tmp_path
+
+
+@pytest.fixture
+def trained_here(monkeypatch):
+    """Training takes no process of its own, whose start takes longer than 200 images."""
+    monkeypatch.setattr(Workroom, "crew", Here())
 
 
 def rules(dataset: Dataset) -> str:
@@ -120,7 +128,7 @@ def test_a_report_stands_for_as_long_as_the_images_are_the_same(room, capsys):
     assert "ada: unchanged" not in capsys.readouterr().err
 
 
-def test_practice_digits_take_the_place_of_mnist_and_say_so(room, capsys):
+def test_practice_digits_take_the_place_of_mnist_and_say_so(room, capsys, trained_here):
     only = (room / "assignments" / "on_mnist",)
     grade(room, paths=only, data=room / "nowhere", dataset="practice")
     found = graded(room, "mnist")
@@ -180,7 +188,7 @@ def test_own_means_the_assignments_own_images_or_an_error(room, offline):
     assert graded(room, "mnist").dataset_choice == "own"
 
 
-def test_practice_that_was_asked_for_is_not_called_a_substitute(room, capsys):
+def test_practice_that_was_asked_for_is_not_called_a_substitute(room, capsys, trained_here):
     only = (room / "assignments" / "on_mnist",)
     grade(room, paths=only, dataset="practice")
     shown = " ".join(capsys.readouterr().out.replace("┃", " ").split())
@@ -237,7 +245,7 @@ def test_people_keep_their_names_in_the_class_table(room, capsys):
     assert len(list((room / "grades" / "on_mnist").glob("*/report.json"))) == 3
 
 
-def test_a_look_at_an_edited_file_keeps_the_training_and_names_it(room, capsys):
+def test_a_look_at_an_edited_file_keeps_the_training_and_names_it(room, capsys, trained_here):
     only = (room / "assignments" / "on_mnist",)
     grade(room, paths=only)
     trained = graded(room, "mnist")

@@ -11,6 +11,7 @@ from torch import nn
 
 from grader.analysis.output import output_kind
 from grader.capture import (
+    evaluation,
     explain,
     find,
     first_step,
@@ -19,6 +20,7 @@ from grader.capture import (
     habits,
     load,
     modules,
+    one_run,
     placement,
     recipe,
     steady,
@@ -57,11 +59,11 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
     builder = _builder(request, definitions, example)
     steady.check(builder.build(seeds[0]), example, definitions.names, filename)
     with modules.recorded(filename) as lines:
-        model = _built(builder, seeds[0], example, classes, filename)
+        model, twin = _built(builder, seeds[0], example, classes, filename)
     constants = graph.Constants(hidden=modules.hidden(model))
-    train, evaluation = _graphs(model, example, constants, filename)
+    train, evaluated = _graphs(model, twin, example, constants, filename)
     weights, values = graph.declared_weights(model, constants)
-    is_log = output_kind(evaluation) == "log_probabilities"
+    is_log = output_kind(evaluated) == "log_probabilities"
     natural_loss = "nll" if is_log else "cross_entropy"
     found = request.recipe or recipe.read(
         definitions,
@@ -84,7 +86,7 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
         input_shape=request.input_shape,
         classes=classes,
         train=train,
-        eval=evaluation,
+        eval=evaluated,
         weights=weights,
         modules=modules.declared(model, lines),
         recipe=found,
@@ -94,8 +96,8 @@ def _capture(request: Request, notes: list[str]) -> list[bytes]:
     blobs = [_blob(values)]
     first_step.take(program, blobs[0])
     for seed in seeds[1:]:
-        other = _built(builder, seed, example, classes, filename)
-        redrawn = _redrawn(constants, other, example, filename)
+        other, twin = _built(builder, seed, example, classes, filename)
+        redrawn = _redrawn(constants, other, twin, example, filename)
         blobs.append(_blob(_values_like(program, other, redrawn)))
     return [program.to_json().encode(), *blobs]
 
@@ -128,32 +130,44 @@ def _check_names(recipe: Recipe, weights: tuple[Weight, ...]) -> None:
 
 def _built(
     builder: find.Builder, seed: int, example: torch.Tensor, classes: int, filename: str
-) -> nn.Module:
-    """A network under `seed`, its lazy layers sized.
-
-    A twin of it has been seen to run; this one is as good as new.
-    """
-    find.check_run(builder.build(seed), example, classes=classes, filename=filename)
+) -> tuple[nn.Module, nn.Module]:
+    """A network under `seed` that is as good as new, its lazy layers sized, and a twin that ran."""
+    twin = builder.build(seed)
+    one_run.check_run(twin, example, classes=classes, filename=filename)
     model = builder.build(seed)
     if any(isinstance(module, nn.modules.lazy.LazyModuleMixin) for module in model.modules()):
         model.eval()(example.clone())
-    return model
+    return model, twin
 
 
 def _graphs(
-    model: nn.Module, example: torch.Tensor, constants: graph.Constants, filename: str
+    model: nn.Module,
+    twin: nn.Module,
+    example: torch.Tensor,
+    constants: graph.Constants,
+    filename: str,
 ) -> tuple[Graph, Graph]:
+    """The graphs of both modes; `twin` is worn out."""
+
+    def named(network: nn.Module) -> dict[str, torch.Tensor]:
+        weights, values = graph.declared_weights(network, constants)
+        return {weight.name: values[weight.storage] for weight in weights}
+
     try:
-        return (
-            graph.export(model, example, training=True, constants=constants, filename=filename),
-            graph.export(model, example, training=False, constants=constants, filename=filename),
+        train = graph.export(model, example, training=True, constants=constants, filename=filename)
+        return train, evaluation.derived(twin, example, train, named) or graph.export(
+            model, example, training=False, constants=constants, filename=filename
         )
     except Exception as error:
         raise explain.explained(error, filename) from error
 
 
 def _redrawn(
-    constants: graph.Constants, model: nn.Module, example: torch.Tensor, filename: str
+    constants: graph.Constants,
+    model: nn.Module,
+    twin: nn.Module,
+    example: torch.Tensor,
+    filename: str,
 ) -> graph.Constants:
     """The loose tensors of a network that was built again.
 
@@ -162,7 +176,7 @@ def _redrawn(
     if all(tensor.numel() == 1 for tensor in constants.tensors.values()):
         return constants
     own = graph.Constants(hidden=modules.hidden(model))
-    _graphs(model, example, own, filename)
+    _graphs(model, twin, example, own, filename)
     return own
 
 

@@ -6,7 +6,6 @@ In: the file's definitions. Out: a `Builder`. Runs in the child.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 import itertools
 import random
@@ -19,9 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from grader.capture import explain
+from grader.capture import explain, no_network
 from grader.capture.load import FACTORIES, INSTANCES, Definitions
 from grader.capture.missing import Missing
+from grader.capture.one_run import check_run
 from grader.capture.statements import read_by
 from grader.errors import SubmissionError
 from grader.program.rehearsed import TrainedNetwork
@@ -101,7 +101,7 @@ def find_builder(
         )
     if factories and all(_required(item.builder.call) for item in tried):
         return _factory(definitions, factories[0], definitions.names[factories[0]])
-    return _choose(tried) if tried else _nothing(definitions)
+    return _choose(tried) if tried else no_network.refuse(definitions)
 
 
 def trained_builder(
@@ -354,126 +354,3 @@ def _instance(definitions: Definitions, name: str) -> Builder:
     return Builder(
         name, definitions.instances[name].node.lineno, lambda: definitions.instance(name)
     )
-
-
-def _nothing(definitions: Definitions) -> Builder:
-    for value in definitions.names.values():
-        if isinstance(value, Missing):
-            raise SubmissionError(value.why, line=value.line)
-    text = (
-        "The file defines no nn.Module that can be built without arguments. The grader builds "
-        "your network by calling it: write a class that inherits from nn.Module, or add a "
-        "function build_model() that returns the network."
-    )
-    for node in definitions.nodes:
-        if isinstance(node, ast.Import) and (modules := _modules_not_here(definitions, node)):
-            files = ", ".join(f"{module}.py" for module in modules)
-            raise SubmissionError(
-                f"{text} It imports {files}, which is not here: copy what you use into the "
-                "submission, which is one file.",
-                line=node.lineno,
-            )
-        if isinstance(node, ast.ImportFrom) and (names := _not_here(definitions, node)):
-            file = "/".join((node.module or "").split(".")) + ".py"
-            raise SubmissionError(
-                f"{text} It imports {', '.join(names)} from {file}, which is not here: copy what "
-                "you use into the submission, which is one file.",
-                line=node.lineno,
-            )
-    raise SubmissionError(text)
-
-
-def _modules_not_here(definitions: Definitions, node: ast.Import) -> list[str]:
-    names = [alias.name.partition(".")[0] for alias in node.names]
-    if definitions.siblings is not None:
-        names = [name for name in names if definitions.siblings.files.find(name) is None]
-    return [name for name in names if importlib.util.find_spec(name) is None]
-
-
-def _not_here(definitions: Definitions, node: ast.ImportFrom) -> list[str]:
-    """What is imported from a module that cannot be found."""
-    if definitions.siblings is not None and definitions.siblings.file(node) is not None:
-        return []
-    try:
-        found = not node.level and importlib.util.find_spec((node.module or "").partition(".")[0])
-    except (ImportError, ValueError):
-        found = False
-    return [] if found else [alias.name for alias in node.names]
-
-
-def check_run(model: nn.Module, example: Tensor, *, classes: int, filename: str) -> None:
-    """Run the network on two images. Raises SubmissionError unless it gives (2, classes) scores."""
-    _refuse_other_arguments(model, filename)
-    state = torch.get_rng_state()
-    try:
-        with torch.no_grad():
-            output = model.eval()(example.clone())
-    except Exception as error:
-        raise explain.explained(error, filename) from error
-    finally:
-        torch.set_rng_state(state)
-    line = _forward_line(model, filename)
-    if output is None:
-        raise SubmissionError(
-            "forward() returns nothing. End it with a return of the scores, such as return x.",
-            line=line,
-        )
-    if not isinstance(output, Tensor):
-        raise SubmissionError(
-            f"forward() returns a {type(output).__name__}, not one tensor. Return the scores of "
-            "the classes alone.",
-            line=line,
-        )
-    if tuple(output.shape) != (len(example), classes):
-        raise SubmissionError(_wrong_shape(tuple(output.shape), len(example), classes), line=line)
-    if not output.is_floating_point():
-        raise SubmissionError(
-            f"forward() returns {output.dtype} numbers, not scores. Return logits or "
-            "log-probabilities, not a class.",
-            line=line,
-        )
-
-
-def _refuse_other_arguments(model: nn.Module, filename: str) -> None:
-    """Refuse a forward() that cannot be called with the images alone."""
-    line = _forward_line(model, filename)
-    try:
-        inspect.signature(model.forward).bind(None)
-    except TypeError as error:
-        if line is not None:
-            raise SubmissionError(
-                f"forward() cannot be called with the images alone: {error}. Define it as def "
-                "forward(self, x), with a default for whatever else it takes.",
-                line=line,
-            ) from error
-
-
-def _wrong_shape(shape: tuple[int, ...], images: int, classes: int) -> str:
-    text = (
-        f"forward() returns a tensor of shape {shape} for {images} images, where "
-        f"{(images, classes)} is needed"
-    )
-    if len(shape) == 2 and shape[0] == images:
-        return (
-            f"{text}: {shape[1]} scores for {classes} classes. Give the last layer {classes} "
-            "outputs."
-        )
-    if len(shape) == 2 and shape[1] == classes:
-        return (
-            f"{text}: view(-1, {classes}) has turned image positions into images. Pool the map to "
-            "1×1 first, and flatten with x.flatten(1)."
-        )
-    if len(shape) > 2:
-        return f"{text}. Pool over the image and flatten with x.flatten(1) before you return."
-    if shape == (images,):
-        return (
-            f"{text}: one number per image. Return the scores of all classes, without argmax() or "
-            "max()."
-        )
-    return f"{text}: one row per image, one score per class."
-
-
-def _forward_line(model: nn.Module, filename: str) -> int | None:
-    """Where the student's file defines forward(); None where the network has torch's own."""
-    code = getattr(type(model).forward, "__code__", None)
-    return code.co_firstlineno if code and code.co_filename == filename else None

@@ -12,9 +12,10 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from grader.classroom import gradebook
+from grader.classroom.late import Lateness, Says
 from grader.classroom.leaderboard import Board, Place
 from grader.classroom.roster import Joined, Student
 from grader.classroom.similarity import Group, Kind
@@ -22,6 +23,7 @@ from grader.render import class_facts, notices
 from grader.report import Record, Report, Verdict
 
 CLASS_VERSION: Final = 1
+FILE = "class.json"
 
 
 class StudentRow(Record):
@@ -42,8 +44,10 @@ class WorkRow(Record):
     the list that it belongs to, None where there is no list or it belongs to nobody. `points` are a
     grade only where `not_final` is empty; else that says why they are none. `accuracy` (0 to 1) is
     None where nothing was trained and graded. `open_checks` are required and did not pass.
-    `problem` says why nothing could be graded, or is empty; `late` is what the platform says, None
-    where it says nothing. `kept`: an earlier run's report still stood.
+    `problem` says why nothing could be graded, or is empty. `late` is what `late_says` says: the
+    platform ("canvas", "gradescope"), or the last "commit" of a clone, by the clock of who made it;
+    None where nobody does. `handed_in` is that time, where there is one. `kept`: an earlier run's
+    report still stood.
     """
 
     submission: str
@@ -62,6 +66,8 @@ class WorkRow(Record):
     flags: tuple[str, ...]
     problem: str
     late: bool | None
+    late_says: Says = ""
+    handed_in: str = ""
     kept: bool
 
 
@@ -147,7 +153,8 @@ class Left(Record):
 class ClassRecord(Record):
     """A class, graded.
 
-    `started` and `seconds` are this run's. `verdicts` counts works by verdict; `points` is over all
+    `started` and `seconds` are this run's. `verdicts` counts works by verdict, `late` those that
+    are late; `points` is over all
     works that are not the grader's own fault, `accuracy` over those that were trained and graded.
     `similarity_key` stands for everything that `similarity` was found from, and is sealed.
     """
@@ -178,13 +185,18 @@ def works(
     reports: Sequence[Report],
     joined: Joined[Report] | None,
     *,
-    late: Mapping[str, bool | None],
+    late: Mapping[str, Lateness],
     kept: frozenset[str],
 ) -> tuple[WorkRow, ...]:
     """A row for each report, in their order. `late` and `kept` are by `submission`."""
     owners = owners_of(joined)
     return tuple(
-        _work(one, owners.get(one.submission), late.get(one.submission), one.submission in kept)
+        _work(
+            one,
+            owners.get(one.submission),
+            late.get(one.submission, Lateness()),
+            one.submission in kept,
+        )
         for one in reports
     )
 
@@ -199,7 +211,7 @@ def owners_of(joined: Joined[Report] | None) -> dict[str, Student]:
     return found
 
 
-def _work(report: Report, student: Student | None, late: bool | None, kept: bool) -> WorkRow:
+def _work(report: Report, student: Student | None, late: Lateness, kept: bool) -> WorkRow:
     graded = class_facts.graded(report)
     opened = [one for one in report.checks if one.required and one.verdict is not Verdict.PASSED]
     return WorkRow(
@@ -218,7 +230,9 @@ def _work(report: Report, student: Student | None, late: bool | None, kept: bool
         open_checks=tuple(one.name for one in opened),
         flags=report.flags,
         problem=report.problem.message if report.problem else "",
-        late=late,
+        late=late.late,
+        late_says=late.says,
+        handed_in="" if late.when is None else late.when.isoformat(timespec="seconds"),
         kept=kept,
     )
 
@@ -302,6 +316,17 @@ def boards(found: Sequence[Board]) -> dict[str, tuple[PlaceRow, ...]]:
 
 def _place(place: Place) -> PlaceRow:
     return PlaceRow(rank=place.rank, name=place.name, value=place.value)
+
+
+def read(folder: Path) -> ClassRecord | None:
+    """The class whose files lie in a folder of `grades/`; None where there is none, or no longer.
+
+    Another version of the grader may have written it.
+    """
+    try:
+        return ClassRecord.model_validate_json((folder / FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
 def schema() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.classroom import roster
@@ -65,7 +65,7 @@ def canvas(reports: Sequence[Report], known: Roster, *, column: str = "") -> Gra
     Raises UsageError where the reports are not of one assignment.
     """
     title, points = _assignment(reports)
-    joined = _joined(reports, known)
+    joined = join(reports, known)
     found = column or next((name for name in known.columns if name.startswith(f"{title} (")), title)
     rows = [[*CANVAS_COLUMNS, found], ["    Points Possible", "", "", "", "", words.points(points)]]
     for student in known.students:
@@ -98,7 +98,7 @@ def plain(
     reports are not of one assignment.
     """
     title, points = _assignment(reports)
-    joined = _joined(reports, known)
+    joined = join(reports, known)
     several = {student: len(works) for student, works in joined.several}
     rows = [[*known.columns, title, f"of {words.points(points)}", "verdict", "remark"]]
     for student in known.students:
@@ -134,7 +134,7 @@ def moodle(reports: Sequence[Report], known: Roster) -> Gradebook:
             f"Moodle takes back its own worksheet, and this list has no column {missing[0]!r}. "
             'Download it in the assignment: "Grading action", "Download grading worksheet".'
         )
-    joined = _joined(reports, known)
+    joined = join(reports, known)
     rows = [list(known.columns)]
     for student in known.students:
         rows.append(_moodle(student, _of(joined, student), points, known.columns))
@@ -159,7 +159,7 @@ def nbgrader(reports: Sequence[Report], known: Roster) -> Gradebook:
     UsageError where the reports are not of one assignment.
     """
     _, points = _assignment(reports)
-    joined = _joined(reports, known)
+    joined = join(reports, known)
     rows = [list(NBGRADER_COLUMNS)]
     for student in known.students:
         report = _of(joined, student)
@@ -195,7 +195,7 @@ def otter(reports: Sequence[Report], known: Roster) -> Gradebook:
     Raises UsageError where the reports are not of one assignment.
     """
     _, points = _assignment(reports)
-    joined = _joined(reports, known)
+    joined = join(reports, known)
     names: dict[str, None] = {}
     for report in reports:
         names |= dict.fromkeys(check.name for check in report.checks if check.max_points)
@@ -259,13 +259,37 @@ def _assignment(reports: Sequence[Report]) -> tuple[str, float]:
     return reports[0].assignment_title, max(report.max_points for report in reports)
 
 
-def _joined(reports: Sequence[Report], known: Roster) -> Joined[Report]:
-    return roster.join(known, [(identity(report), report) for report in reports])
+def join(reports: Sequence[Report], known: Roster) -> Joined[Report]:
+    """Each report to the student of the list whose work it is on.
+
+    Clones of one assignment are called after it and after a login: what all names begin with, up
+    to a "-", may be the assignment's.
+    """
+    names = [_own_name(report) for report in reports]
+    cuts = _cuts(names)
+    found = []
+    for name, report in zip(names, reports, strict=True):
+        logins = tuple(name[cut:] for cut in cuts)
+        found.append((replace(identity(report), logins=logins), report))
+    return roster.join(known, found)
+
+
+def _cuts(names: Sequence[str]) -> list[int]:
+    """Places after a "-" up to which several names are all the same."""
+    if len(names) < 2:
+        return []
+    first, last = min(names), max(names)  # what these two share, all do
+    places = (place for place, letter in enumerate(first, 1) if letter == "-")
+    return [place for place in places if last.startswith(first[:place])]
+
+
+def _own_name(report: Report) -> str:
+    return report.display_name or report.submission
 
 
 def identity(report: Report) -> Identity:
     """Whose work a report is on, as far as its name and place say."""
-    return identity_at(report.path, report.display_name or report.submission)
+    return identity_at(report.path, _own_name(report))
 
 
 def identity_at(path: str, name: str) -> Identity:
@@ -286,9 +310,10 @@ def _remarks(joined: Joined[Report]) -> Iterator[str]:
         paths = ", ".join(printable(report.path, 100) for report in works)
         yield f"{printable(student.name)} has {len(works)} works, so no grade is written: {paths}"
     yield from _named("no work", [printable(student.name) for student in joined.missing])
-    for _, report in joined.owners:
+    for student, report in joined.owners:
         if reason := not_final(report):
-            yield f"{notices.name(report)}: no grade is written: {reason}"
+            name = printable(student.name) or notices.name(report)
+            yield f"{name}: no grade is written: {reason}"
 
 
 def _named(what: str, names: Sequence[str]) -> Iterator[str]:

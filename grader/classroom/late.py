@@ -1,22 +1,29 @@
-"""Who handed in late: what the learning platform says, and nothing that would have to be guessed.
+"""Who handed in late: what a platform or a commit says, and nothing that would have to be guessed.
 
-In: submissions, and the end of the deadline where it is known. Out: late, in time, or not known.
+In: submissions, and the end of the deadline where it is known. Out: late, in time, or not known,
+and who says so.
 
-Canvas marks a late file in its name. Gradescope says when each was handed in, which is held
-against the deadline. The time of a file in a download is when somebody packed it: it says nothing.
+Canvas marks a late file in its name. Gradescope says when each was handed in, a clone when its last
+commit was made, by the clock of who made it: both are held against the deadline. The time of a file
+in a download is when somebody packed it: it says nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from grader.errors import SubmissionError
-from grader.submission import archive
+from grader.submission import archive, clone
 from grader.submission.people import CANVAS
 from grader.submission.submission import Submission, UsageError
+
+Says = Literal["", "canvas", "gradescope", "commit"]
 
 _LISTS = ("submission_metadata.yml", "submission_metadata.yaml")
 _MOST_LIST = 100 * 2**20
@@ -27,24 +34,63 @@ _TIME = re.compile(
 )
 
 
-def of(items: Sequence[Submission], due: datetime | None) -> dict[str, bool | None]:
-    """Of each submission, by its name, whether it is late; None where nobody says."""
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """Whether a work is late (None: nobody says), who says so, and when it was handed in."""
+
+    late: bool | None = None
+    says: Says = ""
+    when: datetime | None = None
+
+
+def of(
+    items: Sequence[Submission], due: datetime | None, folders: Sequence[Path] = ()
+) -> dict[str, Lateness]:
+    """Of each submission, by its name, whether it is late.
+
+    `folders` hold the class: a clone is a folder in one of them that holds one submission alone.
+    """
     lists: dict[Path, dict[str, datetime]] = {}
-    return {item.name: _late(item.path, due, lists) for item in items}
+    clones = {item.name: _clone(item.path, folders) for item in items} if due else {}
+    works = Counter(clones.values())
+    found = {}
+    for item in items:
+        own = clones.get(item.name)
+        found[item.name] = _by_platform(item.path, due, lists)
+        if due is not None and own is not None and works[own] == 1 and not found[item.name].says:
+            when = clone.committed(own)
+            found[item.name] = _beside(due, "commit", when)
+    return found
 
 
-def _late(path: Path, due: datetime | None, lists: dict[Path, dict[str, datetime]]) -> bool | None:
+def _clone(path: Path, folders: Sequence[Path]) -> Path | None:
+    """The clone that a submission is, or lies in, within these folders."""
+    above = [Path(folder).absolute() for folder in folders]
+    for one in (path, *path.parents):
+        if not any(folder in one.parents for folder in above):
+            return None
+        if clone.is_clone(one):
+            return one
+    return None
+
+
+def _by_platform(
+    path: Path, due: datetime | None, lists: dict[Path, dict[str, datetime]]
+) -> Lateness:
     if found := CANVAS.fullmatch(path.name):
-        return path.name[found.end("person") :].startswith("_LATE_")
+        return Lateness(path.name[found.end("person") :].startswith("_LATE_"), "canvas")
     if due is None:
-        return None
+        return Lateness()
     for folder in (path, path.parent):
         if re.fullmatch(r"submission_\d+", folder.name):
             if folder.parent not in lists:
                 lists[folder.parent] = _times(folder.parent)
-            when = lists[folder.parent].get(folder.name)
-            return None if when is None else when > due
-    return None
+            return _beside(due, "gradescope", lists[folder.parent].get(folder.name))
+    return Lateness()
+
+
+def _beside(due: datetime, says: Says, when: datetime | None) -> Lateness:
+    return Lateness() if when is None else Lateness(when > due, says, when)
 
 
 def _times(folder: Path) -> dict[str, datetime]:

@@ -57,10 +57,14 @@ class Student:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a work says of whose it is: a person's `name`, and the platform's `number` for him."""
+    """What a work says of whose it is: a person's `name`, and the platform's `number` for him.
+
+    `logins` are what may be a login in the name of a clone: of "mnist-8k-ada" "8k-ada" and "ada".
+    """
 
     name: str
     number: str = ""
+    logins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Roster:
 
     def find(self, who: Identity) -> Student | None:
         """Whose it is; None where nobody fits, or several do."""
-        keys = (_by_number, _by_address, _by_name, _by_run_together_name)
+        keys = (_by_number, _by_address, _by_name, _by_run_together_name, _by_clone)
         for fits in keys:
             found = [student for student in self.students if fits(student, who)]
             if found:
@@ -168,6 +172,11 @@ def _by_run_together_name(student: Student, who: Identity) -> bool:
     words = _folded(student.name).split()
     joined = "".join(_folded(who.name).split())
     return bool(words) and joined in ("".join(words), words[-1] + "".join(words[:-1]))
+
+
+def _by_clone(student: Student, who: Identity) -> bool:
+    """As GitHub Classroom calls a repository: the assignment, and the login."""
+    return bool(student.login) and student.login.casefold() in map(str.casefold, who.logins)
 
 
 def _folded(name: str) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 import typer.core
 
+from grader.render.called import called
+
 FILES = (".py", ".ipynb", ".zip")
 
 
@@ -18,5 +20,5 @@ class Commands(typer.core.TyperGroup):
         word = args[0]
         is_file = word.lower().endswith(FILES) or Path(word).exists()
         if is_file and self.get_command(ctx, word) is None:
-            ctx.fail(f"{word!r} is not a command. To grade it: {ctx.info_name} grade {word}")
+            ctx.fail(f"{word!r} is not a command. To grade it: {called('grade', word)}")
         return super().resolve_command(ctx, args)

@@ -272,7 +272,7 @@ def _limits(run: _Run) -> Iterator[str]:
     """How long the training of a submission may take: by its assignment, and here."""
     known, _ = load_each(run.options.root)
     for name in sorted({report.assignment for report in run.graded} & known.keys()):
-        from grader.judging.trial import PATIENCE  # it loads torch, as the training did
+        from grader.judging.runner import PATIENCE  # it loads torch, as the training did
 
         seeds = run.options.seeds or known[name].most_seeds
         minutes = PATIENCE * known[name].limits.seconds / 60

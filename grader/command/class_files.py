@@ -9,17 +9,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from grader import report as report_format
 from grader.assignment import Assignment
-from grader.classroom import class_record, gradebook, leaderboard, roster, similarity, works
-from grader.classroom.class_record import ClassRecord, GroupRow, Left
+from grader.classroom import class_record, gradebook, leaderboard, listed, similarity, works
+from grader.classroom.class_record import FILE, ClassRecord, GroupRow, Left
+from grader.classroom.late import Lateness
 from grader.classroom.roster import Joined, Roster, Student
 from grader.classroom.similarity import Group, Pair, Work
 from grader.command.handed_out import HandedOut
@@ -32,7 +30,7 @@ from grader.storage.atomic import write_whole
 from grader.storage.reports import REPORT
 from grader.submission.submission import LeftOut, Submission
 
-RECORD, PAGE, TABLE, BOOK = "class.json", "class.html", "class.csv", "gradebook.csv"
+PAGE, TABLE, BOOK = "class.html", "class.csv", "gradebook.csv"
 WORK_PAGE = "report.html"
 _KEPT_OF_ANALYSIS = ("total_parameters", "multiply_adds")
 
@@ -115,7 +113,7 @@ class Graded:
     reports: Sequence[Report]
     works: Works
     kept: frozenset[str]
-    late: Mapping[str, bool | None]
+    late: Mapping[str, Lateness]
     left_out: Sequence[LeftOut]
     started: str
     seconds: float
@@ -127,10 +125,10 @@ class Graded:
 def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes) -> ClassRecord:
     """Write all files of the class into its folder in `output`. Raises GraderError."""
     folder = output / found.assignment.name
-    joined = _joined(found.reports, students)
-    before = _read(folder / RECORD)
+    joined = None if students is None else gradebook.join(found.reports, students)
+    before = class_record.read(folder)
     groups, key = found.works.groups(before, secret)
-    reports = _by_list(found.reports, joined)
+    reports = listed.by_list(found.reports, joined)
     unusable = _unusable(found.left_out, students, joined)
     boards = leaderboard.boards(reports, names=leaderboard.own_name)
     rows = class_record.works(reports, joined, late=found.late, kept=found.kept)
@@ -144,7 +142,7 @@ def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes
         quick_look=found.quick_look,
         isolation=found.isolation or (before.isolation if before else ""),
         verdicts=class_record.verdicts(found.reports),
-        late=sum(late is True for late in found.late.values()),
+        late=sum(one.late is True for one in found.late.values()),
         points=class_record.points(found.reports),
         accuracy=class_record.accuracy(found.reports),
         checks=class_record.checks(found.reports),
@@ -163,6 +161,7 @@ def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes
         reports,
         groups={name: groups},
         boards={name: boards},
+        records={name: record},
         page_of=lambda report: f"{report.submission}/{WORK_PAGE}",
     )
     write_whole(folder / PAGE, page)
@@ -170,31 +169,8 @@ def write(found: Graded, students: Roster | None, output: Path, *, secret: bytes
     if students is not None:
         book = gradebook.fitting(found.reports, students, unusable=unusable)
         write_whole(folder / BOOK, book.text)
-    write_whole(folder / RECORD, json_text.text(record.model_dump(mode="json")) + "\n")
+    write_whole(folder / FILE, json_text.text(record.model_dump(mode="json")) + "\n")
     return record
-
-
-def _joined(reports: Sequence[Report], students: Roster | None) -> Joined[Report] | None:
-    if students is None:
-        return None
-    return roster.join(students, [(gradebook.identity(report), report) for report in reports])
-
-
-def _by_list(reports: Sequence[Report], joined: Joined[Report] | None) -> list[Report]:
-    """The reports with the names that the list has, where a work is one student's only one.
-
-    Students of one name keep the names that their works came with, which differ.
-    """
-    owners = () if joined is None else joined.owners
-    count = Counter(student.name for student, _ in owners)
-    names = {
-        report.submission: student.name for student, report in owners if count[student.name] == 1
-    }
-    shown = []
-    for report in reports:
-        name = names.get(report.submission) or report.display_name
-        shown.append(report.model_copy(update={"display_name": name}))
-    return shown
 
 
 def _unusable(
@@ -206,14 +182,6 @@ def _unusable(
     paths = [Path(one.display) for one in left_out]
     found = [students.find(gradebook.identity_at(str(path), path.stem)) for path in paths]
     return [student for student in joined.missing if student in found]
-
-
-def _read(file: Path) -> ClassRecord | None:
-    """The class as it was graded before."""
-    try:
-        return ClassRecord.model_validate_json(file.read_bytes())
-    except (OSError, ValidationError):
-        return None
 
 
 def _page_of_work(folder: Path) -> None:

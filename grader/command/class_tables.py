@@ -13,11 +13,12 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from grader.classroom import gradebook, leaderboard, roster
+from grader.classroom import class_record, gradebook, leaderboard, listed, roster
 from grader.classroom.leaderboard import Board
 from grader.render import export
 from grader.render.marks import section, spaced
 from grader.render.plain import Plain
+from grader.report import Report
 from grader.storage import seal
 from grader.storage.atomic import write_whole
 from grader.submission.submission import UsageError
@@ -51,10 +52,15 @@ def write_gradebook(
 
 
 def show_leaderboard(
-    paths: Sequence[Path], form: str, *, pseudonyms: bool, output: Path | None
+    paths: Sequence[Path],
+    form: str,
+    *,
+    students: Path | None,
+    pseudonyms: bool,
+    output: Path | None,
 ) -> int:
     """Show or write the boards of one assignment. Raises UsageError and GraderError."""
-    reports = export.read_all(paths)
+    reports = _called(paths, students)
     names = sorted({report.assignment for report in reports})
     if len(names) > 1:
         raise UsageError(
@@ -70,6 +76,22 @@ def show_leaderboard(
     else:
         _write(leaderboard.markdown(boards), output)
     return 0
+
+
+def _called(paths: Sequence[Path], students: Path | None) -> list[Report]:
+    """The reports, under the names of the class's list, or as the class was last called."""
+    if students is not None:
+        reports = export.read_all(paths)
+        return listed.by_list(reports, gradebook.join(reports, roster.read(students)))
+    found: list[Report] = []
+    names: dict[Path, dict[str, str]] = {}
+    for file in export.files_of(paths):
+        folder = file.absolute().parents[1]
+        if folder not in names:
+            record = class_record.read(folder)
+            names[folder] = {work.submission: work.name for work in record.works} if record else {}
+        found += listed.renamed([export.read(file)], names[folder])
+    return found
 
 
 def _drawn(board: Board) -> tuple[RenderableType, RenderableType]:

@@ -6,12 +6,16 @@ In: what was asked for, and the current folder. Out: a `Project`. A grader that 
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment import FILE
 from grader.options import Options
+from grader.printable import printable_path
 from grader.sandbox.same_code import PACKAGE
+from grader.submission.submission import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,22 @@ def placed(options: Options, given: Path | None) -> Options:
 def brought() -> Path:
     """The folder whose assignments/ come with the grader: the package, or the clone it is in."""
     return PACKAGE if _holds_assignments(PACKAGE) else PACKAGE.parent
+
+
+def refuse_hidden(name: str | None, known: Collection[str], root: Path) -> None:
+    """Raise UsageError for an assignment that the grader brings, where others are graded by.
+
+    The folder with assignments of one's own comes first: it hides those that came along.
+    """
+    theirs = brought()
+    if name is None or name in known or not (theirs / "assignments" / name / FILE).is_file():
+        return
+    shown = printable_path(root / "assignments")
+    raise UsageError(
+        f"There is no assignment {name!r} in {shown}; known there: {', '.join(known)}. The one of "
+        "that name that comes with the grader is not looked for where a folder has assignments of "
+        f"its own. To grade by it, add --root {shlex.quote(printable_path(theirs))}"
+    )
 
 
 def _holds_assignments(folder: Path) -> bool:

@@ -15,6 +15,7 @@ from grader.checks import own
 from grader.command.authoring.writing import Writer
 from grader.command.project import Project, brought
 from grader.printable import printable, printable_path
+from grader.render.called import called
 from grader.storage.atomic import write_whole
 from grader.submission.submission import UsageError
 from grader.training.datasets import DATASETS
@@ -126,8 +127,8 @@ def next_steps(folder: Path) -> str:
         f"  {shown}/README.md        the brief, written from them\n"
         f"  {shown}/starter.py       what students begin with\n"
         f"  {shown}/submissions/     what they hand in; {example}\n"
-        f"Try it:               grader grade --assignment {folder.name} --static\n"
-        f"After every change:   grader check-assignment {folder.name}"
+        f"Try it:               {called('grade', '--assignment', folder.name, '--static')}\n"
+        f"After every change:   {called('check-assignment', folder.name)}"
     )
 
 

@@ -19,20 +19,19 @@ from rich.text import Text
 
 from grader.assignment import Assignment, load_each
 from grader.command import filing
-from grader.command.project import Project
+from grader.command.project import refuse_hidden
 from grader.command.workroom import Workroom
-from grader.errors import AssignmentError, GraderError, SubmissionError
+from grader.errors import AssignmentError, GraderError
 from grader.options import Options
-from grader.printable import printable, printable_path
-from grader.render import card, convention, notices, recipe, terminal, words
+from grader.render import card, notices, terminal
+from grader.render.called import called
 from grader.render.plain import Plain
 from grader.render.progress import TrainingProgress
 from grader.render.queue import Queue
 from grader.report import Report, Verdict
 from grader.storage import json_text, places, reports, seal
-from grader.storage.atomic import write_whole
 from grader.submission import find
-from grader.submission.submission import LeftOut, Submission, UsageError
+from grader.submission.submission import LeftOut, Submission
 from grader.training import present
 from grader.training.datasets import DATASETS
 
@@ -45,7 +44,7 @@ MOST_NAMED = 100
 
 BROUGHT = (
     "There is no assignments/ folder here or above, so the example that comes with the grader is "
-    "graded. Name a file to grade your own: grader grade my_model.py --assignment mnist_8k"
+    "graded. Name a file to grade your own: {command}"
 )
 
 
@@ -59,6 +58,7 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
     known, broken = load_each(options.root)
     messages = Console(stderr=True)
     names = sorted([*known, *broken])
+    refuse_hidden(options.assignment, names, options.root)
     looked = find.look(
         options.paths,
         names,
@@ -70,11 +70,14 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
     )
     found = looked.submissions
     if options.home not in (None, options.root) and not options.paths:
-        _say(messages, BROUGHT)
+        command = called("grade", "my_model.py", "--assignment", "mnist_8k")
+        _say(messages, BROUGHT.format(command=command))
     say_left_out(messages, looked.left_out)
     asked = dict.fromkeys(item.assignment for item in found)
     refuse_all_broken(asked, broken)
-    broken |= tried_out([known[name] for name in asked if name in known])
+    broken |= tried_out(
+        [known[name] for name in asked if name in known], options.root, apart=options.static
+    )
     refuse_all_broken(asked, broken)
     for name in broken if not options.paths and not options.assignment else asked:
         if name in broken:
@@ -87,19 +90,31 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
     secret = seal.secret()
     queue = Queue(len(found))
     desk = _Desk(options, sources, room, device_kind, secret, messages, queue)
-    for one in found:
-        item = places.own(one, options.output, root=home, secret=secret)
-        if error := broken.get(item.assignment):
-            report = desk.refuse(item, error, known.get(item.assignment))
-        else:
-            report = desk.report(item, known[item.assignment])
-        graded.append(report)
-        if report.interrupted:
-            text = f"Interrupted. The reports so far are in {options.output}."
-            _say(messages, text, style="")
-            return 130
+    try:
+        for one in found:
+            item = places.own(one, options.output, root=home, secret=secret)
+            if error := broken.get(item.assignment):
+                report = desk.refuse(item, error, known.get(item.assignment))
+            else:
+                report = desk.report(item, known[item.assignment])
+            graded.append(report)
+            if report.interrupted:
+                _show_finished(graded, len(found), options)
+                finished = f" {len(graded) - 1} of {len(found)} are finished." if found[1:] else ""
+                text = f"Interrupted.{finished} The reports so far are in {options.output}."
+                _say(messages, text, style="")
+                return 130
+    except KeyboardInterrupt:
+        _show_finished(graded, len(found), options)
+        raise
     _conclude(graded, options)
     return 3 if desk.unwritten else exit_code(graded, known)
+
+
+def _show_finished(graded: list[Report], asked: int, options: Options) -> None:
+    """After an interruption in the middle of several: a table of those that there are."""
+    if graded and asked > 1 and not options.as_json:
+        results().print(terminal.summary(graded))
 
 
 def training_device(options: Options, room: Workroom) -> str:
@@ -159,17 +174,6 @@ def say_left_out(messages: Console, left_out: Sequence[LeftOut]) -> None:
         _say(messages, f"{len(left_out)} left out: {', '.join(shown)}", style="yellow")
 
 
-def _not_one(path: Path, found: Sequence[Submission], *, command: str, training: str | None) -> str:
-    names = ", ".join(submission.display for submission in found[:5])
-    more = ", ..." if len(found) > 5 else ""
-    unknown = f" None of them is {printable(training, 100)}, which is to train." if training else ""
-    return (
-        f"{printable_path(path)} holds {words.several(len(found), 'submission')}; {command} takes "
-        f"one.{unknown} Name one of {names}{more}; or, where they are one person's work, the one "
-        f"that trains: --training {printable(found[0].path.name, 100)}."
-    )
-
-
 def refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError]) -> None:
     """Where no assignment that is asked for can be graded, that is all there is to say."""
     if all(name in broken for name in asked):
@@ -177,14 +181,20 @@ def refuse_all_broken(asked: Iterable[str], broken: Mapping[str, AssignmentError
         raise AssignmentError("\n".join(errors))
 
 
-def tried_out(asked: Sequence[Assignment]) -> dict[str, AssignmentError]:
-    """Those whose default recipe does not work, each with the reason."""
+def tried_out(
+    asked: Sequence[Assignment], root: Path, *, apart: bool
+) -> dict[str, AssignmentError]:
+    """Those whose default recipe does not work, each with the reason.
+
+    `apart`: in another process, where nothing else in this one needs torch.
+    """
     from grader.judging import default_recipe  # for this command alone
 
     broken = {}
     for assignment in asked:
         try:
-            default_recipe.try_recipe(assignment)
+            folder = root / "assignments" / assignment.name if apart else None
+            default_recipe.try_recipe(assignment, folder=folder)
         except AssignmentError as error:
             broken[assignment.name] = error
     return broken
@@ -306,7 +316,7 @@ def speak_any_encoding() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _results() -> Console:
+def results() -> Console:
     """Standard output, where a narrow terminal breaks lines but loses no column."""
     console = Console()
     console.width = max(console.width, terminal.NARROWEST)
@@ -321,7 +331,7 @@ def _show(report: Report, options: Options, file: Path | None) -> None:
     if options.as_json or options.quiet:
         return
     if options.details:
-        _results().print(terminal.details(report))
+        results().print(terminal.details(report))
     Console().print(card.draw(report, file))
 
 
@@ -332,101 +342,9 @@ def _conclude(graded: list[Report], options: Options) -> None:
             text = f"[{text}]"
         sys.stdout.write(f"{text}\n")
     elif len(graded) > 1 or options.quiet:
-        _results().print(terminal.summary(graded))
-
-
-def show_recipe(
-    path: Path, *, assignment: str | None, training: str | None, project: Project, write: bool
-) -> int:
-    """Print what would be trained, line by line; with `write`, in the convention.
-
-    1 when that cannot be said. Raises UsageError and GraderError.
-    """
-    found, known = _only(path, assignment, training, project, "recipe")
-    with Workroom() as room:
-        room.begin()
-        from grader import pipeline
-
-        try:
-            told = pipeline.recipe(found, known, room.sandbox)
-        except SubmissionError as error:
-            return _cannot(found, error)
-    whose = told.report.recipe
-    own = whose is not None and not whose.obstacles
-    if write:
-        if not own:  # what is pasted must not pass for the student's
-            sys.stdout.write(
-                "# Your own recipe could not be used: this is the assignment's. Without --write,\n"
-                "# this command says what stands in the way of yours.\n"
-            )
-        sys.stdout.write(
-            convention.written(
-                told.recipe, told.scheduler, network=told.network, trains_all=told.trains_all
-            )
-        )
-    else:
-        for part in recipe.draw(told.report):
-            _results().print(part)
-    return 0 if own else 1
-
-
-def _only(
-    path: Path, assignment: str | None, training: str | None, project: Project, command: str
-) -> tuple[Submission, Assignment]:
-    """The one submission at `path`, and its assignment."""
-    known, broken = load_each(project.root)
-    found = find.discover(
-        [path],
-        sorted([*known, *broken]),
-        root=project.root,
-        home=project.home,
-        assignment=assignment,
-        training=training,
-        trainings=trainings(known),
-    )
-    if len(found) != 1:
-        raise UsageError(_not_one(path, found, command=command, training=training))
-    refuse_all_broken([found[0].assignment], broken)
-    return found[0], known[found[0].assignment]
-
-
-def _cannot(submission: Submission, error: SubmissionError) -> int:
-    """Print why nothing could be said of a submission; the exit code for that."""
-    place = f", {submission.listing.place(error.line)}" if error.line else ""
-    text = printable(f"{submission.display}{place}: {error.message}", 4000)
-    Console(stderr=True).print(text, markup=False, highlight=False)
-    return 1
+        results().print(terminal.summary(graded))
 
 
 def trainings(known: Mapping[str, Assignment]) -> dict[str, str]:
     """The files that the assignments say train, by the name of the assignment."""
     return {name: one.training for name, one in known.items() if one.training}
-
-
-def analyse(
-    path: Path,
-    *,
-    assignment: str | None,
-    training: str | None = None,
-    output: Path | None,
-    project: Project,
-) -> int:
-    """Write the JSON analysis of one submission; 1 when it cannot be captured.
-
-    Raises UsageError and GraderError.
-    """
-    found, known = _only(path, assignment, training, project, "analyse")
-    try:
-        with Workroom() as room:
-            room.begin()
-            from grader import pipeline
-
-            analysis = pipeline.analyse(found, known, room.sandbox)
-    except SubmissionError as error:
-        return _cannot(found, error)
-    text = json_text.text(analysis, ascii_only=True) + "\n"
-    if output:
-        write_whole(output, text)
-    else:
-        sys.stdout.write(text)
-    return 0

@@ -23,9 +23,11 @@ from grader.command import class_files, filing, handed_out, session
 from grader.command.assistants import Assistants, News, Task
 from grader.command.class_files import Graded
 from grader.command.order import Order
+from grader.command.project import refuse_hidden
 from grader.errors import GraderError
 from grader.options import Options
 from grader.render import class_summary
+from grader.render.called import called
 from grader.render.class_progress import ClassProgress
 from grader.render.plain import Plain
 from grader.report import Report
@@ -83,7 +85,7 @@ def grade(options: Options, asked: ClassOptions) -> int:
         reports=outcome.reports,
         works=outcome.works,
         kept=outcome.kept,
-        late=late.of(found.items, asked.due),
+        late=late.of(found.items, asked.due, options.paths),
         left_out=found.left_out,
         started=started.isoformat(timespec="seconds"),
         seconds=time.monotonic() - began,
@@ -117,9 +119,11 @@ def _at_once(options: Options) -> int:
 def _prepared(options: Options) -> _Class:
     """Find the works, and what they are graded with. Raises UsageError and GraderError."""
     known, broken = load_each(options.root)
+    every = sorted([*known, *broken])
+    refuse_hidden(options.assignment, every, options.root)
     looked = find.look(
         options.paths,
-        sorted([*known, *broken]),
+        every,
         root=options.root,
         home=options.home,
         assignment=options.assignment,
@@ -134,7 +138,7 @@ def _prepared(options: Options) -> _Class:
         )
     session.refuse_all_broken(names, broken)
     assignment = known[names[0]]
-    session.refuse_all_broken(names, session.tried_out([assignment]))
+    session.refuse_all_broken(names, session.tried_out([assignment], options.root, apart=True))
     reports.check_writable(options.output)
     messages = Console(stderr=True)
     session.say_left_out(messages, looked.left_out)
@@ -264,4 +268,4 @@ def _following(files: dict[str, str], options: Options, students: Roster | None)
         return "the same without --static or --epochs, for points that are a grade"
     if students is None:
         return "the same with --roster students.csv, for a gradebook that names everybody"
-    return f"grader report NAME, for one of them; or look at {files['page']}"
+    return f"{called('report', 'NAME')}, for one of them; or look at {files['page']}"

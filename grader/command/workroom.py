@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from grader.sandbox import isolation, loading
 from grader.sandbox.isolation import Proven
+from grader.sandbox.kept import Lent
 from grader.sandbox.zygote import Zygote
 
 if TYPE_CHECKING:
@@ -49,12 +50,15 @@ class Workroom:
     ) -> None:
         self._stack.close()
 
-    def begin(self) -> None:
-        """Let the sandbox get ready, and return at once, or when torch is loaded here."""
+    def begin(self, *, stays: bool = False) -> None:
+        """Let the sandbox get ready, and return at once, or when torch is loaded here.
+
+        Where it `stays`, it outlives this workroom, and one that an earlier one left is taken.
+        """
         if self._has_begun:
             return
         self._has_begun = True
-        self._begun = isolation.begin()
+        self._begun = isolation.begin(stays=stays)
         if self._begun is not None:
             self._stack.callback(self._begun.close)
         if self.trains:
@@ -62,6 +66,11 @@ class Workroom:
                 # Torch would load this part of itself only for the first tensor that has a shape
                 # and no data.
                 import torch._dynamo  # noqa: F401 - loaded for its effect
+
+    @property
+    def leaves_a_sandbox(self) -> bool:
+        """Whether a sandbox was started here that outlives this workroom."""
+        return isinstance(self._begun, Lent) and self._begun.is_new
 
     @property
     def sandbox(self) -> Proven:

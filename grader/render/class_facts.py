@@ -127,8 +127,8 @@ class Limit(NamedTuple):
         return size < self.number or (self.itself and size == self.number)
 
 
-def row(report: Report, *, anchor: str, page: str = "") -> Row:
-    """The line of one work in the table."""
+def row(report: Report, *, anchor: str, page: str = "", late: str = "") -> Row:
+    """The line of one work in the table; `late` says that it is, and by whose word."""
     training = report.training
     ends = figures.interval(training) if training is not None and not training.practice else None
     final = graded(report)
@@ -148,7 +148,7 @@ def row(report: Report, *, anchor: str, page: str = "") -> Row:
         recipe=_recipe(report.recipe),
         opened=tuple(_opened(check) for check in opened),
         problem=_first_line(report),
-        remarks=_remarks(report),
+        remarks=(*([late] if late else ()), *_remarks(report)),
         flags=report.flags,
     )
 

@@ -18,7 +18,8 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from grader.classroom import leaderboard
+from grader.classroom import leaderboard, listed
+from grader.classroom.class_record import ClassRecord, WorkRow
 from grader.classroom.leaderboard import Board
 from grader.classroom.similarity import Group
 from grader.printable import printable
@@ -52,6 +53,14 @@ class Part:
     groups: Sequence[Group] | None
     boards: Sequence[Board]
     rows_by_name: Mapping[str, Row]
+    record: ClassRecord | None = None
+
+    @property
+    def beside_list(self) -> Sequence[tuple[str, Sequence[str]]]:
+        """Who of the class's list has not one work that can be graded, and who is not on it."""
+        if self.record is None or self.record.roster is None:
+            return ()
+        return listed.beside(self.record.roster, self.record.works)
 
 
 def render(
@@ -59,14 +68,16 @@ def render(
     *,
     groups: Mapping[str, Sequence[Group]] | None = None,
     boards: Mapping[str, Sequence[Board]] | None = None,
+    records: Mapping[str, ClassRecord] | None = None,
     page_of: Callable[[Report], str] | None = None,
 ) -> str:
     """The page of a class; an assignment each has a part of its own.
 
-    `groups` and `boards` are by the assignment's name. Without `groups` the page says that nobody
-    compared the works; the names in a group are those of the reports' `submission`. Without
-    `boards` they are made here, with the names that people know. `page_of` gives the path of a
-    work's own page, relative to this one and with "/" between folders, or "".
+    `groups`, `boards` and `records` are by the assignment's name. Without `groups` the page says
+    that nobody compared the works; the names in a group are those of the reports' `submission`.
+    Without `boards` they are made here, with the names that people know. A record says who is late
+    and who is missing. `page_of` gives the path of a work's own page, relative to this one and with
+    "/" between folders, or "".
     """
     pieces = []
     ordered = sorted(reports, key=lambda report: report.assignment)
@@ -78,7 +89,8 @@ def render(
         if ranked is None:
             ranked = leaderboard.boards(works, names=leaderboard.own_name)
         alike = None if groups is None else groups.get(name, ())
-        pieces.append(_part(number, works, alike, ranked, page_of))
+        record = (records or {}).get(name)
+        pieces.append(_part(number, works, alike, ranked, record, page_of))
     return _page(pieces)
 
 
@@ -87,16 +99,29 @@ def _part(
     reports: Sequence[Report],
     groups: Sequence[Group] | None,
     boards: Sequence[Board],
+    record: ClassRecord | None,
     page_of: Callable[[Report], str] | None,
 ) -> Part:
     rows, by_name = [], {}
+    late = {work.submission: _late(work) for work in (record.works if record else ())}
     for place, report in enumerate(reports, 1):
         page = _address(page_of(report)) if page_of else ""
-        row = class_facts.row(report, anchor=f"work-{number}-{place}", page=page)
+        said = late.get(report.submission, "")
+        row = class_facts.row(report, anchor=f"work-{number}-{place}", page=page, late=said)
         rows.append(row)
         by_name[report.submission] = row
     title = reports[0].assignment_title
-    return Part(f"part-{number}", title, reports, rows, groups, boards, by_name)
+    return Part(f"part-{number}", title, reports, rows, groups, boards, by_name, record)
+
+
+def _late(work: WorkRow) -> str:
+    """That a work is late, and by whose word; "" where it is not, or nobody says so."""
+    if not work.late:
+        return ""
+    when = work.handed_in.removesuffix(":00+00:00").replace("T", " ")
+    if work.late_says == "commit":
+        return f"late by the clock of its last commit: {when} UTC"
+    return f"late: handed in {when} UTC" if when else "late"
 
 
 def _address(path: str) -> str:

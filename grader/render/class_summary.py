@@ -9,7 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from grader.classroom.class_record import ClassRecord, Middle, StudentRow
+from grader.classroom import listed
+from grader.classroom.class_record import ClassRecord, Middle
 from grader.printable import printable
 from grader.render import words
 from grader.render.marks import MARKS
@@ -75,12 +76,17 @@ def _exceptions(record: ClassRecord) -> Iterator[tuple[str, Text]]:
         yield "no network", Text(f"{len(problems):,} could not be graded: {_named(problems)}")
     if record.late:
         late = [work.name for work in record.works if work.late]
-        yield "late", Text(f"{record.late:,}: {_named(late)}")
+        by_clock = sum(work.late is True and work.late_says == "commit" for work in record.works)
+        yield "late", Text(f"{record.late:,}: {_named(late)}{_clocks(by_clock)}")
     if kept := sum(work.kept for work in record.works):
         yield "kept", Text(f"{kept:,} unchanged since they were graded")
     if record.left_out:
         text = f"{len(record.left_out):,} of what was handed in, each with its reason in class.json"
         yield "left out", Text(text)
+
+
+def _clocks(number: int) -> str:
+    return f" ({number:,} by the clock of a commit)" if number else ""
 
 
 def _middle(found: Middle) -> str:
@@ -91,25 +97,9 @@ def _roster(record: ClassRecord) -> Iterator[tuple[str, Text]]:
     """The works beside the class's list."""
     assert record.roster is not None
     found = record.roster
-    names = {work.submission: work.name for work in record.works}
-    unusable = [_called(student) for student in found.unusable]
-    owners = {work.submission: _called(work.student) for work in record.works if work.student}
-    missing = [_called(student) for student in found.missing if student not in found.unusable]
-    unknown = [names.get(work, work) for work in found.unknown]
-    said = [
-        (missing, "handed in nothing"),
-        (unusable, "handed in nothing that can be graded"),
-        (unknown, "not on the list"),
-        ([owners.get(works[0], works[0]) for works in found.several], "with several works"),
-    ]
     yield "roster", Text(words.several(found.students, "student"))
-    for who, what in said:
-        if who:
-            yield "", Text(f"{len(who):,} {what}: {_named(who)}")
-
-
-def _called(student: StudentRow) -> str:
-    return student.name or student.login or student.number
+    for what, who in listed.beside(found, record.works):
+        yield "", Text(f"{len(who):,} {what}: {_named(who)}")
 
 
 def _similarity(record: ClassRecord) -> str:

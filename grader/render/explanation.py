@@ -17,6 +17,7 @@ from grader.checks.names import check_names
 from grader.checks.own import OwnChecks
 from grader.checks.pages import Example, Explanation
 from grader.printable import printable
+from grader.render.called import called
 from grader.render.marks import MARKS, bullets, section, spaced
 from grader.report import Verdict
 from grader.submission.submission import UsageError
@@ -78,7 +79,8 @@ def page(explained: Explanation) -> RenderableType:
 
 def listing(explanations: Sequence[Explanation]) -> RenderableType:
     """One line per check."""
-    more = Text("python -m grader explain CHECK says what it means, with examples.", style="dim")
+    command = called("explain", "CHECK")
+    more = Text(f"{command} says what it means, with examples.", style="dim")
     return Constrain(Group(_table("Checks", explanations), Text(), _indented(more)), WIDEST)
 
 

@@ -13,6 +13,7 @@ from grader import report
 from grader.errors import GraderError, in_words
 from grader.printable import printable
 from grader.render import formats
+from grader.render.called import called
 from grader.render.formats import PICTURES
 from grader.report import Report
 from grader.storage.atomic import write_whole
@@ -39,8 +40,12 @@ def export_reports(paths: Sequence[Path], form: str, output: Path | None) -> int
 
 def read_all(paths: Iterable[Path]) -> list[Report]:
     """Every report in these files and folders. Raises as `read`, and UsageError for none."""
-    files = chain.from_iterable(_files(path) for path in paths)
-    return [read(file) for file in files]
+    return [read(file) for file in files_of(paths)]
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files of `read_all`. Raises UsageError for none."""
+    return chain.from_iterable(_files(path) for path in paths)
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -51,7 +56,8 @@ def _files(path: Path) -> Iterator[Path]:
     found = sorted(path.rglob(REPORT))
     if not found:
         raise UsageError(
-            f"{_name(path)} holds no {REPORT}. `python -m grader grade` writes them, into grades/."
+            f"{_name(path)} holds no {REPORT}. `{called('grade', 'FILE')}` writes them, into "
+            "grades/."
         )
     yield from found
 
@@ -69,7 +75,8 @@ def read(file: Path) -> Report:
     except ValidationError as error:
         raise UsageError(
             f"{_name(file)} is not a report that this grader can read: {_first(error)}. "
-            f"Name a {REPORT} that `python -m grader grade` wrote, or grade the submission again."
+            f"Name a {REPORT} that `{called('grade', 'FILE')}` wrote, or grade the submission "
+            "again."
         ) from error
 
 

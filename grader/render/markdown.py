@@ -21,6 +21,8 @@ MOST_ROWS = 200
 SPECIAL = re.compile(r"[\\`*_\[\]<>&|~#@]")
 BLOCK = re.compile(r"^(\d*)([-+=.)])(?=[\s=-]|$)")
 LIVELY = re.compile(r"[@#](?=\S)|:(?=[\w+-]+:|/)|www(?=\.)|\bGH(?=-)", re.IGNORECASE)
+COMMAND = re.compile(r"\\`(.+?)\\`")
+"""Text between backticks, in prose that is escaped already."""
 DOLLAR = "<span>$</span>"
 ZERO_WIDTH_SPACE = "\u200b"
 
@@ -78,6 +80,11 @@ def _inert(line: str) -> str:
     broken = LIVELY.sub(rf"\g<0>{ZERO_WIDTH_SPACE}", line)
     escaped = SPECIAL.sub(r"\\\g<0>", broken).replace("$", DOLLAR)
     return BLOCK.sub(r"\1\\\2", escaped)  # what would begin a list or underline a heading
+
+
+def sentence(text: str, limit: int = 600) -> str:
+    """A message of the grader's own: what stands between backticks in it is a command to copy."""
+    return COMMAND.sub(r"<code>\1</code>", prose(text, limit))
 
 
 def code(text: str, limit: int = 300) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grader.printable import printable
+from grader.render.called import called
 from grader.report import Report, Verdict
 
 OPEN = (Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)
@@ -27,16 +28,6 @@ class Step(NamedTuple):
 
     command: str
     use: str
-
-
-def called(command: str, *arguments: str) -> str:
-    """The command as a line: `grader explain gap`, or what starts the grader here."""
-    words = " ".join(shlex.quote(argument) for argument in arguments)
-    if os.environ.get("NOX_CURRENT_SESSION"):
-        nox = "uvx nox" if os.environ.get("UV") else "nox"  # uvx says so to what it runs
-        return printable(f"{nox} -s {command} -- {words}", 400)
-    started = Path(sys.argv[0]).parts[-2:] == ("grader", "__main__.py")
-    return printable(f"{'python -m grader' if started else 'grader'} {command} {words}", 400)
 
 
 def lines_of_nox(exit_code: int, width: int) -> int:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from grader.printable import printable, printable_path
 from grader.render import card, export, html, terminal
+from grader.render.called import called
 from grader.report import Report
 from grader.storage.atomic import write_whole
 from grader.storage.reports import REPORT, UNFINISHED
@@ -62,7 +63,7 @@ def find(name: str, output: Path) -> Path:
     known = sorted(file.parent.name for file in output.glob(f"*/*/{REPORT}"))
     more = ", ..." if len(known) > MOST_NAMED else ""
     names = ", ".join(printable(one, 100) for one in known[:MOST_NAMED])
-    there = f"There are {names}{more}." if known else "`grader grade` writes them."
+    there = f"There are {names}{more}." if known else f"`{called('grade', 'FILE')}` writes them."
     raise UsageError(
         f"There is no report on {printable(name, 100)} in {printable_path(output)}. {there}"
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from grader.render import markdown, words
 from grader.render.annotations import Annotation, Level
-from grader.render.markdown import code, prose
+from grader.render.markdown import code, prose, sentence
 from grader.report import Report
 
 SYMBOLS: dict[Level, str] = {"error": "✗", "warning": "⚠", "notice": "·"}
@@ -71,5 +71,5 @@ def _remarks(remarks: Sequence[Annotation]) -> list[str]:
 
 def _remark(remark: Annotation) -> str:
     where = f" {code(remark.path)}" if remark.path else ""
-    text = prose(remark.message, 1500)
+    text = sentence(remark.message, 1500)
     return f"- {SYMBOLS[remark.level]} **{prose(remark.title)}**{where}: {text}"

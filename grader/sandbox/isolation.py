@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from grader.errors import GraderError, SubmissionError
-from grader.sandbox import box, child, lock, nursery, probes, temporary
+from grader.sandbox import box, child, kept, lock, nursery, probes, temporary
 from grader.sandbox.attacks.attempt import Target
 from grader.sandbox.ending import Limits
 from grader.sandbox.level import NAMES, Isolation, broken
@@ -148,15 +148,19 @@ def choose(
         yield _Choice(require, begun, stack).strongest(most)
 
 
-def begin(most: int = 3) -> Zygote | None:
+def begin(most: int = 3, *, stays: bool = False) -> Zygote | None:
     """Start the strongest sandbox that may work, and return at once.
 
-    It gets ready while the grader loads torch. What killed runs have left is removed first.
+    It gets ready while the grader loads torch. What killed runs have left is removed first. Where
+    it `stays`, the next grading finds it ready, and this one what an earlier one has left.
     """
     temporary.sweep()
     for level in range(most, 1, -1):
         if not _missing(level):
-            zygote = Zygote(boxed=level == 3)
+            boxed = level == 3
+            if stays and (lent := kept.borrowed(boxed=boxed) or kept.started(boxed=boxed)):
+                return lent
+            zygote = Zygote(boxed=boxed)
             zygote.start()
             return zygote
     return None

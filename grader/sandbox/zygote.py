@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -62,8 +63,14 @@ class Zygote:
             return Path("/tmp", nursery.PLANTED)  # noqa: S108 - the box's own
         return self.folder / "zygote" / nursery.PLANTED
 
+    @property
+    def control(self) -> socket.socket:
+        """Where requests are sent, once it was started."""
+        assert self._control is not None
+        return self._control
+
     def __enter__(self) -> Self:
-        if self._process is None:
+        if self._control is None:
             self.start()
         self.wait()
         return self
@@ -197,7 +204,7 @@ class Zygote:
         At the latest, this happens when Python ends.
         """
         if self._process is not None and not self._ready:
-            self._process.kill()  # it has no child yet, and would hear of it only when it is ready
+            _kill(self._process)  # it would hear of its end only when it is ready
         self._ready = False
         if self._clean is not None:
             self._clean()
@@ -219,6 +226,17 @@ def _clean(control: socket.socket, process: subprocess.Popen[bytes], folder: Pat
     try:
         process.wait(_END_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
+        _kill(process)
         process.wait()
     temporary.remove(folder)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End it and its whole group, which is its own.
+
+    A bwrap that is killed while it begins leaves a child that waits for it for ever: only later is
+    that one bound to end with its parent.
+    """
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

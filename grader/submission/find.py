@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from grader.assignment import FILE, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable_path
 from grader.program.listing import Listing
+from grader.program.recipe import Remark
 from grader.submission import archive, assembly, walk, wrong_kind
-from grader.submission.contents import Contents, grouped
+from grader.submission.contents import CODE, Contents, grouped
 from grader.submission.entries import Entry, on_disk
-from grader.submission.people import named, within
+from grader.submission.people import named, person, within
 from grader.submission.source import MOST_BYTES, MOST_NOTEBOOK_BYTES
 from grader.submission.submission import LeftOut, Submission, UsageError, Work
 from grader.submission.walk import Walk
@@ -96,7 +97,7 @@ def look(
     for path, content in visited.found.items():
         of = assignment or _infer(path, assignments, visited)
         if of is not None:
-            work = _read(path, content, training or trainings.get(of))
+            work = _with_what_is_one(path, _read(path, content, training or trainings.get(of)))
             name = visited.names.get(path, path.stem)
             found.append(_submission(path, name, of, work, home))
             shown = printable_path(within(home, path))
@@ -192,6 +193,21 @@ def _read(path: Path, content: Contents | Entry, training: str | None) -> Work:
     except SubmissionError as problem:
         return Work(assembly.blank(path.name), problem=problem)
     return assembly.of_file(path.name, source)
+
+
+def _with_what_is_one(path: Path, work: Work) -> Work:
+    """The work with a note on the files of one person that lay among everybody's.
+
+    Learning platforms write whose a file is into its name, and put the files of one hand-in there
+    under one number.
+    """
+    files = sorted(printable_path(Path(file)) for file in work.listing.files)
+    whose = person(path)
+    if whose is None or path.suffix.lower() not in CODE or len(files) < 2:
+        return work
+    named = f"{', '.join(files[:-1])} and {files[-1]}"
+    text = f"{named} were handed in together, under the number {whose[1]}: they are one work"
+    return replace(work, notes=(*work.notes, Remark(text=text)))
 
 
 def _submission(path: Path, name: str, assignment: str, work: Work, home: Path) -> Submission:

@@ -140,7 +140,7 @@ class Repository:
         """At most so many bytes of a file. Raises GraderError where git cannot give them."""
         command = self._command("cat-file", "blob", stored.name)
         with subprocess.Popen(  # noqa: S603 - git itself, with a hash
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
         ) as git:
             assert git.stdout is not None
             content = git.stdout.read(most)
@@ -177,7 +177,7 @@ class Repository:
                 self._command(*arguments),
                 capture_output=True,
                 check=False,
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 timeout=SECONDS,
             )
@@ -197,7 +197,7 @@ class Repository:
         return ("git", *where, "--no-pager", "--literal-pathspecs", *chosen, *arguments)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Git without questions, fetching and replaced objects."""
     settings = {
         "GIT_TERMINAL_PROMPT": "0",

@@ -26,9 +26,9 @@ class Feedback:
 class Step:
     """Where training is, for a progress display; epochs and steps count from 1.
 
-    `learning_rate` is this step's, of the first parameter group. `loss` is the batch's, still on
-    the device: asking for its value waits for the device, so a display should not ask at every
-    step.
+    `learning_rate` is this step's, of the first parameter group. `loss` is the batch's. As a tensor
+    it may still be on the device: asking for its value waits for the device, so a display should
+    not ask at every step.
     """
 
     epoch: int
@@ -36,7 +36,7 @@ class Step:
     step: int
     steps: int
     learning_rate: float
-    loss: Tensor
+    loss: Tensor | float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

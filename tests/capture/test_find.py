@@ -9,14 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from grader.capture.find import Builder, check_run, find_builder
+from grader.capture.find import Builder, find_builder
 from grader.capture.load import read_definitions
+from grader.capture.one_run import check_run
 from grader.errors import SubmissionError
 from tests.capture.sources import FILE, net, text
 
 EXAMPLE = torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 GPU = "return self.fc(x.cuda().flatten(1))"
 NO_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+LAYERS = "torch.nn.Flatten(), torch.nn.Linear(784, 10)"
 BLOCK = net("self.conv = nn.Conv2d(1, 1, 3)", "return self.conv(x)", name="Block")
 
 
@@ -310,6 +312,17 @@ def test_a_network_at_the_top_level_from_a_missing_file_names_the_file():
 )
 def test_a_file_without_a_network_says_what_is_wanted(source):
     assert "defines no nn.Module that can be built without arguments" in refusal(source).message
+
+
+@pytest.mark.parametrize("called", ["nn.Sequential", "torch.nn.Sequential", "Sequential"])
+def test_a_network_under_another_name_is_named_with_what_to_add(called):
+    source = f"import torch\nfrom torch.nn import Sequential\nmy_model = {called}({LAYERS})\n"
+    error = refusal(source + "optimizer = torch.optim.Adam(my_model.parameters())\n")
+    assert text(source).split("\n")[error.line - 1].startswith("my_model = ")
+    assert error.message.startswith("my_model is a network, but nothing says that it is what you")
+    assert error.message.endswith("add a last line: model = my_model")
+    name, _ = choice(source + "model = my_model\n")
+    assert name == "model"
 
 
 def test_several_networks_that_do_not_fit_are_told_apart():

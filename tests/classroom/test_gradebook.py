@@ -207,3 +207,29 @@ def test_in_any_other_list_two_works_and_unusable_ones_are_no_missing_work():
     book = gradebook.fitting([first, second], known, unusable=known.students[1:2])
     remarks = [row[-1] for row in rows(book)[1:]]
     assert remarks == ["2 works, so no grade is written", "nothing that can be graded", "no work"]
+
+
+def named(*names):
+    found = [examples.passed() for _ in names]
+    return [
+        one.model_copy(update={"display_name": name, "submission": name, "path": name})
+        for one, name in zip(found, names, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("assignment", ["mnist", "hw-2"])
+def test_a_clone_is_called_after_the_assignment_and_a_login(assignment):
+    known = roster.parse("name,login\nAda Love,ada\nJo Doe,jo-doe\n", "list.csv")
+    clones = named(f"{assignment}-ada", f"{assignment}-Jo-Doe", f"{assignment}-eve")
+    joined = gradebook.join(clones, known)
+    assert [(student.name, one.submission) for student, one in joined.owners] == [
+        ("Ada Love", f"{assignment}-ada"),
+        ("Jo Doe", f"{assignment}-Jo-Doe"),
+    ]
+    assert [one.submission for one in joined.unknown] == [f"{assignment}-eve"]
+
+
+def test_what_not_all_names_begin_with_is_no_assignment():
+    known = roster.parse("name,login\nAda Love,ada\n", "list.csv")
+    for names in (["mnist-ada", "other-bob"], ["mnist-ada"], ["my-net-ada", "my-bob"]):
+        assert gradebook.join(named(*names), known).owners == ()

@@ -298,8 +298,8 @@ def test_those_that_ship_have_nothing_wrong(name):
 # What only running shows
 
 
-@pytest.fixture(scope="module")
-def room():
+@pytest.fixture
+def room(one_sandbox):
     with Workroom() as room:
         yield room
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import report_examples as examples
+from tests.render.test_class_summary import record
 
 ROOT = Path(__file__).parents[2]
 CANVAS = """Student,ID,SIS User ID,SIS Login ID,Section
@@ -80,3 +81,32 @@ def test_pseudonyms_leave_the_names_out(grades):
     assert done.returncode == 0, done.stderr
     assert "alice" not in done.stdout
     assert "participant 1" in done.stdout
+
+
+def test_a_board_has_the_names_of_the_list(grades):
+    (grades / "students.csv").write_text("name,login\nAlice Liddell,alice\n")
+    done = run(grades, "leaderboard", "grades", "--roster", "students.csv", "--format", "json")
+    assert json.loads(done.stdout)["parameters"][0]["name"] == "Alice Liddell"
+
+
+def test_a_board_names_people_as_the_class_was_last_named(grades):
+    folder = grades / "grades" / "mnist_8k"
+    row = {"submission": "alice", "name": "Alice Liddell"}
+    known = record(1)
+    work = known.works[0].model_copy(update=row)
+    (folder / "class.json").write_text(
+        known.model_copy(update={"works": (work,)}).model_dump_json()
+    )
+    shown = run(grades, "leaderboard", "grades").stdout
+    assert "1.  Alice Liddell" in shown
+    (folder / "class.json").write_text("{}")
+    assert "1.  alice" in run(grades, "leaderboard", "grades").stdout
+
+
+def test_what_stays_out_of_the_gradebook_goes_by_the_names_of_the_list(grades):
+    file = grades / "grades" / "mnist_8k" / "alice" / "report.json"
+    file.write_text(
+        examples.practice().model_copy(update={"display_name": "alice"}).model_dump_json()
+    )
+    done = run(grades, "gradebook", "grades", "--roster", "students.csv")
+    assert "Alice Liddell: no grade is written: " in done.stderr

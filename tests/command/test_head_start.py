@@ -10,13 +10,14 @@ import pytest
 from grader.command import head_start
 from grader.command.workroom import Workroom
 from grader.options import Options
+from grader.sandbox import kept
 
 
 @pytest.fixture
 def begun(monkeypatch) -> list[Workroom]:
     """The workrooms that were begun, without the seconds that it takes."""
     found: list[Workroom] = []
-    monkeypatch.setattr(Workroom, "begin", lambda self: found.append(self))
+    monkeypatch.setattr(Workroom, "begin", lambda self, **_: found.append(self))
     return found
 
 
@@ -67,3 +68,29 @@ def test_what_is_no_single_file_gets_none(file, begun):
 
 def test_a_training_gets_none_for_torch_must_be_loaded_first(file, begun):
     assert not starts(file, begun, static=False)
+
+
+@pytest.mark.parametrize(
+    ("stay", "terminal", "on_ci", "stays"),
+    [
+        (None, True, "", True),
+        (None, False, "", False),
+        (None, True, "true", False),
+        (True, False, "true", True),
+        (False, True, "", False),
+    ],
+)
+def test_the_sandbox_stays_for_a_person_at_a_terminal_or_where_it_is_asked_to(
+    file, monkeypatch, stay, terminal, on_ci, stays
+):
+    asked, ended = [], []
+    monkeypatch.setattr(Workroom, "begin", lambda self, *, stays=False: asked.append(stays))
+    monkeypatch.setattr(kept, "end", lambda: ended.append(stay))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setenv("CI", on_ci)
+    head_start.workroom(
+        Options(paths=(file,), static=True, stay=stay, output=file.parent / "grades")
+    )
+    assert asked == [stays]
+    assert ended == [False] * (stay is False)

@@ -52,11 +52,16 @@ def program(wheel, tmp_path_factory):
     return place / "bin" / "grader"
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home that is fresh for the first of them; then it holds what the grader remembers."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture
-def run(program, tmp_path):
-    """Run it in an empty folder, with a fresh home and no variable of Python's."""
-    home, room = tmp_path / "home", tmp_path / "room"
-    home.mkdir()
+def run(program, home, tmp_path):
+    """Run it in an empty folder, with a home of its own and no variable of Python's."""
+    room = tmp_path / "room"
     room.mkdir()
     environment = {"PATH": os.defpath, "HOME": str(home), "LANG": "C.UTF-8"}
     environment["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"  # tests may run from none
@@ -85,11 +90,11 @@ def test_it_says_its_version_and_completes_words(run):
     assert "_GRADER_COMPLETE" in run("--show-completion", "bash").stdout
 
 
-def test_a_file_that_is_no_command_is_answered_with_the_command(run):
+def test_a_file_that_is_no_command_is_answered_with_the_command(run, program):
     (run.room / "my_model.py").touch()
     done = run("my_model.py")
     assert done.returncode == 2
-    assert "To grade it: grader grade my_model.py" in done.stderr
+    assert f"To grade it: {program} grade my_model.py" in " ".join(done.stderr.split())
     assert "Did you mean 'grade'" in run("grad").stderr
 
 

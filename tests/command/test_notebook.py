@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 
 from grader.command import notebook
 from grader.report import Report
+from tests.sandboxes import in_one
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,9 +51,9 @@ for epoch in range(2):
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory):
+def shell(tmp_path_factory, proven):
     """A notebook's shell, in an empty folder."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, in_one(proven):
         patch.chdir(tmp_path_factory.mktemp("notebook"))
         patch.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
         # Other tests rehearse in this process, where the grader's own calls do nothing.

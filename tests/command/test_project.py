@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from grader.command import project
+from grader.submission.submission import UsageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,3 +39,16 @@ def test_else_what_the_grader_brings_and_paths_are_shown_from_here(tmp_path, mon
 def test_a_folder_that_is_given_is_taken_as_it_is(course, tmp_path, monkeypatch):
     monkeypatch.chdir(course)
     assert project.find(tmp_path) == project.Project(tmp_path, tmp_path)
+
+
+def test_an_assignment_that_a_folder_of_ones_own_hides_is_named_with_the_way_to_it(course):
+    with pytest.raises(UsageError) as error:
+        project.refuse_hidden("mnist_20k", ["mnist_8k"], course)
+    assert f"in {course / 'assignments'}; known there: mnist_8k" in str(error.value)
+    assert str(error.value).endswith(f"add --root {ROOT}")
+    for name in (None, "mnist_8k", "mnist_30k"):  # 30k is none of the grader's
+        project.refuse_hidden(name, ["mnist_8k"], course)
+
+
+def test_what_came_along_is_hidden_by_nothing():
+    project.refuse_hidden("mnist_20k", ["mnist_20k", "mnist_8k"], ROOT)

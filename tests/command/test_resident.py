@@ -53,7 +53,7 @@ def seen(monkeypatch, file) -> list[str]:
         return 1
 
     monkeypatch.setattr(session, "grade_in", grade)
-    monkeypatch.setattr(Workroom, "begin", lambda self: None)
+    monkeypatch.setattr(Workroom, "begin", lambda self, **_: None)
     monkeypatch.setattr(Workroom, "sandbox", None)
     return found
 

@@ -78,7 +78,7 @@ def gradings(monkeypatch) -> list[str]:
         )
 
     monkeypatch.setattr(pipeline, "grade", grade)
-    monkeypatch.setattr(Workroom, "begin", lambda self: None)
+    monkeypatch.setattr(Workroom, "begin", lambda self, **_: None)
     monkeypatch.setattr(Workroom, "sandbox", Proven(Fresh(), Isolation()))
     return found
 

@@ -197,7 +197,10 @@ def test_the_class_goes_by_the_names_of_its_list(room):
     """Canvas's files are named "parkgus": the list has the name that people know."""
     folder = room / "grades" / "mnist_8k"
     assert by_name(room)["Gus Park"]["late"] is True
-    assert "Gus Park</a>" in (folder / "class.html").read_text()
+    assert by_name(room)["Gus Park"]["late_says"] == "canvas"
+    page = (folder / "class.html").read_text()
+    assert "Gus Park</a> <em>late</em>" in page
+    assert "<li>Hal Ito</li>" in page
     table = csv.DictReader(io.StringIO((folder / "class.csv").read_text()))
     assert "Gus Park" in [row["submission"] for row in table]
 
@@ -333,7 +336,7 @@ def test_there_are_as_many_assistants_as_fit_into_memory(monkeypatch, static, nu
     assert whole_class._at_once(Options(static=static)) == number
 
 
-SLOW = {f"student{number}.py": GOOD.replace("12", str(number)) for number in range(9, 14)}
+SLOW = {f"student{number}.py": GOOD.replace("12", str(number)) for number in range(9, 13)}
 
 
 def started(folder: Path) -> subprocess.Popen:
@@ -383,17 +386,17 @@ def test_a_class_that_was_ended_leaves_no_process_and_goes_on_where_it_was(
     family = descendants(process.pid)
     assert family
     process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=300)
     if number == signal.SIGINT:
         assert process.returncode == 130
         assert "Finished reports are kept; the same command goes on from there." in said
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while any(map(lives, family)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not any(map(lives, family))
     finished = len(list(tmp_path.glob("grades/mnist_8k/*/report.json")))
     assert 1 <= finished < len(SLOW)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert grade(tmp_path, "grades", jobs=2) == 0
+    assert grade(tmp_path, "grades", jobs=1) == 0
     assert f"{finished} of {len(SLOW)} unchanged" in capsys.readouterr().err
     assert len(record(tmp_path)["works"]) == len(SLOW)

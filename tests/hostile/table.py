@@ -27,7 +27,7 @@ def counted() -> list[str]:
     runs = sum(len(case.levels) for case in every)
     rows.append(f"| **all** | {sum(map(len, ENTRIES.values()))} | **{len(every)}** | **{runs}** |")
     many = 100_000
-    fuzzed = many // 2 + many // 2 + many // 20 + many
+    fuzzed = many // 2 + many // 10 + many // 20 + many
     assert many in (test_fuzz.MANY, test_fuzz.MANY // 10)
     return [
         *rows,

@@ -25,10 +25,8 @@ from grader.errors import GraderError, SubmissionError
 from grader.storage import atomic, reports
 from tests import report_examples as examples
 from tests.hostile.run import descendants
-from tests.sandbox.conftest import locked, needs
 from tests.sandbox.hostile import network, request
-
-__all__ = ["locked"]
+from tests.sandboxes import needs
 
 MOMENTS = 20
 SECRET = b"s" * 32
@@ -39,7 +37,7 @@ def killed_after(zygote, seconds: float) -> threading.Thread:
 
     def kill() -> None:
         pid = zygote._process.pid
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (children := descendants(pid)) and time.monotonic() < deadline:
             time.sleep(0.0005)
         time.sleep(seconds)
@@ -50,6 +48,16 @@ def killed_after(zygote, seconds: float) -> threading.Thread:
     thread = threading.Thread(target=kill)
     thread.start()
     return thread
+
+
+def shortest_run(zygote) -> float:
+    """Seconds, of several runs: on a busy machine one may take twice as long as the next."""
+    seconds = []
+    for _ in range(4):
+        began = time.monotonic()
+        zygote.run(request(network()))
+        seconds.append(time.monotonic() - began)
+    return min(seconds)
 
 
 def outlived(zygote) -> int:
@@ -63,11 +71,7 @@ def outlived(zygote) -> int:
 
 
 def test_a_child_killed_at_20_moments_is_this_submissions_error_and_nobody_elses(locked):
-    locked.run(request(network()))
-    began = time.monotonic()
-    locked.run(request(network()))
-    whole_run, zygote = time.monotonic() - began, locked._process.pid
-    killed = 0
+    whole_run, zygote, killed = shortest_run(locked), locked._process.pid, 0
     for moment in range(MOMENTS):
         killer = killed_after(locked, 0.01 + whole_run * 0.8 * moment / MOMENTS)
         killed += outlived(locked) == 0

@@ -18,9 +18,7 @@ from grader.sandbox.level import NAMES
 from tests.hostile.case import Case
 from tests.hostile.catalogue import CASES, ENTRIES
 from tests.hostile.run import graded
-from tests.sandbox.conftest import boxed, locked, needs
-
-__all__ = ["boxed", "locked"]  # pytest's fixtures: one zygote a level and worker
+from tests.sandboxes import needs
 
 EVERY_CASE = [case for cases in CASES.values() for case in cases]
 FIRST = {case.answers: case for case in reversed(EVERY_CASE)}.values()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,38 @@ def test_a_recipe_that_torch_refuses_is_named_by_its_key(tmp_path, old, new, sai
     assert str(caught.value).startswith("assignments/mnist_8k/assignment.toml: recipe.")
     assert said in str(caught.value)
     assert not (tmp_path / "cache").exists()
+
+
+IN_A_NEW_PROCESS = """
+import sys
+from pathlib import Path
+from grader import assignment
+from grader.errors import AssignmentError
+from grader.judging import default_recipe
+folder, cache = map(Path, sys.argv[1:])
+try:
+    default_recipe.try_recipe(assignment.load(folder), folder=folder, cache=cache)
+except AssignmentError as error:
+    print(error)
+print("torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("setting", ["degrees", "degree"])
+def test_a_child_tries_it_where_torch_is_not_loaded(tmp_path, setting):
+    folder, cache = tmp_path / "mnist_8k", tmp_path / "cache"
+    folder.mkdir()
+    text = TEXT.replace("{ degrees = 7 }", f"{{ {setting} = 7 }}")
+    (folder / "assignment.toml").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-c", IN_A_NEW_PROCESS, folder, cache]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    *wrong, loaded = done.stdout.splitlines()
+    assert loaded == "False"
+    if setting == "degrees":
+        assert (wrong, len(list(cache.rglob("*")))) == ([], 2)
+    else:
+        assert 'Did you mean "degrees"?' in wrong[0]
+        assert not cache.exists()
 
 
 def test_a_question_ends_as_a_question(tmp_path):

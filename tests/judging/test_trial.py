@@ -13,7 +13,7 @@ import torch
 
 from grader import assignment, pipeline
 from grader.errors import SubmissionError
-from grader.judging import judge, starting, trial
+from grader.judging import judge, recording, starting, trial
 from grader.judging.judge import Judge
 from grader.options import STATIC, Options
 from grader.program.listing import Listing
@@ -150,8 +150,8 @@ def test_time_to_99_ends_with_the_first_epoch_of_99_percent():
         EpochRow(epoch=number, correct=correct, **facts)
         for number, correct in enumerate([9000, 9899, 9900, 9950], 1)
     ]
-    assert trial._seconds_to(Fraction(99, 100), rows) == 30.0
-    assert trial._seconds_to(Fraction(99, 100), rows[:2]) is None
+    assert recording.seconds_to(Fraction(99, 100), rows) == 30.0
+    assert recording.seconds_to(Fraction(99, 100), rows[:2]) is None
 
 
 def test_the_report_says_when_a_run_reached_99_percent(monkeypatch):

@@ -10,7 +10,6 @@ import pytest
 from grader import assignment as assignments
 from grader import pipeline
 from grader.render import convention
-from grader.sandbox import isolation
 from grader.submission.find import discover
 from tests.rehearsal.cases import Case, all_cases
 from tests.rehearsal.comparing import differences, steps
@@ -52,16 +51,9 @@ CHOSEN = (
 CASES = {case.name: case for case in all_cases()}
 
 
-@pytest.fixture(scope="module")
-def locked():
-    """The product's locked processes, which say how they are isolated."""
-    with isolation.choose(begun=isolation.begin()) as found:
-        yield found
-
-
-def told(path: Path, locked) -> pipeline.Told:
+def told(path: Path, proven) -> pipeline.Told:
     (submission,) = discover([path], {"mnist_20k": ASKED}, root=ROOT, assignment="mnist_20k")
-    return pipeline.recipe(submission, ASKED, locked)
+    return pipeline.recipe(submission, ASKED, proven)
 
 
 def source(found: pipeline.Told) -> str:
@@ -84,20 +76,20 @@ def pasted(case: Case, text: str) -> Case:
 
 
 @pytest.mark.parametrize("name", CHOSEN)
-def test_a_file_with_its_written_recipe_is_trained_the_same(name, locked, tmp_path):
+def test_a_file_with_its_written_recipe_is_trained_the_same(name, proven, tmp_path):
     case = CASES[name]
-    first = told(case.write(tmp_path / "first"), locked)
+    first = told(case.write(tmp_path / "first"), proven)
     assert first.recipe.origin == "rehearsed"
     text = source(first)
     assert UNNAMED not in text
-    second = told(pasted(case, text).write(tmp_path / "second"), locked)
+    second = told(pasted(case, text).write(tmp_path / "second"), proven)
     assert second.recipe.origin == "convention"
     expected = steps(case, train_images=IMAGES, held_back=ASKED.validation_images(IMAGES))
     assert differences(case, second.recipe, steps_per_epoch=expected) == []
 
 
-def test_rates_by_a_rule_of_ones_own_that_are_too_many_to_write_are_said(locked, tmp_path):
+def test_rates_by_a_rule_of_ones_own_that_are_too_many_to_write_are_said(proven, tmp_path):
     case = CASES["warm_up_by_hand_in_steps"]
-    text = source(told(case.write(tmp_path), locked))
+    text = source(told(case.write(tmp_path), proven))
     assert "# The learning rate moves at every step, by a rule of your own" in text
     assert "lr=0.0004" in text  # the first step of the warm-up: 0.2 / 500

@@ -100,17 +100,6 @@ def test_the_next_command_is_ready_to_paste(example, command):
     assert command in shown(example())
 
 
-def test_where_nox_started_the_grader_the_commands_are_those_of_nox(monkeypatch):
-    monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
-    assert next_step.called("explain", "gap") == "nox -s explain -- gap"
-
-
-def test_where_uvx_started_nox_so_do_the_commands(monkeypatch):
-    monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
-    monkeypatch.setenv("UV", "/somewhere/uv")
-    assert next_step.called("explain", "gap") == "uvx nox -s explain -- gap"
-
-
 def test_what_nox_says_below_has_its_room(monkeypatch):
     # 14 + 22 + 11 + 51 + 24 characters: two lines of 80, then one for the session
     monkeypatch.setenv("NOX_CURRENT_SESSION", "grade")
@@ -120,11 +109,6 @@ def test_what_nox_says_below_has_its_room(monkeypatch):
     assert len(shown(examples.everything_failed()).splitlines()) <= 24 - 3 - 1
     monkeypatch.delenv("NOX_CURRENT_SESSION")
     assert next_step.lines_of_nox(1, 80) == 0
-
-
-def test_where_python_started_the_grader_the_commands_begin_with_python(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["/somewhere/grader/__main__.py"])
-    assert next_step.called("explain", "gap") == "python -m grader explain gap"
 
 
 def test_a_report_outside_of_grades_is_named_by_its_folder():

@@ -16,6 +16,7 @@ from grader.report import RecipeReport, Verdict
 from tests import class_examples
 from tests import report_examples as examples
 from tests.render import hostile
+from tests.render.test_class_summary import record
 from tests.render.test_markdown import Tags
 
 
@@ -236,3 +237,53 @@ def test_a_thousand_are_one_page():
     text = class_page.render(reports)
     assert text.count("<tr role") == 1001
     assert len(text) < 1_500_000
+
+
+def test_who_is_late_and_by_whose_word_stands_beside_the_name():
+    reports = class_examples.classroom(3)
+    words = {
+        "commit": "late by the clock of its last commit: 2024-01-01 10:31 UTC",
+        "gradescope": "late: handed in 2024-01-01 10:31 UTC",
+        "canvas": "late",
+    }
+    found = record(3)
+    rows = [
+        work.model_copy(
+            update={
+                "late": True,
+                "late_says": says,
+                "handed_in": "" if says == "canvas" else "2024-01-01T10:31:00+00:00",
+            }
+        )
+        for work, says in zip(found.works, words, strict=True)
+    ]
+    told = found.model_copy(update={"works": tuple(rows)})
+    text = class_page.render(reports, records={"mnist_8k": told})
+    for sentence in words.values():
+        assert f"<em>{sentence}</em>" in text
+    assert "<em>late" not in class_page.render(reports)
+
+
+def test_who_on_the_list_has_no_work_and_whose_work_is_on_no_list_is_named():
+    reports = class_examples.classroom(3)
+    shown = said(reports, records={"mnist_8k": record(3)})
+    assert "The class’s list" in shown
+    assert "9 students" in shown
+    assert "9 handed in nothing" in shown
+    assert "Oberhuberstein-Wittgenstein 8" in shown
+    assert "3 not on the list" in shown
+    assert "The class’s list" not in said(reports)
+
+
+@pytest.mark.parametrize("text", hostile.STRINGS[:4])
+def test_a_hostile_name_on_the_list_is_only_text(text):
+    reports, found = class_examples.classroom(3), record(3)
+    student = found.roster.missing[0]
+
+    def tags(name):
+        missing = (student.model_copy(update={"name": name}),)
+        row = found.roster.model_copy(update={"missing": missing})
+        told = found.model_copy(update={"roster": row})
+        return page(reports, records={"mnist_8k": told}).tags
+
+    assert tags(text) == tags("Jane Doe")

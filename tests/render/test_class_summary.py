@@ -7,6 +7,7 @@ from rich.console import Console
 
 from grader.classroom import class_record, leaderboard, roster
 from grader.classroom.class_record import ClassRecord, Left
+from grader.classroom.late import Lateness
 from grader.render import class_summary
 from grader.report import Verdict
 from tests.class_examples import classroom, groups
@@ -20,7 +21,10 @@ def record(number=30, **changes):
         "name,email\n" + "".join(f"{LONG} {place},{place}@example.org\n" for place in range(9)), "x"
     )
     joined = roster.join(students, [(roster.Identity(one.display_name), one) for one in reports])
-    late = {one.submission: place % 3 == 0 for place, one in enumerate(reports)}
+    late = {
+        one.submission: Lateness(late=place % 3 == 0, says="canvas" if place else "commit")
+        for place, one in enumerate(reports)
+    }
     names = tuple(one.submission for one in reports)
     return ClassRecord(
         **{
@@ -32,7 +36,7 @@ def record(number=30, **changes):
             "quick_look": "static checks only (--static)",
             "isolation": "3 boxed",
             "verdicts": class_record.verdicts(reports),
-            "late": sum(late.values()),
+            "late": sum(one.late for one in late.values()),
             "points": class_record.points(reports),
             "accuracy": class_record.accuracy(reports),
             "checks": class_record.checks(reports),
@@ -69,6 +73,7 @@ def test_it_says_what_an_instructor_asks_first():
     assert "30 submissions in 5 min 12 s" in shown
     assert f"✓ {found.verdicts[Verdict.PASSED]} passed" in shown
     assert f"{found.late}: " in shown
+    assert "(1 by the clock of a commit)" in shown
     assert "9 handed in nothing" in shown
     assert "30 not on the list" in shown
     assert "for a person to judge" in shown

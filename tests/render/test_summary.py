@@ -54,3 +54,15 @@ def test_a_remark_is_only_text():
     text = summary.render([], [bad], [], 10_000)
     for order in ("<b>", "<script>", "\x1b", "::error", "[x](y)", "@all"):
         assert order not in text
+
+
+def test_a_command_in_a_remark_is_code_to_copy():
+    text = "Take that back: `git checkout 12ab -- 'a_b.py'`, and hand in your own."
+    shown = summary.render([], [Annotation("error", "a.py", None, "Taken", text)], [], 10_000)
+    assert "back: <code>git checkout 12ab -- 'a\\_b.py'</code>, and" in shown
+    assert "`" not in shown
+
+
+def test_a_single_backtick_in_a_remark_stays_one():
+    bad = Annotation("error", "a.py", None, "Taken", "It is in a`b.py.")
+    assert "a\\`b.py" in summary.render([], [bad], [], 10_000)

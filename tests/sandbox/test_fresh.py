@@ -102,7 +102,7 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(end, tmp_path):
     ) as grader:
         wait_until(lambda: named("endless"))
         grader.send_signal(end)
-        grader.wait(20)
+        grader.wait(120)
     wait_until(lambda: not named("endless"))
     if end == signal.SIGINT:
         assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
-"""100,000 damaged replies and 100,000 damaged weight files, the same every time: only
-SubmissionErrors come out.
+"""165,000 damaged replies and weight files, the same every time: only SubmissionErrors come out.
+
+With --thorough there are ten times as many.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def test_replies_that_lie_in_good_frames_are_read_or_refused(honest):
     def lied(changed: bytes) -> object:
         return received(reply.pack([b'{"captured": true}', changed, weights], NONCE))
 
-    assert survivors(damaged(text, 2, MANY // 2), lied) < MANY // 4
+    assert survivors(damaged(text, 2, MANY // 10), lied) < MANY // 20
 
 
 def test_damaged_headers_are_read_or_refused():

@@ -11,7 +11,7 @@ from grader.errors import GraderError
 from grader.sandbox import isolation, probes
 from grader.sandbox.level import broken
 from grader.sandbox.probes import Probe
-from tests.sandbox.conftest import needs
+from tests.sandboxes import needs
 
 pytestmark = pytest.mark.usefixtures("linux")
 

@@ -15,25 +15,25 @@ from pathlib import Path
 import pytest
 
 from grader.errors import GraderError, SubmissionError
-from grader.sandbox import lock
+from grader.sandbox import box, lock
 from grader.sandbox.ending import Limits
 from tests.interrupts import heard
-from tests.sandbox.conftest import needs
 from tests.sandbox.hostile import network, request
+from tests.sandboxes import needs
 
 ROOT = Path(lock.__file__).resolve().parents[2]
 QUICK = Limits(seconds=1)
+GRACE_SECONDS = 30.0
+"""What a machine that is busy may take beyond a limit; what is not stopped takes forever."""
 
 
 def attempt(zygote, body: str, limits: Limits | None = None) -> str:
-    """The message that a network with this constructor earns; it must come within the limit and 2
-    seconds.
-    """
+    """The message that a network with this constructor earns, in time."""
     limits = limits or Limits(seconds=60)
     began = time.monotonic()
     with pytest.raises(SubmissionError) as caught:
         zygote.run(request(network(body)), limits)
-    assert time.monotonic() - began < limits.seconds + 2
+    assert time.monotonic() - began < limits.seconds + GRACE_SECONDS
     assert children_of(zygote) == set()
     return caught.value.message
 
@@ -163,7 +163,7 @@ def test_hooks_and_replaced_functions_do_not_delay_a_good_answer(zygote):
     """
     began = time.monotonic()
     assert len(zygote.run(request(network(body)))) == 2
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < GRACE_SECONDS
 
 
 def test_one_submission_sees_nothing_of_the_one_before(zygote):
@@ -232,13 +232,13 @@ def test_nothing_outlives_a_grader_that_is_ended_in_the_middle(linux, end, tmp_p
         wait_until(lambda: children.read_text().strip())
         family = [zygote, *map(int, children.read_text().split())]
         grader.send_signal(end)
-        grader.wait(20)
+        grader.wait(120)
     wait_until(lambda: not any(Path(f"/proc/{process}").exists() for process in family))
     if end == signal.SIGINT:
         assert list(tmp_path.iterdir()) == []
 
 
-def wait_until(true, seconds: float = 10) -> None:
+def wait_until(true, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -256,12 +256,16 @@ def test_a_zygote_leaves_no_folder(linux):
 
 
 def test_a_further_submission_costs_little_more_than_its_export(locked):
-    seconds = []
+    before = of_children(locked)
     for _ in range(5):
-        began = time.perf_counter()
         locked.run(request(network()))
-        seconds.append(time.perf_counter() - began)
-    assert min(seconds) < 1.5  # about 0.2 on an idle machine
+    assert (of_children(locked) - before) / 5 < 1.5  # about 0.2; a zygote's start takes 4
+
+
+def of_children(zygote) -> float:
+    """Seconds of processor time of all children that have ended, which no other load changes."""
+    fields = Path(f"/proc/{zygote._process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize("level", [2, 3])
@@ -276,6 +280,29 @@ def test_a_zygote_that_was_begun_and_is_not_needed_ends_at_once(level):
     zygote.close()
     assert process.returncode == -signal.SIGKILL
     assert not folder.exists()
+
+
+def test_a_box_that_is_ended_while_it_begins_leaves_no_half_of_itself(linux, monkeypatch):
+    """The child of bwrap waits for its parent, and only then is bound to end with it."""
+    from grader.sandbox.zygote import Zygote
+
+    half = ["sh", "-c", "sleep 600 & wait"]
+    monkeypatch.setattr(box, "command", lambda *_: half)
+    zygote = Zygote(boxed=True)
+    zygote.start()
+    pid = zygote._process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    wait_until(lambda: children.read_text().strip())
+    child = int(children.read_text())
+    zygote.close()
+    wait_until(lambda: not lives(child))
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_a_zygote_that_was_begun_and_forgotten_leaves_nothing(linux, tmp_path):

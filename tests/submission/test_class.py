@@ -323,3 +323,14 @@ def test_several_archives_of_one_person_are_not_guessed_between(tmp_path):
     assert reasons(graded(tmp_path / "class")) == {
         "class/Ada_1_assignsubmission_file/": "2 archives (a.zip, b.zip): name the one that counts"
     }
+
+
+def test_files_of_one_hand_in_that_lie_among_everybodys_are_said_to_be_one_work(tmp_path):
+    lay(tmp_path, CANVAS)
+    notes = {
+        item.shown: " ".join(note.text for note in item.notes)
+        for item in graded(tmp_path).submissions
+    }
+    said = "model.py and train.py were handed in together, under the number 12345: they are one"
+    assert said in notes.pop("doejohn")
+    assert not any("together" in others for others in notes.values())

@@ -95,7 +95,7 @@ class Runner:
         return subprocess.run(
             ["bash", "-e", str(file)],
             cwd=self.checkout,
-            env={**kept, **github, **given, "XDG_CACHE_HOME": str(self.temporary / "cache")},
+            env={**kept, **github, **given, "XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]},
             capture_output=True,
             text=True,
             errors="surrogateescape",

@@ -54,13 +54,12 @@ def observe(
         scores = first.scores(images)
         again = first.scores(images)
         # Under the other seeds too: a network may know one seed from another.
-        other_scores = [other.scores(images[:FEWER]) for other in others]
+        fewer, their_labels = images[:FEWER], labels[:FEWER]
+        known = [hidden.share_right(other.scores, fewer, their_labels) for other in others]
         elsewhere = first.scores_in_other_batches(images, draw)
     independent, repeatable = _same(scores, elsewhere), _same(scores, again)
-    known = max(
-        *(_accuracy(one, labels) for one in (scores, *other_scores)),
-        hidden.accuracy(program, weights, images[:FEWER], labels[:FEWER], most),
-    )
+    known.append(float((scores.argmax(dim=1) == labels).float().mean()))
+    known.append(hidden.accuracy(program, weights, fewer, their_labels, most))
     shown = program.model_copy(update={"eval": lines.at_layers(program)}).eval
     return Behaviour(
         classes=program.classes,
@@ -69,7 +68,7 @@ def observe(
         repeatable=repeatable,
         difference=modes.difference(program),
         fixed=fixed_numbers.fixed(program, weights),
-        accuracy=known,
+        accuracy=max(known),
         crossing=dependence.across_images(shown),
         kept=state.kept(shown, weights),
         drawing=() if repeatable else dependence.by_chance(shown),
@@ -121,10 +120,6 @@ def _cloned(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same with memory of their own, shared where they share it."""
     clones = {id(tensor): tensor.clone() for tensor in weights.values()}
     return {name: clones[id(tensor)] for name, tensor in weights.items()}
-
-
-def _accuracy(scores: Tensor, labels: Tensor) -> float:
-    return float((scores.argmax(dim=1) == labels[: len(scores)]).float().mean())
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -238,4 +238,7 @@ def _said(operation: Any) -> str:
     if isinstance(operation, transforms.RandomPerspective):  # says only its p
         scale = operation.distortion_scale
         return said.replace("(", f"(distortion_scale={scale}, ", 1)
+    if isinstance(operation, v2.ToDtype | v2.ConvertImageDtype | transforms.ConvertImageDtype):
+        end = ")" if said.endswith("()") else ", "  # they leave it out
+        return said.replace("()" if end == ")" else "(", f"({operation.dtype}{end}", 1)
     return said

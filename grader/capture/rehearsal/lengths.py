@@ -132,9 +132,12 @@ def _equal(walks: Sequence[tuple[Walk, int]], findings: Findings) -> None:
     """Every walk must go to its end, and be like the first."""
     cut = [walk for walk, _ in walks if not walk.complete]
     if cut == [walks[-1][0]] and len(walks) > 1:
+        whole = sum(walk.length for walk, _ in walks)
+        before = whole - cut[0].length
         findings.obstacle(
             f"The last of {len(walks)} epochs ends after {cut[0].batches:,} of {cut[0].length:,} "
-            "batches; the grader trains whole epochs: count these instead of steps",
+            "batches; the grader trains whole epochs: count these instead of steps, or take "
+            f"{whole:,} steps for {len(walks)} epochs, {before:,} for {len(walks) - 1}",
             cut[0].line,
         )
     elif cut:

@@ -17,6 +17,7 @@ from grader.command.authoring import briefing, python_file, rules, toml_lines
 from grader.command.authoring.briefing import Disagreement
 from grader.command.authoring.findings import Finding
 from grader.errors import AssignmentError
+from grader.render.called import called
 
 NOTHING_GRADED = "Nothing is graded by this assignment until its file is right."
 ONE_OF_TWO = "A student reads the one and is graded by the other."
@@ -43,7 +44,8 @@ def _rules(folder: Path, own_checks: own.OwnChecks) -> tuple[Assignment | None, 
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        do = "Make the folder anew with grader new-assignment, or copy the file from another."
+        anew = called("new-assignment", "NAME")
+        do = f"Make the folder anew with {anew}, or copy the file from another."
         return None, [Finding(file, None, "", f"it cannot be read: {error}", NOTHING_GRADED, do)]
     try:
         table = tomllib.loads(text)
@@ -101,7 +103,7 @@ def _recipe(file: Path, asked: Assignment, known: dict[toml_lines.Path, int]) ->
     from grader.judging import default_recipe  # it may load torch
 
     try:
-        default_recipe.try_recipe(asked)
+        default_recipe.try_recipe(asked, folder=file.parent)
     except AssignmentError as error:
         said = str(error).partition(f"{FILE}: ")[2] or str(error)
         key = toml_lines.named_in(said, known)
@@ -170,7 +172,7 @@ def _one_own(
             check.line,
             f"checks.{check.name}",
             f"there is no page {page.name}",
-            f"grader explain {check.name} has only its docstring to show.",
+            f"{called('explain', check.name)} has only its docstring to show.",
             f"Write {page.name} beside it: a title, what it means, and why it matters.",
             advice=True,
         )

@@ -64,6 +64,16 @@ def grade(
     ] = None,
     train_anyway: TrainAnyway = False,
     require_isolation: LeastIsolation = None,
+    stay: Annotated[
+        bool | None,
+        typer.Option(
+            "--stay/--no-stay",
+            envvar="GRADER_STAY",
+            show_default=False,
+            help="With --static: the sandbox stays ready for 10 minutes, so that the next check "
+            "takes half the time [default: at a terminal].",
+        ),
+    ] = None,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help="Grade again what is unchanged since its report was written."),
@@ -116,6 +126,7 @@ def grade(
         seeds=seeds_of(seeds),
         minutes=minutes,
         train_anyway=train_anyway,
+        stay=stay,
         fresh=fresh,
         require_isolation=require_isolation,
         output=output,
@@ -146,6 +157,8 @@ def _graded(options: Options, root: Path | None) -> int:
         from grader.command import session
         from grader.command.project import placed
 
+        if room.leaves_a_sandbox and not (options.quiet or options.as_json):
+            session.say(head_start.STAYS, style="dim")
         return session.grade_in(room, placed(options, root))
 
 
@@ -200,12 +213,12 @@ def analyse(
     root: Root = None,
 ) -> None:
     """Print what the network is, as JSON, without training it."""
-    from grader.command import session
+    from grader.command import single
     from grader.command.project import find
 
     raise typer.Exit(
         guarded(
-            lambda: session.analyse(
+            lambda: single.analyse(
                 path,
                 assignment=assignment,
                 training=training,
@@ -228,12 +241,12 @@ def recipe(
     root: Root = None,
 ) -> None:
     """Show how a submission would be trained, line by line, and what was not understood."""
-    from grader.command import session
+    from grader.command import single
     from grader.command.project import find
 
     raise typer.Exit(
         guarded(
-            lambda: session.show_recipe(
+            lambda: single.show_recipe(
                 path, assignment=assignment, training=training, project=find(root), write=write
             )
         )

@@ -184,6 +184,13 @@ def gradebook(
 def leaderboard(
     paths: Annotated[list[Path], typer.Argument(help="Reports of one assignment, or folders.")],
     *,
+    roster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="The class, for its names [default: as `grader class` last named the works].",
+        ),
+    ] = None,
     form: Annotated[
         BoardForm, typer.Option("--format", help="table: for this terminal.")
     ] = BoardForm.TABLE,
@@ -199,7 +206,9 @@ def leaderboard(
 
     raise typer.Exit(
         guarded(
-            lambda: class_tables.show_leaderboard(paths, form, pseudonyms=pseudonyms, output=output)
+            lambda: class_tables.show_leaderboard(
+                paths, form, students=roster, pseudonyms=pseudonyms, output=output
+            )
         )
     )
 

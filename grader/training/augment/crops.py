@@ -44,21 +44,22 @@ class CenterCrop(Operation):
         return frame.resized(*self.size)
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
-        """Padding puts the odd pixel to the right and below; a crop rounds halves to even."""
-        (height, width), lack_y, lack_x = (
-            self.size,
-            self.size[0] - frame.height,
-            self.size[1] - frame.width,
-        )
-        margins = (
-            max(lack_x, 0) // 2,
-            (max(lack_x, 0) + 1) // 2,
-            max(lack_y, 0) // 2,
-            (max(lack_y, 0) + 1) // 2,
-        )
+        """Padded, then cut."""
+        top, left = self.corner(frame)
+        bottom, right = self.size[0] - frame.height + top, self.size[1] - frame.width + left
+        margins = (max(-left, 0), max(right, 0), max(-top, 0), max(bottom, 0))
         padded = F.pad(images, margins)
-        top, left = round(max(-lack_y, 0) / 2), round(max(-lack_x, 0) / 2)
-        return padded[..., top : top + height, left : left + width]
+        top, left = max(top, 0), max(left, 0)
+        return padded[..., top : top + self.size[0], left : left + self.size[1]]
+
+    def corner(self, frame: Frame) -> tuple[int, int]:
+        """Row and column of the image at which the middle begins; below 0 where it is padded.
+
+        Padding puts the odd pixel to the right and below; a crop rounds halves to even.
+        """
+        spare = frame.height - self.size[0], frame.width - self.size[1]
+        top, left = (round(s / 2) if s > 0 else -(-s // 2) for s in spare)
+        return top, left
 
 
 class Pad(Operation):
@@ -137,7 +138,7 @@ class RandomCrop(Operation):
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         """Padded, then cut."""
-        for pad in self._pads(frame):
+        for pad in self.pads(frame):
             images = pad.apply(images, frame, drawn)
             frame = pad.after(frame)
         rows = drawn["top"][:, None] + torch.arange(self.size[0], device=images.device)
@@ -145,11 +146,12 @@ class RandomCrop(Operation):
         return pick(images, rows[:, :, None], columns[:, None, :])
 
     def _padded(self, frame: Frame) -> Frame:
-        for pad in self._pads(frame):
+        for pad in self.pads(frame):
             frame = pad.after(frame)
         return frame
 
-    def _pads(self, frame: Frame) -> list[Pad]:
+    def pads(self, frame: Frame) -> list[Pad]:
+        """What pads the image before it is cut."""
         pads = []
         if self.padding and any(self.padding):
             pads.append(Pad(padding=self.padding, fill=self.fill, padding_mode=self.padding_mode))

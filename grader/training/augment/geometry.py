@@ -57,11 +57,19 @@ class RandomRotation(Operation):
         return Drawn({"angle": uniform((batch,), generator, *self.degrees)})
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
-        """Rotation turns by the negative angle of `affine`, in PIL and in torchvision alike."""
+        """One resampling."""
+        return _move(images, frame, self, drawn)
+
+    @property
+    def straight(self) -> bool:
+        """Whether rows stay rows."""
+        return self.degrees == (0, 0)
+
+    def affine(self, drawn: Drawn) -> dict[str, Tensor]:
+        """What `inverse_affine` needs; to rotate is to turn by the negative angle."""
         zero = torch.zeros_like(drawn["angle"])
         values = {"x": zero, "y": zero, "scale": zero + 1, "shear_x": zero, "shear_y": zero}
-        straight = self.degrees == (0, 0)
-        return _move(images, frame, self, {**values, "angle": -drawn["angle"]}, straight=straight)
+        return {**values, "angle": -drawn["angle"]}
 
 
 class RandomAffine(Operation):
@@ -106,8 +114,16 @@ class RandomAffine(Operation):
 
     def apply(self, images: Tensor, frame: Frame, drawn: Drawn) -> Tensor:
         """One resampling for all four."""
-        straight = self.degrees == (0, 0) and not any(self.shear or ())
-        return _move(images, frame, self, drawn.values, straight=straight)
+        return _move(images, frame, self, drawn)
+
+    @property
+    def straight(self) -> bool:
+        """Whether rows stay rows."""
+        return self.degrees == (0, 0) and not any(self.shear or ())
+
+    def affine(self, drawn: Drawn) -> dict[str, Tensor]:
+        """What `inverse_affine` needs: the draws themselves."""
+        return drawn.values
 
 
 class RandomPerspective(Sometimes):
@@ -194,22 +210,20 @@ def coefficients(corners: Tensor, width: int, height: int) -> Tensor:
     return torch.cat([across, down, scale[:, 6:8]], dim=1).float().double()
 
 
-def _move(
-    images: Tensor,
-    frame: Frame,
-    way: RandomRotation | RandomAffine,
-    values: dict[str, Tensor],
-    *,
-    straight: bool,
-) -> Tensor:
+def pil_matrix(frame: Frame, way: RandomRotation | RandomAffine, drawn: Drawn) -> Tensor:
+    """From an output pixel to its source, as PIL counts: (B, 6) float64."""
+    return inverse_affine(way.affine(drawn), way.center or (frame.width * 0.5, frame.height * 0.5))
+
+
+def _move(images: Tensor, frame: Frame, way: RandomRotation | RandomAffine, drawn: Drawn) -> Tensor:
+    if frame.kind == "pil":
+        matrix = pil_matrix(frame, way, drawn)
+        return sampling.pil_affine(
+            images, matrix, interpolation=way.interpolation, fill=way.fill, straight=way.straight
+        )
     middle = (frame.width * 0.5, frame.height * 0.5)
     x, y = way.center or middle
-    if frame.kind == "pil":
-        matrix = inverse_affine(values, (x, y))
-        return sampling.pil_affine(
-            images, matrix, interpolation=way.interpolation, fill=way.fill, straight=straight
-        )
-    matrix = inverse_affine(values, (x - middle[0], y - middle[1]))
+    matrix = inverse_affine(way.affine(drawn), (x - middle[0], y - middle[1]))
     moved = sampling.tensor_affine(
         images.float(), matrix, interpolation=way.interpolation, fill=way.fill
     )

@@ -108,11 +108,19 @@ def _straight(images: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
     return _whole(e * y + f), _whole(a * x + c)
 
 
-def _fixed_point(images: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
-    height, width = images.shape[-2:]
+def fixed_point(matrix: Tensor) -> Tensor:
+    """`matrix` in PIL's 1/65536 of a pixel: (6, B) float64 of whole numbers x0, y0, xx, yx, xy, yy.
+
+    Pixel (y, x) comes from column (x0 + xx x + xy y) / 65536, cut, and row (y0 + yx x + yy y).
+    """
     a, b, c, d, e, f = matrix.unbind(1)
     start = torch.stack([c + a * 0.5 + b * 0.5, f + d * 0.5 + e * 0.5, a, d, b, e])
-    x0, y0, xx, yx, xy, yy = (start * 2**16 + 0.5).floor_()[:, :, None].unbind()
+    return (start * 2**16 + 0.5).floor_()
+
+
+def _fixed_point(images: Tensor, matrix: Tensor) -> tuple[Tensor, Tensor]:
+    height, width = images.shape[-2:]
+    x0, y0, xx, yx, xy, yy = fixed_point(matrix)[:, :, None].unbind()
     along = torch.arange(width, device=images.device)
     down = torch.arange(height, device=images.device)
     columns = _half_range(x0 + xx * along)[:, None, :] + _half_range(xy * down)[:, :, None]

@@ -23,7 +23,7 @@ from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.device import repeatable, synchronize
-from grader.training.engine.learner import ByTorch, Learner
+from grader.training.engine.learner import ByTorch, Learner, Lesson
 from grader.training.engine.optimizer import Driver
 from grader.training.engine.stopping import Stopping
 from grader.training.records import Ending, Epoch, Feedback, Step
@@ -143,7 +143,7 @@ class _Loop:
         shape = data.image_shape
         self._augment = augment.build(recipe.augmentations, image_shape=shape)
         self._prepare = augment.evaluation(recipe.augmentations, image_shape=shape)
-        self._driver = Driver(recipe, network.weights)
+        self._driver = Driver(recipe, network.weights, learner.together)
         self._seconds_left = budget_seconds
         self._on_step = on_step
 
@@ -152,10 +152,9 @@ class _Loop:
         begin = seeds(self._seed, number)
         chosen = epoch_batches(self._recipe, len(self._images), self._seed, number)
         with repeatable(self._device, begin.dropout):
-            self._learner.begin(begin.dropout)
             synchronize(self._device)
             started = time.perf_counter()
-            losses, correct = self._train(number, last, chosen, begin.augmentation)
+            losses, correct = self._train(number, last, chosen, begin)
             synchronize(self._device)
             trained = time.perf_counter()
             logits = self._look(self._test_images, self._batch_sizes)
@@ -187,38 +186,32 @@ class _Loop:
         self._driver.tell(metric)
 
     def _train(
-        self, number: int, last: int, batches: tuple[Tensor, ...], seed: int
+        self, number: int, last: int, batches: tuple[Tensor, ...], begin: _Seeds
     ) -> tuple[float, int]:
-        """One epoch's steps.
+        """One epoch's steps: gather, augment, forward, backward, clip, update.
 
         Returns the sum of the images' losses, and how many were recognised.
         """
-        generator = torch.Generator(self._device).manual_seed(seed)
         deadline = time.perf_counter() + self._seconds_left
-        losses: list[Tensor] = []
-        correct: list[Tensor] = []
+        generator = torch.Generator(self._device).manual_seed(begin.augmentation)
+        lesson = Lesson(self._images, self._labels, batches, self._augment, generator)
+        self._learner.begin(lesson, begin.dropout)
+        losses: list[Tensor | float] = []
+        correct: list[Tensor | int] = []
         for step, batch in enumerate(batches, start=1):
             if time.perf_counter() > deadline:
                 raise _OutOfTimeError
-            loss, right = self._step(batch.to(self._device, non_blocking=True), generator)
+            self._driver.begin_step()
+            loss, right = self._learner.learn(step - 1)
+            self._driver.step(self._learner.update)
             total = loss * len(batch) if self._recipe.loss.reduction == "mean" else loss
             losses.append(total)
             correct.append(right)
             if self._on_step is not None:
                 rate = self._driver.learning_rate
                 self._on_step(Step(number, last, step, len(batches), rate, loss))
-        return float(torch.stack(losses).cpu().double().sum()), int(torch.stack(correct).sum())
-
-    def _step(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Gather, augment, forward, backward, clip, update.
-
-        Returns the batch's loss and number of right answers.
-        """
-        images = self._augment(self._images[batch], generator)
-        self._driver.begin_step()
-        loss, right = self._learner.learn(images, self._labels[batch])
-        self._driver.step()
-        return loss, right
+        together = [torch.stack([*map(torch.as_tensor, each)]) for each in (losses, correct)]
+        return float(together[0].cpu().double().sum()), int(together[1].sum())
 
     @torch.inference_mode()
     def _look(self, images: Tensor, sizes: Sequence[int]) -> Tensor:

@@ -7,12 +7,13 @@ settings of `OPTIMIZERS` are ever built.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from grader.errors import SubmissionError
@@ -40,23 +41,34 @@ def expand(runs: Sequence[Run]) -> Iterator[float]:
     return chain.from_iterable(repeat(run.value, run.steps) for run in runs)
 
 
+def itself(optimizer: Optimizer) -> None:
+    """One step as torch takes it."""
+    optimizer.step()
+
+
 class Driver:
     """An optimizer that follows a Recipe.
 
-    Its order: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`.
+    Its order: `begin_step()`, backward, `step()`; after an epoch `tell(metric)`. `together` may put
+    other tensors in the place of some parameters, in which these lie side by side: torch steps over
+    each tensor by itself, and some optimizers take longer to begin with one than to compute it.
 
     Raises SubmissionError for a setting that torch refuses or that is not in `OPTIMIZERS`.
     """
 
-    def __init__(self, recipe: Recipe, weights: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        weights: Mapping[str, Tensor],
+        together: Callable[[list[Tensor]], list[Tensor]] = list,
+    ) -> None:
         self._recipe = recipe
         self._rates = [expand(runs) for runs in recipe.schedule.learning_rate]
         self._momenta = [expand(runs) for runs in recipe.schedule.momentum]
         self._decays = [expand(runs) for runs in recipe.schedule.weight_decay]
-        self._clipped = [
-            parameter for parameter in _distinct(weights.values()) if parameter.requires_grad
-        ]
-        self.optimizer = build(recipe, weights)
+        learning = [weight for weight in _distinct(weights.values()) if weight.requires_grad]
+        self._clipped = together(learning)
+        self.optimizer = build(recipe, weights, together)
         self._plateau = reduce_on_plateau(recipe.plateau, self.optimizer)
 
     @property
@@ -83,15 +95,17 @@ class Driver:
             _set_momentum(group, next(momenta))
         for group, decays in zip(self.optimizer.param_groups, self._decays, strict=False):
             group["weight_decay"] = next(decays)
-        self.optimizer.zero_grad(set_to_none=True)
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
-    def step(self) -> None:
+    def step(self, take: Callable[[Optimizer], None] = itself) -> None:
         """Clip the gradients of the network as the Recipe says, then take one optimizer step."""
         if self._recipe.clip_value is not None:
             torch.nn.utils.clip_grad_value_(self._clipped, self._recipe.clip_value)
         if self._recipe.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self._clipped, self._recipe.clip_norm)
-        self.optimizer.step()
+        take(self.optimizer)
 
     def tell(self, metric: float) -> None:
         """Hand the epoch's metric to the plateau rule, where the Recipe has one."""
@@ -99,7 +113,11 @@ class Driver:
             self._plateau.step(metric)
 
 
-def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimizer:
+def build(
+    recipe: Recipe,
+    weights: Mapping[str, Tensor],
+    together: Callable[[list[Tensor]], list[Tensor]] = list,
+) -> Optimizer:
     """The optimizer as it stands before the first step.
 
     Whether torch computes a step for all parameters together or one by one is left to torch, as in
@@ -123,11 +141,12 @@ def build(recipe: Recipe, weights: Mapping[str, Tensor]) -> torch.optim.Optimize
             _set_momentum(settings, schedule.momentum[number][0].value)
         if schedule.weight_decay:
             settings["weight_decay"] = schedule.weight_decay[number][0].value
-        groups.append({"params": _distinct(weights[name] for name in group.parameters), **settings})
+        parameters = together(_distinct(weights[name] for name in group.parameters))
+        groups.append({"params": parameters, **settings})
     # The first group's settings double as the defaults: only the defaults are validated by torch.
     defaults = {name: value for name, value in groups[0].items() if name != "params"}
     try:
-        built: torch.optim.Optimizer = getattr(torch.optim, optimizer.name)(groups, **defaults)
+        built: Optimizer = getattr(torch.optim, optimizer.name)(groups, **defaults)
     except (ValueError, TypeError) as error:
         raise SubmissionError(
             f"torch.optim.{optimizer.name} refuses the recipe's settings: {error}."
@@ -167,9 +186,7 @@ def _distinct(tensors: Any) -> list[Tensor]:
     return list({id(tensor): tensor for tensor in tensors}.values())
 
 
-def reduce_on_plateau(
-    plateau: Plateau | None, optimizer: torch.optim.Optimizer
-) -> ReduceLROnPlateau | None:
+def reduce_on_plateau(plateau: Plateau | None, optimizer: Optimizer) -> ReduceLROnPlateau | None:
     """PyTorch's own plateau rule over the optimizer's learning rates. Raises SubmissionError."""
     if plateau is None:
         return None

@@ -36,9 +36,9 @@ from grader.program.recipe import Recipe
 from grader.training import augment
 from grader.training.data import Look, TrainingData
 from grader.training.device import repeatable, synchronize
-from grader.training.engine import penalties
+from grader.training.engine import layout, penalties
 from grader.training.engine.engine import Began, Training
-from grader.training.engine.learner import loss_function, must_learn
+from grader.training.engine.learner import as_it_is, loss_function, must_learn
 from grader.training.engine.loop import (
     check_steps,
     epoch_batches,
@@ -156,10 +156,15 @@ class Replay:
 
     The seeds share the device, so the seconds of an epoch are those of all of them, and dropout's
     random numbers depend on which seeds train together. No single step can be told of.
+    `channels_last`: filters and images have the channels of a pixel side by side; which layout a
+    GPU prefers, `python -m bench --gpu` measures.
     """
 
-    def __init__(self, recorder: Callable[[], Recorder] = CudaGraphs) -> None:
+    def __init__(
+        self, recorder: Callable[[], Recorder] = CudaGraphs, *, channels_last: bool = False
+    ) -> None:
         self._recorder = recorder
+        self._channels_last = channels_last
 
     def runs_on(self, device: torch.device) -> bool:
         """Where there are CUDA graphs."""
@@ -178,7 +183,12 @@ class Replay:
         """See `Engine`. Raises NotRecordableError before the first epoch."""
         yield dict.fromkeys(networks, Began("CUDA graph", len(networks)))
         recipe = program.recipe
-        recording = _Recording(networks, recipe, data, self._recorder())
+        lay_out = as_it_is
+        if self._channels_last:
+            lay_out = layout.channels_last
+            for network in networks.values():
+                layout.apply(network)
+        recording = _Recording(networks, recipe, data, self._recorder(), lay_out)
         last = min(epochs or recipe.epochs, recipe.epochs)
         stopping = {
             seed: Stopping(recipe, member.update.tell) for seed, member in recording.members.items()
@@ -219,6 +229,7 @@ class _Recording:
         recipe: Recipe,
         data: TrainingData,
         recorder: Recorder,
+        lay_out: Callable[[Tensor], Tensor] = as_it_is,
     ) -> None:
         check_steps(recipe, len(data.train_images))
         self._device = next(iter(networks.values())).device
@@ -229,7 +240,7 @@ class _Recording:
         try:
             with repeatable(self._device, 0):
                 self.members = {
-                    seed: _Member(network, recipe, images, seed)
+                    seed: _Member(network, recipe, images, seed, lay_out)
                     for seed, network in networks.items()
                 }
                 self._record(recorder, recipe, len(data.train_images))
@@ -333,9 +344,17 @@ class _Images:
 class _Member:
     """One seed's network and all that its step reads and writes, in memory that does not move."""
 
-    def __init__(self, network: Network, recipe: Recipe, images: _Images, seed: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        recipe: Recipe,
+        images: _Images,
+        seed: int,
+        lay_out: Callable[[Tensor], Tensor],
+    ) -> None:
         device = network.device
         self._network = network
+        self._lay_out = lay_out
         self._recipe = recipe
         self._images = images
         self._seed = seed
@@ -412,7 +431,8 @@ class _Member:
     def look(self, images: Tensor, sizes: Sequence[int]) -> Tensor:
         """Logits of all `images`, from the eval graph."""
         self._network.eval()
-        parts = [self._network(self._prepare(batch)) for batch in in_batches(images, sizes)]
+        batches = in_batches(images, sizes)
+        parts = [self._network(self._lay_out(self._prepare(batch))) for batch in batches]
         return torch.cat(parts).float()
 
     def end(self, number: int, seconds: float, evaluation_seconds: float) -> Epoch:
@@ -435,7 +455,7 @@ class _Member:
         """Loss and number of right answers of the next `size` images that were made ahead."""
         batch = self._place + self._rows[:size]
         labels = self._answers[batch]
-        logits = self._network(self._ahead[batch])
+        logits = self._network(self._lay_out(self._ahead[batch]))
         loss = self._loss(logits, labels)
         return loss, (logits.detach().argmax(1) == labels).sum()
 

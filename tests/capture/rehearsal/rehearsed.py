@@ -10,6 +10,7 @@ import gc
 import os
 import pickle
 import sys
+import tempfile
 import traceback
 import types
 from collections.abc import Callable
@@ -49,11 +50,20 @@ def rehearsed(source: str, look: Callable[[Trace], Any], **settings: Any) -> Any
     """What `look` sees after `source`, which goes on where BEGIN ends, has run."""
     text = BEGIN + dedent(source)
     asked = request(text, **settings)
+    with tempfile.TemporaryDirectory() as folder:
+        return _in_a_fork(asked, text, look, folder)
+
+
+def _in_a_fork(
+    asked: RehearsalRequest, text: str, look: Callable[[Trace], Any], folder: str
+) -> Any:
+    """The same; what the source writes lies in `folder`, and not where the tests were started."""
     reader, writer = os.pipe()
     gc.freeze()
     child = os.fork()
     if child == 0:
         os.close(reader)
+        os.chdir(folder)
         try:
             said = pickle.dumps(_seen(asked, text, look))
         except BaseException:

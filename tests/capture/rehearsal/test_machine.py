@@ -41,8 +41,13 @@ def test_without_a_gpu_there_is_none():
     assert rehearsed(source, seen, cuda=False) == (False, 0)
 
 
-def test_what_is_saved_is_loaded_again(tmp_path, monkeypatch):
+def test_what_is_saved_does_not_lie_where_the_tests_were_started(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    assert rehearsed("torch.save(1, 'checkpoint.pt')", lambda trace: trace.saves) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_saved_is_loaded_again():
     source = """
     import os
     torch.save({"epoch": 3}, "runs/a/best.pth")

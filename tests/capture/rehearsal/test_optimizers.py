@@ -99,8 +99,7 @@ def test_weights_that_are_changed_by_hand_are_an_obstacle(change):
         "keep['best'] = copy.deepcopy(model)",
     ],
 )
-def test_the_best_weights_may_be_kept_and_loaded(keep, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_best_weights_may_be_kept_and_loaded(keep):
     source = f"""
     model, keep = Net(), {{}}
     def end(epoch, accuracy, optimizer):

@@ -19,6 +19,7 @@ from torch.utils.data import (
     random_split,
 )
 from torchvision import datasets, transforms
+from torchvision.transforms import v2
 
 from grader.capture.rehearsal import settings
 from grader.capture.rehearsal.loaders import LINE
@@ -342,7 +343,9 @@ def test_the_last_epoch_is_cut_where_steps_are_counted():
     made = Made()
     walk = made.record.walks[2][0]
     walk.complete, walk.batches = False, 2
-    assert "The last of 3 epochs ends after 2 of 6 batches" in obstacle(made)
+    said = obstacle(made)
+    assert "The last of 3 epochs ends after 2 of 6 batches" in said
+    assert said.endswith("or take 18 steps for 3 epochs, 12 for 2")  # 3 * 6, 2 * 6
 
 
 def test_the_line_of_epochs_is_that_of_the_loop_around_the_batches():
@@ -377,6 +380,16 @@ def test_a_perspective_is_shown_with_how_far_it_tilts():
     made = Made(dataset=images(transforms.Compose([tilts, transforms.ToTensor()])))
     shown = "RandomPerspective(distortion_scale=0.2, p=0.3), ToTensor()"
     assert fact(made, "transform") == shown
+
+
+def test_a_conversion_is_shown_with_its_type():
+    """torchvision's own words for it hold its scale alone."""
+    for made_by in (v2.ToDtype(torch.float32, scale=True), v2.ConvertImageDtype(torch.float32)):
+        made = Made(dataset=images(v2.Compose([v2.ToImage(), made_by])))
+        assert fact(made, "transform").startswith(
+            f"ToImage(), {type(made_by).__name__}(torch.float32"
+        )
+    assert fact(made, "transform") == "ToImage(), ConvertImageDtype(torch.float32)"
 
 
 def test_accumulated_batches():

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torchvision import transforms as v1
@@ -267,6 +267,24 @@ def test_augmenting_ahead_takes_a_third_of_the_kernels(meta, monkeypatch):
     assert 3 * kernels(256) < kernels(16)
 
 
+def test_with_channels_last_the_epochs_are_those_of_the_eager_engine():
+    torch.manual_seed(0)
+    layers: list[nn.Module] = []
+    for before, after in ((1, 4), (4, 6)):
+        layers += [nn.Conv2d(before, after, 3, stride=2), nn.BatchNorm2d(after), nn.ReLU()]
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 10))
+    small, blob = program_of(nn.Sequential(*layers, *head), shape=(1, 28, 28))
+    wanted = two_epochs(small)
+    ours, other = (network.build(wanted, blob) for _ in range(2))
+    engine = Replay(Immediate, channels_last=True)
+    arguments = {"epochs": None, "budget_seconds": math.inf, "on_step": lambda seed, step: None}
+    news = [item[3] for item in engine.train({3: ours}, wanted, images(), **arguments)]
+    expected = list(loop.train(other, wanted.recipe, images(), seed=3))
+    assert_same_epochs([item for item in news if isinstance(item, Epoch)], expected)
+    (filters,) = [tensor for tensor in ours.weights.values() if tensor.shape == (6, 4, 3, 3)]
+    assert filters.stride() == (36, 1, 12, 4)
+
+
 def test_the_looks_are_those_of_the_eager_engine_in_the_same_batches(monkeypatch):
     seen = batches_looked_at(monkeypatch)
     wanted, data = program(**recipe(epochs=2)), with_second_look()
@@ -473,6 +491,11 @@ def habitual() -> tuple[Program, bytes]:
     """
     torch.manual_seed(0)
     wanted, blob = program_of(habits(), shape=(1, 28, 28))
+    return two_epochs(wanted), blob
+
+
+def two_epochs(wanted: Program) -> Program:
+    """The same with a recipe of 2 epochs of 3 steps."""
     taught = wanted.recipe.model_copy(
         update={
             "batch_size": 16,
@@ -483,7 +506,7 @@ def habitual() -> tuple[Program, bytes]:
     )
     data = taught.model_dump()
     data["schedule"]["learning_rate"] = [curve([0.05] * 6)]
-    return wanted.model_copy(update={"recipe": type(taught).model_validate(data)}), blob
+    return wanted.model_copy(update={"recipe": type(taught).model_validate(data)})
 
 
 def copies(net: Network) -> dict[str, Tensor]:

@@ -44,17 +44,16 @@ def pids(crew: Crew) -> list[int]:
     return [worker.pid for worker in crew._workers if worker.pid]
 
 
-def test_each_seed_has_the_bits_that_it_has_alone_with_as_many_threads(crew):
-    seen = []
-    runs = crew.run(
-        Task(
-            PROGRAM,
-            IMAGES,
-            engine="torch",
-            after_epoch=lambda seed, epoch: seen.append((seed, epoch.epoch)),
-        ),
-        BLOBS,
-    )
+def test_each_seed_has_the_bits_that_it_has_alone_and_nobody_is_told_of_two_things_at_once(crew):
+    seen, inside = [], threading.Lock()
+
+    def after_epoch(seed, epoch):
+        assert inside.acquire(blocking=False)
+        seen.append((seed, epoch.epoch))
+        time.sleep(0.01)
+        inside.release()
+
+    runs = crew.run(Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), BLOBS)
     assert [done.seed for done in runs] == [3, 4, 5]
     assert {done.side_by_side for done in runs} == {2}
     assert {(done.device, done.engine) for done in runs} == {
@@ -98,17 +97,6 @@ def test_a_trainer_can_be_entered_again_after_it_was_left(threads, kind):
             assert torch.equal(a.logits, b.logits)
 
 
-def test_nobody_is_told_of_two_things_at_once(crew):
-    inside = threading.Lock()
-
-    def after_epoch(seed, epoch):
-        assert inside.acquire(blocking=False)
-        time.sleep(0.01)
-        inside.release()
-
-    crew.run(Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), BLOBS)
-
-
 def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
     hired = []
 
@@ -122,8 +110,12 @@ def test_a_process_that_dies_is_an_error_and_stops_the_others(crew):
 
 
 def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
-    enough = threading.Event()
-    real = Crew._wait
+    enough, cancelled = threading.Event(), threading.Event()
+    real, real_cancel = Crew._wait, Crew._cancel
+
+    def cancel(self):
+        real_cancel(self)
+        cancelled.set()
 
     def wait(self, futures):
         enough.wait(60)
@@ -134,13 +126,14 @@ def test_ctrl_c_while_several_train_keeps_what_is_finished(crew, monkeypatch):
         return real(self, futures)
 
     monkeypatch.setattr(Crew, "_wait", wait)
+    monkeypatch.setattr(Crew, "_cancel", cancel)
     seen = []
 
     def after_epoch(seed, epoch):
         seen.append(seed)
         if len(seen) == 2:
             enough.set()
-            threading.Event().wait(1.0)  # the others wait for this one to have spoken
+            cancelled.wait(60)  # the others wait for this one to have spoken
 
     runs = crew.run(
         Task(PROGRAM, IMAGES, engine="torch", after_epoch=after_epoch), {3: values(), 4: values()}

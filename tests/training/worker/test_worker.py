@@ -344,7 +344,7 @@ def test_the_process_ends_when_the_grader_is_gone():
     )
     process.hear(100)
     process._stdin.close()  # as the system does for a grader that was killed
-    assert process._process.wait(timeout=10) == 0
+    assert process._process.wait(timeout=120) == 0
     process.end()
 
 

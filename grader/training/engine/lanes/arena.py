@@ -13,6 +13,11 @@ ALIGNED = 16
 """Floats of a cache line: everything begins at one."""
 
 
+def padded(floats: int) -> int:
+    """So many, or some more, so that whatever comes next begins at a cache line."""
+    return -(-floats // ALIGNED) * ALIGNED
+
+
 @dataclass(slots=True)
 class Arena:
     """Places are given out, in floats from the beginning, until the memory is made."""
@@ -22,7 +27,7 @@ class Arena:
     def take(self, floats: int) -> int:
         """Room for so many floats."""
         begin = self.size
-        self.size += -(-floats // ALIGNED) * ALIGNED
+        self.size += padded(floats)
         return begin
 
     def memory(self) -> npt.NDArray[np.float32]:

@@ -8,10 +8,13 @@ from grader.training.engine.lanes import (
     group_norm,
     norm_back,
     pooling,
+    tiling,
     weight_gradient,
 )
 from grader.training.engine.lanes.calls import Calls
+from grader.training.engine.lanes.forward import convolve
 from grader.training.engine.lanes.ir import Value
+from grader.training.engine.lanes.plan import waits
 from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage, Window
 
 
@@ -37,14 +40,30 @@ def _convolution_back(calls: Calls, stage: Convolution, given: Value) -> None:
     of_weight, of_bias = calls.learns(stage.weight), calls.learns(stage.bias)
     if of_weight or of_bias:
         shape = weight_gradient.shape_of(stage, of_weight=of_weight, of_bias=of_bias)
-        kernel = weight_gradient.write(shape, calls.target)
-        places = calls.weight_gradient(stage.weight), calls.weight_gradient(stage.bias)
-        calls.call(kernel, calls.values(stage.source), given, *places, *calls.range)
+        _weigh(calls, stage, shape, given)
     if stage.source.needs_gradient:
         shape_back = convolution.backward(stage, accumulates=calls.adds(stage.source))
-        kernel = convolution.write(shape_back, calls.target)
-        to, weight = calls.gradient(stage.source), calls.weight(stage.weight)
-        calls.call(kernel, given, to, weight, calls.weight(None), *calls.range)
+        to, weights = calls.gradient(stage.source), (calls.weight(stage.weight), calls.weight(None))
+        convolve(calls, shape_back, tiling.backward(stage), given, to, *weights)
+
+
+def _weigh(calls: Calls, stage: Convolution, shape: weight_gradient.Shape, given: Value) -> None:
+    weight, bias = calls.weight_gradient(stage.weight), calls.weight_gradient(stage.bias)
+    kernel = weight_gradient.write(shape, calls.target)
+    places = weight, bias
+    kept = shape.kept(calls.target.lanes)
+    if kept:
+        sums = calls.room(kept)
+        calls.forget(sums, kept)
+        of_bias = calls.f.at(sums, shape.weights * calls.target.lanes) if shape.of_weight else sums
+        places = sums, of_bias
+        if shape.of_weight:
+            finish = weight_gradient.finish(shape.weights, calls.target)
+            calls.afterwards(finish, sums, weight)
+        if shape.of_bias:
+            finish = weight_gradient.finish(stage.target.channels, calls.target)
+            calls.afterwards(finish, of_bias, bias)
+    calls.call(kernel, calls.values(stage.source), given, *places, *calls.range)
 
 
 def _chain_back(calls: Calls, stage: Chain, given: Value) -> None:
@@ -54,9 +73,10 @@ def _chain_back(calls: Calls, stage: Chain, given: Value) -> None:
     if stage.norm:
         wanted = (stage.norm.weight, stage.norm.bias)
         names = [name if calls.learns(name) else None for name in wanted]
-    if stage.norm and (stage.norm.by_batch or any(names)):
+    if stage.norm and waits(stage, calls.plan.learned):
         places = calls.plan.norms[id(stage)]
         mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums_back)
+        calls.forget(mine, 2 * places.sums_stride)
         kernel = norm_back.sums(stage, calls.target)
         calls.call(kernel, source, given, coefficients, mine, *calls.range, seed)
         calls.wait()

@@ -8,7 +8,7 @@ from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes.flow import Flow
 from grader.training.engine.lanes.lowering import Lowering, is_number, label, takes
-from grader.training.engine.lanes.moves import Part, of_axes, whole_number
+from grader.training.engine.lanes.parts import Part, of_axes, whole_number
 from grader.training.engine.lanes.structure import shape_of, sizes
 
 

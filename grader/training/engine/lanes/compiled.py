@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,15 +19,27 @@ from torch import Tensor
 
 from grader.program.program import Program
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import machine, step
+from grader.training.engine.lanes import machine, step, stepping
+from grader.training.engine.lanes.arena import padded
 from grader.training.engine.lanes.computed import Computed, Sources
+from grader.training.engine.lanes.gathering import Gathered, Way
 from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.machine import Code, Target
+from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.plan import Plan, plan
-from grader.training.engine.lanes.team import Team
+from grader.training.engine.lanes.stepping import Rule
+from grader.training.engine.lanes.team import Part, Team
 from grader.training.engine.lanes.walk import lower
 
 Floats = npt.NDArray[np.float32]
+
+TYPES = {
+    "ptr": ctypes.c_void_p,
+    "i32": ctypes.c_int32,
+    "i64": ctypes.c_int64,
+    "float": ctypes.c_float,
+}
+"""How Python hands over each type of parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,9 @@ class Written:
 
     texts: list[str]
     plan: Plan
+    images: Map
+    way: Way | None
+    rule: Rule | None
     counters: Mapping[str, float]
     log_probabilities: bool
     classes: int
@@ -43,8 +58,13 @@ class Written:
     """For a step, and for a look."""
 
 
-def write(program: Program, batch: int, threads: int, target: Target) -> Written:
-    """The code of a Program's training. Raises CannotTrainError, which names what it lacks."""
+def write(
+    program: Program, batch: int, threads: int, target: Target, way: Way | None = None
+) -> Written:
+    """The code of a Program's training, with a way for images to come there, if any.
+
+    Raises CannotTrainError, which names what it lacks.
+    """
     weights = {weight.name: weight for weight in program.weights}
     try:
         train = lower(program.train, weights, training=True)
@@ -53,10 +73,27 @@ def write(program: Program, batch: int, threads: int, target: Target) -> Written
         raise CannotTrainError(f"no machine code for {error}") from error
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
-    places = plan(train, look, weights, lanes=target.lanes, threads=threads, batch=batch)
-    texts = step.write(train, look, places, program.recipe.loss, target)
-    computed = _read(train, places), _read(look, places)
-    return Written(texts, places, train.counters, look.log_probabilities, program.classes, computed)
+    groups = [group.parameters for group in program.recipe.optimizer.groups]
+    places = plan(train, look, weights, groups, lanes=target.lanes, threads=threads, batch=batch)
+    rule = stepping.rule(program.recipe)
+    own = [] if rule is None else [stepping.write(rule, target)]
+    texts: list[str] = []
+    for by_tiles in (True, False):
+        steps = step.write(train, look, places, program.recipe.loss, target, way, by_tiles=by_tiles)
+        texts = [*steps, *own]
+        if sum(map(len, texts)) <= machine.MOST_TEXT:
+            break
+    return Written(
+        texts=texts,
+        plan=places,
+        images=train.images,
+        way=way,
+        rule=rule,
+        counters=train.counters,
+        log_probabilities=look.log_probabilities,
+        classes=program.classes,
+        computed=(_read(train, places), _read(look, places)),
+    )
 
 
 def _read(lowered: Lowered, places: Plan) -> tuple[Computed, ...]:
@@ -64,24 +101,41 @@ def _read(lowered: Lowered, places: Plan) -> tuple[Computed, ...]:
     return tuple(each for name, each in lowered.computed.items() if name in places.weights)
 
 
+class Batch(NamedTuple):
+    """The images of a batch, which are to be gathered: those from `first` on."""
+
+    of: Gathered
+    first: int
+
+
 class Compiled:
     """One network's weights, maps and code."""
 
     def __init__(self, written: Written, code: Code) -> None:
         self._plan = written.plan
+        self._images = written.images
         self._log_probabilities = written.log_probabilities
         self._classes = written.classes
         self._code = code
         self.counters = written.counters
         self._memory: Floats = written.plan.arena.memory()
+        self._at = self._memory.ctypes.data
+        plan, size = written.plan, written.plan.groups * written.plan.lanes
+        self._labels = self._memory[plan.labels : plan.labels + size].view(np.int32)
+        self._masks = self._memory[plan.masks : plan.masks + size]
+        self._out = self._memory[plan.out : plan.out + 16 * plan.threads].view(np.float64)
+        gradients = self._memory[plan.gradients :][: plan.gradients_stride * plan.threads]
+        self._by_thread = gradients.reshape(plan.threads, plan.gradients_stride)
         self._team = Team(written.plan.threads)
-        pointer, whole, number = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int32
-        train = ctypes.CFUNCTYPE(
-            None, pointer, pointer, whole, whole, whole, ctypes.c_float, number, pointer
-        )
-        look = ctypes.CFUNCTYPE(None, pointer, pointer, pointer, whole, whole)
-        self._train = train(code.address("train"))
-        self._look = look(code.address("look"))
+        self._load = _callable(code, "load", step.LOAD)
+        self._train = _callable(code, "train", step.TRAIN)
+        self._look = _callable(code, "look", step.LOOK)
+        self.way = written.way
+        if self.way is not None:
+            self._gather = _callable(code, "gather", step.GATHER)
+        self.rule = written.rule
+        if self.rule is not None:
+            self._update = _callable(code, "update", stepping.parameters(self.rule))
         self._give_way = _give_way()
         self._for_step, self._for_look = (Sources(all_, self._room) for all_ in written.computed)
 
@@ -100,6 +154,11 @@ class Compiled:
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
 
     @property
+    def lanes(self) -> int:
+        """Images in a vector."""
+        return self._plan.lanes
+
+    @property
     def learned(self) -> tuple[str, ...]:
         """Names of the weights that have gradients; what is computed is none of the network's."""
         return tuple(name for name in self._plan.learned if ":" not in name)
@@ -110,39 +169,87 @@ class Compiled:
         size = int(np.prod(shape))
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
 
+    def update(self, values: Tensor, settings: Mapping[str, Any], number: int) -> None:
+        """Take step `number` of the rule over one of the vectors that `together` gave."""
+        assert self.rule is not None
+        at, plan = values.data_ptr(), self._plan
+        distances = (plan.gradients, plan.states, plan.states + plan.gradients_stride)
+        places = [at + 4 * distance for distance in distances]
+        numbers = self.rule.numbers(settings, number)
+        self._update(at, *places, len(values) // plan.lanes, *numbers)
+
+    def together(self, sizes: Mapping[str, int]) -> list[tuple[Tensor, Tensor]]:
+        """Vectors of values and of gradients that hold the weights of these names and sizes.
+
+        Between weights in a vector are numbers whose values and gradients are 0.
+        """
+        runs: list[list[int]] = []
+        for name in sorted(sizes, key=self._plan.learned.__getitem__):
+            begin = self._plan.learned[name]
+            end = begin + padded(sizes[name])
+            if runs and runs[-1][1] == begin:
+                runs[-1][1] = end
+            else:
+                runs.append([begin, end])
+        memory, gradients = self._memory, self._memory[self._plan.gradients :]
+        return [
+            (torch.from_numpy(memory[begin:end]), torch.from_numpy(gradients[begin:end]))
+            for begin, end in runs
+        ]
+
     def step(
-        self, images: Tensor, labels: npt.NDArray[np.int64], share: float, seed: int
+        self, images: Tensor | Batch, labels: npt.NDArray[Any], share: float, seed: int
     ) -> tuple[float, int]:
-        """Forward and backward of a batch: images (N, C, H, W) as floats, its labels.
+        """Forward and backward of a batch: images (N, C, H, W) as floats or to gather, its labels.
 
         Returns the sum of the losses, before `share`, and how many were recognised; gradients are
         in `gradient`.
         """
-        images = images.contiguous()
+        count, at, threads = len(labels), self._at, self._plan.threads
+        bring = self._bring(images, count)
         self._for_step.compute()
-        count, plan, memory = len(labels), self._plan, self._memory
-        size = plan.groups * plan.lanes
-        memory[plan.labels : plan.labels + size].view(np.int32)[:count] = labels
-        masks = memory[plan.masks : plan.masks + size]
-        masks[:count], masks[count:] = 1, 0
-        out = memory[plan.out : plan.out + 16 * plan.threads].view(np.float64)
-        out[:] = 0
-        at, of, threads = memory.ctypes.data, images.data_ptr(), plan.threads
-        self._team.run(
-            lambda thread: self._train(at, of, thread, threads, count, share, seed, self._give_way)
-        )
+        self._labels[:count] = labels
+        self._masks[:count], self._masks[count:] = 1, 0
+        self._out[:] = 0
+
+        def mine(thread: int) -> None:
+            bring(thread)
+            self._train(at, thread, threads, count, share, seed, self._give_way)
+
+        self._team.run(mine)
         self._collect()
-        self._for_step.hand_on(self.gradient, tuple(plan.learned))
-        totals = out.reshape(threads, 8)[:, :2].sum(axis=0)
-        return float(totals[0]), round(float(totals[1]))
+        self._for_step.hand_on(self.gradient, tuple(self._plan.learned))
+        totals = self._out.tolist()
+        return sum(totals[0::8]), round(sum(totals[1::8]))
+
+    def _bring(self, images: Tensor | Batch, count: int) -> Part:
+        """What brings each thread's images into lanes."""
+        at, threads = self._at, self._plan.threads
+        if isinstance(images, Tensor):
+            given = images.contiguous()
+            return lambda thread: self._load(at, thread, threads, count, given.data_ptr())
+        of, first = images
+        whole, real = of.whole.data_ptr() + 4 * first, of.real.data_ptr() + 8 * first
+        from_, table, stride = of.images.data_ptr(), of.table.data_ptr(), of.stride
+        return lambda thread: self._gather(
+            at, thread, threads, count, from_, table, whole, real, stride
+        )
+
+    def loaded(self, images: Tensor | Batch, count: int) -> Tensor:
+        """What a step finds in lanes of a batch, as images (count, C, H, W) again."""
+        self._team.run(self._bring(images, count))
+        to, plan, place = self._images, self._plan, self._images.values
+        begin, size = to.at, plan.groups * place.group * plan.lanes
+        groups = self._memory[begin : begin + size].reshape(plan.groups, place.group, plan.lanes)
+        pixels = np.arange(to.height)[:, None] * place.row + np.arange(to.width) + place.first
+        rows = pixels + np.arange(to.channels)[:, None, None] * place.channel
+        by_image = groups[:, rows].transpose(0, 4, 1, 2, 3)
+        return torch.from_numpy(by_image.reshape(-1, *rows.shape)[:count].copy())
 
     def _collect(self) -> None:
         """All threads' gradients become the first one's."""
-        plan = self._plan
-        whole = self._memory[plan.gradients : plan.gradients + plan.gradients_stride * plan.threads]
-        by_thread = whole.reshape(plan.threads, plan.gradients_stride)
-        for other in by_thread[1:]:
-            by_thread[0] += other
+        for other in self._by_thread[1:]:
+            self._by_thread[0] += other
 
     def look(self, images: Tensor) -> Tensor:
         """Scores (N, classes) of images (N, C, H, W), by the evaluation graph."""
@@ -155,7 +262,7 @@ class Compiled:
         room = np.zeros((groups * self._classes + 1) * lanes, np.float32)
         skipped = (-room.ctypes.data % (4 * lanes)) // 4
         scores = room[skipped : skipped + groups * self._classes * lanes]
-        at, of, to = self._memory.ctypes.data, images.data_ptr(), scores.ctypes.data
+        at, of, to = self._at, images.data_ptr(), scores.ctypes.data
         image = images[0].numel() * 4 if len(images) else 0
 
         def share(thread: int) -> None:
@@ -177,6 +284,10 @@ class Compiled:
 def compile_(written: Written, target: Target) -> Code:
     """The machine code of a network. Raises CannotTrainError."""
     return machine.compiled(written.texts, target)
+
+
+def _callable(code: Code, name: str, parameters: Sequence[tuple[str, str]]) -> Any:
+    return ctypes.CFUNCTYPE(None, *(TYPES[kind] for kind, _ in parameters))(code.address(name))
 
 
 def _give_way() -> int:

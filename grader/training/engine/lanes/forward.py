@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from grader.training.engine.lanes import chain, convolution, group_norm, norm, pooling
+from grader.training.engine.lanes import (
+    chain,
+    convolution,
+    group_norm,
+    norm,
+    pooling,
+    tiling,
+    winograd,
+)
 from grader.training.engine.lanes.calls import Calls
+from grader.training.engine.lanes.convolution import Shape
 from grader.training.engine.lanes.ir import Value
 from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage, Window
+from grader.training.engine.lanes.tiles import Tile
 
 
 def forward(calls: Calls, stage: Stage, *, training: bool) -> None:
@@ -13,9 +23,8 @@ def forward(calls: Calls, stage: Stage, *, training: bool) -> None:
     to = calls.values(stage.target)
     from_ = [calls.values(source) for source in stage.sources]
     if isinstance(stage, Convolution):
-        kernel = convolution.write(convolution.forward(stage), calls.target)
         weights = calls.weight(stage.weight), calls.weight(stage.bias)
-        calls.call(kernel, *from_, to, *weights, *calls.range)
+        convolve(calls, convolution.forward(stage), tiling.forward(stage), *from_, to, *weights)
     elif isinstance(stage, Chain):
         coefficients = _normalize(calls, stage)
         kernel = chain.apply(stage, calls.target, training=training)
@@ -28,6 +37,20 @@ def forward(calls: Calls, stage: Stage, *, training: bool) -> None:
         weights = calls.weight(stage.weight), calls.weight(stage.bias)
         kernel = group_norm.forward(stage, calls.target)
         calls.call(kernel, *from_, to, *weights, *calls.range)
+
+
+def convolve(
+    calls: Calls, shape: Shape, tile: Tile | None, from_: Value, to: Value, *weights: Value
+) -> None:
+    """Call a convolution, by tiles where there is one; `weights` are weight and bias."""
+    if tile is None or not calls.by_tiles:
+        calls.call(convolution.write(shape, calls.target), from_, to, *weights, *calls.range)
+        return
+    weight, bias = weights
+    transformed = calls.room(tile.products * shape.outputs * shape.inputs)
+    calls.call(winograd.weights(shape, tile, calls.target), weight, transformed)
+    kernel = winograd.write(shape, tile, calls.target)
+    calls.call(kernel, from_, to, transformed, bias, calls.scratch, *calls.range)
 
 
 def _normalize(calls: Calls, stage: Chain) -> Value:
@@ -46,6 +69,7 @@ def _normalize(calls: Calls, stage: Chain) -> Value:
     mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums)
     masks = f.at(f["memory"], calls.plan.masks)
     source = calls.values(stage.source)
+    calls.forget(mine, 2 * places.sums_stride)
     kernel = norm.stats(stage, calls.target)
     calls.call(kernel, source, coefficients, mine, masks, *calls.range, calls.seed)
     calls.wait()

@@ -15,6 +15,7 @@ https://llvm.org/docs/LangRef.html.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -48,6 +49,7 @@ class Function:
         self._places: list[str] = []
         self._lines: list[str] = []
         self._count = 0
+        self.callees: list[Function] = []
 
     def __getitem__(self, parameter: str) -> Value:
         return self._parameters[parameter]
@@ -66,6 +68,11 @@ class Function:
         """The whole function."""
         head = f"define void @{self.name}({self._head}) #0 {{"
         return "\n".join([head, "entry:", *self._places, *self._lines, "  ret void", "}"])
+
+    def named(self) -> Function:
+        """The function, when it is written, under a name of its own: equal ones have the same."""
+        self.name = f"{self.name}_{hashlib.sha256(self.text().encode()).hexdigest()[:12]}"
+        return self
 
     def lift(self, value: Operand, type_: str) -> Value:
         """A number as a constant of that type; a scalar as a vector of it."""
@@ -95,7 +102,7 @@ class Function:
             if found is not None:
                 return found
         name = operation
-        if "float" in left.type or left.type == "double":
+        if "float" in left.type or "double" in left.type:
             name = f"f{operation}"
         elif operation == "div":
             name = "sdiv"
@@ -151,7 +158,7 @@ class Function:
         """LLVM's comparison of that name: "ogt" of floats, "slt" of whole numbers, and so on."""
         other = self.lift(right, left.type)
         type_ = f"<{self.lanes} x i1>" if left.type.startswith("<") else "i1"
-        word = "fcmp" if "float" in left.type or left.type == "double" else "icmp"
+        word = "fcmp" if "float" in left.type or "double" in left.type else "icmp"
         return self.emit(type_, f"{word} {predicate} {left.type} {left.name}, {other.name}")
 
     def select(self, condition: Value, yes: Operand, no: Operand, type_: str = "") -> Value:
@@ -200,12 +207,43 @@ class Function:
         size = BYTES[value.type]
         self.line(f"store {value.type} {value.name}, ptr {place.name}, align {size}")
 
+    def unaligned(self, pointer: Value, index: Operand, scalar: str) -> Value:
+        """A vector of that type of number, beginning at number `index`."""
+        place = self.at(pointer, index, scalar)
+        type_ = f"<{self.lanes} x {scalar}>"
+        return self.emit(type_, f"load {type_}, ptr {place.name}, align {BYTES[scalar]}")
+
+    def one_of_each(self, pointer: Value, index: Value, scalar: str = "float") -> Value:
+        """Number `index` (a vector of 32 bits) of that type, for each lane."""
+        n, type_ = self.lanes, f"<{self.lanes} x {scalar}>"
+        where = f"<{n} x ptr>"
+        places = self.emit(
+            where, f"getelementptr {scalar}, ptr {pointer.name}, {index.type} {index.name}"
+        )
+        name = f"@llvm.masked.gather.v{n}{'f32' if scalar == 'float' else scalar}.v{n}p0"
+        return self.emit(
+            type_,
+            f"call {type_} {name}({where} {places.name}, i32 {BYTES[scalar]}, "
+            f"<{n} x i1> splat (i1 true), {type_} poison)",
+        )
+
+    def byte_of_each(self, pointer: Value, index: Value) -> Value:
+        """Byte `index` (a vector of 32 bits) for each lane, from memory that begins at a word.
+
+        Whole words are read, which may reach 3 bytes beyond the last: no further than the word that
+        it lies in.
+        """
+        word = self.one_of_each(pointer, self.binary("lshr", index, 2), "i32")
+        bits = self.binary("and", index, 3) * 8
+        return self.binary("and", self.binary("lshr", word, bits), 255)
+
     def every(self, pointer: Value, index: Operand = 0) -> Value:
         """The float number `index`, in every lane."""
         return self.broadcast(self.scalar(pointer, index))
 
     def call(self, other: Function, *values: Operand) -> None:
         """Call another function."""
+        self.callees.append(other)
         given = [self.lift(v, t) for v, t in zip(values, other._types, strict=True)]
         self.line(f"call void @{other.name}({', '.join(f'{v.type} {v.name}' for v in given)})")
 

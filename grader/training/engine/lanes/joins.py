@@ -13,7 +13,6 @@ from grader.training.engine.lanes.forms import Sizes, Vector, loops, sizes_for
 from grader.training.engine.lanes.joining import Pointwise, Side
 from grader.training.engine.lanes.lowering import Lowering, is_number, label, takes
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.moves import of_axis
 from grader.training.engine.lanes.operations import (
     MAXIMUM,
     MINIMUM,
@@ -24,6 +23,7 @@ from grader.training.engine.lanes.operations import (
     Operation,
     sum_of,
 )
+from grader.training.engine.lanes.parts import of_axis
 from grader.training.engine.lanes.smooth import SMOOTH
 from grader.training.engine.lanes.structure import (
     HERE,

@@ -22,10 +22,11 @@ import torch
 
 from grader.network import Network
 from grader.program.program import Program
+from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.engine import loop
 from grader.training.engine.engine import Began, Training, told
-from grader.training.engine.lanes import compiled, machine, self_check
+from grader.training.engine.lanes import compiled, gathering, machine, self_check
 from grader.training.engine.lanes.compiled import Compiled, Written
 from grader.training.engine.lanes.learner import ByLanes
 from grader.training.engine.lanes.machine import Code, Target
@@ -81,7 +82,9 @@ def _code(
     """The network's code, which was found to be right."""
     images = program.recipe.learned_from(len(data.train_images))
     batch = min(program.recipe.batch_size, images)
-    written = compiled.write(program, batch, torch.get_num_threads(), target)
+    pipeline = augment.build(program.recipe.augmentations, image_shape=data.image_shape)
+    way = gathering.way(pipeline, len(data.train_images))
+    written = compiled.write(program, batch, torch.get_num_threads(), target, way)
     code = compiled.compile_(written, target)
     self_check.check(network, program, data, written, code, target)
     return written, code

@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.program.graph import Node, Weight
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import pooling_windows
+from grader.training.engine.lanes import pooling_windows, tiling
 from grader.training.engine.lanes.flow import Flow, whole
 from grader.training.engine.lanes.forms import Sizes, sizes_for
 from grader.training.engine.lanes.lowering import Lowering, label, takes
@@ -125,6 +125,7 @@ def _widen(stage: Convolution) -> None:
     source.border.widen(top, left, bottom, right)
     if source.needs_gradient:
         target.gradient_border.widen(back_top, back_left, back_bottom, back_right)
+    tiling.widen(stage)
 
 
 def _pair(value: Any, rank: int = 2, single: int = 1) -> tuple[int, int]:

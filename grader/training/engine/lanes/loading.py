@@ -14,7 +14,7 @@ def load(images: Map, target: Target) -> Function:
     out.
     """
     parameters = [("ptr", "images"), ("ptr", "target"), ("i64", "first"), ("i64", "end")]
-    f = Function("load", [*parameters, ("i64", "count")], target.lanes)
+    f = Function("loading", [*parameters, ("i64", "count")], target.lanes)
     with f.loop(f["first"], f["end"]) as group:
         begins = [
             _image(f, group, lane) * (images.channels * images.pixels) for lane in range(f.lanes)

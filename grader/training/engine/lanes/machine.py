@@ -112,7 +112,8 @@ def compiled(texts: Iterable[str], target: Target, folder: Path | None = None) -
 def module(texts: Iterable[str], target: Target) -> str:
     """The text of a whole module."""
     vector = f"<{target.lanes} x float>"
-    name = f"v{target.lanes}f32"
+    n = target.lanes
+    name = f"v{n}f32"
     return "\n".join(
         [
             f'target triple = "{target.triple}"',
@@ -120,12 +121,20 @@ def module(texts: Iterable[str], target: Target) -> str:
             f"declare {vector} @llvm.sqrt.{name}({vector})",
             f"declare {vector} @llvm.floor.{name}({vector})",
             f"declare {vector} @llvm.fabs.{name}({vector})",
+            f"declare <{n} x double> @llvm.floor.v{n}f64(<{n} x double>)",
+            *(_gather(n, *kind) for kind in (("float", "f32"), ("i32", "i32"))),
             f"declare float @llvm.vector.reduce.fadd.{name}(float, {vector})",
             "declare double @llvm.sqrt.f64(double)",
             *texts,
             'attributes #0 = { nounwind noinline "prefer-vector-width"="512" }',
         ]
     )
+
+
+def _gather(lanes: int, scalar: str, short: str) -> str:
+    vector = f"<{lanes} x {scalar}>"
+    given = f"<{lanes} x ptr>, i32, <{lanes} x i1>, {vector}"
+    return f"declare {vector} @llvm.masked.gather.v{lanes}{short}.v{lanes}p0({given})"
 
 
 def machine_code(source: str, target: Target, *, assembly: bool = False) -> bytes:

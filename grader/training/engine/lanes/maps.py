@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from grader.training.engine.lanes.forms import Vector
 from grader.training.engine.lanes.ir import Function, Operand, Value
@@ -72,7 +72,8 @@ class Map:
     """What one stage of the network gives to others: channels x height x width for each image.
 
     `needs_gradient`: something that learns lies before it. `at` and `gradient_at` are where its
-    numbers begin, in floats.
+    numbers begin, in floats. `passing`: its gradient is read before that of the next group is
+    written, so that there is memory for one group of each thread, `gradient_stride` floats apart.
     """
 
     channels: int
@@ -85,6 +86,8 @@ class Map:
     gradient_border: Border = field(default_factory=Border)
     at: int = 0
     gradient_at: int = 0
+    passing: bool = False
+    gradient_stride: int = 0
 
     @property
     def pixels(self) -> int:
@@ -99,7 +102,8 @@ class Map:
     @property
     def gradient(self) -> Place:
         """Where its gradient lies."""
-        return _place(self, self.gradient_border, self.spread)
+        place = _place(self, self.gradient_border, self.spread)
+        return replace(place, group=0) if self.passing else place
 
     @property
     def spread_gradient(self) -> Place:

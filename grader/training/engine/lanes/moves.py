@@ -1,216 +1,248 @@
-"""What operators become that move numbers: permutations, parts, pieces, rolls."""
+"""Operations that only move pixels, as the way back: where a pixel that comes out came from.
+
+In: an Operation of `grader.training.augment` with the frame that it receives. Out: a `Move`, which
+gives numbers for each image from what was drawn, and writes the way back of one pixel of all lanes
+at once, in whole numbers. The numbers are computed by the operations' own functions, so that every
+pixel is the one that they take.
+
+A worked example: a row of 4 pixels, mirrored, then moved to the right by 1. The pixel at 3 came
+from 3 - 1 = 2, and that from 4 - 1 - 2 = 1. The one at 0 came from -1: that is outside, so it has
+the fill, whatever the mirror did before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from grader.program.graph import Node
-from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes.flow import Flow, whole
-from grader.training.engine.lanes.forms import Loop, loops, times
-from grader.training.engine.lanes.lowering import Lowering, label, takes
-from grader.training.engine.lanes.structure import (
-    HERE,
-    Dimension,
-    Segment,
-    arranged,
-    axis_of,
-    dimensions,
-    shape_of,
-    sizes,
+import torch
+from torch import Tensor
+
+from grader.training.augment.crops import (
+    CenterCrop,
+    Pad,
+    RandomCrop,
+    RandomErasing,
+    RandomHorizontalFlip,
+    RandomVerticalFlip,
 )
+from grader.training.augment.geometry import RandomAffine, RandomRotation, pil_matrix
+from grader.training.augment.operation import Drawn, Frame, Operation
+from grader.training.augment.sampling import fixed_point, pil_fill
+from grader.training.engine.lanes.ir import Function, Value
 
-AS_IT_IS: tuple[tuple[int, int, int, int], ...] = ()
+FARTHEST = 2**14
+"""Pixels. Nothing that comes from as far away is computed here, where numbers have 32 bits."""
 
 
-def permute(state: Lowering, node: Node) -> Flow | None:
-    """Dimensions in another order; None where that changes nothing."""
-    value = node.arguments[0]
-    shape = shape_of(state, value, node)
-    order = _order(node, takes(node), len(shape))
-    long = [axis for axis in order if shape[axis] > 1]
-    if long == sorted(long):
+class Pixel(NamedTuple):
+    """Its row and column in each lane, in 32 bits; `found`: where it lies in the image."""
+
+    row: Value
+    column: Value
+    found: Value | None = None
+
+
+class Move(Protocol):
+    """See the module. `stay` are an image's numbers that leave every pixel where it is.
+
+    Numbers are `whole` (32 bits) and then `real` (64 bits).
+    """
+
+    @property
+    def stay(self) -> Sequence[float]:
+        """Of one image that is not moved."""
+
+    @property
+    def real(self) -> int:
+        """How many of the numbers, the last, are real."""
+
+    def numbers(self, drawn: Drawn) -> Sequence[Tensor]:
+        """For each image (B,), as drawn."""
+
+    def back(self, f: Function, to: Pixel, given: Sequence[Value]) -> Pixel:
+        """Where the pixel comes from, with the numbers of the images in the lanes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Pad, CenterCrop and RandomCrop: by whole pixels, the same for all images or as drawn."""
+
+    before: Frame
+    top: int
+    left: int
+    drawn: bool = False
+    real: int = 0
+
+    @property
+    def stay(self) -> Sequence[float]:
+        """See `Move`."""
+        return (-self.top, -self.left) if self.drawn else ()
+
+    def numbers(self, drawn: Drawn) -> Sequence[Tensor]:
+        """See `Move`."""
+        return (drawn["top"], drawn["left"]) if self.drawn else ()
+
+    def back(self, f: Function, to: Pixel, given: Sequence[Value]) -> Pixel:
+        """See `Move`."""
+        row, column = to.row + self.top, to.column + self.left
+        if self.drawn:
+            row, column = row + given[0], column + given[1]
+        return _found(f, self.before, row, column)
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """RandomHorizontalFlip, or RandomVerticalFlip where `rows`. The number: -1 where applied."""
+
+    before: Frame
+    rows: bool
+    stay: Sequence[float] = (0,)
+    real: int = 0
+
+    def numbers(self, drawn: Drawn) -> Sequence[Tensor]:
+        """See `Move`."""
+        return (-drawn["applied"].int(),)
+
+    def back(self, f: Function, to: Pixel, given: Sequence[Value]) -> Pixel:
+        """X exclusive or -1 is -1 - x."""
+        (applied,) = given
+        if self.rows:
+            row = f.binary("xor", to.row, applied)
+            return Pixel(row + f.binary("and", applied, self.before.height), to.column)
+        column = f.binary("xor", to.column, applied)
+        return Pixel(to.row, column + f.binary("and", applied, self.before.width))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """RandomRotation and RandomAffine of PIL, nearest, in 1/65536 of a pixel: see `fixed_point`."""
+
+    before: Frame
+    way: RandomRotation | RandomAffine
+    stay: Sequence[float] = (2**15, 2**15, 2**16, 0, 0, 2**16)
+    real: int = 0
+
+    def numbers(self, drawn: Drawn) -> Sequence[Tensor]:
+        """See `Move`."""
+        return fixed_point(pil_matrix(self.before, self.way, drawn)).unbind()
+
+    def back(self, f: Function, to: Pixel, given: Sequence[Value]) -> Pixel:
+        """See `Move`."""
+        x0, y0, xx, yx, xy, yy = given
+        row = f.binary("ashr", y0 + yy * to.row + yx * to.column, 16)
+        column = f.binary("ashr", x0 + xy * to.row + xx * to.column, 16)
+        return _found(f, self.before, row, column)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """RandomAffine of PIL, nearest, where rows stay rows: in double precision."""
+
+    before: Frame
+    way: RandomRotation | RandomAffine
+    stay: Sequence[float] = (1.0, 0.0, 1.0, 0.0)
+    real: int = 4
+
+    def numbers(self, drawn: Drawn) -> Sequence[Tensor]:
+        """See `Move`."""
+        a, _, c, _, e, f = pil_matrix(self.before, self.way, drawn).unbind(1)
+        return a, c, e, f
+
+    def back(self, f: Function, to: Pixel, given: Sequence[Value]) -> Pixel:
+        """See `Move`."""
+        across, left, down, top = given
+        row, column = _along(f, to.row, down, top), _along(f, to.column, across, left)
+        return _found(f, self.before, row, column)
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """RandomErasing with one value: pixels of a rectangle are not found."""
+
+    stay: Sequence[float] = (0, 0, 0, 0)
+    real: int = 0
+
+    def numbers(self, drawn: Drawn) -> Sequence[Tensor]:
+        """See `Move`."""
+        return drawn["top"], drawn["left"], drawn["height"] * drawn["applied"], drawn["width"]
+
+    def back(self, f: Function, to: Pixel, given: Sequence[Value]) -> Pixel:
+        """See `Move`."""
+        top, left, height, width = given
+        above = f.compare("uge", to.row - top, height)
+        beside = f.compare("uge", to.column - left, width)
+        return Pixel(to.row, to.column, f.binary("or", above, beside))
+
+
+def move(operation: Operation, before: Frame) -> Move | None:
+    """The operation as a Move; None where it does more than that, or has no code here."""
+    if isinstance(operation, RandomHorizontalFlip | RandomVerticalFlip):
+        return Mirror(before, rows=isinstance(operation, RandomVerticalFlip))
+    if isinstance(operation, CenterCrop):
+        return Shift(before, *operation.corner(before))
+    if isinstance(operation, Pad | RandomCrop):
+        return _padded(operation, before)
+    if isinstance(operation, RandomRotation | RandomAffine):
+        return _affine(operation, before)
+    if isinstance(operation, RandomErasing) and before.kind == "float":
+        return None if isinstance(operation.value, str) else Erase()
+    return None
+
+
+def fill(operation: Operation, before: Frame) -> Tensor:
+    """What pixels that are not found become, as an image (1, channels, 1, 1)."""
+    wanted = getattr(operation, "fill", getattr(operation, "value", 0)) or 0
+    dtype = torch.float32
+    if before.kind != "float":
+        wanted, dtype = pil_fill(wanted), torch.uint8
+    return torch.full((1, before.channels, 1, 1), wanted, dtype=dtype)
+
+
+def _padded(operation: Pad | RandomCrop, before: Frame) -> Move | None:
+    drawn = isinstance(operation, RandomCrop)
+    pads = operation.pads(before) if isinstance(operation, RandomCrop) else [operation]
+    # Tensors of bytes take any fill, in a way of their own.
+    painted = any(pad.padding_mode != "constant" for pad in pads)
+    if painted or (before.kind == "bytes" and operation.fill):
         return None
-    stored = state.map(value, node)
-    found = loops((stored.channels, stored.height, stored.width), shape)
-    if found is None:
-        stored, found = dimensions(state, node, value)
-    moved = [[Segment(tuple(found[axis]))] for axis in order]
-    return whole(arranged(state, node, stored, moved, [shape[axis] for axis in order]))
+    top, left = sum(pad.padding[1] for pad in pads), sum(pad.padding[0] for pad in pads)
+    return Shift(before, -top, -left, drawn)
 
 
-def _order(node: Node, given: dict[str, Any], rank: int) -> list[int]:
-    """Which dimension each of the result is."""
-    name = node.op.split(".")[1].rstrip("_")
-    order = list(range(-1, rank))
-    if name == "permute":
-        order = [int(dim) % (rank + 1) - 1 for dim in given["dims"]]
-    elif name == "movedim":
-        order = _moved(given["source"], given["destination"], rank)
-    else:
-        keys = ("dim0", "dim1") if "dim0" in given else ("axis0", "axis1")
-        one, other = (int(given.get(key, 0)) % (rank + 1) for key in keys)
-        if name in ("t", "numpy_T", "mT"):
-            one, other = rank - 1, rank
-        order[one], order[other] = order[other], order[one]
-    if order[0] != -1:
-        raise CannotTrainError(f"{label(node)} over several images")
-    return order[1:]
-
-
-def _moved(source: Any, destination: Any, rank: int) -> list[int]:
-    from_ = [int(dim) % (rank + 1) for dim in _several(source)]
-    to = [int(dim) % (rank + 1) for dim in _several(destination)]
-    rest = [dim for dim in range(rank + 1) if dim not in from_]
-    placed = dict(zip(to, from_, strict=True))
-    return [(placed[dim] if dim in placed else rest.pop(0)) - 1 for dim in range(rank + 1)]
-
-
-def _several(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def part(state: Lowering, node: Node) -> Flow | None:
-    """A slice, or one of a dimension; None where it is all of it."""
-    given = takes(node)
-    value = given["self"]
-    shape = shape_of(state, value, node)
-    if "slice" in node.op and given["dim"] % (len(shape) + 1) == 0 and _is_all(given):
+def _affine(operation: RandomRotation | RandomAffine, before: Frame) -> Move | None:
+    if before.kind != "pil" or operation.interpolation != "nearest":
         return None
-    axis = axis_of(given["dim"], len(shape), node)
-    size = shape[axis]
-    if "select" in node.op:
-        begin, count, step = whole_number(given["index"], node) % size, 1, 1
-    elif "narrow" in node.op:
-        begin = whole_number(given["start"], node) % (size + 1)
-        count, step = whole_number(given["length"], node), 1
-    else:
-        wanted = slice(given["start"], given["end"], given["step"])
-        begin, end, step = wanted.indices(size)
-        count = len(range(begin, end, step))
-    if (count, step) == (size, 1) and "select" not in node.op:
+    if _reach(operation, before) >= FARTHEST:
         return None
-    return of_axis(state, node, value, axis, [(begin, step, count, 0)], sizes(node.shape, node))
+    return Stretch(before, operation) if operation.straight else Turn(before, operation)
 
 
-def _is_all(given: dict[str, Any]) -> bool:
-    limits = given["start"] in (None, 0), given["end"] in (None, 2**63 - 1), given["step"] == 1
-    return all(limits)
+def _reach(operation: RandomRotation | RandomAffine, before: Frame) -> float:
+    """No pixel comes from farther away from the image's corner, in pixels."""
+    sides = before.width + before.height
+    centre, moved, shear, smallest = sum(map(abs, operation.center or ())), 0.0, 0.0, 1.0
+    if isinstance(operation, RandomAffine):
+        moved = sides * max(operation.translate or (0.0,))
+        shear = max(map(abs, operation.shear or (0.0,)))
+        smallest = operation.scale[0] if operation.scale else 1.0
+    turn = math.radians(shear)
+    most = (math.tan(turn) / math.cos(turn) + 1 + 1 / math.cos(turn)) / smallest
+    return most * (2 * sides + centre + moved) + sides + centre
 
 
-def whole_number(value: Any, node: Node) -> int:
-    """An argument that is a number, not computed. Raises CannotTrainError."""
-    if not isinstance(value, int):
-        raise CannotTrainError(f"{label(node)} at a place that is computed")
-    return value
+def _found(f: Function, before: Frame, row: Value, column: Value) -> Pixel:
+    """The pixel, which may lie outside of the image."""
+    inside = f.binary(
+        "and", f.compare("ult", row, before.height), f.compare("ult", column, before.width)
+    )
+    return Pixel(row, column, inside)
 
 
-Part = tuple[int, int, int, int]
-"""Of a dimension: from where on, by what steps, how many, and where they go to."""
-
-
-def of_axis(
-    state: Lowering,
-    node: Node,
-    value: Any,
-    axis: int,
-    parts: Sequence[Part],
-    shape: Sequence[int],
-    *,
-    fill: float = 0.0,
-) -> Flow:
-    """Parts of one dimension, the others as they are; `shape` may lack it where one is taken."""
-    return of_axes(state, node, value, {axis: parts}, shape, fill=fill)
-
-
-def of_axes(
-    state: Lowering,
-    node: Node,
-    value: Any,
-    parts: Mapping[int, Sequence[Part]],
-    shape: Sequence[int],
-    *,
-    fill: float = 0.0,
-) -> Flow:
-    """The same of several dimensions."""
-    stored, found = dimensions(state, node, value)
-    rank = len(found)
-    made: list[Dimension] = []
-    for axis, dimension in enumerate(found):
-        if axis in parts:
-            made.append([_segment(dimension, one) for one in parts[axis]])
-        else:
-            made.append([Segment(tuple(dimension))])
-    if len(shape) < rank:  # one of a dimension: it adds nothing but where to begin
-        whole_shape = [*shape]
-        whole_shape[next(iter(parts)) : next(iter(parts))] = [1]
-        target = arranged(state, node, stored, made, whole_shape, fill=fill)
-    else:
-        target = arranged(state, node, stored, made, shape, fill=fill)
-    return whole(target)
-
-
-def _segment(dimension: Sequence[Loop], one: Part) -> Segment:
-    begin, step, count, to = one
-    there = dimension[0][1] if dimension else HERE
-    inner: tuple[Loop, ...] = ((count, times(there, step)),) if count > 1 else ()
-    return Segment(inner, times(there, begin), to)
-
-
-def flip(state: Lowering, node: Node) -> Flow:
-    """Dimensions in reverse."""
-    given = takes(node)
-    shape = shape_of(state, given["self"], node)
-    parts = {}
-    for dim in given["dims"]:
-        axis = axis_of(dim, len(shape), node)
-        parts[axis] = [(shape[axis] - 1, -1, shape[axis], 0)]
-    return of_axes(state, node, given["self"], parts, shape)
-
-
-def roll(state: Lowering, node: Node) -> Flow:
-    """Dimensions moved round."""
-    given = takes(node)
-    shape = shape_of(state, given["self"], node)
-    shifts, dims = _several(given["shifts"]), _several(given["dims"])
-    if len(shifts) != len(dims) or len(set(dims)) != len(dims):
-        raise CannotTrainError(f"{label(node)} of flat maps")
-    parts: dict[int, Sequence[Part]] = {}
-    for shift, dim in zip(shifts, dims, strict=True):
-        axis = axis_of(dim, len(shape), node)
-        size = shape[axis]
-        there = int(shift) % size
-        if there:
-            parts[axis] = [(0, 1, size - there, there), (size - there, 1, there, 0)]
-    return of_axes(state, node, given["self"], parts, shape)
-
-
-def piece(state: Lowering, node: Node, number: Any) -> Flow:
-    """One of the pieces of a split; the node is the split, with that piece's shape."""
-    given = takes(node)
-    value = given["self"]
-    shape = shape_of(state, value, node)
-    axis = axis_of(given["dim"], len(shape), node)
-    size = shape[axis]
-    if "unbind" in node.op:
-        return of_axis(state, node, value, axis, [(number, 1, 1, 0)], sizes(node.shape, node))
-    lengths = _lengths(node, given, size)
-    begin = sum(lengths[:number])
-    parts = [(begin, 1, lengths[number], 0)]
-    return of_axis(state, node, value, axis, parts, sizes(node.shape, node))
-
-
-def _lengths(node: Node, given: dict[str, Any], size: int) -> list[int]:
-    """Of all pieces of a dimension."""
-    if "tensor_split" in node.op:
-        count = whole_number(given["sections"], node)
-        return [size // count + (number < size % count) for number in range(count)]
-    if "chunk" in node.op:
-        length = -(-size // whole_number(given["chunks"], node))
-    elif isinstance(given.get("split_size"), int):
-        length = given["split_size"]
-    else:
-        found = given.get("split_size") or given["split_sizes"]
-        return [whole_number(one, node) for one in found]
-    return [min(length, size - begin) for begin in range(0, size, length)]
+def _along(f: Function, index: Value, factor: Value, start: Value) -> Value:
+    """The pixel that covers the place where the middle of pixel `index` comes from."""
+    doubles = f"<{f.lanes} x double>"
+    middle = f.convert("sitofp", index, doubles) + 0.5
+    return f.convert("fptosi", f.unary("floor", factor * middle + start), f.whole_vector)

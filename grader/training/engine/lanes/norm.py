@@ -35,7 +35,7 @@ from grader.training.engine.lanes.stages import Chain, Norm
 
 
 def stats(chain: Chain, target: Target) -> Function:
-    """sums[channel] = this thread's sum of x, and of its square, both less GUESS."""
+    """sums[channel] += the sum of x over these groups, and of its square, both less GUESS."""
     f = Function(
         "stats",
         [
@@ -69,9 +69,15 @@ def stats(chain: Chain, target: Target) -> Function:
                         one.add(value)
                         two.set(f.fma(value, value, two.get()))
             collect(f, totals, parts)
-        for number, total in enumerate(totals):
-            f.put(total.get(), f["sums"], channel * 2 + number)
+        add_totals(f, channel, totals)
     return f
+
+
+def add_totals(f: Function, channel: Value, totals: list[Variable]) -> None:
+    """Add both totals of a channel to the thread's sums."""
+    for number, total in enumerate(totals):
+        place = channel * 2 + number
+        f.put(total.get() + f.scalar(f["sums"], place, "double"), f["sums"], place)
 
 
 def collect(f: Function, totals: list[Variable], parts: list[list[Variable]]) -> None:

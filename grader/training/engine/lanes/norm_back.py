@@ -19,12 +19,12 @@ from grader.training.engine.lanes.chain import (
 from grader.training.engine.lanes.chain_back import each
 from grader.training.engine.lanes.ir import Function, Value
 from grader.training.engine.lanes.machine import Target
-from grader.training.engine.lanes.norm import collect, double, keep, of_all_threads, put
+from grader.training.engine.lanes.norm import add_totals, collect, double, keep, of_all_threads, put
 from grader.training.engine.lanes.stages import Chain, Norm
 
 
 def sums(chain: Chain, target: Target) -> Function:
-    """sums[channel] = this thread's sum of dy, and of dy (x - m).
+    """sums[channel] += the sum of dy over these groups, and of dy (x - m).
 
     `target` is the gradient of the chain's target.
     """
@@ -58,8 +58,7 @@ def sums(chain: Chain, target: Target) -> Function:
 
             each(steps, group, channel, use)
             collect(f, totals, parts)
-        for number, total in enumerate(totals):
-            f.put(total.get(), f["sums"], channel * 2 + number)
+        add_totals(f, channel, totals)
     return f
 
 

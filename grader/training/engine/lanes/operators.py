@@ -12,7 +12,7 @@ from grader.training.engine.lanes import (
     borders,
     joins,
     layers,
-    moves,
+    parts,
     products,
     reductions,
     repeats,
@@ -151,9 +151,9 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
     "scaled_dot_product_attention": products.attention,
     **dict.fromkeys(
         ("permute", "transpose", "t", "numpy_T", "mT", "movedim", "swapaxes", "swapdims"),
-        moves.permute,
+        parts.permute,
     ),
-    **dict.fromkeys(("slice", "select", "narrow"), moves.part),
+    **dict.fromkeys(("slice", "select", "narrow"), parts.part),
     **dict.fromkeys(
         (
             "pad",
@@ -165,8 +165,8 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
         ),
         borders.pad,
     ),
-    "flip": moves.flip,
-    "roll": moves.roll,
+    "flip": parts.flip,
+    "roll": parts.roll,
     "expand": repeats.expand,
     "expand_as": repeats.expand,
     "repeat": repeats.repeat,

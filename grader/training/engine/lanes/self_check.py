@@ -1,9 +1,10 @@
 """Before code trains, what it computes is compared with torch, on the submission's own images.
 
-Three batches of different sizes, forward and backward, and a look at test images. Losses and scores
-of code that is right differ from torch's by rounding. So do gradients, but where two pixels of a
-window are nearly equal, or one is nearly 0, rounding may send a gradient another way: that happens
-in one batch or another, while code that is wrong is wrong in all of them.
+Three batches of different sizes, augmented, forward and backward, and a look at test images. The
+augmented images of code that is right are the same bit for bit. Its losses and scores differ from
+torch's by rounding. So do gradients, but where two pixels of a window are nearly equal, or one is
+nearly 0, rounding may send a gradient another way: that happens in one batch or another, while code
+that is wrong is wrong in all of them.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from grader.program.program import Program
 from grader.training import augment
 from grader.training.data import TrainingData
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes.compiled import Compiled, Written
+from grader.training.engine.lanes import gathering
+from grader.training.engine.lanes.compiled import Batch, Compiled, Written
 from grader.training.engine.lanes.dropout import Masks, share
 from grader.training.engine.lanes.learner import share_of
 from grader.training.engine.lanes.machine import Code, Target
-from grader.training.engine.learner import loss_function
+from grader.training.engine.learner import Lesson, loss_function
 
 BATCHES = (48, 33, 7)
 LOSS_WITHIN = 1e-5
@@ -55,6 +57,7 @@ def check(
             masks.seed = number + 1
             _compare(program, torchs, ours, (images, labels), masks.seed, worst)
         _weigh(worst)
+        _compare_images(program, data, ours, sizes)
         _compare_scores(program, torchs, ours, data)
     finally:
         ours.close()
@@ -81,7 +84,7 @@ def _compare(
     torchs.zero_grad()
     loss = loss_function(program.recipe.loss, torch.device("cpu"))(torchs(images), labels)
     loss.backward()  # type: ignore[no-untyped-call] # torch does not annotate it
-    by_factor = share_of(program.recipe.loss, labels)
+    by_factor = share_of(program.recipe.loss, labels.numpy())
     total, _ = ours.step(images, labels.numpy(), by_factor, seed)
     expected = float(loss.detach())
     if not abs(total * by_factor - expected) <= LOSS_WITHIN * max(1.0, abs(expected)):
@@ -97,6 +100,29 @@ def _compare(
             mine = ours.gradient(name, tuple(gradient.shape))
             error = float((mine - gradient).abs().max()) / (scale or 1.0)
             worst[name] = min(worst[name], error)
+
+
+def _compare_images(program: Program, data: TrainingData, ours: Compiled, sizes: list[int]) -> None:
+    """Batches that the code gathers are those of the Pipeline, bit for bit."""
+    if ours.way is None:
+        return
+    images, labels = (
+        torch.tensor(all_of_them[: max(sizes)])
+        for all_of_them in (data.train_images, data.train_labels)
+    )
+    pipeline = augment.build(program.recipe.augmentations, image_shape=data.image_shape)
+    batches = [torch.arange(size).flip(0) for size in sizes]
+    mine, theirs = (
+        Lesson(images, labels, batches, pipeline, torch.Generator().manual_seed(0))
+        for _ in range(2)
+    )
+    gathered = gathering.gathered(ours.way, mine, ours.lanes)
+    first = 0
+    for number, batch in enumerate(batches):
+        expected, _ = theirs.batch(number)
+        if not torch.equal(ours.loaded(Batch(gathered, first), len(batch)), expected):
+            raise CannotTrainError("its machine code augments images otherwise than the grader")
+        first += len(batch)
 
 
 def _weigh(worst: dict[str, float]) -> None:

@@ -1,6 +1,8 @@
 """A whole training step as one function that every thread runs, and a look at images as another.
 
-    train   images into lanes; forward; loss; backward; each thread's gradients
+    load    images into lanes, or
+    gather  images out of the data set, augmented, into lanes
+    train   forward; loss; backward; each thread's gradients
     look    images into lanes; forward through the evaluation graph; scores
 
 Each thread takes a share of the groups of images. They wait for each other only where batch norm
@@ -10,23 +12,23 @@ needs all images, so between two barriers nobody writes what another reads.
 from __future__ import annotations
 
 from grader.program.recipe import Loss
-from grader.training.engine.lanes import loading, loss
+from grader.training.engine.lanes import gathering, loading, loss
 from grader.training.engine.lanes.backward import backward
 from grader.training.engine.lanes.barrier import BARRIER
 from grader.training.engine.lanes.calls import Calls, Library
 from grader.training.engine.lanes.forward import forward
-from grader.training.engine.lanes.ir import Function
+from grader.training.engine.lanes.gathering import Way
+from grader.training.engine.lanes.ir import Function, Value
 from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.plan import Plan, reached
 
+SHARED = [("ptr", "memory"), ("i64", "thread"), ("i64", "threads"), ("i64", "count")]
+LOAD = [*SHARED, ("ptr", "images")]
+GATHER = [*LOAD, ("ptr", "table"), ("ptr", "whole"), ("ptr", "real"), ("i64", "stride")]
 TRAIN = [
-    ("ptr", "memory"),
-    ("ptr", "images"),
-    ("i64", "thread"),
-    ("i64", "threads"),
-    ("i64", "count"),
+    *SHARED,
     ("float", "share"),
     ("i32", "seed"),
     ("ptr", "give_way"),
@@ -40,55 +42,93 @@ LOOK = [
 ]
 
 
-def write(train: Lowered, look: Lowered, plan: Plan, asked: Loss, target: Target) -> list[str]:
-    """The texts of all functions, of which "train" and "look" are to be called."""
+def write(
+    train: Lowered,
+    look: Lowered,
+    plan: Plan,
+    asked: Loss,
+    target: Target,
+    way: Way | None,
+    *,
+    by_tiles: bool,
+) -> list[str]:
+    """The texts of all functions, of which those of the names above are to be called.
+
+    `by_tiles`: convolutions as `tiling` says, which takes more code than without.
+    """
     library = Library()
-    texts = [_train(train, asked, library, plan, target), _look(look, library, plan, target)]
+    texts = [
+        _load(train.images, library, plan, target),
+        _train(train, asked, library, plan, target, by_tiles=by_tiles),
+        _look(look, library, plan, target, by_tiles=by_tiles),
+    ]
+    if way is not None:
+        texts.append(_gather(way, train.images, library, plan, target))
     return [BARRIER, *library.texts, *texts]
 
 
-def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target) -> str:
+def _load(images: Map, library: Library, plan: Plan, target: Target) -> str:
+    """This thread's images into lanes."""
+    f = Function("load", LOAD, target.lanes, shared=True)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=False)
+    _bring(calls, images)
+    calls.all_groups()
+    return f.text()
+
+
+def _gather(way: Way, images: Map, library: Library, plan: Plan, target: Target) -> str:
+    """This thread's images out of the data set, augmented."""
+    f = Function("gather", GATHER, target.lanes, shared=True)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=False)
+    given = [f[name] for name in ("images", "table", "whole", "real")]
+    kernel = gathering.write(way, images, target)
+    calls.call(kernel, *given, calls.values(images), f["stride"], *calls.range)
+    calls.all_groups()
+    return f.text()
+
+
+def _train(
+    lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target, *, by_tiles: bool
+) -> str:
     """Forward, loss and backward of this thread's images."""
     f = Function("train", TRAIN, target.lanes, shared=True)
-    groups = (f["count"] + (f.lanes - 1)) / f.lanes
-    begin = f["thread"] * groups
-    mine = begin / f["threads"], (begin + groups) / f["threads"]
-    calls = Calls(library, plan, target, f, f["memory"], mine)
-    _load(calls, lowered.images)
-    _forget(calls)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=by_tiles)
+    calls.forget(calls.weight_gradient(None), plan.gradients_stride)
     for stage in lowered.stages:
         forward(calls, stage, training=True)
     _lose(calls, lowered, asked)
     for stage in reversed(reached(lowered)):
         backward(calls, stage)
+    calls.all_groups()
     return f.text()
 
 
-def _look(lowered: Lowered, library: Library, plan: Plan, target: Target) -> str:
+def _look(lowered: Lowered, library: Library, plan: Plan, target: Target, *, by_tiles: bool) -> str:
     """Forward of `count` images, as many as a thread looks at in one go."""
     f = Function("look", LOOK, target.lanes, shared=True)
     base = f.at(f["memory"], f["thread"] * plan.look_stride)
     all_of_them = 0, (f["count"] + (f.lanes - 1)) / f.lanes
-    calls = Calls(library, plan, target, f, base, all_of_them)
-    _load(calls, lowered.images)
+    calls = Calls(library, plan, target, f, base, all_of_them, by_tiles=by_tiles)
+    _bring(calls, lowered.images)
     for stage in lowered.stages:
         forward(calls, stage, training=False)
     give = loading.give(lowered.scores, target)
     calls.call(give, calls.values(lowered.scores), f["scores"], *calls.range)
+    calls.all_groups()
     return f.text()
 
 
-def _load(calls: Calls, images: Map) -> None:
+def _mine(f: Function) -> tuple[Value, Value]:
+    """First and end of this thread's groups."""
+    groups = (f["count"] + (f.lanes - 1)) / f.lanes
+    begin = f["thread"] * groups
+    return begin / f["threads"], (begin + groups) / f["threads"]
+
+
+def _bring(calls: Calls, images: Map) -> None:
     kernel = loading.load(images, calls.target)
     given = calls.f["images"], calls.values(images)
     calls.call(kernel, *given, *calls.range, calls.f["count"])
-
-
-def _forget(calls: Calls) -> None:
-    """Zeros where this thread's gradients are added up."""
-    f, mine = calls.f, calls.weight_gradient(None)
-    with f.loop(calls.plan.gradients_stride // f.lanes) as vector:
-        f.store(0.0, mine, vector)
 
 
 def _lose(calls: Calls, lowered: Lowered, asked: Loss) -> None:

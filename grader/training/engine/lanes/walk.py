@@ -13,7 +13,7 @@ from grader.program.graph import Graph, Node, Weight
 from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import computed, moves
+from grader.training.engine.lanes import computed, parts
 from grader.training.engine.lanes.flow import whole
 from grader.training.engine.lanes.lowering import SAME, Lowered, Lowering, is_number, label, takes
 from grader.training.engine.lanes.maps import Map
@@ -127,7 +127,7 @@ def _take(state: Lowering, node: Node) -> None:
         update={"name": node.name, "shape": node.shape, "dtype": node.dtype}
     )
     if known.kind is Kind.SPLIT:
-        state.define(node, moves.piece(state, whole_of_it, number))
+        state.define(node, parts.piece(state, whole_of_it, number))
         state.part_of(node, _first(source))
     elif source.shape is not None or number != 0:
         raise CannotTrainError(f"one of several results of {label(source)}")
@@ -147,7 +147,7 @@ def _rename(state: Lowering, node: Node) -> None:
 
 
 def _count(state: Lowering, node: Node) -> None:
-    """Batch norm's count of batches, or another number that each step moves by the same."""
+    """Batch norm's count of batches, or another number that each step parts by the same."""
     given = takes(node)
     weight = state.weight(node.arguments[0])
     if node.op != "aten.add_.Tensor" or not is_number(given["other"]) or weight is None:

@@ -101,7 +101,7 @@ class Case:
 
     def _step(self, ours: Compiled, net: Network, batch: tuple[Tensor, Tensor, int]) -> Computed:
         images, labels, seed = batch
-        by_factor = share_of(self.program.recipe.loss, labels)
+        by_factor = share_of(self.program.recipe.loss, labels.numpy())
         total, right = ours.step(images, labels.numpy(), by_factor, seed)
         statistics = {}
         for name, weight in net.weights.items():

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from grader.training.engine.lanes import compiled, convolution, machine, weight_gradient
+from grader.training.engine.lanes import compiled, convolution, machine, weight_gradient, winograd
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import Convolution
+from grader.training.engine.lanes.tiles import TILE
 from tests.networks import program_of
 
 TARGETS = {
@@ -101,6 +102,8 @@ def test_sums_stay_in_registers(name, window):
             weight_gradient.shape_of(stage, of_weight=True, of_bias=False), target
         ),
     ]
+    if window == 3:
+        kernels += winograd.write(convolution.forward(stage), TILE, target).callees[:1]
     for kernel in kernels:
         text = machine.module([kernel.text()], target)
         assembly = machine.machine_code(text, target, assembly=True).decode()

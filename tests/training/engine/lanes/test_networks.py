@@ -274,7 +274,7 @@ def test_most_drawn_networks_have_code():
     missing: list[str] = []
 
     @given(networks())
-    @settings(max_examples=60, deadline=None, derandomize=True)
+    @settings(max_examples=25, deadline=None, derandomize=True)
     def write(model: nn.Module) -> None:
         try:
             compiled.write(case(model, SHAPE).program, 20, 1, HERE)
