@@ -86,9 +86,10 @@ def grade(
     except Exception as error:
         # Whatever it is, it ends this submission's journey and nobody else's.
         return report_failure(submission, assignment, error, workshop)
-    return report(
+    found = report(
         submission, assignment, captured, analysis, training.done, checks, clock, workshop
     )
+    return found.model_copy(update={"inference": seen.inference})
 
 
 def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> Captured:
@@ -117,6 +118,7 @@ def watch(captured: Captured, assignment: Assignment, data: Data, workshop: Work
         labels,
         limits=assignment.limits,
         known=workshop.seen,
+        timed="fast_inference" in assignment.checks,
     )
 
 
@@ -175,6 +177,7 @@ def check(
         analysis=analysis,
         behaviour=seen.behaviour,
         training=training,
+        inference=seen.inference,
     )
     return plugin.run_checks(known, progress.check)
 

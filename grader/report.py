@@ -198,6 +198,93 @@ class Curve(Record):
     last: float
 
 
+class Counted(Record):
+    """How many of so many images are recognised."""
+
+    correct: int
+    total: int
+
+
+class LayerUpdate(Record):
+    """How much of the first epoch's update a layer with weights has.
+
+    `moved` is how far its weights went, divided by their size (the norm of the difference by the
+    larger norm of before and after); `share` is that divided by the sum over all layers.
+    """
+
+    layer: str
+    moved: float
+    share: float
+
+
+class ReluRow(Record):
+    """A ReLU: so many `channels`, of which `dead` are zero on every image that was tried."""
+
+    layer: str
+    channels: int
+    dead: int
+
+
+class Calibration(Record):
+    """How honest the network's confidence is, on the test images. All are shares, 0 to 1.
+
+    `error` is the expected calibration error in 15 bins. A network whose confidence is exactly
+    right would be measured at about `chance`, and the error scatters by about `deviation`: both
+    come from there being only so many images. `wrong_confidence` is the mean confidence in the
+    `wrong` answers that are wrong; None where none is. `confidence` is the mean over all answers,
+    of which the share `right` is right.
+    """
+
+    error: float
+    chance: float
+    deviation: float
+    confidence: float
+    right: float
+    wrong: int
+    wrong_confidence: float | None = None
+
+
+class RunQualities(Record):
+    """What a finished run's network is like beyond its accuracy, as far as checks ask for it.
+
+    `noise`, `shift` and `rotation`: test images that were changed so; `classes`: the test images of
+    each class; `train`: some of the images that it learned from, not augmented. `updates` and
+    `relus` are in the order in which the layers run.
+    """
+
+    noise: Counted | None = None
+    shift: Counted | None = None
+    rotation: Counted | None = None
+    classes: tuple[Counted, ...] = ()
+    calibration: Calibration | None = None
+    train: Counted | None = None
+    updates: tuple[LayerUpdate, ...] = ()
+    relus: tuple[ReluRow, ...] = ()
+
+
+class Pace(Record):
+    """How long the network computes an image, in batches of `batch`, on one thread of the CPU.
+
+    `microseconds` and `yardstick` are of the fastest turn: the network's, and that of a small
+    network that is the same for everybody, timed in turns. `ratio` is the one by the other; half of
+    all turns came to a ratio between `low` and `high`.
+    """
+
+    batch: int
+    microseconds: float
+    yardstick: float
+    ratio: float
+    low: float
+    high: float
+
+
+class Inference(Record):
+    """What one image costs the network; `pace` is empty where it was too slow to be timed."""
+
+    multiply_adds: int
+    pace: tuple[Pace, ...] = ()
+
+
 class RunRow(Record):
     """One seed's training. `seconds` is training and evaluation alone, the device synchronised.
 
@@ -207,7 +294,8 @@ class RunRow(Record):
     (how many runs shared the device at the time) say how it was computed; `preparation_seconds`
     went by before the first step, and are not in `seconds`. `dimmed` and `noisy` are how many test
     images the finished network recognises when all are one grey level darker, and when each pixel
-    is up to two levels darker or brighter; None where the run was not finished.
+    is up to two levels darker or brighter; None where the run was not finished. `qualities` is
+    there where a check asks for more than accuracy.
     """
 
     seed: int
@@ -226,6 +314,7 @@ class RunRow(Record):
     preparation_seconds: float = 0.0
     dimmed: int | None = None
     noisy: int | None = None
+    qualities: RunQualities | None = None
 
 
 class Picture(Record):
@@ -338,7 +427,7 @@ class Report(Record):
     wrote it (see `grader.storage.seal`); empty in a report that was not kept. `self_check`: the
     student's own process asked (see `grader.command.self_check`), so it is never a grade.
     `excerpts` are the lines that hints are about, with those around them; `sample` is an image of
-    the data set.
+    the data set. `inference` is there where a check asks how fast the network is.
     """
 
     schema_version: Literal[3] = REPORT_VERSION
@@ -372,6 +461,7 @@ class Report(Record):
     self_check: bool = False
     excerpts: tuple[Excerpt, ...] = ()
     sample: Picture | None = None
+    inference: Inference | None = None
 
 
 IN_REPORT: Final = ("layers", "flags", "notes", "left_out")

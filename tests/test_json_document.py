@@ -10,7 +10,17 @@ import pytest
 
 from grader.analysis import curves, summary
 from grader.program.recipe import Run, Schedule
-from grader.report import CheckResult, Report
+from grader.report import (
+    Calibration,
+    CheckResult,
+    Counted,
+    Inference,
+    LayerUpdate,
+    Pace,
+    ReluRow,
+    Report,
+    RunQualities,
+)
 from grader.storage import json_text
 from tests import report_examples as examples
 from tests.analysis.test_summary import ASSIGNMENT, analysis
@@ -35,8 +45,17 @@ def blocks(text):
 
 
 def test_the_keys_of_a_report_that_the_page_names_are_there():
-    _, report, _ = tables(ABOUT_REPORT)
+    _, report, _, _ = tables(ABOUT_REPORT)
     assert report <= set(Report.model_fields)
+
+
+def test_the_page_names_every_key_of_what_is_measured_beyond_accuracy():
+    _, _, qualities, _ = tables(ABOUT_REPORT)
+    inner = {*Calibration.model_fields, *Counted.model_fields}
+    inner |= {*LayerUpdate.model_fields, *ReluRow.model_fields}
+    assert set(RunQualities.model_fields) <= qualities <= {*RunQualities.model_fields, *inner}
+    for name in (*Inference.model_fields, *Pace.model_fields, *inner - {"layer"}):
+        assert f"`{name}`" in ABOUT_REPORT, name
 
 
 def test_the_page_names_every_key_of_a_check():

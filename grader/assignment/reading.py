@@ -19,9 +19,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from grader.assignment.rules import Assignment
-from grader.assignment.tables import Table
 from grader.assignment.words import did_you_mean, sentence
 from grader.checks import own
+from grader.checks.limits import Table
 from grader.errors import AssignmentError, GraderError, in_words
 
 FILE = "assignment.toml"

@@ -10,8 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from grader.assignment.tables import Table, among
+from grader.assignment.tables import among
 from grader.assignment.words import did_you_mean
+from grader.checks.limits import Table
 from grader.training.choices import OPTIMIZERS, SCHEDULERS, TRANSFORMS
 
 OptimizerName = Annotated[str, among(OPTIMIZERS.keys)]

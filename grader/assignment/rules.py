@@ -14,9 +14,9 @@ from grader.assignment.tables import (
     Limits,
     MetricImages,
     Protocol,
-    Table,
 )
 from grader.checks import own
+from grader.checks.limits import Table
 from grader.training.datasets import DATASETS
 
 HELD_BACK = 12
@@ -73,6 +73,12 @@ class Assignment(Table):
                 f"limits.receptive_field is {self.limits.receptive_field}, but an image of "
                 f"{images.title} has only {most} pixels across: write at most {most}"
             )
+        shift = self.limits.robust_shift.pixels
+        if 2 * shift > most:
+            raise ValueError(
+                f"limits.robust_shift.pixels is {shift}, but an image of {images.title} has {most} "
+                f"pixels across, of which little would be left: write at most {most // 2}"
+            )
         if self.limits.weights < self.limits.parameters.number:
             raise ValueError(
                 f"limits.weights is {self.limits.weights:,}, fewer than limits.parameters allows "
@@ -88,6 +94,16 @@ class Assignment(Table):
             raise ValueError(
                 f"recipe.batch_size is {recipe.batch_size:,}, but {images.title} has only "
                 f"{images.train_images:,} training images"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _enough_seeds(self) -> Self:
+        """A spread over seeds takes as many as are allowed."""
+        if "stable" in self.checks and self.limits.stable.seeds > self.most_seeds:
+            raise ValueError(
+                f"limits.stable.seeds is {self.limits.stable.seeds}, more training runs than "
+                f"most_seeds = {self.most_seeds} allows"
             )
         return self
 

@@ -11,14 +11,24 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
+from grader.checks.limits import (
+    CalibrationLimit,
+    ClassLimit,
+    Fraction,
+    GradientLimit,
+    InferenceLimit,
+    NoiseLimit,
+    OverfitLimit,
+    ShiftLimit,
+    StableLimit,
+    Table,
+)
 from grader.checks.names import check_names
 from grader.judging.protocols import PROTOCOLS
 from grader.training.datasets import DATASETS
@@ -56,12 +66,6 @@ Training images that are held back for it, or the test images.
 """
 
 
-class Table(BaseModel):
-    """One table of the file. Frozen; unknown keys, NaN and infinities are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
 class Bound(Table):
     """A limit written as the brief writes it: "< 20,000" or "<= 8,000"."""
 
@@ -94,12 +98,6 @@ class Bound(Table):
         return f"{self.relation} {self.number:,}"
 
 
-def _fraction(value: float) -> float:
-    if not 0 < value <= 1:
-        raise ValueError("write it as a fraction between 0 and 1: 0.994 is 99.4 %")
-    return value
-
-
 class Limits(Table):
     """What a submission is measured against, and how much of it the grader is willing to run.
 
@@ -115,12 +113,22 @@ class Limits(Table):
     parameters: Bound
     epochs: int = Field(ge=1, le=1_000)
     receptive_field: int = Field(ge=1)
-    accuracy: Annotated[float, AfterValidator(_fraction)]
+    accuracy: Fraction
     seconds: float = Field(gt=0)
     nodes: int = Field(default=5_000, ge=1)
     weights: int = Field(default=50_000_000, ge=1)
     multiply_adds: int = Field(default=1_000_000_000, ge=1)
     steps: int = Field(default=300_000, ge=1)
+
+    # One table for each check that asks for more than accuracy: [limits.robust_noise], ...
+    robust_noise: NoiseLimit = NoiseLimit()
+    robust_shift: ShiftLimit = ShiftLimit()
+    per_class: ClassLimit = ClassLimit()
+    calibrated: CalibrationLimit = CalibrationLimit()
+    fast_inference: InferenceLimit = InferenceLimit()
+    gradients_flow: GradientLimit = GradientLimit()
+    stable: StableLimit = StableLimit()
+    no_overfit: OverfitLimit = OverfitLimit()
 
 
 class Check(Table):

@@ -23,9 +23,11 @@ from grader.analysis.untrained.behaviour import Behaviour
 from grader.assignment import Assignment, Check
 from grader.checks import own
 from grader.errors import GraderError, SubmissionError
+from grader.judging.qualities import inference
+from grader.judging.qualities.qualities import Qualities
 from grader.judging.starting import Training
 from grader.options import STATIC, Options
-from grader.report import CheckResult, Hint, Verdict
+from grader.report import CheckResult, Hint, Inference, Verdict
 
 CHECKS = "grader.checks"
 """By its name as a package: pytest takes no path with a bracket in it."""
@@ -68,6 +70,7 @@ class Known:
     analysis: Analysis
     behaviour: Behaviour | None
     training: Training[Any]
+    inference: Inference | None = None
 
 
 @dataclass
@@ -129,6 +132,18 @@ class Checker:
         """The judged accuracy by the assignment's protocol; trains on first use."""
         self._ask_whether_to_train()
         return self.known.training.trial().accuracy
+
+    @pytest.fixture
+    def qualities(self) -> Any:
+        """What the trained network is like beyond its accuracy; trains on first use."""
+        self._ask_whether_to_train()
+        lines = {row.module: row.line for row in self.known.analysis.layers}
+        return Qualities(self.known.training.trial(), self.known.assignment.limits, lines)
+
+    @pytest.fixture
+    def inference(self) -> Any:
+        """How fast the network is: `grader.judging.qualities.inference`."""
+        return inference.fast(self.known.inference, self.known.assignment.limits)
 
     @pytest.fixture
     def skip(self) -> Callable[[str], None]:
@@ -306,8 +321,20 @@ BOUGHT = ("untrained", "independent_samples", "steady")
 """Checks that fail where an accuracy was brought along instead of learned."""
 
 
+LEARNED = (
+    "accuracy",
+    "robust_noise",
+    "robust_shift",
+    "per_class",
+    "calibrated",
+    "stable",
+    "no_overfit",
+)
+"""Checks that earn nothing then."""
+
+
 def without_bought_points(results: Iterable[CheckResult]) -> tuple[CheckResult, ...]:
-    """The results, where the accuracy earns no points if a check says that it was not learned.
+    """The results, where nothing `LEARNED` earns points if a check says that it was not.
 
     Which happens with --train-anyway, and where the second look at the test images fails.
     """
@@ -317,7 +344,7 @@ def without_bought_points(results: Iterable[CheckResult]) -> tuple[CheckResult, 
 
 
 def _as_learned(result: CheckResult, failed: list[CheckResult]) -> CheckResult:
-    if result.name == "accuracy" and result.points and failed:
+    if result.name in LEARNED and result.points and failed:
         reason = f"It earns no points, because another check failed: {failed[0].title}"
         return result.model_copy(update={"points": 0.0, "detail": reason})
     return result

@@ -168,17 +168,20 @@ def watch(
     *,
     limits: Limits | None,
     known: dict[bytes, Watched] | None = None,
+    timed: bool = False,
 ) -> Watched:
     """What the network shows when it runs, in a locked child: see `grader.analysis.untrained`.
 
     `images` (N, *input_shape) are bytes, 0 to 255; N may be 0. The child runs nothing before both
     graphs have the shapes that they claim, and one image costs no more than `limits` allow; None:
-    whatever it costs. `known` has what was seen for the last questions, each under its hash: no
-    student code answers, and trusted code answers the same to the same. Raises SubmissionError for
-    whatever the network raises, and when it takes too long or too much memory; GraderError when we
-    fail.
+    whatever it costs. `timed`: how long the network takes is measured too. `known` has what was
+    seen for the last questions, each under its hash: no student code answers, and trusted code
+    answers the same to the same. Raises SubmissionError for whatever the network raises, and when
+    it takes too long or too much memory; GraderError when we fail.
     """
-    request = {"multiply_adds": limits.multiply_adds} if limits else {}
+    request: dict[str, Any] = {"multiply_adds": limits.multiply_adds} if limits else {}
+    if timed:
+        request["timed"] = True
     blobs = watched.question(captured, images, labels)
     hashes = [hashlib.sha256(part).digest() for part in (json.dumps(request).encode(), *blobs)]
     key = b"".join(hashes)

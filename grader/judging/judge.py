@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from grader.judging import decision
 from grader.judging.decision import Decision
 from grader.judging.protocols import PROTOCOLS, mean
-from grader.report import Verdict
+from grader.judging.qualities import calibration
+from grader.report import Calibration, Counted, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,19 @@ class Judge:
         predicted = np.where(self._right(scores), self._labels, self._strongest_other(scores))
         np.add.at(table, (self._labels[proper], predicted[proper]), 1)
         return tuple(tuple(row) for row in table.tolist())
+
+    def by_class(self, logits: ArrayLike) -> tuple[Counted, ...]:
+        """How many images of each class are correct; a class without images has 0 of 0."""
+        right = self._right(self._read(logits))
+        correct = np.bincount(self._labels[right], minlength=self._classes)
+        total = np.bincount(self._labels, minlength=self._classes)
+        pairs = zip(correct.tolist(), total.tolist(), strict=True)
+        return tuple(Counted(correct=ours, total=all_) for ours, all_ in pairs)
+
+    def calibration(self, logits: ArrayLike) -> Calibration:
+        """How honest the confidence in the answers is."""
+        scores = self._read(logits)
+        return calibration.measure(calibration.confidences(scores), self._right(scores))
 
     def surest_mistakes(self, logits: ArrayLike, most: int) -> list[Seen]:
         """At most so many images that are not correct, those first that the network is sure of.

@@ -100,9 +100,12 @@ def _run_row(runner: Runner, run: TrainingRun, correct: list[int]) -> report.Run
     rates = [row.learning_rate for row in rows]
     momenta = [row.momentum for row in rows if row.momentum is not None]
     logits = run.ending.second_look
-    dimmed, noisy = (
-        (None, None) if logits is None else runner.second_look.correct(logits, runner.test_judge)
-    )
+    dimmed, noisy, qualities = None, None, None
+    if logits is not None:
+        dimmed, noisy = runner.second_look.correct(logits, runner.test_judge)
+        last = runner.told.of_test_images(run.epochs[-1].logits)
+        more = runner.second_look.of_more(logits)
+        qualities = runner.looks.qualities(run, more, last, runner.test_judge)
     return report.RunRow(
         seed=run.seed,
         epochs=rows,
@@ -120,6 +123,7 @@ def _run_row(runner: Runner, run: TrainingRun, correct: list[int]) -> report.Run
         preparation_seconds=run.preparation_seconds,
         dimmed=dimmed,
         noisy=noisy,
+        qualities=qualities,
     )
 
 

@@ -19,6 +19,8 @@ from grader.assignment import Assignment
 from grader.judging import judge, second_look, shuffle
 from grader.judging.judge import Judge
 from grader.judging.metric import Metric
+from grader.judging.qualities import looks
+from grader.judging.qualities.looks import Looks
 from grader.judging.second_look import SecondLook
 from grader.judging.shuffle import Shuffle
 from grader.program.program import Captured
@@ -75,13 +77,17 @@ class Runner:
     runs: list[TrainingRun] = field(default_factory=list)
     judged: dict[int, list[int]] = field(default_factory=dict)
     shuffle: Shuffle = field(init=False)
+    looks: Looks = field(init=False)
     second_look: SecondLook = field(init=False)
     shown: TrainingData = field(init=False)
 
     def __post_init__(self) -> None:
         images = self.told.data.test_images
         self.shuffle = shuffle.draw(self.key, len(images))
-        self.second_look = second_look.prepare(images[: self.told.tests], self.key)
+        self.looks = looks.choose(self.assignment, self.told, self.key)
+        self.second_look = second_look.prepare(
+            images[: self.told.tests], self.key, list(self.looks.images.values())
+        )
         self.shown = dataclasses.replace(
             self.told.data,
             test_images=self.shuffle.apply(images),
@@ -120,6 +126,7 @@ class Runner:
             after_epoch=self.after_epoch,
             on_step=self.on_step,
             engine=self.engine,
+            flow="gradients_flow" in self.looks.asked,
         )
         done = self.trainer.run(task, {seed: self.captured.values[seed] for seed in seeds})
         self.runs += map(self._in_order, done)

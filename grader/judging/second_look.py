@@ -9,6 +9,7 @@ check. docs/fairness.md has what honest networks were measured to lose.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,27 +42,40 @@ def noisy(images: NDArray[np.uint8], random: np.random.RandomState) -> NDArray[n
 class SecondLook:
     """What is looked at after the last epoch: all test images dimmed and all of them noisy.
 
-    They come in one order: which image is of which kind is not to be seen from its place.
+    And `more` images, so many of each kind, where checks ask for them. They come in one order:
+    which image is of which kind is not to be seen from its place.
     """
 
     look: Look
     order: Shuffle
+    more: tuple[int, ...] = ()
 
     def correct(self, logits: Tensor, judge: Judge) -> tuple[int, int]:
         """How many of the dimmed and of the noisy images are recognised.
 
-        `logits` (2N, classes) as they come back, for the N images of `judge`.
+        `logits` (2N and more, classes) as they come back, for the N images of `judge`.
         """
         rows = self.order.undo(logits)
-        return judge.correct(rows[: judge.total]), judge.correct(rows[judge.total :])
+        total = judge.total
+        return judge.correct(rows[:total]), judge.correct(rows[total : 2 * total])
+
+    def of_more(self, logits: Tensor) -> tuple[Tensor, ...]:
+        """The logits of each further kind, in the order of its images."""
+        rows = self.order.undo(logits)[len(logits) - sum(self.more) :]
+        ends = np.cumsum(self.more).tolist()
+        begins = [0, *ends][: len(ends)]
+        return tuple(rows[begin:end] for begin, end in zip(begins, ends, strict=True))
 
 
-def prepare(test_images: NDArray[np.uint8], key: bytes) -> SecondLook:
-    """The second look at these images (N, channels, rows, columns)."""
+def prepare(
+    test_images: NDArray[np.uint8], key: bytes, more: Sequence[NDArray[np.uint8]] = ()
+) -> SecondLook:
+    """The second look at these images (N, channels, rows, columns), and at `more` of that shape."""
     noise = noisy(test_images, shuffle.draws(key, "noise"))
-    order = shuffle.draw(key, 2 * len(test_images), "the second look")
-    images = order.apply(np.concatenate([dimmed(test_images), noise]))
-    return SecondLook(Look(images, order.batch_sizes), order)
+    kinds = [dimmed(test_images), noise, *more]
+    order = shuffle.draw(key, sum(map(len, kinds)), "the second look")
+    images = order.apply(np.concatenate(kinds))
+    return SecondLook(Look(images, order.batch_sizes), order, tuple(map(len, more)))
 
 
 def may_lose(correct: int, total: int) -> int:

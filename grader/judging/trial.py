@@ -194,6 +194,8 @@ def conduct(
                     raise time_limit.over()
                 break
             scores = runner.scores()
+            if len(scores) < _least_runs(assignment, most):
+                continue
             if not judge.another_seed(scores, threshold, images=test_judge.total, most_runs=most):
                 break
     judgement = judge.verdict(
@@ -220,3 +222,8 @@ def conduct(
         quick_look=quick_look,
         hints=advice.hints(known),
     )
+
+
+def _least_runs(assignment: Assignment, most: int) -> int:
+    """How many runs are made at least: a spread over seeds takes some, however clear the answer."""
+    return min(most, assignment.limits.stable.seeds) if "stable" in assignment.checks else 1

@@ -13,7 +13,7 @@ from itertools import chain
 
 from grader.judging.protocols import PROTOCOLS
 from grader.printable import printable
-from grader.render import words
+from grader.render import qualities, words
 from grader.report import Curve, RunRow, Training
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -99,9 +99,13 @@ def interval(training: Training) -> tuple[str, str] | None:
 
 
 def facts(training: Training) -> list[Fact]:
-    """Train accuracy, learning rate, momentum, speed, memory, and what is confused with what."""
+    """Train accuracy, learning rate, momentum, speed, memory, and what is confused with what.
+
+    And what checks beyond accuracy have measured.
+    """
     found = [_train_accuracy(training), *_curves(training), _speed(training), _mistakes(training)]
-    return [fact for fact in found if fact is not None]
+    more = [Fact(name, text) for name, text in qualities.lines(training)]
+    return [*(fact for fact in found if fact is not None), *more]
 
 
 def doubts(training: Training) -> list[str]:

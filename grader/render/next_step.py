@@ -20,7 +20,18 @@ OPEN = (Verdict.FAILED, Verdict.UNKNOWN, Verdict.BORDERLINE)
 IN_CELLS = "this notebook"
 """The path of a report on the cells of a notebook."""
 
-NEEDS_TRAINING = ("accuracy", "steady", "time_budget")
+NEEDS_TRAINING = (
+    "accuracy",
+    "steady",
+    "time_budget",
+    "robust_noise",
+    "robust_shift",
+    "per_class",
+    "calibrated",
+    "gradients_flow",
+    "stable",
+    "no_overfit",
+)
 
 
 class Step(NamedTuple):

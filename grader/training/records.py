@@ -63,19 +63,46 @@ class Epoch:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """How far a layer's weights went in the first epoch, divided by their size."""
+
+    layer: str
+    far: float
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A ReLU of a finished network: of its `channels`, `dead` are zero on every image tried."""
+
+    layer: str
+    channels: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What the gradients did to the layers, in the order in which they run."""
+
+    moved: tuple[Moved, ...] = ()
+    silent: tuple[Silent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How training ended: `finished`, or why not.
 
     A finished one may name the recipe's own early stop as its reason.
 
     `out_of_time`: it was stopped at its limit of seconds. `second_look` are the logits, float32 on
-    the CPU, of the images that are looked at when a run is finished.
+    the CPU, of the images that are looked at when a run is finished. `flow` is there where a `Task`
+    asks for it.
     """
 
     finished: bool
     stopped_because: str = ""
     out_of_time: bool = False
     second_look: Tensor | None = field(default=None, compare=False, repr=False)
+    flow: Flow | None = None
 
 
 INTERRUPTED = Ending(finished=False, stopped_because="interrupted")

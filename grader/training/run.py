@@ -6,6 +6,7 @@ it short. Here is chosen which engine trains. All of them give the same up to ro
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ from grader.training.engine.eager import Eager
 from grader.training.engine.engine import Began, CannotTrainError, Engine, News
 from grader.training.engine.lanes.lanes import Lanes
 from grader.training.engine.replay import Replay
+from grader.training.flow import Watch
 from grader.training.records import INTERRUPTED, Ending, Epoch, TrainingRun
 from grader.training.task import Task, Values
 
@@ -42,10 +44,11 @@ def train_seeds(task: Task, values: Values) -> tuple[TrainingRun, ...]:
     one_image.refuse(task.program, task.program.recipe.learned_from(images))
     place = torch.device(task.device)
     reset_peak_memory(place)
-    seeds = [
-        _Seed(number, in_place.apply(network.build(task.program, blob, place)))
-        for number, blob in values.items()
-    ]
+    seeds = []
+    for number, blob in values.items():
+        built = in_place.apply(network.build(task.program, blob, place))
+        watch = Watch(built, task.program, task.data.train_images) if task.flow else None
+        seeds.append(_Seed(number, built, watch))
     try:
         _train(task, seeds)
     except KeyboardInterrupt:
@@ -60,6 +63,7 @@ class _Seed:
 
     number: int
     network: Network
+    watch: Watch | None = None
     engine: str = ""
     why_not_faster: str = ""
     side_by_side: int = 1
@@ -81,7 +85,9 @@ class _Seed:
             self.engine, self.side_by_side = news.engine, news.side_by_side
             self.began = time.perf_counter()
         elif isinstance(news, Ending):
-            self.ending = news
+            finished = self.watch is not None and news.finished
+            flow = self.watch.flow() if self.watch and finished else None
+            self.ending = dataclasses.replace(news, flow=flow)
         else:
             self._add(news)
 
@@ -89,6 +95,8 @@ class _Seed:
         if not self.epochs:
             elapsed = time.perf_counter() - self.began
             self.preparation_seconds = max(0.0, elapsed - epoch.seconds - epoch.evaluation_seconds)
+            if self.watch:
+                self.watch.after_first_epoch()
         self.epochs.append(epoch)
 
     def result(self, device: torch.device) -> TrainingRun:

@@ -33,7 +33,7 @@ class Task:
     `epochs` cuts the recipe short for a quick look; each seed may train for `budget_seconds`.
     `after_epoch` must return Feedback where the recipe follows a metric. `engine`: "auto" for the
     fastest that can, "torch" for PyTorch step by step, "lanes" for code of the network's own or
-    nothing.
+    nothing. `flow`: what the gradients did to each layer is measured too.
     """
 
     program: Program
@@ -44,6 +44,7 @@ class Task:
     after_epoch: AfterEpoch = lambda seed, epoch: None
     on_step: OnStep = lambda seed, step: None
     engine: str = "auto"
+    flow: bool = False
 
 
 class Trainer(Protocol):

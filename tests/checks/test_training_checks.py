@@ -88,6 +88,14 @@ def test_an_accuracy_that_was_not_learned_earns_no_points(failed):
     assert failed in accuracy.detail
 
 
+@pytest.mark.parametrize("name", ["robust_noise", "per_class", "no_overfit"])
+def test_nor_does_what_is_measured_of_such_a_network(name):
+    results = [_line("steady", Verdict.FAILED, 0), _line(name, Verdict.PASSED, 40)]
+    assert plugin.without_bought_points(results)[1].points == 0
+    results[1] = _line("fast_inference", Verdict.PASSED, 40)
+    assert plugin.without_bought_points(results)[1].points == 40
+
+
 def test_an_accuracy_that_was_learned_earns_its_points_whatever_else_fails():
     results = (_line("dropout", Verdict.FAILED, 0), _line("accuracy", Verdict.PASSED, 40))
     assert plugin.without_bought_points(results) == results

@@ -18,7 +18,7 @@ from grader.analysis.untrained.behaviour import Behaviour
 from grader.program.program import Captured, Program
 from grader.program.recipe import Loss, Optimizer, OptimizerGroup, Recipe, Run, Schedule
 from grader.program.values import Data
-from grader.report import Problem
+from grader.report import Inference, Problem
 
 NOTHING = (np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.int64))
 """No images, and no labels: for what can be known without."""
@@ -29,12 +29,13 @@ class Watched:
     """What was measured, and what was seen; None where no image was given.
 
     `proof` is of the receptive field; its masks are those of the final map alone. `idle` names the
-    operators that move no score.
+    operators that move no score. `inference` is there where it was asked for.
     """
 
     proof: Proof
     idle: Idle
     behaviour: Behaviour | None
+    inference: Inference | None = None
 
 
 class Answer(Data):

@@ -17,14 +17,14 @@ import safetensors.torch
 import torch
 
 from grader import network
-from grader.analysis import effect, shapes, summary, work
+from grader.analysis import cost, effect, shapes, summary, work
 from grader.analysis.receptive_field import proof
-from grader.analysis.untrained import observation
+from grader.analysis.untrained import observation, pace
 from grader.analysis.untrained.watched import Answer, Watched
 from grader.errors import SubmissionError
 from grader.program import program
 from grader.program.program import Captured, Program
-from grader.report import Problem
+from grader.report import Inference, Problem
 
 
 def answer(request: Mapping[str, Any], told: bytes, pictures: bytes, *values: bytes) -> bytes:
@@ -32,14 +32,17 @@ def answer(request: Mapping[str, Any], told: bytes, pictures: bytes, *values: by
 
     Analysed only to see that it can be: whoever asks can then do so without limits. Where the
     `request` says how many "multiply_adds" one image may take, a network that costs more, or does
-    not run as it says, is refused before anything runs.
+    not run as it says, is refused before anything runs. Where it says "timed", the network is.
     """
     try:
         known = program.read(told)
         if "multiply_adds" in request:
             shapes.check(known)
             work.check(known, request["multiply_adds"])
-        return _found(known, told, pictures, values)
+        found = _found(known, told, pictures, values)
+        if request.get("timed"):
+            found = dataclasses.replace(found, inference=_timed(known, values[0]))
+        return Answer(watched=found).model_dump_json().encode()
     except SubmissionError as error:
         problem = Problem(fault="submission", message=error.message, line=error.line)
     except Exception as error:
@@ -57,7 +60,13 @@ def _explained(error: Exception) -> Problem:
     return Problem(fault="grader", message=f"{type(error).__name__} at {place}: {error!s:.1000}")
 
 
-def _found(known: Program, told: bytes, pictures: bytes, values: Sequence[bytes]) -> bytes:
+def _timed(known: Program, values: bytes) -> Inference:
+    costs = cost.measure_cost(known.eval)
+    weights = network.place(known, network.read_values(known, values))
+    return Inference(multiply_adds=costs.total, pace=pace.measure(known, weights, costs))
+
+
+def _found(known: Program, told: bytes, pictures: bytes, values: Sequence[bytes]) -> Watched:
     captured = Captured(known, dict(zip(known.seeds, values, strict=True)))
     weights = [network.place(known, network.read_values(known, blob)) for blob in values[:2]]
     idle = effect.measure(known, weights)
@@ -74,4 +83,4 @@ def _found(known: Program, told: bytes, pictures: bytes, values: Sequence[bytes]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(draw)  # dropout, when it is watched in training
             seen = observation.observe(known, captured.values, images, tensors["labels"], draw=draw)
-    return Answer(watched=Watched(measured, idle, seen)).model_dump_json().encode()
+    return Watched(measured, idle, seen)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from grader.assignment import Assignment
+from grader.assignment import Assignment, Bound
 from grader.command.authoring import facts
 from grader.training.datasets import DATASETS
 
@@ -99,7 +99,7 @@ def _claims(asked: Assignment) -> Iterator[_Claim]:
     learning = (images.train_images, images.train_images - held_back, held_back)
     yield _Claim(_EPOCHS, "limits.epochs", _number, (limits.epochs,))
     about = "accura|test images|correct|recogni|right"  # not: come to 80 % of the lectures
-    yield _Claim(_ACCURACY, "limits.accuracy", _fraction, (limits.accuracy,), about)
+    yield _Claim(_ACCURACY, "limits.accuracy", _fraction, _accuracies(asked), about)
     yield _Claim(_PIXELS, "limits.receptive_field", int, (limits.receptive_field,))
     yield _Claim(_TRAIN, "dataset", _number, learning)
     yield _Claim(_TEST, "dataset", _number, (images.test_images,))
@@ -112,6 +112,17 @@ def _claims(asked: Assignment) -> Iterator[_Claim]:
     yield _Claim(_FOLDERS, "name", str, (asked.name,))
     earns = asked.borderline_earns_points
     yield _Claim(_BORDERLINE, "borderline_earns_points", lambda said: said == "its", (earns,))
+
+
+def _accuracies(asked: Assignment) -> tuple[float, ...]:
+    """The accuracy that is asked for, and those of the checks that ask for more."""
+    limits = asked.limits
+    more = {
+        "robust_noise": limits.robust_noise.accuracy,
+        "robust_shift": limits.robust_shift.accuracy,
+        "per_class": limits.per_class.accuracy,
+    }
+    return (limits.accuracy, *(more[name] for name in more if name in asked.checks))
 
 
 def _fraction(said: str) -> float:
@@ -221,12 +232,23 @@ def _row(line: int, cells: list[str], check: str, asked: Assignment) -> Iterator
 
 
 _COUNT = rf"(?:(?P<bound>{_FEWER}|{_MOST}|<)\s*)?(?P<number>[\d][\d,_]*)"
+_PERCENT = r"(?P<number>\d+(?:\.\d+)?)\s*%"
+_POINTS = r"(?P<number>\d+(?:\.\d+)?)\s*points?"
 _LIMITS: Mapping[str, tuple[str, str]] = {
     "parameter_limit": ("limits.parameters", _COUNT),
     "epochs": ("limits.epochs", _COUNT),
     "receptive_field": ("limits.receptive_field", r"(?P<number>\d+)"),
-    "accuracy": ("limits.accuracy", r"(?P<number>\d+(?:\.\d+)?)\s*%"),
+    "accuracy": ("limits.accuracy", _PERCENT),
+    "robust_noise": ("limits.robust_noise.accuracy", _PERCENT),
+    "robust_shift": ("limits.robust_shift.accuracy", _PERCENT),
+    "per_class": ("limits.per_class.accuracy", _PERCENT),
+    "calibrated": ("limits.calibrated.error", _PERCENT),
+    "fast_inference": ("limits.fast_inference.ratio", r"(?P<number>\d+(?:\.\d+)?) times"),
+    "gradients_flow": ("limits.gradients_flow.share", r"(?P<number>0\.\d+)"),
+    "stable": ("limits.stable.deviation", _POINTS),
+    "no_overfit": ("limits.no_overfit.gap", _POINTS),
 }
+IN_PERCENT = (_PERCENT, _POINTS)
 
 
 def _limit(line: int, cell: str, check: str, asked: Assignment) -> Iterator[Disagreement]:
@@ -235,14 +257,8 @@ def _limit(line: int, cell: str, check: str, asked: Assignment) -> Iterator[Disa
     match = re.search(pattern, cell, re.IGNORECASE) if key else None
     if match is not None:
         limits = asked.limits
-        numbers: dict[str, tuple[float, object]] = {
-            "parameter_limit": (limits.parameters.number, f'"{limits.parameters}"'),
-            "epochs": (limits.epochs, limits.epochs),
-            "receptive_field": (limits.receptive_field, limits.receptive_field),
-            "accuracy": (limits.accuracy, limits.accuracy),
-        }
-        number, has = numbers[check]
-        said = float(re.sub("[,_]", "", match["number"])) / (100 if check == "accuracy" else 1)
+        number, has = _in_rules(key, asked)
+        said = float(re.sub("[,_]", "", match["number"])) / (100 if pattern in IN_PERCENT else 1)
         if abs(said - number) > 1e-9:
             yield Disagreement(line, key, _shown(match), str(has))
         elif check == "parameter_limit" and match["bound"]:
@@ -255,6 +271,17 @@ def _limit(line: int, cell: str, check: str, asked: Assignment) -> Iterator[Disa
         if said_protocols and asked.protocol not in said_protocols:
             has = f'"{asked.protocol}"'
             yield Disagreement(line, "protocol", facts.protocol(said_protocols[0]), has)
+
+
+def _in_rules(key: str, asked: Assignment) -> tuple[float, object]:
+    """The number that stands under a key of the rules, and how it is written there."""
+    found: object = asked
+    for part in key.split("."):
+        found = getattr(found, part)
+    if isinstance(found, Bound):
+        return found.number, f'"{found}"'
+    assert isinstance(found, int | float)
+    return found, found
 
 
 def _default(line: int, cells: list[str], asked: Assignment) -> Iterator[Disagreement]:

@@ -10,7 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grader.assignment import Assignment, Bound
+from grader.checks.limits import (
+    CalibrationLimit,
+    ClassLimit,
+    GradientLimit,
+    InferenceLimit,
+    NoiseLimit,
+    OverfitLimit,
+    ShiftLimit,
+    StableLimit,
+)
 from grader.judging.protocols import PROTOCOLS
+from grader.judging.qualities.answer import points
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,57 @@ def duration(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{seconds:g} seconds"
+
+
+def _noise(limit: NoiseLimit) -> str:
+    return (
+        f"at least {percent(limit.accuracy)} of the test images where noise of a standard "
+        f"deviation of {limit.deviation:g} is added (black is 0, white 1)"
+    )
+
+
+def _shift(limit: ShiftLimit) -> str:
+    pixels = "pixel" if limit.pixels == 1 else "pixels"
+    return (
+        f"at least {percent(limit.accuracy)} of the test images moved by {limit.pixels} {pixels}, "
+        f"and of those turned by {limit.degrees:g}°"
+    )
+
+
+def _classes(limit: ClassLimit) -> str:
+    words = f"at least {percent(limit.accuracy)} of the test images of each class"
+    if limit.spread is None:
+        return words
+    return f"{words}, and the best class at most {points(limit.spread)} above the worst"
+
+
+def _confidence(limit: CalibrationLimit) -> str:
+    words = f"an expected calibration error of at most {percent(limit.error)}"
+    if limit.wrong_confidence is None:
+        return words
+    return f"{words}, wrong answers given with {percent(limit.wrong_confidence)} at most"
+
+
+def _speed(limit: InferenceLimit) -> str:
+    words = f"at most {limit.ratio:g} times as long for an image as the yardstick takes"
+    if limit.multiply_adds is None:
+        return words
+    return f"{words}, and at most {limit.multiply_adds:,} multiply-adds"
+
+
+def _gradients(limit: GradientLimit) -> str:
+    return (
+        f"each layer has at least {limit.share:g} of an equal share of the first epoch's update, "
+        f"and at most {percent(limit.dead)} of the ReLU channels are dead"
+    )
+
+
+def _seeds(limit: StableLimit) -> str:
+    return f"a standard deviation of at most {points(limit.deviation)} over {limit.seeds} seeds"
+
+
+def _overfitting(limit: OverfitLimit) -> str:
+    return f"at most {points(limit.gap)} more on training images than on test images"
 
 
 RULES: dict[str, Rule] = {
@@ -105,6 +167,16 @@ RULES: dict[str, Rule] = {
     "steady": Rule(
         "Steadiness", lambda asked: "an accuracy that holds when the images are a shade different"
     ),
+    "robust_noise": Rule("Noise", lambda asked: _noise(asked.limits.robust_noise)),
+    "robust_shift": Rule(
+        "Moved and turned images", lambda asked: _shift(asked.limits.robust_shift)
+    ),
+    "per_class": Rule("Every class", lambda asked: _classes(asked.limits.per_class)),
+    "calibrated": Rule("Confidence", lambda asked: _confidence(asked.limits.calibrated)),
+    "fast_inference": Rule("Speed", lambda asked: _speed(asked.limits.fast_inference)),
+    "gradients_flow": Rule("Gradients", lambda asked: _gradients(asked.limits.gradients_flow)),
+    "stable": Rule("Seeds", lambda asked: _seeds(asked.limits.stable)),
+    "no_overfit": Rule("Overfitting", lambda asked: _overfitting(asked.limits.no_overfit)),
 }
 """How each check of the grader's is named and said in a brief."""
 

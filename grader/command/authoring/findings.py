@@ -48,3 +48,14 @@ def in_order(findings: Sequence[Finding]) -> list[Finding]:
     return sorted(
         dict.fromkeys(findings), key=lambda one: (one.advice, str(one.file), one.line or 0)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """`key` of the file: what was `found` there, why that matters, and what to `do`."""
+
+    key: str
+    found: str
+    why: str
+    do: str
+    advice: bool = False

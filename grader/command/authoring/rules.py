@@ -7,22 +7,12 @@ file is called a mistake: whether 99.4 % can be had with 8,000 parameters is for
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from grader.assignment import Assignment
+from grader.command.authoring import beyond_accuracy
+from grader.command.authoring.findings import Contradiction
 from grader.judging.protocols import PROTOCOLS
 from grader.training.datasets import DATASETS
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """`key` of the file: what was `found` there, why that matters, and what to `do`."""
-
-    key: str
-    found: str
-    why: str
-    do: str
-    advice: bool = False
 
 
 def contradictions(asked: Assignment) -> Iterator[Contradiction]:
@@ -30,6 +20,7 @@ def contradictions(asked: Assignment) -> Iterator[Contradiction]:
     yield from _limits(asked)
     yield from _epochs(asked)
     yield from _checks(asked)
+    yield from beyond_accuracy.contradictions(asked)
 
 
 def _limits(asked: Assignment) -> Iterator[Contradiction]:

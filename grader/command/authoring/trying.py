@@ -23,6 +23,7 @@ KEYS = {
     "receptive_field": "limits.receptive_field",
     "epochs": "limits.epochs",
     "accuracy": "limits.accuracy",
+    "fast_inference": "limits.fast_inference",
 }
 """Where the limit of a check stands; of the others, it is the check itself that is asked."""
 

@@ -113,8 +113,14 @@ def epoch_batches(recipe: Recipe, images: int, seed: int, epoch: int) -> tuple[T
         found = found[:-1]
     if count == images:
         return found
+    chosen = learned(recipe, images, seed)
+    return tuple(chosen[batch] for batch in found)
+
+
+def learned(recipe: Recipe, images: int, seed: int) -> Tensor:
+    """The positions, among `images` training images, of those that this seed learns from."""
     (shuffled,) = order(images, images, seeds(seed, 0).order)
-    return tuple(shuffled[batch] for batch in found)
+    return shuffled[: recipe.learned_from(images)]
 
 
 class _Loop:

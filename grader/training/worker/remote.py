@@ -18,7 +18,16 @@ import torch
 from grader.errors import SubmissionError
 from grader.program.program import Program
 from grader.training.data import TrainingData
-from grader.training.records import INTERRUPTED, Ending, Epoch, Step, TrainingRun
+from grader.training.records import (
+    INTERRUPTED,
+    Ending,
+    Epoch,
+    Flow,
+    Moved,
+    Silent,
+    Step,
+    TrainingRun,
+)
 from grader.training.task import Task, Values
 from grader.training.worker.process import Process
 from grader.training.worker.wire import Message
@@ -143,6 +152,7 @@ class Worker:
             "epochs": task.epochs,
             "budget_seconds": task.budget_seconds,
             "engine": task.engine,
+            "flow": task.flow,
         }
         try:
             process = self._prepared(task.program, task.data, str(task.device))
@@ -250,8 +260,20 @@ def _of_a_run(message: Message, runs: _Runs) -> Step | Epoch | None:
     run.engine, run.side_by_side = str(facts["engine"]), int(facts["side_by_side"])
     run.preparation_seconds = float(facts["preparation_seconds"])
     second_look = _logits(message, runs.second_shape) if message.blobs else None
-    run.ending = Ending(**{**facts["ending"], "second_look": second_look})
+    said = {**facts["ending"], "second_look": second_look}
+    if said.get("flow") is not None:
+        said["flow"] = _flow(said["flow"])
+    run.ending = Ending(**said)
     return None
+
+
+def _flow(said: dict[str, Any]) -> Flow:
+    """What the process says of the gradients; raises as `_understand` for nonsense."""
+    moved = [Moved(str(one["layer"]), float(one["far"])) for one in said["moved"]]
+    silent = []
+    for one in said["silent"]:
+        silent.append(Silent(str(one["layer"]), int(one["channels"]), int(one["dead"])))
+    return Flow(tuple(moved), tuple(silent))
 
 
 def _logits(message: Message, shape: tuple[int, int]) -> torch.Tensor:

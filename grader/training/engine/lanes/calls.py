@@ -23,8 +23,12 @@ from grader.training.engine.lanes.stages import Chain
 
 @dataclass(slots=True)
 class Library:
-    """The kernels of a network: equal ones are one."""
+    """The kernels of a network: equal ones are one.
 
+    `by_tiles`: convolutions as `tiling` says, which takes more code than without.
+    """
+
+    by_tiles: bool = True
     texts: list[str] = field(default_factory=list)
     _known: dict[str, Function] = field(default_factory=dict)
 
@@ -51,15 +55,12 @@ class Calls:
         function: Function,
         base: Value,
         groups: tuple[Operand, Operand],
-        *,
-        by_tiles: bool,
     ) -> None:
         self.library = library
         self.plan = plan
         self.target = target
         self.f = function
         self.base = base
-        self.by_tiles = by_tiles
         self.range = Value(function, "i64", "first"), Value(function, "i64", "end")
         """Stand for the group, and the one after it, that a kernel is called for."""
         self._groups = groups

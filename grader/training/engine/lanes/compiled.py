@@ -21,6 +21,7 @@ from grader.program.program import Program
 from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import machine, step, stepping
 from grader.training.engine.lanes.arena import padded
+from grader.training.engine.lanes.calls import Library
 from grader.training.engine.lanes.computed import Computed, Sources
 from grader.training.engine.lanes.gathering import Gathered, Way
 from grader.training.engine.lanes.lowering import Lowered
@@ -75,14 +76,15 @@ def write(
         raise CannotTrainError("nothing learns")
     groups = [group.parameters for group in program.recipe.optimizer.groups]
     places = plan(train, look, weights, groups, lanes=target.lanes, threads=threads, batch=batch)
-    rule = stepping.rule(program.recipe)
-    own = [] if rule is None else [stepping.write(rule, target)]
     texts: list[str] = []
     for by_tiles in (True, False):
-        steps = step.write(train, look, places, program.recipe.loss, target, way, by_tiles=by_tiles)
-        texts = [*steps, *own]
+        library = Library(by_tiles)
+        texts = step.write(train, look, places, program.recipe.loss, target, way, library)
         if sum(map(len, texts)) <= machine.MOST_TEXT:
             break
+    rule = stepping.rule(program.recipe)
+    if rule is not None:
+        texts.append(stepping.write(rule, target))
     return Written(
         texts=texts,
         plan=places,

@@ -43,7 +43,7 @@ def convolve(
     calls: Calls, shape: Shape, tile: Tile | None, from_: Value, to: Value, *weights: Value
 ) -> None:
     """Call a convolution, by tiles where there is one; `weights` are weight and bias."""
-    if tile is None or not calls.by_tiles:
+    if tile is None or not calls.library.by_tiles:
         calls.call(convolution.write(shape, calls.target), from_, to, *weights, *calls.range)
         return
     weight, bias = weights

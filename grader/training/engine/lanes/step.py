@@ -49,18 +49,13 @@ def write(
     asked: Loss,
     target: Target,
     way: Way | None,
-    *,
-    by_tiles: bool,
+    library: Library,
 ) -> list[str]:
-    """The texts of all functions, of which those of the names above are to be called.
-
-    `by_tiles`: convolutions as `tiling` says, which takes more code than without.
-    """
-    library = Library()
+    """The texts of all functions, of which those of the names above are to be called."""
     texts = [
         _load(train.images, library, plan, target),
-        _train(train, asked, library, plan, target, by_tiles=by_tiles),
-        _look(look, library, plan, target, by_tiles=by_tiles),
+        _train(train, asked, library, plan, target),
+        _look(look, library, plan, target),
     ]
     if way is not None:
         texts.append(_gather(way, train.images, library, plan, target))
@@ -70,7 +65,7 @@ def write(
 def _load(images: Map, library: Library, plan: Plan, target: Target) -> str:
     """This thread's images into lanes."""
     f = Function("load", LOAD, target.lanes, shared=True)
-    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=False)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f))
     _bring(calls, images)
     calls.all_groups()
     return f.text()
@@ -79,7 +74,7 @@ def _load(images: Map, library: Library, plan: Plan, target: Target) -> str:
 def _gather(way: Way, images: Map, library: Library, plan: Plan, target: Target) -> str:
     """This thread's images out of the data set, augmented."""
     f = Function("gather", GATHER, target.lanes, shared=True)
-    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=False)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f))
     given = [f[name] for name in ("images", "table", "whole", "real")]
     kernel = gathering.write(way, images, target)
     calls.call(kernel, *given, calls.values(images), f["stride"], *calls.range)
@@ -87,12 +82,10 @@ def _gather(way: Way, images: Map, library: Library, plan: Plan, target: Target)
     return f.text()
 
 
-def _train(
-    lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target, *, by_tiles: bool
-) -> str:
+def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: Target) -> str:
     """Forward, loss and backward of this thread's images."""
     f = Function("train", TRAIN, target.lanes, shared=True)
-    calls = Calls(library, plan, target, f, f["memory"], _mine(f), by_tiles=by_tiles)
+    calls = Calls(library, plan, target, f, f["memory"], _mine(f))
     calls.forget(calls.weight_gradient(None), plan.gradients_stride)
     for stage in lowered.stages:
         forward(calls, stage, training=True)
@@ -103,12 +96,12 @@ def _train(
     return f.text()
 
 
-def _look(lowered: Lowered, library: Library, plan: Plan, target: Target, *, by_tiles: bool) -> str:
+def _look(lowered: Lowered, library: Library, plan: Plan, target: Target) -> str:
     """Forward of `count` images, as many as a thread looks at in one go."""
     f = Function("look", LOOK, target.lanes, shared=True)
     base = f.at(f["memory"], f["thread"] * plan.look_stride)
     all_of_them = 0, (f["count"] + (f.lanes - 1)) / f.lanes
-    calls = Calls(library, plan, target, f, base, all_of_them, by_tiles=by_tiles)
+    calls = Calls(library, plan, target, f, base, all_of_them)
     _bring(calls, lowered.images)
     for stage in lowered.stages:
         forward(calls, stage, training=False)
