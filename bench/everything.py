@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 from torchvision import models
 
-from bench import loop, references, rehearsals, training
+from bench import coverage, loop, references, rehearsals, training
 from bench.engines import measuring, table
 from grader import assignment, network
 from grader.analysis import shapes, summary
@@ -55,6 +55,7 @@ def main(
     engines = measuring.measure(folder, references.NAMES, rounds=min(rounds, measuring.MOST_ROUNDS))
     edits = loop.measure([ROOT], rounds=rounds)
     rehearsed = list(rehearsals.measure())
+    covered = list(coverage.measure())
     torch.set_num_threads(1)
     rows: list[Row] = []
     with isolation.choose() as sandbox:
@@ -72,6 +73,7 @@ def main(
                 *("", "## Engines of a processor", "", *table.lines(engines)),
                 *_of_edits(edits),
                 *_of_rehearsals(rehearsed),
+                *("", "## Networks with machine code", "", *coverage.table(covered)),
                 *_note(machine, runs, rounds, steps),
             ]
         )

@@ -28,11 +28,12 @@ from grader.program.program import Captured
 from grader.program.recipe import Recipe
 from grader.program.rehearsed import SchedulerUse, TrainedNetwork
 from grader.render.progress import TrainingProgress
-from grader.report import CheckResult, Claim, Environment, Problem, Report, Verdict
+from grader.report import CheckResult, Claim, Environment, Problem, Report, Stated, Verdict
 from grader.sandbox.isolation import Sandbox
 from grader.sandbox.level import Isolation
 from grader.submission import excerpts, where
 from grader.submission.submission import Submission
+from grader.submission.write_up import NOTHING, PARTS, Statement, WriteUp
 from grader.training import lab_note
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
@@ -82,7 +83,9 @@ def grade(
         training = Training(
             lambda: train(captured, assignment, data, workshop, clock, progress, key)
         )
-        checks = check(assignment, workshop.options, analysis, seen, training, progress)
+        checks = check(
+            assignment, workshop.options, analysis, seen, training, progress, submission.write_up
+        )
     except Exception as error:
         # Whatever it is, it ends this submission's journey and nobody else's.
         return report_failure(submission, assignment, error, workshop)
@@ -94,6 +97,8 @@ def grade(
 
 def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> Captured:
     """The submission as data, captured in the sandbox. Raises SubmissionError."""
+    if assignment.steps and submission.problem is None:
+        raise AssignmentError(in_steps(assignment))
     options = workshop.options
     # Two networks show which weights are random.
     most = max(2, options.seeds or assignment.most_seeds)
@@ -103,6 +108,15 @@ def read(submission: Submission, assignment: Assignment, workshop: Workshop) -> 
         workshop.sandbox,
         train_images=workshop.images.train_images,
         seeds=range(options.first_seed, options.first_seed + most),
+    )
+
+
+def in_steps(assignment: Assignment) -> str:
+    """Why a work for that assignment cannot be taken as one network."""
+    names = ", ".join(step.name for step in assignment.steps)
+    return (
+        f"{assignment.name} is an assignment in steps ({names}), and one network is asked about: "
+        f"name the file of one step, such as {assignment.steps[0].name}.py"
     )
 
 
@@ -169,6 +183,7 @@ def check(
     seen: Watched,
     training: Training[Trial],
     progress: TrainingProgress,
+    write_up: WriteUp = NOTHING,
 ) -> tuple[CheckResult, ...]:
     """The answer of each check that the assignment names."""
     known = plugin.Known(
@@ -177,6 +192,7 @@ def check(
         analysis=analysis,
         behaviour=seen.behaviour,
         training=training,
+        write_up=write_up,
         inference=seen.inference,
     )
     return plugin.run_checks(known, progress.check)
@@ -223,6 +239,8 @@ def report(
             *analysis.notes,
         ),
         claims=tuple(_claims(submission)),
+        stated=tuple(_stated(submission)),
+        step=submission.step,
         quick_look=quick_look,
         interrupted=interrupted,
         environment=_environment(place, workshop.sandbox.isolation),
@@ -260,6 +278,16 @@ def _claims(submission: Submission) -> Iterator[Claim]:
                     "place": claim.place,
                     "line": claim.line,
                 }
+            )
+
+
+def _stated(submission: Submission) -> Iterator[Stated]:
+    """Target, result and analysis, as far as the work states them."""
+    for part in PARTS:
+        said: Statement | None = getattr(submission.write_up, part)
+        if said is not None:
+            yield Stated.model_validate(
+                {"part": part, "text": said.text, "place": said.place, "line": said.line}
             )
 
 
@@ -308,6 +336,8 @@ def not_graded(
         started=Clock().started.isoformat(timespec="seconds"),
         display_name=submission.shown,
         dataset_choice=options.dataset,
+        stated=tuple(_stated(submission)),
+        step=submission.step,
     )
     if submission.problem:
         return report

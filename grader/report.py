@@ -147,6 +147,59 @@ class Claim(Placed):
     place: str = ""
 
 
+class Stated(Placed):
+    """What the work states of itself in words: its target, its result, its analysis. Quoted."""
+
+    part: Literal["target", "result", "analysis"]
+    text: str
+    place: str = ""
+
+
+class Helped(Record):
+    """How much better a step is than the one before, by its own protocol: accuracies, 0 to 1.
+
+    `margin` is what the `difference` may be off by (95 %); `answer` says whether that is more than
+    chance. `seeds` of each are needed to find such a difference in four of five attempts; None
+    where that are too many.
+    """
+
+    difference: float
+    margin: float
+    answer: Literal["better", "worse", "within noise"]
+    seeds: int | None = None
+
+
+class StepRow(Record):
+    """One step of a work in steps: what its own report says, and what changed on the way to it.
+
+    `report` is the folder of its report, inside of the work's. `accuracy` (0 to 1) is by the step's
+    `protocol`, the mean of `seeds` runs whose standard deviation is `spread`; `claimed` is the
+    accuracy that its result states. `network` and `recipe` are what changed since the last step
+    that could be graded, in words; None for the first one.
+    """
+
+    name: str
+    title: str
+    report: str
+    verdict: Verdict
+    points: float
+    max_points: float
+    parameters: int | None = None
+    receptive_field: tuple[int, int] | None = None
+    accuracy: float | None = None
+    spread: float | None = None
+    seeds: int = 0
+    protocol: str = ""
+    threshold: float | None = None
+    practice: bool = False
+    claimed: float | None = None
+    stated: tuple[Stated, ...] = ()
+    network: tuple[str, ...] | None = None
+    recipe: tuple[str, ...] | None = None
+    helped: Helped | None = None
+    problem: str = ""
+
+
 class LayerRow(Placed):
     """One row of the layer table, in execution order.
 
@@ -427,7 +480,11 @@ class Report(Record):
     wrote it (see `grader.storage.seal`); empty in a report that was not kept. `self_check`: the
     student's own process asked (see `grader.command.self_check`), so it is never a grade.
     `excerpts` are the lines that hints are about, with those around them; `sample` is an image of
-    the data set. `inference` is there where a check asks how fast the network is.
+    the data set. `stated` is what the work says of itself in words. `inference` is there where a
+    check asks how fast the network is.
+
+    `step` names the step that this report is on, in an assignment in steps. The report on the whole
+    work has `steps`, one check for each, and is for the rest that of the last step.
     """
 
     schema_version: Literal[3] = REPORT_VERSION
@@ -461,6 +518,9 @@ class Report(Record):
     self_check: bool = False
     excerpts: tuple[Excerpt, ...] = ()
     sample: Picture | None = None
+    stated: tuple[Stated, ...] = ()
+    step: str = ""
+    steps: tuple[StepRow, ...] = ()
     inference: Inference | None = None
 
 

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel
 
-from grader.assignment import Protocol
+from grader.assignment import Protocol, load
 from grader.errors import GraderError
-from grader.judging import judge
+from grader.judging import comparing, judge
 from grader.judging.decision import POOLED_SIGMA, claim_tolerance
 from grader.report import Environment, Report, RunRow, Verdict
 from grader.storage.reports import Standing, standing
@@ -225,6 +225,57 @@ def _lines(
     yield from _notes(claims, measured)
 
 
+STEPS: dict[str, Protocol] = {
+    "mnist_8k/c1_foundation": "best",
+    "mnist_8k/c2_enhanced": "best",
+    "mnist_8k/c3_final": "mean_last_3",
+}
+"""The published work in steps, and which epochs count in each: `assignments/mnist_progressive`."""
+
+JOURNEY = """
+## Three steps as one work
+
+`mnist_progressive/published` holds the last three as one work: the same networks and recipes, with
+what each step states. By the rules of [its assignment](../assignments/mnist_progressive/README.md),
+each beside the step before:
+
+| step | target | claimed | measured | n | is it better? |
+| --- | --- | --- | --- | --- | --- |"""
+
+
+def _journey(
+    claims: Mapping[str, Mapping[str, Any]], measured: Mapping[str, Measurement]
+) -> Iterator[str]:
+    """The three steps, each with its own protocol; nothing where one was not measured."""
+    if not measured.keys() >= STEPS.keys():
+        return
+    yield JOURNEY
+    asked = load(HERE.parent / "assignments" / "mnist_progressive")
+    before: Measurement | None = None
+    for step, (name, protocol) in zip(asked.steps, STEPS.items(), strict=True):
+        found = measured[name]
+        better = _better(before, found, protocol) if before else "–"
+        target = f"{100 * asked.of_step(step.name).limits.accuracy:g}"
+        claimed = f"{100 * claims[name]['accuracy_claimed']:.2f}"
+        spread = f"{_spread(found, protocol)} ({WORDS[protocol]})"
+        yield f"| {step.title} | {target} | {claimed} | {spread} | {len(found.runs)} | {better} |"
+        before = found
+
+
+def _better(before: Measurement, after: Measurement, protocol: Protocol) -> str:
+    """Whether the later network is better beyond noise, by its own protocol."""
+    sides = []
+    for one in (before, after):
+        scores = (
+            Fraction(getattr(run, protocol)).limit_denominator(MOST_IMAGES) for run in one.runs
+        )
+        sides.append(list(scores))
+    found = comparing.compare(*sides, images=TEST_IMAGES)
+    if found is None:
+        return "–"
+    return f"{found.answer}: {100 * found.difference:+.2f} ± {100 * found.margin:.2f} points"
+
+
 def _row(name: str, claim: Mapping[str, Any], found: Measurement | None) -> str:
     claimed = " / ".join(f"{number:,}" for number in claim["parameters_claimed"])
     cells = [f"[{claim['title']}]({name}.py)"]
@@ -276,6 +327,7 @@ def _notes(
 ) -> Iterator[str]:
     yield ""
     yield LEGEND
+    yield from _journey(claims, measured)
     yield ""
     yield "## What the write-ups say, and what is so"
     for name, claim in claims.items():

@@ -35,6 +35,7 @@ from grader.render.progress import TrainingProgress
 from grader.report import CheckResult, Report
 from grader.sandbox.ending import Limits
 from grader.sandbox.isolation import Fresh
+from grader.submission import assembly
 from grader.submission.submission import Submission
 from grader.training.data import Data, Source
 from grader.training.datasets import DATASETS
@@ -60,18 +61,23 @@ def _digits() -> Data:
 
 @cache
 def every_check() -> Assignment:
-    """mnist_20k with both questions about the head: its own, and the stricter one of mnist_8k."""
+    """mnist_20k with both questions about the head, and with that for a write-up."""
     asked = assignments.load(ROOT / "assignments" / "mnist_20k")
-    return asked.model_copy(
-        update={"checks": asked.checks | {"gap": Check(required=True, points=10)}}
-    )
+    more = {
+        "gap": Check(required=True, points=10),
+        "write_up": Check(required=False, points=5),
+    }
+    return asked.model_copy(update={"checks": asked.checks | more})
 
 
 def report(source: str, name: str = "net.py", assignment: Assignment | None = None) -> Report:
     """The report on a file of that text, by the checks of `assignment` (else all), untrained."""
     asked = assignment or every_check()
     listing = Listing.of_file(name, source)
-    submission = Submission(Path(name), name.removesuffix(".py"), name, asked.name, listing, "")
+    stated = assembly.of_file(name, source.encode()).write_up
+    submission = Submission(
+        Path(name), name.removesuffix(".py"), name, asked.name, listing, "", write_up=stated
+    )
     workshop = Workshop(Options(static=True), Images(), InThisProcess(), Crew())
     with _apart():
         graded = pipeline.grade(submission, asked, workshop, TrainingProgress(quiet=True))

@@ -49,11 +49,11 @@ def shipped() -> dict[str, Assignment]:
     return load_all(ROOT)
 
 
-def test_both_assignments_are_found_in_alphabetical_order(shipped):
-    assert list(shipped) == ["mnist_20k", "mnist_8k"]
+def test_all_assignments_are_found_in_alphabetical_order(shipped):
+    assert list(shipped) == ["mnist_20k", "mnist_8k", "mnist_progressive"]
 
 
-@pytest.mark.parametrize("name", ["mnist_20k", "mnist_8k"])
+@pytest.mark.parametrize("name", ["mnist_20k", "mnist_8k", "mnist_progressive"])
 def test_points_sum_to_100(shipped, name):
     assert shipped[name].points == 100
 

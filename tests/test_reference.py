@@ -1,5 +1,6 @@
 """The reference models have the parameters and receptive fields that were published of them."""
 
+import ast
 import importlib.util
 import tomllib
 from pathlib import Path
@@ -403,3 +404,17 @@ def test_the_accuracy_of_all_runs_together_is_judged():
     assert measured(0).accuracy is Verdict.BORDERLINE
     assert measured(*range(20)).accuracy is Verdict.PASSED
     assert measured(0, correct=9900).accuracy is Verdict.FAILED
+
+
+def code_of(path: Path) -> str:
+    """A file's code, without what it says of itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return ast.unparse(ast.Module(tree.body[1:], []))
+
+
+@pytest.mark.parametrize(
+    ("step", "name"), [(1, "c1_foundation"), (2, "c2_enhanced"), (3, "c3_final")]
+)
+def test_the_published_work_in_steps_is_the_references_that_were_measured(step, name):
+    file = REFERENCE / "mnist_progressive" / "published" / f"step_{step}.py"
+    assert code_of(file) == code_of(REFERENCE / "mnist_8k" / f"{name}.py")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from grader.analysis import curves, gradients, lines
+from grader.analysis.activations import activations
 from grader.analysis.arguments import base
 from grader.analysis.cost import Cost, measure_cost
 from grader.analysis.dataflow import trace
@@ -157,6 +158,7 @@ def to_json(analysis: Analysis, assignment: Assignment) -> dict[str, Any]:
         "receptive_field": _receptive_field(analysis),
         "head": [_head_item(item) for item in analysis.structure.head],
         "output": analysis.output,
+        "activations": activations(analysis.program.eval, analysis.receptive_field.live),
         "multiply_adds": analysis.cost.total,
         "activation_bytes": analysis.cost.memory,
         "layers": [row.model_dump(mode="json") for row in analysis.layers],

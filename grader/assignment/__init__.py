@@ -13,6 +13,7 @@ from grader.assignment.recipe import (
     TransformChoice,
 )
 from grader.assignment.rules import HELD_BACK, Assignment
+from grader.assignment.steps import Step
 from grader.assignment.tables import Bound, Check, Limits, MetricImages, Protocol
 from grader.assignment.words import did_you_mean, sentence
 
@@ -29,6 +30,7 @@ __all__ = [
     "OptimizerChoice",
     "Protocol",
     "SchedulerChoice",
+    "Step",
     "TransformChoice",
     "did_you_mean",
     "load",

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, PrivateAttr, model_validator
 
 from grader.assignment.recipe import DefaultRecipe
+from grader.assignment.steps import Step
 from grader.assignment.tables import (
     Check,
     CheckName,
@@ -37,6 +38,9 @@ class Assignment(Table):
     report says so.
 
     `training`: the file of a folder that trains, where the brief names it: "train.py".
+
+    `steps`: the networks that a work consists of, in order, each an assignment of its own: see
+    `of_step`. Empty for an assignment of one network.
     """
 
     name: str = Field(pattern="^[a-z][a-z0-9_]{0,39}$")
@@ -52,10 +56,30 @@ class Assignment(Table):
     limits: Limits
     checks: dict[CheckName, Check] = Field(min_length=1)
     recipe: DefaultRecipe
+    steps: tuple[Step, ...] = Field(default=(), max_length=9)
     _own_checks: own.OwnChecks = PrivateAttr(own.NONE)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        self._agree()
+        names = [step.name for step in self.steps]
+        if len(names) == 1:
+            raise ValueError("steps has one step: write at least two, or none")
+        for place, name in enumerate(names):
+            clash = next((one for one in names[:place] if f"{name}_".startswith(f"{one}_")), None)
+            if clash or any(f"{one}_".startswith(f"{name}_") for one in names[:place]):
+                raise ValueError(
+                    f"steps.{place}.name is {name!r}, too much like another step's: a file could "
+                    "be of either"
+                )
+            try:
+                self.of_step(name)._agree()
+            except ValueError as error:
+                raise ValueError(f"steps.{place}: {error}") from error
+        return self
+
+    def _agree(self) -> None:
+        """Raises ValueError where what is asked contradicts itself or the images."""
         images, recipe = DATASETS[self.dataset], self.recipe
         if (self.input_shape, self.classes) != (images.input_shape, images.classes):
             raise ValueError(
@@ -95,7 +119,6 @@ class Assignment(Table):
                 f"recipe.batch_size is {recipe.batch_size:,}, but {images.title} has only "
                 f"{images.train_images:,} training images"
             )
-        return self
 
     @model_validator(mode="after")
     def _enough_seeds(self) -> Self:
@@ -156,8 +179,27 @@ class Assignment(Table):
 
     @property
     def points(self) -> float:
-        """The most that a submission can earn."""
+        """The most that a submission can earn, in all steps together."""
+        if self.steps:
+            return sum(self.of_step(step.name).points for step in self.steps)
         return sum(check.points for check in self.checks.values())
+
+    def of_step(self, name: str) -> Assignment:
+        """The assignment that the step of that name is; itself for "". Raises KeyError."""
+        if not name:
+            return self
+        step = {one.name: one for one in self.steps}[name]
+        # Before the others, among which training starts: what fails before it saves the training.
+        more = {key: one for key, one in step.checks.items() if key not in self.checks}
+        known = {key: step.checks.get(key, check) for key, check in self.checks.items()}
+        alone = {
+            "title": f"{self.title}: {step.title}",
+            "protocol": step.protocol or self.protocol,
+            "limits": self.limits.model_copy(update=step.limits.said),
+            "checks": {**more, **known},
+            "steps": (),
+        }
+        return self.model_copy(update=alone)
 
     def validation_images(self, train_images: int) -> int:
         """How many of the training images are held back from a recipe that follows a metric."""

@@ -28,6 +28,7 @@ from grader.judging.qualities.qualities import Qualities
 from grader.judging.starting import Training
 from grader.options import STATIC, Options
 from grader.report import CheckResult, Hint, Inference, Verdict
+from grader.submission.write_up import NOTHING, WriteUp
 
 CHECKS = "grader.checks"
 """By its name as a package: pytest takes no path with a bracket in it."""
@@ -70,6 +71,7 @@ class Known:
     analysis: Analysis
     behaviour: Behaviour | None
     training: Training[Any]
+    write_up: WriteUp = NOTHING
     inference: Inference | None = None
 
 
@@ -120,6 +122,11 @@ class Checker:
     def recipe(self) -> Any:
         """The student's training recipe: `grader.program.Recipe`."""
         return self.known.analysis.program.recipe
+
+    @pytest.fixture
+    def write_up(self) -> Any:
+        """What the work states: target, result, analysis: `grader.submission.write_up`."""
+        return self.known.write_up
 
     @pytest.fixture
     def training(self) -> Any:

@@ -17,13 +17,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 # `python -I` leaves the grader's own folder out; another grader may be installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from grader.command import class_files, filing
+from grader.assignment import Assignment
+from grader.command import class_files, filing, stepwise
 from grader.command.order import Order
 from grader.command.workroom import Workroom
 from grader.errors import GraderError
@@ -36,6 +38,7 @@ from grader.submission.submission import Submission
 from grader.training.worker.wire import Inbox, Message, send
 
 if TYPE_CHECKING:  # they load torch
+    from grader.pipeline import Workshop
     from grader.training.task import Trainer
 
 SECONDS_BETWEEN_SIGNS = 0.5
@@ -93,8 +96,33 @@ def _serve(inbox: Inbox, outbox: IO[bytes]) -> None:
             item = carried.from_json(bytes(message.blobs[0]))
             address = str(message.facts["address"])
             shop = workshop if address else looks
-            report = pipeline.grade(item, order.assignment, shop, Signs(item, tell))
+            grade = partial(_grade, order, shop, Signs(item, tell), kept=bool(address))
+            report = stepwise.grade(item, order.assignment.of_step(item.step), grade)
             send(outbox, _done(report, address, order))
+
+
+def _grade(
+    order: Order,
+    shop: Workshop,
+    signs: Signs,
+    item: Submission,
+    assignment: Assignment,
+    *,
+    kept: bool,
+) -> Report:
+    """The report on one network; of a step, one that stands, or a new one that is kept."""
+    from grader import pipeline
+
+    if not (kept and item.step and "/" in item.name):
+        return pipeline.grade(item, assignment, shop, signs)
+    options = order.options
+    address = filing.address(item, assignment, options, device=order.device, source=order.source)
+    found = filing.kept(item, address, options, secret=order.secret)
+    if found is None:
+        report = pipeline.grade(item, assignment, shop, signs)
+        found = filing.finished(report, address, options, secret=order.secret)
+        _kept(found, order)
+    return found
 
 
 def _beside_others(trainer: Trainer, order: Order) -> Trainer:
@@ -110,13 +138,19 @@ def _done(report: Report, address: str, order: Order) -> Message:
     unwritten = ""
     if address:
         report = filing.finished(report, address, order.options, secret=order.secret)
-        try:
-            file = reports.write(report, order.options.output, secret=order.secret)
-            if file.name == reports.REPORT:
-                class_files.write_page(file)
-        except GraderError as error:  # a full disk takes no other report with it
-            unwritten = str(error)
+        unwritten = _kept(report, order)
     return Message("done", {"unwritten": unwritten}, (report.model_dump_json().encode(),))
+
+
+def _kept(report: Report, order: Order) -> str:
+    """Write a finished report and its page; why that failed, or ""."""
+    try:
+        file = reports.write(report, order.options.output, secret=order.secret)
+        if file.name == reports.REPORT:
+            class_files.write_page(file)
+    except GraderError as error:  # a full disk takes no other report with it
+        return str(error)
+    return ""
 
 
 class Signs(TrainingProgress):

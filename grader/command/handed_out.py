@@ -68,7 +68,11 @@ def look(assignment: Assignment, options: Options) -> HandedOut:
     for path in _files(assignment, options.root):
         with suppress(UsageError):
             items = find.discover(
-                [path], [assignment.name], root=options.root, assignment=assignment.name
+                [path],
+                [assignment.name],
+                root=options.root,
+                assignment=assignment.name,
+                steps={assignment.name: assignment.steps} if assignment.steps else {},
             )
             for item in items:
                 found.look(replace(item, name=f"handed-out-{item.name}"), assignment)
@@ -80,7 +84,9 @@ def _files(assignment: Assignment, root: Path) -> Iterator[Path]:
     starter = folder / "starter.py"
     yield from [starter] if starter.is_file() else []
     yield from sorted((folder / "submissions").glob("example*"))
-    yield from sorted((root / "reference" / assignment.name).glob("*.py"))
+    yield from sorted(
+        (root / "reference" / assignment.name).glob("*" if assignment.steps else "*.py")
+    )
 
 
 def _remembered(address: str) -> Path:

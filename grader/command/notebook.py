@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import atexit
-import hashlib
 import inspect
 import shlex
 import sys
@@ -27,9 +26,8 @@ from grader.command.self_check import Bench
 from grader.errors import GraderError
 from grader.options import Options
 from grader.printable import printable
-from grader.program.listing import Listing, Part
 from grader.render.next_step import IN_CELLS
-from grader.submission import assembly, find
+from grader.submission import assembly, find, stepwise
 from grader.submission.submission import Submission, UsageError
 
 FILE = "notebook.ipynb"
@@ -179,16 +177,8 @@ def _file(path: Path, model: str, asked: Assignment, found: Project) -> Submissi
     )
     if not model or submission.problem:
         return submission
-    listing = submission.listing
-    last = listing.parts[-1]
-    line = Part(file=listing.main, first=last.last + 1, text=f"MODEL = {model}")
-    parts = (*listing.parts, line)
-    if len(listing.parts) == 1:  # one script stays one part
-        parts = (last.model_copy(update={"text": f"{last.text}\n{line.text}"}),)
-    digest = hashlib.sha256(f"{submission.sha256} {model}".encode()).hexdigest()
-    return replace(
-        submission, listing=Listing(main=listing.main, parts=parts), sha256=digest, shown=model
-    )
+    listing, digest = stepwise.naming(submission.listing, submission.sha256, model)
+    return replace(submission, listing=listing, sha256=digest, shown=model)
 
 
 _last: dict[str, str] = {}

@@ -42,6 +42,11 @@ def begin(name: str, model: str, project: Project, dataset: str | None = None) -
             f"{did_you_mean(dataset, DATASETS)}"
         )
     source = _source(model, project)
+    if load(source).steps:
+        raise UsageError(
+            f"{model} is an assignment in steps, whose brief cannot be written from its rules. "
+            f"Begin with mnist_8k, or copy the folder {printable_path(source)} by hand."
+        )
     home = Path.cwd() if project.brought else project.root
     folder = home / "assignments" / name
     if folder.exists():

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from grader.assignment import Assignment, load_each
-from grader.command import filing
+from grader.assignment import Assignment, Step, load_each
+from grader.command import filing, stepwise
 from grader.command.project import refuse_hidden
 from grader.command.workroom import Workroom
 from grader.errors import AssignmentError, GraderError
@@ -67,6 +67,7 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
         assignment=options.assignment,
         training=options.training,
         trainings=trainings(known),
+        steps=steps(known),
     )
     found = looked.submissions
     if options.home not in (None, options.root) and not options.paths:
@@ -88,7 +89,7 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
     sources = images(fit, options, messages)
     home = options.home or options.root
     secret = seal.secret()
-    queue = Queue(len(found))
+    queue = Queue(stepwise.number(found))
     desk = _Desk(options, sources, room, device_kind, secret, messages, queue)
     try:
         for one in found:
@@ -96,7 +97,7 @@ def grade_in(room: Workroom, options: Options, graded: list[Report] | None = Non
             if error := broken.get(item.assignment):
                 report = desk.refuse(item, error, known.get(item.assignment))
             else:
-                report = desk.report(item, known[item.assignment])
+                report = desk.report(item, known[item.assignment].of_step(item.step))
             graded.append(report)
             if report.interrupted:
                 _show_finished(graded, len(found), options)
@@ -239,7 +240,10 @@ class _Desk:
     unwritten: list[Report] = field(default_factory=list)
 
     def report(self, item: Submission, assignment: Assignment) -> Report:
-        """The report on one submission, shown and kept: an earlier run's where that stands."""
+        """The report on one submission, shown and kept: an earlier run's where that stands.
+
+        Of a work in steps, each step has its own; one that stands is not asked for again.
+        """
         source = self.sources[assignment.dataset]
         address = filing.address(item, assignment, self.options, device=self.device, source=source)
         kept = filing.kept(item, address, self.options, secret=self.secret)
@@ -247,9 +251,12 @@ class _Desk:
             if not self.options.quiet:
                 text = f"unchanged since {kept.started}: kept (use --fresh to grade again)"
                 _say(self.messages, f"{item.shown}: {text}")
-            self.queue.end(graded=False)
+            for _ in range(stepwise.number([item])):
+                self.queue.end(graded=False)
             _show(kept, self.options, reports.place(kept, self.options.output))
             return kept
+        if item.steps:
+            return self._finished(stepwise.grade(item, assignment, self.report), address)
         with TrainingProgress(
             item.shown, console=self.messages, quiet=self.options.quiet, queue=self.queue
         ) as progress:
@@ -277,7 +284,8 @@ class _Desk:
         """The report on a submission whose assignment is broken, shown and kept."""
         from grader import pipeline
 
-        self.queue.end(graded=False)
+        for _ in range(stepwise.number([item])):
+            self.queue.end(graded=False)
         title, points = item.assignment, 0.0
         if assignment is not None:
             title, points = assignment.title, assignment.points
@@ -343,6 +351,11 @@ def _conclude(graded: list[Report], options: Options) -> None:
         sys.stdout.write(f"{text}\n")
     elif len(graded) > 1 or options.quiet:
         results().print(terminal.summary(graded))
+
+
+def steps(known: Mapping[str, Assignment]) -> dict[str, tuple[Step, ...]]:
+    """The steps of the assignments that have some, by the name of the assignment."""
+    return {name: one.steps for name, one in known.items() if one.steps}
 
 
 def trainings(known: Mapping[str, Assignment]) -> dict[str, str]:

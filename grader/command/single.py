@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from grader.assignment import Assignment, load_each
+from grader.command import stepwise
 from grader.command.project import Project, refuse_hidden
-from grader.command.session import refuse_all_broken, results, trainings
+from grader.command.session import refuse_all_broken, results, steps, trainings
 from grader.command.workroom import Workroom
 from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
@@ -103,11 +104,14 @@ def _only(
         assignment=assignment,
         training=training,
         trainings=trainings(known),
+        steps=steps(known),
     )
     if len(found) != 1:
         raise UsageError(_not_one(path, found, command=command, training=training))
     refuse_all_broken([found[0].assignment], broken)
-    return found[0], known[found[0].assignment]
+    asked = known[found[0].assignment]
+    stepwise.refuse(asked, found[0], command)
+    return found[0], asked.of_step(found[0].step)
 
 
 def _not_one(path: Path, found: Sequence[Submission], *, command: str, training: str | None) -> str:

@@ -129,6 +129,7 @@ def _prepared(options: Options) -> _Class:
         assignment=options.assignment,
         training=options.training,
         trainings=session.trainings(known),
+        steps=session.steps(known),
     )
     names = sorted({item.assignment for item in looked.submissions})
     if len(names) > 1:
@@ -221,7 +222,11 @@ def _split(found: _Class, options: Options) -> tuple[list[Task], list[Report]]:
     tasks, kept = [], []
     for item in found.items:
         address = filing.address(
-            item, found.assignment, options, device=found.device, source=found.source
+            item,
+            found.assignment.of_step(item.step),
+            options,
+            device=found.device,
+            source=found.source,
         )
         report = filing.kept(item, address, options, secret=found.secret)
         if report is None:

@@ -89,7 +89,7 @@ class Rule:
         if len(scores) == 1:
             return self.first_margin * deviation
         narrowest, widest = self.narrowest * deviation, self.widest * deviation
-        sigma = min(max(_reckoned(scores, deviation), narrowest), widest)
+        sigma = min(max(reckoned(scores, deviation), narrowest), widest)
         error = self.error if len(scores) <= self.usual_runs else self.late_error
         return math.log(1 / error - 1) * sigma**2 / (2 * self.half_width * deviation)
 
@@ -134,9 +134,9 @@ def interval(scores: Sequence[Fraction], *, images: int) -> tuple[float, float] 
     runs, mean = len(scores), sum(scores, Fraction()) / len(scores)
     deviation = binomial_deviation(mean, images)
     if mean >= KNOWN_FROM and (1 - mean) * images >= LEAST_WRONG_IMAGES:
-        margin = _Z * _reckoned(scores, deviation)
+        margin = _Z * reckoned(scores, deviation)
     elif runs >= 3:
-        margin = _student(runs - 1) * max(spread(scores), deviation / 2)
+        margin = student(runs - 1) * max(spread(scores), deviation / 2)
     else:
         return None
     margin /= math.sqrt(runs)
@@ -168,7 +168,7 @@ def claim_tolerance(runs: int, *, sigma: float = POOLED_SIGMA) -> float:
     return _Z * sigma * math.sqrt(1 + 1 / runs) + CLAIM_SLACK
 
 
-def _reckoned(scores: Sequence[Fraction], deviation: float) -> float:
+def reckoned(scores: Sequence[Fraction], deviation: float) -> float:
     """The spread of one run: the binomial deviation, as if one observation, and the runs' own.
 
     A posterior scale: a scaled inverse chi-square prior of one degree of freedom, to which n runs
@@ -178,7 +178,7 @@ def _reckoned(scores: Sequence[Fraction], deviation: float) -> float:
     return math.sqrt((deviation**2 + squares) / len(scores))
 
 
-def _student(freedom: int) -> float:
+def student(freedom: float) -> float:
     """The 97.5 % point of Student's distribution, at two degrees of freedom 1 % too small.
 
     Source: M. Abramowitz, I. A. Stegun, Handbook of Mathematical Functions (1964), 26.7.5.

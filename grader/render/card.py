@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.printable import printable, printable_path
-from grader.render import card_checks, figures, header, next_step, notices, recipe, words
+from grader.render import card_checks, figures, header, journey, next_step, notices, recipe, words
 from grader.render.card_checks import Detail
 from grader.render.marks import spaced
 from grader.render.plain import Plain
@@ -135,11 +135,15 @@ def _facts(report: Report, layout: Layout) -> Iterator[tuple[str, Text]]:
     for title, text in notices.banners(report):
         why = f" · {text}" if layout.meaning else ""
         yield "note", Text(title, style="bold yellow").append(why, style="not bold")
-    if layout.recipe:
+    if layout.recipe and not report.steps:
         yield from _recipe(report, brief=layout.detail is Detail.SENTENCE)
-    elif report.recipe and report.recipe.obstacles:  # however little room there is
+    elif (
+        not report.steps and report.recipe and report.recipe.obstacles
+    ):  # however little room there is
         yield "recipe", Text("the assignment's: yours could not be used", style="yellow")
-    if report.training is not None:
+    if report.steps:
+        yield from journey.facts(report)
+    elif report.training is not None:
         yield "accuracy", _accuracy(report)
     for flag in report.flags[:MOST_FLAGS] if not layout.brief else ():
         yield "look at", Text(printable(flag, 200), style="yellow")

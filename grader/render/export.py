@@ -49,11 +49,13 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """The file itself, or every report of a folder."""
+    """The file itself, or every report of a folder, but those of the steps of a work."""
     if not path.is_dir():
         yield path
         return
-    found = sorted(path.rglob(REPORT))
+    every = sorted(path.rglob(REPORT))
+    known = {*every}
+    found = [file for file in every if file.parent.parent / REPORT not in known]
     if not found:
         raise UsageError(
             f"{_name(path)} holds no {REPORT}. `{called('grade', 'FILE')}` writes them, into "

@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from grader.printable import printable
-from grader.render import claims, figures, layer_table, notices, recipe, words
+from grader.render import claims, figures, journey, layer_table, notices, recipe, words
 from grader.render.drawing import (
     beside,
     curve,
@@ -39,6 +39,7 @@ QUESTIONS = {
     "digits": digits,
     "figures": figures,
     "frames": frames,
+    "journey": journey,
     "layer_table": layer_table,
     "mistakes": mistakes,
     "notices": notices,

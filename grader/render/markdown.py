@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from grader.printable import printable
-from grader.render import claims, figures, layer_table, notices, recipe, words
+from grader.render import claims, figures, journey, layer_table, notices, recipe, words
 from grader.render.marks import MARKS
 from grader.report import CheckResult, Hint, LayerRow, Report, Training, Verdict
 
@@ -36,7 +36,7 @@ def render(reports: Sequence[Report]) -> str:
 def scorecard(report: Report) -> str:
     """Verdict, points, checks, what to do, training, and the layers folded away."""
     parts = [*_header(report), *_problem(report), *_recipe(report)]
-    parts += [*_checks(report), *_to_do(report)]
+    parts += [*_checks(report), *_journey(report), *_to_do(report)]
     if report.training is not None:
         parts += _training(report.training)
     if said := list(claims.rows(report)):
@@ -44,6 +44,19 @@ def scorecard(report: Report) -> str:
         parts += [f"**{claims.HEADING}**", _listed(lines, "")]
     parts += [*_layers(report), *_remarks(report), _colophon(report)]
     return "\n\n".join(parts)
+
+
+def _journey(report: Report) -> list[str]:
+    """Of a work in steps, what each came to, what changed on the way, and whether it helped."""
+    if not report.steps:
+        return []
+    rows = [list(map(prose, journey.cells(step))) for step in report.steps]
+    parts = [f"### {journey.HEADING}", table(journey.HEAD, "clrrrr", rows)]
+    for step in report.steps:
+        if found := journey.changes(step):
+            lines = _listed(f"{change.name}: {prose(change.text, 4000)}" for change in found)
+            parts += [f"**{prose(step.title, 60)}**", lines]
+    return parts
 
 
 def brief(report: Report) -> str:

@@ -74,6 +74,10 @@ def _named(name: str, output: Path) -> list[Path]:
     folders = [folder for folder in sorted(output.glob("*/*")) if folder.is_dir()]
     meant = (name, Path(name).stem)
     exact = [folder for folder in folders if folder.name in meant]
+    whose, _, step = name.partition("/")
+    if step and not exact:  # a step of a work has its folder in that of the work
+        inside = [folder / step for folder in folders if folder.name == whose]
+        exact = [folder for folder in inside if ".." not in folder.parts and folder.is_dir()]
     return exact or [folder for folder in folders if _is_called(folder, name)]
 
 

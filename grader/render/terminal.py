@@ -21,6 +21,7 @@ from grader.render import (
     check_lines,
     claims,
     figures,
+    journey,
     layer_table,
     notices,
     recipe,
@@ -51,7 +52,7 @@ def details(report: Report) -> RenderableType:
 
     60 to 100 columns wide; an empty line ends it.
     """
-    parts = recipe.draw(report)
+    parts = [*journey.draw(report), *recipe.draw(report)]
     if report.checks:
         parts.append(check_lines.draw(report))
     if report.layers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
 from grader.program.listing import Listing, Part
 from grader.program.recipe import Remark
-from grader.submission import claims, keras, main_file, notebook, wrong_kind
+from grader.submission import claims, keras, main_file, notebook, write_up, wrong_kind
 from grader.submission.claims import Text
 from grader.submission.contents import SETTINGS, Contents, is_readme
 from grader.submission.main_file import Script
@@ -70,6 +70,11 @@ def _digest(main: str, files: dict[str, bytes]) -> str:
         digest.update(b"%d %d\n" % (len(label), len(content)))
         digest.update(label + content)
     return digest.hexdigest()
+
+
+def digest_of(digests: Iterable[str]) -> str:
+    """One hash for several, which may be empty."""
+    return hashlib.sha256(" ".join(digests).encode()).hexdigest()
 
 
 def scripts(contents: Contents) -> list[Script]:
@@ -157,9 +162,11 @@ class _Assembler:
     def work(self, digest: str, left_out: tuple[LeftOut, ...]) -> Work:
         """All of it. Keras' networks are a problem, whose claims are read all the same."""
         listing = Listing(main=self.main, parts=tuple(self.parts))
-        said = claims.read(_bounded(self.texts))
+        texts = list(_bounded(self.texts))
+        said = claims.read(texts)
         problem = keras.problem(listing, said)
-        return Work(listing, digest, problem, said, tuple(self.notes), left_out)
+        stated = write_up.read(texts)
+        return Work(listing, digest, problem, said, tuple(self.notes), left_out, stated)
 
     def add_main(self, name: str, content: bytes) -> None:
         """The file that is run. Raises SubmissionError."""

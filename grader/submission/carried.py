@@ -15,6 +15,7 @@ from grader.program.listing import Listing
 from grader.program.recipe import Remark
 from grader.submission.claims import Claims
 from grader.submission.submission import LeftOut, Submission
+from grader.submission.write_up import WriteUp
 
 
 class _Carried(BaseModel):
@@ -31,12 +32,19 @@ class _Carried(BaseModel):
     claims: Claims
     notes: tuple[Remark, ...]
     left_out: tuple[LeftOut, ...]
+    write_up: WriteUp
+    step: str
+    steps: tuple[_Carried, ...]
 
 
 def to_json(item: Submission) -> bytes:
     """The submission as JSON."""
+    return _carried(item).model_dump_json().encode()
+
+
+def _carried(item: Submission) -> _Carried:
     problem = item.problem
-    carried = _Carried(
+    return _Carried(
         path=os.fsencode(item.path).hex(),
         name=item.name,
         display=item.display,
@@ -48,13 +56,18 @@ def to_json(item: Submission) -> bytes:
         claims=item.claims,
         notes=item.notes,
         left_out=item.left_out,
+        write_up=item.write_up,
+        step=item.step,
+        steps=tuple(map(_carried, item.steps)),
     )
-    return carried.model_dump_json().encode()
 
 
 def from_json(text: bytes) -> Submission:
     """The submission that `to_json` wrote. Raises pydantic.ValidationError for anything else."""
-    carried = _Carried.model_validate_json(text)
+    return _submission(_Carried.model_validate_json(text))
+
+
+def _submission(carried: _Carried) -> Submission:
     problem = None
     if carried.problem is not None:
         message, line = carried.problem
@@ -71,4 +84,7 @@ def from_json(text: bytes) -> Submission:
         claims=carried.claims,
         notes=carried.notes,
         left_out=carried.left_out,
+        write_up=carried.write_up,
+        step=carried.step,
+        steps=tuple(map(_submission, carried.steps)),
     )

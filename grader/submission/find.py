@@ -14,12 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from grader.assignment import FILE, did_you_mean
+from grader.assignment import FILE, Step, did_you_mean
 from grader.errors import SubmissionError
 from grader.printable import printable_path
 from grader.program.listing import Listing
 from grader.program.recipe import Remark
-from grader.submission import archive, assembly, walk, wrong_kind
+from grader.submission import archive, assembly, stepwise, walk, wrong_kind
 from grader.submission.contents import CODE, Contents, grouped
 from grader.submission.entries import Entry, on_disk
 from grader.submission.people import named, person, within
@@ -28,6 +28,9 @@ from grader.submission.submission import LeftOut, Submission, UsageError, Work
 from grader.submission.walk import Walk
 
 _NO_TRAININGS: Mapping[str, str] = {}
+Steps = Mapping[str, Sequence[Step]]
+"""Of the assignments that have some, by name."""
+_NO_STEPS: Steps = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ def discover(
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
+    steps: Steps = _NO_STEPS,
 ) -> list[Submission]:
     """The submissions that `look` finds. Raises UsageError."""
     found = look(
@@ -57,6 +61,7 @@ def discover(
         assignment=assignment,
         training=training,
         trainings=trainings,
+        steps=steps,
     )
     return found.submissions
 
@@ -70,13 +75,15 @@ def look(
     assignment: str | None = None,
     training: str | None = None,
     trainings: Mapping[str, str] = _NO_TRAININGS,
+    steps: Steps = _NO_STEPS,
 ) -> Found:
     """Every submission that `paths` name, each once: files anywhere, or folders.
 
     Without paths: all of all `assignments` (names) of the project folder `root`, or of the one
     named. The assignment of a file is the one named, else that of its folder. `training` names the
-    file that trains in work of several, else `trainings` by the assignment. Paths are shown from
-    `home` on, which is `root` unless it is given. Raises UsageError.
+    file that trains in work of several, else `trainings` by the assignment; `steps` are those of
+    assignments that have some. Paths are shown from `home` on, which is `root` unless it is given.
+    Raises UsageError.
     """
     if assignment is not None and assignment not in assignments:
         known = ", ".join(assignments)
@@ -88,7 +95,9 @@ def look(
     asked = [assignment] if assignment else assignments
     wanted = paths or _folders(root, asked)
     home = _absolute(home or root)
-    visited = Walk(root, home, training)
+    visited = Walk(
+        root, home, training, lambda path: steps.get(assignment or above(path) or "", ())
+    )
     for path in wanted:
         visited.visit(_absolute(path))
     if not paths and assignment is None:
@@ -97,9 +106,13 @@ def look(
     for path, content in visited.found.items():
         of = assignment or _infer(path, assignments, visited)
         if of is not None:
-            work = _with_what_is_one(path, _read(path, content, training or trainings.get(of)))
             name = visited.names.get(path, path.stem)
-            found.append(_submission(path, name, of, work, home))
+            if of in steps:
+                one, work = _in_steps(path, name, of, content, home, steps[of])
+            else:
+                work = _with_what_is_one(path, _read(path, content, training or trainings.get(of)))
+                one = _submission(path, name, of, work, home)
+            found.append(one)
             shown = printable_path(within(home, path))
             visited.left_out += grouped(work.left_out, shown)
     if not found:
@@ -163,18 +176,27 @@ def _infer(path: Path, assignments: Collection[str], found: Walk) -> str | None:
 
     That is assignments/NAME or reference/NAME, and any folder within.
     """
-    for above in path.parents:
-        if above.parent.name in {"assignments", "reference"} and above.name in assignments:
-            return above.name
-    for above in path.parents:
-        if above.parent.name == "assignments":
+    if (name := above(path, assignments)) is not None:
+        return name
+    for folder in path.parents:
+        if folder.parent.name == "assignments":
             entry = on_disk(path)
-            found.leave_out(entry, f"there is no {FILE} in {printable_path(above)}")
+            found.leave_out(entry, f"there is no {FILE} in {printable_path(folder)}")
             return None
     raise UsageError(
         f"Which assignment is {printable_path(path)} for? Its folder does not say: add "
         f"--assignment with one of {', '.join(assignments)}."
     )
+
+
+def above(path: Path, assignments: Collection[str] | None = None) -> str | None:
+    """The assignment (one of these, if any are given) whose folder a path is in, by its name."""
+    for folder in path.parents:
+        if folder.parent.name in {"assignments", "reference"} and (
+            assignments is None or folder.name in assignments
+        ):
+            return folder.name
+    return None
 
 
 def _read(path: Path, content: Contents | Entry, training: str | None) -> Work:
@@ -193,6 +215,43 @@ def _read(path: Path, content: Contents | Entry, training: str | None) -> Work:
     except SubmissionError as problem:
         return Work(assembly.blank(path.name), problem=problem)
     return assembly.of_file(path.name, source)
+
+
+def _in_steps(
+    path: Path,
+    name: str,
+    assignment: str,
+    content: Contents | Entry,
+    home: Path,
+    steps: Sequence[Step],
+) -> tuple[Submission, Work]:
+    """A work that is divided into steps; or one of them alone, where that is what was named."""
+    shown = printable_path(Path(path.name))
+    if isinstance(content, Entry) and content.suffix == ".zip":
+        try:
+            content = archive.whole(archive.opened(content))
+        except SubmissionError as problem:
+            work = Work(assembly.blank(path.name), problem=problem)
+            return _submission(path, name, assignment, work, home), work
+    if isinstance(content, Entry):
+        alone = stepwise.step_of(path.name, steps)
+        work = _read(path, content, None)
+        if alone or work.problem is not None:
+            one = _submission(path, name, assignment, work, home)
+            return replace(one, step=alone), work
+        works = stepwise.of_file(path.name, content.read(MOST_NOTEBOOK_BYTES), steps)
+    else:
+        works = stepwise.of_contents(shown, content, steps)
+    whole = stepwise.together(path.name, works)
+    one = _submission(path, name, assignment, whole, home)
+    parts = []
+    for step, work in zip(steps, works, strict=True):
+        part = _submission(path, step.name, assignment, work, home)
+        display = part.display
+        if isinstance(content, Contents) and work.sha256 and path.suffix not in CODE:
+            display = f"{display}/{work.listing.main}"
+        parts.append(replace(part, step=step.name, shown=step.title, display=display))
+    return replace(one, steps=tuple(parts)), whole
 
 
 def _with_what_is_one(path: Path, work: Work) -> Work:
@@ -222,4 +281,5 @@ def _submission(path: Path, name: str, assignment: str, work: Work, home: Path) 
         claims=work.claims,
         notes=work.notes,
         left_out=work.left_out,
+        write_up=work.write_up,
     )

@@ -12,6 +12,7 @@ from grader.errors import SubmissionError
 from grader.program.listing import Listing, Part
 from grader.program.recipe import Remark
 from grader.submission.claims import NO_CLAIMS, Claims
+from grader.submission.write_up import NOTHING, WriteUp
 
 
 class UsageError(ValueError):
@@ -40,7 +41,11 @@ class Submission:
     `listing` is all that is ever read of the work. `sha256` is the hash of a single file's bytes,
     of several with their names. Where `problem` says why it could not be read, the listing is blank
     and the hash may be empty. `notes` are what the student should know, `claims` what the work says
-    of itself; `left_out` lies in the folder or archive and is no part of the listing.
+    of itself; `left_out` lies in the folder or archive and is no part of the listing. `write_up` is
+    what it states in words.
+
+    For an assignment in steps, `steps` are the works that it consists of, one for each step in
+    order; in such a work, `step` names the step.
     """
 
     path: Path
@@ -54,6 +59,9 @@ class Submission:
     claims: Claims = NO_CLAIMS
     notes: tuple[Remark, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    write_up: WriteUp = NOTHING
+    step: str = ""
+    steps: tuple[Submission, ...] = ()
 
     @property
     def source(self) -> str:
@@ -77,3 +85,4 @@ class Work:
     claims: Claims = NO_CLAIMS
     notes: tuple[Remark, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    write_up: WriteUp = NOTHING

@@ -7,15 +7,15 @@ class, each folder is somebody's, and each file beside them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grader.assignment import FILE
+from grader.assignment import FILE, Step
 from grader.errors import SubmissionError
 from grader.printable import printable, printable_path
-from grader.submission import archive, assembly, folder, kinship, owners
-from grader.submission.contents import Contents, why_not_enter
+from grader.submission import archive, assembly, folder, kinship, owners, stepwise
+from grader.submission.contents import CODE, Contents, why_not_enter
 from grader.submission.entries import LINK, Entry
 from grader.submission.people import PLATFORM, within
 from grader.submission.submission import LeftOut, UsageError
@@ -30,12 +30,14 @@ class Walk:
     `found` gives the contents of a folder; of a file or an archive the entry, which is read later.
     `names` are those that are not the file's: of the folder that it was in, of a list of people.
     `root` holds assignments/; paths are shown from `home` on. `training` is the file that the user
-    says trains: a folder that holds it is one person's.
+    says trains: a folder that holds it is one person's. `steps` are those of the assignment that a
+    path is for: what holds files of theirs is one person's, too.
     """
 
     root: Path
     home: Path
     training: str | None = None
+    steps: Callable[[Path], Sequence[Step]] = lambda path: ()
     found: dict[Path, Contents | Entry] = field(default_factory=dict)
     names: dict[Path, str] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -76,8 +78,17 @@ class Walk:
             raise UsageError(
                 f"The folder {printable_path(entry.path)} cannot be read: {error.strerror}."
             ) from error
-        if not self._take_whole(entry, entries):
-            self._take_each(*_inner(entry, entries))
+        outer, inside = _inner(entry, entries)
+        if self._holds_steps(outer, inside):
+            self.found[outer.path] = folder.gather(outer)
+        elif not self._take_whole(entry, entries):
+            self._take_each(outer, inside)
+
+    def _holds_steps(self, entry: Entry, entries: Sequence[Entry]) -> bool:
+        """Whether a folder or an archive holds the steps of one work, as files or as folders."""
+        steps = self.steps(entry.path / entry.name)
+        names = [one.name for one in entries if one.is_folder or one.suffix in CODE]
+        return bool(steps) and bool(stepwise.files_of(names, steps))
 
     def _take_whole(self, entry: Entry, entries: Sequence[Entry]) -> bool:
         """Take a folder that was named as one person's work, if it is that."""
@@ -116,7 +127,9 @@ class Walk:
         outer, entries = _inner(pack.root, pack.root.entries())
         shown = _shown(entries)
         is_class = not is_somebodys and (_is_class(entries) or _are_archives(shown))
-        if is_class or (is_named and kinship.are_several(shown)):
+        if self._holds_steps(outer, entries):
+            self._take_file(entry, ())
+        elif is_class or (is_named and kinship.are_several(shown)):
             skipped = Contents(skipped=pack.skipped).left_out()
             path = printable_path(within(self.home, entry.path))
             self.left_out += [replace(one, display=f"{path}/{one.display}") for one in skipped]

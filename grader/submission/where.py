@@ -24,6 +24,7 @@ def in_places(report: Report, listing: Listing) -> Report:
             "layers": tuple(_placed(row, listing) for row in report.layers),
             "left_out": tuple(_placed(hint, listing) for hint in report.left_out),
             "claims": tuple(_placed(claim, listing) for claim in report.claims),
+            "stated": tuple(_placed(one, listing) for one in report.stated),
             "recipe": report.recipe and _recipe(report.recipe, listing),
             "flags": tuple(map(listing.in_words, report.flags)),
             "notes": tuple(map(listing.in_words, report.notes)),

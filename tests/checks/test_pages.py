@@ -13,12 +13,14 @@ from unittest import mock
 import pytest
 from rich.console import Console
 
+from grader.assignment import Check
 from grader.checks import pages, plugin
 from grader.checks.names import check_names
 from grader.judging import judge, starting, trial
 from grader.options import Options
 from grader.render import explanation
 from grader.report import CheckResult, Verdict
+from grader.submission import write_up
 from grader.submission.submission import UsageError
 from grader.training.records import Ending
 from tests.checks import beyond
@@ -31,7 +33,9 @@ NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 def result(name: str, example: pages.Example) -> CheckResult:
     """What the check says about an example: a submission, or a training in words."""
-    if example.language == "python":
+    if name == "stated_result":
+        checks = stated(example.text)
+    elif example.language == "python":
         found = report(example.text)
         assert found.problem is None
         checks = found.checks
@@ -69,6 +73,32 @@ def trained(number: int, total: int = 0, shaded: int = 0) -> tuple[CheckResult, 
         analysis=mock.MagicMock(),
         behaviour=mock.MagicMock(),
         training=starting.Training(lambda: done),
+    )
+    return plain(plugin.run_checks(known))
+
+
+def stated(text: str) -> tuple[CheckResult, ...]:
+    """The check on a stated result: "claimed 99.54 %, measured 99.46 ± 0.05, n = 3"."""
+    claimed, mean, spread, runs = map(float, re.findall(r"\d+(?:\.\d+)?", text))
+    images = 10_000_000  # so that scores of exactly that spread can be had
+    # As many above the mean as below: each as far away as gives that standard deviation.
+    away = spread * ((runs - 1) / (runs - runs % 2)) ** 0.5
+    places = [away, -away] * int(runs // 2) + [0.0] * int(runs % 2)
+    rows = []
+    for place in places:
+        epoch = SimpleNamespace(correct=round((mean + place) / 100 * images), total=images)
+        rows.append(SimpleNamespace(epochs=[epoch]))
+    training = SimpleNamespace(runs=rows, protocol="best", test_images=10_000)
+    every = every_check()
+    known = plugin.Known(
+        assignment=every.model_copy(
+            update={"checks": {"stated_result": Check(required=True, points=5)}}
+        ),
+        options=Options(train_anyway=True),
+        analysis=mock.MagicMock(),
+        behaviour=mock.MagicMock(),
+        training=starting.Training(lambda: SimpleNamespace(training=training, skipped="")),
+        write_up=write_up.WriteUp(result=write_up.Statement(f"{claimed} %", "net.py")),
     )
     return plain(plugin.run_checks(known))
 

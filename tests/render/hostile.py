@@ -6,11 +6,14 @@ from grader.report import (
     CheckResult,
     Environment,
     Excerpt,
+    Helped,
     Hint,
     LastTrained,
     LayerRow,
     Problem,
     Report,
+    Stated,
+    StepRow,
     Verdict,
 )
 from tests import report_examples as examples
@@ -201,6 +204,8 @@ def report_with(texts) -> Report:
         dataset_choice=texts(),
         excerpts=(Excerpt(first=2, lines=(texts(), texts(), texts())),),
         sample=examples.drawn(),
+        stated=(Stated(part="result", text=texts(), place=texts(), line=3),),
+        steps=(_step(texts), _step(texts)),
         last_trained=LastTrained(
             verdict=Verdict.FAILED,
             score=0.9,
@@ -211,6 +216,29 @@ def report_with(texts) -> Report:
             started=texts(),
             later=(texts(),),
         ),
+    )
+
+
+def _step(texts) -> StepRow:
+    return StepRow(
+        name=texts(),
+        title=texts(),
+        report=texts(),
+        verdict=Verdict.FAILED,
+        points=1,
+        max_points=2,
+        parameters=6_000,
+        receptive_field=(24, 24),
+        accuracy=0.99,
+        spread=0.001,
+        seeds=3,
+        protocol=texts(),
+        claimed=0.995,
+        stated=(Stated(part="target", text=texts(), place=texts()),),
+        network=(texts(), texts()),
+        recipe=(texts(),),
+        helped=Helped(difference=-0.001, margin=0.002, answer="within noise", seeds=9),
+        problem=texts(),
     )
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grader.assignment import FILE, did_you_mean, load
+from grader.assignment import FILE, Assignment, did_you_mean, load
 from grader.command.authoring import findings, inspection, trying
 from grader.command.authoring.findings import Finding
 from grader.command.authoring.writing import Writer
@@ -36,6 +36,7 @@ def check(named: Sequence[str], project: Project, *, runs: bool = True, anew: bo
     mistakes = 0
     if anew:
         for folder in folders:
+            _refuse_steps(load(folder))
             in_clone = (folder.parents[1] / "noxfile.py").exists()
             writer = Writer(load(folder), in_clone=in_clone)
             write_whole(folder / "README.md", writer.brief())
@@ -47,6 +48,14 @@ def check(named: Sequence[str], project: Project, *, runs: bool = True, anew: bo
             sys.stdout.flush()
             mistakes += sum(not one.advice for one in found)
     return 1 if mistakes else 0
+
+
+def _refuse_steps(asked: Assignment) -> None:
+    if asked.steps:
+        raise UsageError(
+            f"{asked.name} is an assignment in steps: its brief and its starter are written by "
+            "hand, so --write-brief cannot be used with it."
+        )
 
 
 def inspected(folder: Path, room: Workroom | None) -> list[Finding]:

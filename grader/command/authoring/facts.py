@@ -149,6 +149,10 @@ RULES: dict[str, Rule] = {
         "Test accuracy",
         lambda asked: f"at least {percent(asked.limits.accuracy)} {protocol(asked.protocol)}",
     ),
+    "write_up": Rule("Write-up", lambda asked: "the work states its target, result and analysis"),
+    "stated_result": Rule(
+        "Stated result", lambda asked: "no more than chance above what is measured"
+    ),
     "time_budget": Rule(
         "Training time",
         lambda asked: (

@@ -32,7 +32,7 @@ def inspect(folder: Path) -> tuple[Assignment | None, list[Finding]]:
     found += _missing(folder)
     if asked is not None:
         found += _brief(folder / "README.md", asked)
-        found += _python(folder / "starter.py", asked, starter=True)
+        found += _python(folder / "starter.py", asked, starter=not asked.steps)
         for example in sorted((folder / "submissions").glob("example*.py")):
             found += _python(example, asked, starter=False)
     return asked, found
@@ -70,9 +70,11 @@ def _rules(folder: Path, own_checks: own.OwnChecks) -> tuple[Assignment | None, 
                 "Rename the one or the other: they must be equal.",
             )
         )
-    for one in rules.contradictions(asked):
-        line = toml_lines.line_of(tuple(one.key.split(".")), known)
-        found.append(Finding(file, line, one.key, one.found, one.why, one.do, one.advice))
+    for name in [step.name for step in asked.steps] or [""]:
+        for one in rules.contradictions(asked.of_step(name)):
+            line = toml_lines.line_of(tuple(one.key.split(".")), known)
+            said = f"{name}: {one.found}" if name else one.found
+            found.append(Finding(file, line, one.key, said, one.why, one.do, one.advice))
     return asked, [*found, *_recipe(file, asked, known)]
 
 
@@ -220,6 +222,8 @@ def _brief(file: Path, asked: Assignment) -> Iterator[Finding]:
         yield Finding(
             file, 1, "", "it is empty", "Students have nothing to read.", "Write the brief."
         )
+    if asked.steps:
+        return  # which of its numbers are about which step, nobody can tell
     for one in briefing.disagreements(text, asked):
         yield _disagreement(file, one)
 

@@ -29,7 +29,12 @@ KEYS = {
 
 
 def attempt(folder: Path, asked: Assignment, room: Workroom) -> Iterator[Finding]:
-    """What the grader says of the starter and of each example."""
+    """What the grader says of the starter and of each example.
+
+    The starter of an assignment in steps is that of its first step.
+    """
+    if asked.steps:
+        asked = asked.of_step(asked.steps[0].name)
     starter = folder / "starter.py"
     files = [starter, *sorted((folder / "submissions").glob("example*.py"))]
     for file in files:

@@ -269,6 +269,48 @@ def report(
 
 
 @app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A work, or a saved report: its name or its file.")],
+    second: Annotated[str, typer.Argument(help="What it is compared with, in the same way.")],
+    *,
+    assignment: Named = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The folder that holds MNIST/ or the like, as for grade.")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option(metavar="NAME", help="The images, as for grade.")
+    ] = "auto",
+    device: Kind = Device.AUTO,
+    static: Static = False,
+    epochs: Epochs = None,
+    seeds: Seeds = "auto",
+    train_anyway: TrainAnyway = False,
+    output: Annotated[Path, typer.Option(help="Where reports are.")] = Path("grades"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    root: Root = None,
+) -> None:
+    """Say what changed from one work to another, and whether that helped beyond noise."""
+    from grader.command import comparison
+    from grader.command.project import placed
+    from grader.options import Options
+
+    options = Options(
+        assignment=assignment,
+        data=data,
+        dataset=dataset_of(dataset),
+        device=device.value,
+        static=static,
+        epochs=epochs,
+        seeds=seeds_of(seeds),
+        train_anyway=train_anyway,
+        output=output,
+    )
+    raise typer.Exit(
+        guarded(lambda: comparison.compare(first, second, placed(options, root), as_json=as_json))
+    )
+
+
+@app.command()
 def explain(
     check: Annotated[
         str | None, typer.Argument(help="A check's name; lists all checks if none.")

@@ -6,26 +6,16 @@ from grader.training.engine.lanes import (
     chain_back,
     convolution,
     group_norm,
-    joining,
     norm_back,
     pooling,
     tiling,
     weight_gradient,
 )
-from grader.training.engine.lanes.calls import Calls, begins
+from grader.training.engine.lanes.calls import Calls
 from grader.training.engine.lanes.forward import convolve
 from grader.training.engine.lanes.ir import Value
-from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.stages import (
-    Chain,
-    Convolution,
-    Group,
-    Product,
-    Side,
-    Stage,
-    Sum,
-    Window,
-)
+from grader.training.engine.lanes.plan import waits
+from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage, Window
 
 
 def backward(calls: Calls, stage: Stage) -> None:
@@ -40,14 +30,8 @@ def backward(calls: Calls, stage: Stage) -> None:
         kernel = pooling.backward(stage, calls.target, accumulates=adds)
         places = calls.values(stage.source), given, calls.gradient(stage.source)
         calls.call(kernel, *places, *calls.range)
-    elif isinstance(stage, Sum):
-        for part, factor in ((stage.first, 1.0), (stage.second, stage.factor)):
-            _copy_back(calls, part, (stage.target, 0), factor)
-    elif isinstance(stage, Product):
-        _product_back(calls, stage, given)
-    elif isinstance(stage, Side):
-        for part, begin in begins(stage):
-            _copy_back(calls, part, (stage.target, begin), 1.0)
+    elif not isinstance(stage, Group):
+        stage.backward(calls)
     else:
         _group_back(calls, stage, given)
 
@@ -85,17 +69,18 @@ def _weigh(calls: Calls, stage: Convolution, shape: weight_gradient.Shape, given
 def _chain_back(calls: Calls, stage: Chain, given: Value) -> None:
     f, coefficients = calls.f, calls.coefficients(stage)
     source, seed = calls.values(stage.source), calls.seed
-    if stage.norm and stage.norm.by_batch:
+    names: list[str | None] = []
+    if stage.norm:
+        wanted = (stage.norm.weight, stage.norm.bias)
+        names = [name if calls.learns(name) else None for name in wanted]
+    if stage.norm and waits(stage, calls.plan.learned):
         places = calls.plan.norms[id(stage)]
         mine = f.at(f["memory"], f["thread"] * (2 * places.sums_stride) + places.sums_back)
         calls.forget(mine, 2 * places.sums_stride)
         kernel = norm_back.sums(stage, calls.target)
         calls.call(kernel, source, given, coefficients, mine, *calls.range, seed)
         calls.wait()
-        names = [
-            name if calls.learns(name) else None for name in (stage.norm.weight, stage.norm.bias)
-        ]
-        slopes = norm_back.slopes(stage, names, calls.target, places.sums_stride)
+        slopes = norm_back.slopes(stage, stage.norm, names, calls.target, places.sums_stride)
         sums = f.at(f["memory"], places.sums_back)
         gradients = [calls.weight_gradient(name) for name in names]
         images = f.convert("sitofp", f["count"], "double")
@@ -105,25 +90,6 @@ def _chain_back(calls: Calls, stage: Chain, given: Value) -> None:
         kernel = chain_back.back(stage, calls.target, accumulates=adds)
         to, masks = calls.gradient(stage.source), f.at(f["memory"], calls.plan.masks)
         calls.call(kernel, source, given, to, coefficients, masks, *calls.range, seed)
-
-
-def _copy_back(calls: Calls, part: Map, whole: tuple[Map, int], factor: float) -> None:
-    if part.needs_gradient:
-        of, begin = whole
-        places = (of.gradient, begin), (part.gradient, 0)
-        adds = calls.adds(part)
-        kernel = joining.copy(part, *places, calls.target, factor=factor, accumulates=adds)
-        calls.call(kernel, calls.gradient(of), calls.gradient(part), *calls.range)
-
-
-def _product_back(calls: Calls, stage: Product, given: Value) -> None:
-    both = ((stage.source, stage.gate, False), (stage.gate, stage.source, True))
-    for part, other, of_gate in both:
-        if part.needs_gradient:
-            adds = calls.adds(part)
-            kernel = joining.multiply_back(stage, calls.target, of_gate=of_gate, accumulates=adds)
-            places = calls.values(other), given, calls.gradient(part)
-            calls.call(kernel, *places, *calls.range)
 
 
 def _group_back(calls: Calls, stage: Group, given: Value) -> None:

@@ -18,7 +18,7 @@ from grader.training.engine.lanes.ir import Function, Operand, Value
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.plan import Plan
-from grader.training.engine.lanes.stages import Chain, Side
+from grader.training.engine.lanes.stages import Chain
 
 
 @dataclass(slots=True)
@@ -163,12 +163,3 @@ class Calls:
         if f.name == "train":
             return f.at(f["memory"], f["thread"] * places.coefficients_stride + places.coefficients)
         return f.at(self.base, places.coefficients)
-
-
-def begins(stage: Side) -> list[tuple[Map, int]]:
-    """The parts, each with the channel at which it begins."""
-    found, begin = [], 0
-    for part in stage.parts:
-        found.append((part, begin))
-        begin += part.channels
-    return found

@@ -22,13 +22,15 @@ from grader.training.engine.engine import CannotTrainError
 from grader.training.engine.lanes import machine, step, stepping
 from grader.training.engine.lanes.arena import padded
 from grader.training.engine.lanes.calls import Library
+from grader.training.engine.lanes.computed import Computed, Sources
 from grader.training.engine.lanes.gathering import Gathered, Way
+from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.machine import Code, Target
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.operators import lower
 from grader.training.engine.lanes.plan import Plan, plan
 from grader.training.engine.lanes.stepping import Rule
 from grader.training.engine.lanes.team import Part, Team
+from grader.training.engine.lanes.walk import lower
 
 Floats = npt.NDArray[np.float32]
 
@@ -53,6 +55,8 @@ class Written:
     counters: Mapping[str, float]
     log_probabilities: bool
     classes: int
+    computed: tuple[tuple[Computed, ...], tuple[Computed, ...]]
+    """For a step, and for a look."""
 
 
 def write(
@@ -68,8 +72,6 @@ def write(
         look = lower(program.eval, weights, training=False)
     except CannotTrainError as error:
         raise CannotTrainError(f"no machine code for {error}") from error
-    if program.recipe.loss.name == "nll" and not train.log_probabilities:
-        raise CannotTrainError("no machine code for NLLLoss of something that is no log softmax")
     if not train.scores.needs_gradient:
         raise CannotTrainError("nothing learns")
     groups = [group.parameters for group in program.recipe.optimizer.groups]
@@ -92,7 +94,13 @@ def write(
         counters=train.counters,
         log_probabilities=look.log_probabilities,
         classes=program.classes,
+        computed=(_read(train, places), _read(look, places)),
     )
+
+
+def _read(lowered: Lowered, places: Plan) -> tuple[Computed, ...]:
+    """The computed weights that stages read."""
+    return tuple(each for name, each in lowered.computed.items() if name in places.weights)
 
 
 class Batch(NamedTuple):
@@ -131,6 +139,7 @@ class Compiled:
         if self.rule is not None:
             self._update = _callable(code, "update", stepping.parameters(self.rule))
         self._give_way = _give_way()
+        self._for_step, self._for_look = (Sources(all_, self._room) for all_ in written.computed)
 
     def close(self) -> None:
         """Let the threads go."""
@@ -140,8 +149,10 @@ class Compiled:
         """The weight's memory as a tensor of that shape; None where the code does not use it."""
         if name not in self._plan.weights:
             return None
-        begin = self._plan.weights[name]
-        size = int(np.prod(shape))
+        return self._room(name, shape)
+
+    def _room(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        begin, size = self._plan.weights[name], int(np.prod(shape))
         return torch.from_numpy(self._memory[begin : begin + size]).view(shape)
 
     @property
@@ -151,8 +162,8 @@ class Compiled:
 
     @property
     def learned(self) -> tuple[str, ...]:
-        """Names of the weights that have gradients."""
-        return tuple(self._plan.learned)
+        """Names of the weights that have gradients; what is computed is none of the network's."""
+        return tuple(name for name in self._plan.learned if ":" not in name)
 
     def gradient(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """Where the gradient of a weight will be after a step, as a tensor."""
@@ -198,6 +209,7 @@ class Compiled:
         """
         count, at, threads = len(labels), self._at, self._plan.threads
         bring = self._bring(images, count)
+        self._for_step.compute()
         self._labels[:count] = labels
         self._masks[:count], self._masks[count:] = 1, 0
         self._out[:] = 0
@@ -208,6 +220,7 @@ class Compiled:
 
         self._team.run(mine)
         self._collect()
+        self._for_step.hand_on(self.gradient, tuple(self._plan.learned))
         totals = self._out.tolist()
         return sum(totals[0::8]), round(sum(totals[1::8]))
 
@@ -243,6 +256,7 @@ class Compiled:
     def look(self, images: Tensor) -> Tensor:
         """Scores (N, classes) of images (N, C, H, W), by the evaluation graph."""
         images = images.contiguous()
+        self._for_look.compute()
         plan, lanes = self._plan, self._plan.lanes
         most = plan.look_groups * lanes
         chunks = [(begin, min(most, len(images) - begin)) for begin in range(0, len(images), most)]

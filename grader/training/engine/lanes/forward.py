@@ -6,24 +6,15 @@ from grader.training.engine.lanes import (
     chain,
     convolution,
     group_norm,
-    joining,
     norm,
     pooling,
     tiling,
     winograd,
 )
-from grader.training.engine.lanes.calls import Calls, begins
+from grader.training.engine.lanes.calls import Calls
 from grader.training.engine.lanes.convolution import Shape
 from grader.training.engine.lanes.ir import Value
-from grader.training.engine.lanes.stages import (
-    Chain,
-    Convolution,
-    Product,
-    Side,
-    Stage,
-    Sum,
-    Window,
-)
+from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage, Window
 from grader.training.engine.lanes.tiles import Tile
 
 
@@ -40,15 +31,8 @@ def forward(calls: Calls, stage: Stage, *, training: bool) -> None:
         calls.call(kernel, *from_, to, coefficients, *calls.range, calls.seed)
     elif isinstance(stage, Window):
         calls.call(pooling.forward(stage, calls.target), *from_, to, *calls.range)
-    elif isinstance(stage, Sum):
-        calls.call(joining.add(stage, calls.target), *from_, to, *calls.range)
-    elif isinstance(stage, Product):
-        calls.call(joining.multiply(stage, calls.target), *from_, to, *calls.range)
-    elif isinstance(stage, Side):
-        for part, begin in begins(stage):
-            places = (part.values, 0), (stage.target.values, begin)
-            kernel = joining.copy(part, *places, calls.target)
-            calls.call(kernel, calls.values(part), to, *calls.range)
+    elif not isinstance(stage, Group):
+        stage.forward(calls)
     else:
         weights = calls.weight(stage.weight), calls.weight(stage.bias)
         kernel = group_norm.forward(stage, calls.target)

@@ -6,7 +6,7 @@
     dw   = sum over images of dy n,  db = sum over images of dy
 
 Every lane is another image, so that mean and variance are vectors. The weight is one of the
-channel, or, for layer norm, one of each number of an image. They are computed again on the way
+channel, or, for layer norm, one of each number of a group. They are computed again on the way
 back.
 """
 
@@ -102,7 +102,7 @@ class _Part:
         if not self.stage.by_pixel:
             return channel
         source = self.stage.source
-        return (channel * source.height + y) * source.width + x
+        return ((channel - self.begin) * source.height + y) * source.width + x
 
     def value(self, channel: Value, y: Value, x: Value) -> Value:
         place = self.stage.source.values.at(self.group, channel, y, x)

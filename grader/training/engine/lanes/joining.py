@@ -1,107 +1,172 @@
-"""Stages that join maps: sums, products with a gate, and maps side by side.
+"""Stages that join maps: of two numbers each, and maps side by side.
 
-sum        z = a + factor * b         da = dz, db = factor * dz
-product    z = x * g                  dx = dz * g, dg = sum of dz * x over what shares the gate
-side       z = [a, b]                 da = the first channels of dz, ...
+pointwise  z = a ? b    da, db = by `operations`, summed over what shares a number of a or b
+side       z = [a, b]   da = the first channels of dz, ...
 """
 
 from __future__ import annotations
 
-from grader.training.engine.lanes.ir import Function, Operand
+from dataclasses import dataclass
+
+from grader.training.engine.lanes.calls import Calls
+from grader.training.engine.lanes.forms import Vector, along
+from grader.training.engine.lanes.ir import Function, Operand, Value
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import At, Map, Place, pixels
-from grader.training.engine.lanes.stages import Product, Sum
+from grader.training.engine.lanes.operations import Operation
 
 _RANGE = [("i64", "first"), ("i64", "end")]
 
 
-def add(stage: Sum, target: Target) -> Function:
-    """The kernel of a sum."""
+@dataclass(eq=False, slots=True)
+class Pointwise:
+    """Two maps, number by number; a map of one channel, row or column has it for all of them."""
+
+    first: Map
+    second: Map
+    target: Map
+    operation: Operation
+
+    @property
+    def sources(self) -> tuple[Map, ...]:
+        """What it reads."""
+        return (self.first, self.second)
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def forward(self, calls: Calls) -> None:
+        """Call what computes it."""
+        places = [calls.values(each) for each in (self.first, self.second, self.target)]
+        calls.call(_together(self, calls.target), *places, *calls.range)
+
+    def backward(self, calls: Calls) -> None:
+        """Call what computes the gradients of both."""
+        given = calls.gradient(self.target)
+        values = calls.values(self.first), calls.values(self.second)
+        for number, part in enumerate((self.first, self.second)):
+            if part.needs_gradient:
+                kernel = _apart(self, calls.target, number, accumulates=calls.adds(part))
+                calls.call(kernel, *values, given, calls.gradient(part), *calls.range)
+
+
+def _together(stage: Pointwise, target: Target) -> Function:
     parameters = [("ptr", "one"), ("ptr", "other"), ("ptr", "target"), *_RANGE]
-    f = Function("add", parameters, target.lanes, shared=True)  # a map may be added to itself
-    to = stage.target
-    with pixels(f, to) as at:
-        one = f.load(f["one"], stage.first.values.at(*at))
-        other = f.load(f["other"], stage.second.values.at(*at))
-        f.store(f.fma(other, stage.factor, one), f["target"], to.values.at(*at))
+    f = Function("pointwise", parameters, target.lanes, shared=True)  # both may be one map
+    with pixels(f, stage.target) as at:
+        a, b = _both(f, stage, at)
+        f.store(stage.operation.result(f, a, b), f["target"], stage.target.values.at(*at))
     return f
 
 
-def copy(
-    of: Map,
-    source: tuple[Place, int],
-    to: tuple[Place, int],
-    target: Target,
-    *,
-    factor: float = 1.0,
-    accumulates: bool = False,
-) -> Function:
-    """The channels of a map from one place to another, or added to what is there.
-
-    Each place comes with the channel at which it begins.
-    """
-    f = Function("copy", [("ptr", "source"), ("ptr", "target"), *_RANGE], target.lanes)
-    (from_, begin), (into, there) = source, to
-    with pixels(f, of) as (group, channel, y, x):
-        value = f.load(f["source"], from_.at(group, channel + begin, y, x))
-        place = into.at(group, channel + there, y, x)
-        if accumulates:
-            value = f.fma(value, factor, f.load(f["target"], place))
-        elif factor != 1:
-            value = value * factor
-        f.store(value, f["target"], place)
-    return f
+def _both(f: Function, stage: Pointwise, at: At) -> tuple[Value, Value]:
+    one = f.load(f["one"], stage.first.values.at(*_shared(stage.first, at)))
+    return one, f.load(f["other"], stage.second.values.at(*_shared(stage.second, at)))
 
 
-def multiply(stage: Product, target: Target) -> Function:
-    """The kernel of a product."""
-    parameters = [("ptr", "source"), ("ptr", "gate"), ("ptr", "target"), *_RANGE]
-    f = Function("multiply", parameters, target.lanes, shared=True)
-    source, gate, to = stage.source, stage.gate, stage.target
-    with pixels(f, source) as at:
-        value = f.load(f["source"], source.values.at(*at))
-        factor = f.load(f["gate"], gate.values.at(*_shared(gate, source, at)))
-        f.store(value * factor, f["target"], to.values.at(*at))
-    return f
-
-
-def _shared(gate: Map, source: Map, at: At) -> At:
-    """Where the gate of a pixel is."""
+def _shared(of: Map, at: At) -> At:
+    """Where that map has its number for a pixel."""
     group, channel, y, x = at
     zero = group.function.lift(0, "i64")
-    if gate.channels != source.channels:
-        channel = zero
-    if gate.pixels != source.pixels:
-        y = x = zero
-    return group, channel, y, x
+    return (
+        group,
+        zero if of.channels == 1 else channel,
+        zero if of.height == 1 else y,
+        zero if of.width == 1 else x,
+    )
 
 
-def multiply_back(stage: Product, target: Target, *, of_gate: bool, accumulates: bool) -> Function:
-    """The kernel of the gradient of the source or the gate, or what adds to it.
+def _apart(stage: Pointwise, target: Target, number: int, *, accumulates: bool) -> Function:
+    """The kernel of the gradient of one of them, or what adds to it.
 
-    `target` is here the gradient of the product, `other` the gate or the source.
+    `target` is here the gradient of the stage's target.
     """
-    parameters = [("ptr", "other"), ("ptr", "target"), ("ptr", "gradient"), *_RANGE]
-    f = Function("unmultiply", parameters, target.lanes)
-    wanted, other = (stage.gate, stage.source) if of_gate else (stage.source, stage.gate)
-    source = stage.source
+    pointers = [("ptr", name) for name in ("one", "other", "target", "gradient")]
+    f = Function("unpointwise", [*pointers, *_RANGE], target.lanes, shared=True)
+    wanted = (stage.first, stage.second)[number]
+    slope = (stage.operation.of_first, stage.operation.of_second)[number]
+    whole = stage.target
     with pixels(f, wanted) as (group, channel, y, x):
         total = f.variable(f.vector, 0.0)
-        channels: tuple[Operand, Operand] = (channel, channel + 1)
-        rows: tuple[Operand, Operand] = (y, y + 1)
-        columns: tuple[Operand, Operand] = (x, x + 1)
-        if wanted.channels != source.channels:
-            channels = (0, source.channels)
-        if wanted.pixels != source.pixels:
-            rows, columns = (0, source.height), (0, source.width)
+        channels = _range(channel, wanted.channels, whole.channels)
+        rows = _range(y, wanted.height, whole.height)
+        columns = _range(x, wanted.width, whole.width)
         with f.loop(*channels) as c, f.loop(*rows) as row, f.loop(*columns) as column:
             at = (group, c, row, column)
-            given = f.load(f["target"], stage.target.gradient.at(*at))
-            factor = f.load(f["other"], other.values.at(*_shared(other, source, at)))
-            total.set(f.fma(given, factor, total.get()))
+            given = f.load(f["target"], whole.gradient.at(*at))
+            total.add(slope(f, given, *_both(f, stage, at)))
         place = wanted.gradient.at(group, channel, y, x)
         result = total.get()
         if accumulates:
             result = result + f.load(f["gradient"], place)
         f.store(result, f["gradient"], place)
+    return f
+
+
+def _range(here: Value, mine: int, all_: int) -> tuple[Operand, Operand]:
+    return (here, here + 1) if mine == all_ else (0, all_)
+
+
+@dataclass(eq=False, slots=True)
+class Side:
+    """Maps side by side along an axis: channels, rows or columns."""
+
+    parts: tuple[Map, ...]
+    target: Map
+    axis: int
+
+    @property
+    def sources(self) -> tuple[Map, ...]:
+        """What it reads."""
+        return self.parts
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def forward(self, calls: Calls) -> None:
+        """Call what copies."""
+        to = self.target.values
+        for part, begin in self._begins():
+            kernel = _copy(part, part.values, _from(to, begin), calls.target)
+            calls.call(kernel, calls.values(part), calls.values(self.target), *calls.range)
+
+    def backward(self, calls: Calls) -> None:
+        """Call what copies gradients back."""
+        of = self.target.gradient
+        for part, begin in self._begins():
+            if part.needs_gradient:
+                adds = calls.adds(part)
+                place = part.gradient
+                kernel = _copy(part, _from(of, begin), place, calls.target, accumulates=adds)
+                places = calls.gradient(self.target), calls.gradient(part)
+                calls.call(kernel, *places, *calls.range)
+
+    def _begins(self) -> list[tuple[Map, Vector]]:
+        """The parts, each with where it begins."""
+        found, begin = [], 0
+        for part in self.parts:
+            found.append((part, along(self.axis, begin)))
+            begin += (part.channels, part.height, part.width)[self.axis]
+        return found
+
+
+def _from(place: Place, begin: Vector) -> Place:
+    first = place.first + place.step(begin)
+    return Place(place.group, place.channel, place.row, place.pixel, first)
+
+
+def _copy(
+    of: Map, source: Place, to: Place, target: Target, *, accumulates: bool = False
+) -> Function:
+    """All of a map from one place to another, or added to what is there."""
+    f = Function("copy", [("ptr", "source"), ("ptr", "target"), *_RANGE], target.lanes)
+    with pixels(f, of) as at:
+        value, place = f.load(f["source"], source.at(*at)), to.at(*at)
+        if accumulates:
+            value = value + f.load(f["target"], place)
+        f.store(value, f["target"], place)
     return f

@@ -7,7 +7,8 @@ For scores z of an image with label k, with class weights w and label smoothing 
     dz[c] = softmax(z)[c] * sum of t - t[c]
 
 and the batch's loss is the sum over images, times `share`: 1 for sums, else 1 over the sum of the
-images' w[k]. Log-softmax at the end of a network changes nothing of it. Source: PyTorch
+images' w[k]. Log-softmax at the end of a network changes nothing of it; NLLLoss of scores that are
+no log-softmax leaves out log sum exp, and softmax in its gradient. Source: PyTorch
 documentation, torch.nn.CrossEntropyLoss.
 """
 
@@ -22,8 +23,11 @@ from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.maps import Map
 
 
-def write(loss: Loss, scores: Map, target: Target) -> Function:
-    """The kernel: adds this thread's sum of losses and number of right answers to `out`."""
+def write(loss: Loss, scores: Map, target: Target, *, plain: bool = False) -> Function:
+    """The kernel: adds this thread's sum of losses and number of right answers to `out`.
+
+    `plain`: NLLLoss of scores as they are.
+    """
     f = Function(
         "loss",
         [
@@ -51,14 +55,16 @@ def write(loss: Loss, scores: Map, target: Target) -> Function:
         for c, value in enumerate(z):
             of_label = f.select(f.compare("eq", label, c), value, of_label)
         wanted = [_wanted(f, loss, c, label, scores.channels) for c in range(scores.channels)]
-        parts = [w * (logarithm - value) for w, value in zip(wanted, z, strict=True)]
+        off = f.lift(0.0, f.vector) if plain else logarithm
+        parts = [w * (off - value) for w, value in zip(wanted, z, strict=True)]
         real = f.compare("ogt", mask, 0.0)
         total.add(f.select(real, _sum(parts), 0.0))
         right.add(f.select(f.compare("oge", of_label, top), mask, 0.0))
         scale = mask * f.broadcast(f["share"])
         factor = _sum(wanted) / whole
         for c, power in enumerate(powers):
-            gradient = (power * factor - wanted[c]) * scale
+            pull = f.lift(0.0, f.vector) if plain else power * factor
+            gradient = (pull - wanted[c]) * scale
             f.store(gradient, f["gradient"], scores.gradient.at(group, c))
     for number, vector in enumerate((total, right)):
         summed = f.convert("fpext", f.total(vector.get()), "double")

@@ -13,40 +13,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from grader.program import ops
 from grader.program.graph import Graph, Node, Weight
+from grader.program.ops import Kind
 from grader.program.values import Ref
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes.elementwise import Step
+from grader.training.engine.lanes import computed
+from grader.training.engine.lanes.computed import Computed
+from grader.training.engine.lanes.flow import Flow, whole
+from grader.training.engine.lanes.forms import Sizes
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.stages import Chain, Norm, Pool, Stage
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A value that may not be stored yet: a map and what is still to be done to it."""
-
-    source: Map
-    channels: int
-    height: int
-    width: int
-    before: tuple[Step, ...] = ()
-    norm: Norm | None = None
-    after: tuple[Step, ...] = ()
-    pool: Pool = ""
-
-    @property
-    def stored(self) -> bool:
-        """Whether it is the map itself."""
-        return not (self.before or self.norm or self.after or self.pool)
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return self.channels, self.height, self.width
+from grader.training.engine.lanes.stages import Chain, Stage
 
 
 @dataclass(slots=True)
@@ -58,11 +38,17 @@ class Lowered:
     log_probabilities: bool
     stages: list[Stage]
     counters: dict[str, float]
+    computed: dict[str, Computed]
 
 
 @dataclass(slots=True)
 class Lowering:
-    """A graph on its way: what `operators` read and add to."""
+    """A graph on its way: what `operators` read and add to.
+
+    `formed` are copies of maps in other forms, by the map's id. `parts` are values that are parts
+    of another, or its numbers in another order: in torch both are one memory, here they are two.
+    `fixed` are the values that depend on no image.
+    """
 
     graph: Graph
     weights: Mapping[str, Weight]
@@ -71,17 +57,42 @@ class Lowering:
     counters: dict[str, float] = field(default_factory=dict)
     log_probabilities: bool = False
     dropouts: int = 0
+    formed: dict[tuple[int, Sizes], Map] = field(default_factory=dict)
+    parts: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, bool] = field(default_factory=dict)
+    computed: dict[str, Computed] = field(default_factory=dict)
     _cells: dict[str, str] = field(default_factory=dict)
     _flows: dict[str, Flow] = field(default_factory=dict)
     _readers: Counter[tuple[str, int]] = field(default_factory=Counter)
     _versions: Counter[str] = field(default_factory=Counter)
 
     def weight(self, value: Any) -> Weight | None:
-        """The weight that an argument names, if it is one."""
+        """The weight that an argument names, or one that is computed from weights alone."""
         node = self.graph[value.node] if isinstance(value, Ref) else None
-        if node is None or node.op != "weight":
+        while node is not None and node.op == "aten.add_.Tensor":  # a counter, moved before
+            node = self.graph[next(node.references())]
+        if node is not None and node.op == "weight":
+            return self.weights[str(node.arguments[0])]
+        if node is None or not self.fixed.get(node.name) or node.shape is None:
             return None
-        return self.weights[str(node.arguments[0])]
+        name = f"{self._mode}:{node.name}"
+        if name not in self.computed:
+            self.computed[name] = computed.of(self.graph, node, self.weights, name=name)
+        return self.computed[name].weight
+
+    def transposed(self, value: Any, node: Node) -> Weight:
+        """The weight that an argument names, its rows as columns. Raises CannotTrainError."""
+        if len(self.operand(value, node).shape) != 2:
+            raise CannotTrainError(f"{label(node)} with a weight that has no rows and columns")
+        name = f"{self._mode}:{value.node}:transposed"
+        if name not in self.computed:
+            found = computed.transposed(self.graph, value, self.weights, name=name)
+            self.computed[name] = found
+        return self.computed[name].weight
+
+    @property
+    def _mode(self) -> str:
+        return "training" if self.training else "evaluation"
 
     def operand(self, value: Any, node: Node) -> Weight:
         """The weight, of floats, that an operator needs. Raises CannotTrainError."""
@@ -127,13 +138,53 @@ class Lowering:
         )
         return target
 
+    def detached(self, value: Any, node: Node) -> Flow:
+        """The value of an argument, which no gradient passes."""
+        stored = self.map(value, node)
+        if not stored.needs_gradient:
+            return whole(stored)
+        target = Map(*whole(stored).sizes, name=node.name, needs_gradient=False)
+        self.stages.append(Chain(stored, target, (), None, (), ""))
+        return whole(target)
+
+    def replace(self, value: Any, flow: Flow) -> None:
+        """From now on the argument is that."""
+        self._flows[self._cells[value.node]] = flow
+
+    def part_of(self, node: Node, value: Any) -> None:
+        """`node` is a part of that argument, or its numbers in another order."""
+        self.parts[node.name] = self._cells[value.node]
+
+    def check_write(self, node: Node) -> None:
+        """Raises CannotTrainError where what `node` writes would have to change another map."""
+        cell = self._cells[next(node.references())]
+        related = {one for one, of in self.parts.items() if of == cell}
+        while cell in self.parts:
+            cell = self.parts[cell]
+            related.add(cell)
+        if self._is_read_after(node, related):
+            raise CannotTrainError(f"{label(node)} in place, on a part of another map")
+
+    def _is_read_after(self, node: Node, cells: set[str]) -> bool:
+        """Whether one of the cells is read after a node, or is the result."""
+        later = False
+        names = [self.graph.output]
+        for each in self.graph.nodes:
+            if later:
+                names += each.references()
+            later = later or each is node
+        return any(self._cells.get(name) in cells for name in names)
+
     def _learns(self, flow: Flow) -> bool:
         names = (flow.norm.weight, flow.norm.bias) if flow.norm else ()
         return flow.source.needs_gradient or self.trainable(names)
 
     def trainable(self, names: Iterable[str | None]) -> bool:
         """Whether one of these weights learns."""
-        return any(self.weights[name].trainable for name in names if name)
+        return any(self._known(name).trainable for name in names if name)
+
+    def _known(self, name: str) -> Weight:
+        return self.computed[name].weight if name in self.computed else self.weights[name]
 
     def define(self, node: Node, flow: Flow) -> None:
         """What `node` gives."""
@@ -158,7 +209,7 @@ class Lowering:
         versions: Counter[str] = Counter()
         for node in self.graph.nodes:
             known = ops.OPERATORS.get(node.op)
-            looks = known is not None and (known.views or node.op in SAME)
+            looks = known is not None and (known.kind is Kind.RESHAPE or node.op in SAME)
             for name in () if looks else node.references():
                 if name in cells:
                     self._readers[cells[name], versions[cells[name]]] += 1
@@ -172,40 +223,12 @@ class Lowering:
 
 
 SAME = {
-    "aten.clone.default",
     "aten.contiguous.default",
     "aten.alias.default",
     "aten.positive.default",
     "aten.lift_fresh.default",
 }
-"""Operators whose result has the values of what they read."""
-
-
-def whole(stored: Map) -> Flow:
-    """A stored map as a flow."""
-    return Flow(stored, stored.channels, stored.height, stored.width)
-
-
-def grown(flow: Flow, step: Step) -> Flow:
-    """The flow with one more step."""
-    if flow.norm is None:
-        return replace(flow, before=(*flow.before, step))
-    return replace(flow, after=(*flow.after, step))
-
-
-def by_channel(state: Lowering, node: Node, value: Any) -> Flow:
-    """The flow of an argument whose shape is channels, rows and columns, as its map's."""
-    flow = state.flow(value, node)
-    shape = list((state.graph[value.node].shape or ())[1:])
-    flat = flow.height * flow.width == 1 and shape == [flow.channels]
-    if not flat and shape != list(flow.sizes):
-        raise CannotTrainError(f"{label(node)} of reshaped maps")
-    return flow
-
-
-def without_ones(sizes: list[int]) -> list[int]:
-    """The sizes that say anything."""
-    return [size for size in sizes if size != 1]
+"""Operators whose result is what they read."""
 
 
 def label(node: Node) -> str:

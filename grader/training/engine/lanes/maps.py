@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from grader.training.engine.lanes.forms import Vector
 from grader.training.engine.lanes.ir import Function, Operand, Value
 
 At = tuple[Value, Value, Value, Value]
@@ -55,6 +56,10 @@ class Place:
         """The number of a pixel's vector."""
         number = group * self.group + channel * self.channel
         return number + row * self.row + column * self.pixel + self.first
+
+    def step(self, vector: Vector) -> int:
+        """How far so many channels, rows and columns are."""
+        return vector[0] * self.channel + vector[1] * self.row + vector[2] * self.pixel
 
     def moved(self, rows: int, columns: int) -> Place:
         """As seen from that pixel, which may lie in the border."""

@@ -183,6 +183,7 @@ def running(chain: Chain, norm: Norm, target: Target) -> Function:
         root = f.unary("sqrt", double(f, f["variance"], channel) + norm.epsilon)
         weight, bias = _weights(f, norm, channel)
         scale = weight / root
-        shift = bias - double(f, f["mean"], channel) * scale
-        keep(f, channel, {SCALE: scale, SHIFT: shift})
+        mean = double(f, f["mean"], channel)
+        numbers = {SCALE: scale, SHIFT: bias - mean * scale, MEAN: mean, RECIPROCAL: 1.0 / root}
+        keep(f, channel, numbers)
     return f

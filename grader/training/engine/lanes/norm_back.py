@@ -20,7 +20,7 @@ from grader.training.engine.lanes.chain_back import each
 from grader.training.engine.lanes.ir import Function, Value
 from grader.training.engine.lanes.machine import Target
 from grader.training.engine.lanes.norm import add_totals, collect, double, keep, of_all_threads, put
-from grader.training.engine.lanes.stages import Chain
+from grader.training.engine.lanes.stages import Chain, Norm
 
 
 def sums(chain: Chain, target: Target) -> Function:
@@ -62,7 +62,9 @@ def sums(chain: Chain, target: Target) -> Function:
     return f
 
 
-def slopes(chain: Chain, learned: Sequence[str | None], target: Target, stride: int) -> Function:
+def slopes(
+    chain: Chain, norm: Norm, learned: Sequence[str | None], target: Target, stride: int
+) -> Function:
     """The coefficients of the way back, from the sums of all threads, `stride` doubles apart.
 
     `learned`: weight and bias, or None for what does not learn. The first thread adds their
@@ -90,9 +92,10 @@ def slopes(chain: Chain, learned: Sequence[str | None], target: Target, stride: 
             for which in (SCALE, MEAN, RECIPROCAL)
         )
         of_weight = second * reciprocal
-        of_value = 0.0 - scale * of_weight * reciprocal / count
-        constant = 0.0 - scale * of_bias / count - of_value * mean
-        keep(f, channel, {OF_VALUE: of_value, CONSTANT: constant})
+        if norm.by_batch:
+            of_value = 0.0 - scale * of_weight * reciprocal / count
+            constant = 0.0 - scale * of_bias / count - of_value * mean
+            keep(f, channel, {OF_VALUE: of_value, CONSTANT: constant})
         with f.when(f.compare("eq", f["thread"], 0)):
             numbers = (("weight", of_weight), ("bias", of_bias))
             for name, (key, number) in zip(learned, numbers, strict=True):

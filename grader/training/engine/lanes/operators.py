@@ -1,118 +1,35 @@
-"""What each operator becomes: a step of a chain, a stage, or another name.
-
-Whatever is not here raises CannotTrainError with its name: then PyTorch trains the whole network.
-"""
+"""What each operator becomes, by its name; None where it changes nothing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from grader.program import ops
-from grader.program.graph import Graph, Node, Weight
-from grader.program.ops import Kind
-from grader.program.values import Ref
+from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes import joins, layers
-from grader.training.engine.lanes.elementwise import Between, Dropout, Leaky, Step
-from grader.training.engine.lanes.lowering import (
-    SAME,
-    Flow,
-    Lowered,
-    Lowering,
-    by_channel,
-    grown,
-    is_number,
-    label,
-    takes,
-    whole,
-    without_ones,
+from grader.training.engine.lanes import (
+    borders,
+    joins,
+    layers,
+    parts,
+    products,
+    reductions,
+    repeats,
 )
-from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.smooth import GELU, SMOOTH, elu, softplus
-
-
-def lower(graph: Graph, weights: Mapping[str, Weight], *, training: bool) -> Lowered:
-    """The stages of a graph. Raises CannotTrainError for what has no lanes code."""
-    state = Lowering(graph, weights, training)
-    state.count_readers()
-    for node in graph.nodes:
-        if node.op == "input":
-            channels, height, width = (int(size) for size in (node.shape or ())[1:])
-            images = Map(channels, height, width, "images", needs_gradient=False)
-            state.define(node, whole(images))
-        elif node.op != "weight":
-            _lower(state, node)
-    last = graph[graph.output]
-    flow = state.flow(Ref(node=graph.output), last)
-    scores = state.map(Ref(node=graph.output), last)
-    if flow.stored and flow.source is images:
-        raise CannotTrainError("a network without layers")
-    return Lowered(images, scores, state.log_probabilities, state.stages, state.counters)
-
-
-def _lower(state: Lowering, node: Node) -> None:
-    known = ops.find(node.op)
-    if known.kind is Kind.SIZE:
-        return
-    if state.training and not node.gradient:
-        raise CannotTrainError("torch.no_grad() inside the network")
-    if node.shape is None and known.kind in (Kind.POOLING, Kind.ADAPTIVE_POOLING):
-        return  # what takes the first of its two results lowers it
-    if known.kind is Kind.TAKE:
-        if not state.is_read(node):
-            return
-        node = _first_result(state, node)
-        known = ops.find(node.op)
-    if known.writes and state.weight(node.arguments[0]) is not None:
-        _count(state, node)
-    elif node.dtype not in (None, "float32"):
-        raise CannotTrainError(f"{known.label} with {node.dtype} numbers")
-    elif node.op in SAME or known.kind is Kind.RESHAPE:
-        _rename(state, node)
-    else:
-        _compute(state, node, known)
-
-
-def _compute(state: Lowering, node: Node, known: ops.Operator) -> None:
-    name = node.op.split(".")[1]
-    found = OPERATORS.get(name) or OPERATORS.get(name.rstrip("_"))
-    if found is None:
-        raise CannotTrainError(known.label)
-    result = found(state, node)
-    if known.writes:
-        state.alias(node, node.arguments[0], result)
-    else:
-        state.define(node, result)
-
-
-def _first_result(state: Lowering, node: Node) -> Node:
-    """The operator that gives maxima and where they are, as if it gave the maxima alone."""
-    source = state.graph[node.arguments[0].node] if isinstance(node.arguments[0], Ref) else node
-    if source.shape is not None or "max_pool" not in source.op or node.arguments[1] != 0:
-        raise CannotTrainError(f"one of several results of {label(source)}")
-    return source.model_copy(update={"name": node.name, "shape": node.shape, "dtype": node.dtype})
-
-
-def _rename(state: Lowering, node: Node) -> None:
-    flow = state.flow(node.arguments[0], node)
-    sizes = [size for size in (node.shape or ())[1:] if size != 1]
-    channels, *pixels = flow.sizes
-    flat = math.prod(pixels)
-    forms = ([channels, *pixels], [channels, flat], [channels * flat])
-    if not node.shape or node.shape[0] != "N" or sizes not in [without_ones(f) for f in forms]:
-        raise CannotTrainError(f"{label(node)} to another order of channels and pixels")
-    state.alias(node, node.arguments[0])
-
-
-def _count(state: Lowering, node: Node) -> None:
-    """Batch norm's count of batches, or another number that each step moves by the same."""
-    given = takes(node)
-    weight = state.weight(node.arguments[0])
-    if node.op != "aten.add_.Tensor" or not is_number(given["other"]) or weight is None:
-        raise CannotTrainError(f"{label(node)} into a weight")
-    state.counters[weight.storage] = state.counters.get(weight.storage, 0) + given["other"]
+from grader.training.engine.lanes.elementwise import Between, Dropout, Leaky, Step
+from grader.training.engine.lanes.flow import Flow, grown
+from grader.training.engine.lanes.lowering import Lowering, label, takes
+from grader.training.engine.lanes.smooth import (
+    GELU,
+    SMOOTH,
+    elu,
+    power,
+    shrunk,
+    softplus,
+    threshold,
+)
+from grader.training.engine.lanes.structure import by_channel
 
 
 def _step(step: Step) -> Callable[[Lowering, Node], Flow]:
@@ -140,9 +57,10 @@ def _clamp(given: dict[str, Any]) -> Step:
 def _dropout(*, whole_channels: bool) -> Callable[[Lowering, Node], Flow]:
     def lowered(state: Lowering, node: Node) -> Flow:
         given = takes(node)
-        flow = state.growing(node.arguments[0], node)
         if whole_channels:
-            by_channel(state, node, node.arguments[0])
+            flow = by_channel(state, node, node.arguments[0], pixels=False)
+        else:
+            flow = state.growing(node.arguments[0], node)
         if not given["train"]:
             return flow
         state.dropouts += 1
@@ -151,7 +69,24 @@ def _dropout(*, whole_channels: bool) -> Callable[[Lowering, Node], Flow]:
     return lowered
 
 
-OPERATORS: dict[str, Callable[[Lowering, Node], Flow]] = {
+def _copy(state: Lowering, node: Node) -> Flow:
+    return state.growing(node.arguments[0], node)
+
+
+def _detach(state: Lowering, node: Node) -> Flow:
+    return state.detached(node.arguments[0], node) if state.training else _copy(state, node)
+
+
+def _same_type(state: Lowering, node: Node) -> None:
+    state.flow(node.arguments[0], node)  # all that is computed has one type
+
+
+OPERATORS: dict[str, Callable[[Lowering, Node], Flow | None]] = {
+    "clone": _copy,
+    "lift_fresh_copy": _copy,
+    "detach": _detach,
+    "to": _same_type,
+    "type_as": _same_type,
     **{name: _step(step) for name, step in SMOOTH.items()},
     "leaky_relu": _settings(lambda given: Leaky(given["negative_slope"])),
     "gelu": _settings(lambda given: GELU[given["approximate"]]),
@@ -161,27 +96,82 @@ OPERATORS: dict[str, Callable[[Lowering, Node], Flow]] = {
     "clamp_max": _settings(_clamp),
     "elu": _settings(lambda given: elu(given["alpha"], given["scale"], given["input_scale"])),
     "celu": _settings(lambda given: elu(given["alpha"], 1.0, 1 / given["alpha"])),
+    "pow": _settings(lambda given: power(given["exponent"])),
+    "softshrink": _settings(lambda given: shrunk(given["lambd"], soft=True)),
+    "hardshrink": _settings(lambda given: shrunk(given["lambd"], soft=False)),
+    "threshold": _settings(lambda given: threshold(given["threshold"], given["value"])),
     "softplus": _settings(lambda given: softplus(given["beta"], given["threshold"])),
     "dropout": _dropout(whole_channels=False),
     "feature_dropout": _dropout(whole_channels=True),
+    "conv1d": layers.convolution,
     "conv2d": layers.convolution,
     "linear": layers.linear,
     "batch_norm": layers.batch_norm,
     "group_norm": layers.group_norm,
     "layer_norm": layers.layer_norm,
-    "max_pool2d": layers.pool,
-    "avg_pool2d": layers.pool,
-    "adaptive_avg_pool2d": layers.pool,
-    "adaptive_max_pool2d": layers.pool,
-    "max_pool2d_with_indices": layers.pool,
-    "mean": joins.mean,
-    "sum": joins.mean,
+    "rms_norm": reductions.rms_norm,
+    "instance_norm": layers.instance_norm,
+    **dict.fromkeys(
+        (
+            "max_pool1d",
+            "max_pool2d",
+            "max_pool2d_with_indices",
+            "avg_pool1d",
+            "avg_pool2d",
+            "adaptive_avg_pool1d",
+            "adaptive_avg_pool2d",
+            "adaptive_max_pool1d",
+            "adaptive_max_pool2d",
+        ),
+        layers.pool,
+    ),
+    **dict.fromkeys(
+        ("mean", "sum", "amax", "amin", "var", "std", "linalg_vector_norm", "norm"),
+        reductions.reduce,
+    ),
+    "max": reductions.extreme,
+    "min": reductions.extreme,
     "add": joins.add,
     "sub": joins.add,
-    "rsub": joins.from_number,
+    "rsub": joins.add,
     "mul": joins.multiply,
     "div": joins.multiply,
     "cat": joins.side_by_side,
     "concat": joins.side_by_side,
-    "log_softmax": joins.log_softmax,
+    "stack": joins.stack,
+    "maximum": joins.extreme,
+    "minimum": joins.extreme,
+    "prelu": joins.prelu,
+    "glu": joins.gated,
+    "softmax": products.softmax,
+    "log_softmax": products.softmax,
+    "matmul": products.product,
+    "mm": products.product,
+    "bmm": products.product,
+    "scaled_dot_product_attention": products.attention,
+    **dict.fromkeys(
+        ("permute", "transpose", "t", "numpy_T", "mT", "movedim", "swapaxes", "swapdims"),
+        parts.permute,
+    ),
+    **dict.fromkeys(("slice", "select", "narrow"), parts.part),
+    **dict.fromkeys(
+        (
+            "pad",
+            "constant_pad_nd",
+            "reflection_pad1d",
+            "reflection_pad2d",
+            "replication_pad1d",
+            "replication_pad2d",
+        ),
+        borders.pad,
+    ),
+    "flip": parts.flip,
+    "roll": parts.roll,
+    "expand": repeats.expand,
+    "expand_as": repeats.expand,
+    "repeat": repeats.repeat,
+    "upsample_nearest2d": repeats.nearest,
+    "channel_shuffle": repeats.channel_shuffle,
+    "pixel_shuffle": repeats.pixel_shuffle,
+    "pixel_unshuffle": repeats.pixel_unshuffle,
 }

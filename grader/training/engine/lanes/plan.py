@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from grader.program.graph import Weight
@@ -12,7 +12,7 @@ from grader.training.engine.lanes.arena import ALIGNED, Arena
 from grader.training.engine.lanes.chain import COEFFICIENTS
 from grader.training.engine.lanes.lowering import Lowered
 from grader.training.engine.lanes.maps import Map
-from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage
+from grader.training.engine.lanes.stages import Chain, Convolution, Group, Stage, Window
 
 LOOKED_AT = 64
 """Images that a thread takes through the evaluation graph at once: their maps fit in its cache."""
@@ -84,11 +84,19 @@ def plan(
     """
     made = Plan(lanes, threads, groups=-(-batch // lanes))
     arena = made.arena
-    used = dict.fromkeys([*_used(train.stages), *_used(look.stages)])
+    computed = train.computed | look.computed
+    weights = {**weights, **{name: each.weight for name, each in computed.items()}}
+
+    def bases(names: Iterable[str]) -> list[str]:
+        return [base.storage for name in names if name in computed for base in computed[name].bases]
+
+    reading = [*_used(train.stages), *_used(look.stages)]
+    used = dict.fromkeys([*reading, *bases(reading)])
     group_of = {
         weights[name].storage: number for number, names in enumerate(groups) for name in names
     }
-    learned = [name for name in _used(reached(train)) if weights[name].trainable]
+    of_stages = _used(reached(train))
+    learned = [name for name in (*of_stages, *bases(of_stages)) if weights[name].trainable]
     for name in sorted(dict.fromkeys(learned), key=lambda name: group_of.get(name, len(groups))):
         made.learned[name] = made.weights[name] = arena.take(weights[name].size)
     made.gradients_stride = arena.size
@@ -101,7 +109,7 @@ def plan(
     made.masks, made.labels = arena.take(size), arena.take(size)
     made.out, made.barrier = arena.take(ALIGNED * threads), arena.take(4 * ALIGNED)
     _place_maps(train, arena, size)
-    _place_gradients(train, arena, size, lanes, threads)
+    _place_gradients(train, made, size)
     _place_norms(made, train.stages, arena, threads)
     made.scratch_stride = lanes * max(map(_scratch, [*train.stages, *look.stages]), default=0)
     made.scratch = arena.take(made.scratch_stride * threads)
@@ -117,11 +125,11 @@ def plan(
 
 
 def reached(lowered: Lowered) -> list[Stage]:
-    """The stages that have a part in the scores."""
+    """The stages through which gradients of the scores go."""
     wanted: set[int] = {id(lowered.scores)}
     found = []
     for stage in reversed(lowered.stages):
-        if id(stage.target) in wanted:
+        if id(stage.target) in wanted and stage.target.needs_gradient:
             found.append(stage)
             wanted |= {id(source) for source in stage.sources}
     return found[::-1]
@@ -135,6 +143,8 @@ def _used(stages: Iterable[Stage]) -> list[str]:
         elif isinstance(stage, Chain) and stage.norm:
             norm = stage.norm
             names += [norm.weight, norm.bias, norm.mean, norm.variance]
+        elif not isinstance(stage, Chain | Window):
+            names += stage.weights
     return [name for name in names if name]
 
 
@@ -153,8 +163,9 @@ def _place_maps(lowered: Lowered, arena: Arena, images: int) -> None:
         map_.at = arena.take(map_.values.group * images)
 
 
-def _place_gradients(train: Lowered, arena: Arena, images: int, lanes: int, threads: int) -> None:
-    passing = _passing(train)
+def _place_gradients(train: Lowered, made: Plan, images: int) -> None:
+    arena, lanes, threads = made.arena, made.lanes, made.threads
+    passing = _passing(train, made.learned)
     for map_ in maps(train):
         if not map_.needs_gradient:
             continue
@@ -167,7 +178,13 @@ def _place_gradients(train: Lowered, arena: Arena, images: int, lanes: int, thre
             map_.gradient_at = arena.take(group * images)
 
 
-def _passing(train: Lowered) -> set[int]:
+def waits(stage: Stage, learned: Container[str]) -> bool:
+    """Whether all threads wait for each other on the way back, for the sums of a batch norm."""
+    norm = stage.norm if isinstance(stage, Chain) else None
+    return norm is not None and (norm.by_batch or norm.weight in learned or norm.bias in learned)
+
+
+def _passing(train: Lowered, learned: Container[str]) -> set[int]:
     """Maps (by id) whose gradient is written and read between the same two barriers.
 
     Batch norm has one on the way back: before it, the gradient of what it gives is summed up, after
@@ -176,11 +193,9 @@ def _passing(train: Lowered) -> set[int]:
     barriers = 0
     used = {id(train.scores): {barriers}}
     for stage in reversed(reached(train)):
-        if not stage.target.needs_gradient:
-            continue
         of_target = used.setdefault(id(stage.target), set())
         of_target.add(barriers)
-        if isinstance(stage, Chain) and stage.norm and stage.norm.by_batch:
+        if waits(stage, learned):
             barriers += 1
             of_target.add(barriers)
         for source in stage.sources:

@@ -2,7 +2,7 @@
 
 A window's pixels are a loop at run time, from where it begins to where it ends. On the way back the
 gradient of a window is added to its pixels: that of the mean to all, that of the largest to the
-first of them in the order of reading.
+first of them in the order of reading, or to all of them in equal shares.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from grader.training.engine.lanes.ir import Function, Value
 from grader.training.engine.lanes.machine import Target
-from grader.training.engine.lanes.maps import pixels
+from grader.training.engine.lanes.maps import At, pixels
 from grader.training.engine.lanes.stages import Window
 
 _RANGE = [("i64", "first"), ("i64", "end")]
@@ -47,13 +47,18 @@ def backward(stage: Window, target: Target, *, accumulates: bool) -> Function:
             f.store(0.0, f["gradient"], source.gradient.at(*at))
     with pixels(f, stage.target) as (group, channel, y, x):
         given = f.load(f["target"], stage.target.gradient.at(group, channel, y, x))
-        if stage.kind == "max":
+        if stage.equals:
+            given, best = _shared(f, stage, (group, channel, y, x), given)
+        elif stage.kind == "max":
             _, which = _largest(f, stage, group, channel, y, x)
         else:
             given = given * _share(f, stage, y, x)
         with _pixels(f, stage, y, x) as (row, column):
             mine = given
-            if stage.kind == "max":
+            if stage.equals:
+                value = f.load(f["source"], source.values.at(group, channel, row, column))
+                mine = f.select(f.compare("oeq", value, best), given, 0.0)
+            elif stage.kind == "max":
                 mine = f.select(_is(f, which, row * source.width + column), given, 0.0)
             place = source.gradient.at(group, channel, row, column)
             f.store(f.load(f["gradient"], place) + mine, f["gradient"], place)
@@ -85,6 +90,17 @@ def _largest(
         which.set(f.select(larger, f.broadcast(here), which.get()))
         best.set(f.select(larger, value, best.get()))
     return best.get(), which.get()
+
+
+def _shared(f: Function, stage: Window, at: At, given: Value) -> tuple[Value, Value]:
+    """The gradient by how many are the largest, and that largest one."""
+    group, channel, y, x = at
+    best, _ = _largest(f, stage, group, channel, y, x)
+    count = f.variable(f.vector, 0.0)
+    with _pixels(f, stage, y, x) as (row, column):
+        value = f.load(f["source"], stage.source.values.at(group, channel, row, column))
+        count.add(f.select(f.compare("oeq", value, best), f.lift(1.0, f.vector), 0.0))
+    return given / count.get(), best
 
 
 def _is(f: Function, which: Value, here: Value) -> Value:

@@ -7,18 +7,22 @@ from typing import Any, Literal
 
 from grader.program.graph import Node
 from grader.training.engine.engine import CannotTrainError
-from grader.training.engine.lanes.lowering import Flow, label
+from grader.training.engine.lanes.flow import Flow
+from grader.training.engine.lanes.forms import Sizes
+from grader.training.engine.lanes.lowering import label
 from grader.training.engine.lanes.maps import Map
 from grader.training.engine.lanes.stages import Axis, Pool, Window
 
 
-def pool(node: Node, given: dict[str, Any], flow: Flow) -> Pool | Callable[[Map], Window]:
+def pool(
+    node: Node, given: dict[str, Any], flow: Flow, into: Sizes
+) -> Pool | Callable[[Map], Window]:
     """The pool of a chain where it is one of those, else how to make a stage.
 
-    Raises CannotTrainError.
+    `into`: the sizes of its map. Raises CannotTrainError.
     """
     name = node.op.split(".")[1]
-    channels, height, width = (int(size) for size in (node.shape or ())[1:])
+    channels, height, width = into
     kind: Literal["max", "mean"] = "max" if "max" in name else "mean"
     if name.startswith("adaptive"):
         if kind == "mean" and (height, width) == (1, 1):
@@ -36,9 +40,10 @@ def pool(node: Node, given: dict[str, Any], flow: Flow) -> Pool | Callable[[Map]
         if kind == "mean" and _is_whole(rows) and _is_whole(columns):
             return "mean of all"
         divisor = given.get("divisor_override")
-        if kind == "mean" and divisor is None and rows.padding + columns.padding:
+        pads = rows.padding + columns.padding > 0
+        if kind == "mean" and divisor is None and pads and given["count_include_pad"]:
             divisor = rows.window * columns.window
-            if not given["count_include_pad"] or given["ceil_mode"]:
+            if given["ceil_mode"]:
                 raise CannotTrainError(f"{label(node)} that counts its padding in part")
     return lambda source: Window(
         source, Map(channels, height, width, node.name), kind, rows, columns, divisor
@@ -53,6 +58,8 @@ def _axis(node: Node, given: dict[str, Any], axis: int, size: int, count: int) -
         values = tuple(value or ())
         return int(values[axis % len(values)]) if values else otherwise
 
+    if "1d" in node.op and axis == 0:
+        return Axis(size, count)
     if setting("dilation", 1) != 1:
         raise CannotTrainError(f"dilated {label(node)}")
     window = setting("kernel_size", 1)

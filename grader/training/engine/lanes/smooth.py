@@ -74,9 +74,100 @@ def _abs(f: Function, x: Value) -> tuple[Value, Value]:
     return f.unary("fabs", x), f.select(f.compare("olt", x, 0.0), -1.0, sign)
 
 
+def _erf(f: Function, x: Value) -> tuple[Value, Value]:
+    return polynomials.erf(f, x), polynomials.exp(f, x * x * -1.0) * (2 / math.sqrt(math.pi))
+
+
 def _exp(f: Function, x: Value) -> tuple[Value, Value]:
     y = polynomials.exp(f, x)
     return y, y
+
+
+def _sqrt(f: Function, x: Value) -> tuple[Value, Value]:
+    y = f.unary("sqrt", x)
+    return y, 0.5 / y
+
+
+def _rsqrt(f: Function, x: Value) -> tuple[Value, Value]:
+    y = 1.0 / f.unary("sqrt", x)
+    return y, y * y * y * -0.5
+
+
+def _reciprocal(f: Function, x: Value) -> tuple[Value, Value]:
+    y = 1.0 / x
+    return y, y * y * -1.0
+
+
+def _log(f: Function, x: Value) -> tuple[Value, Value]:
+    y = f.select(f.compare("oeq", x, 0.0), -math.inf, polynomials.log(f, x))
+    return f.select(f.compare("olt", x, 0.0), math.nan, y), 1.0 / x
+
+
+def _log1p(f: Function, x: Value) -> tuple[Value, Value]:
+    y, slope = _log(f, x + 1.0)
+    # What rounding took from 1 + x is given back, as far as the slope goes.
+    return f.fma(x - ((x + 1.0) - 1.0), slope, y), slope
+
+
+def _log_sigmoid(f: Function, x: Value) -> tuple[Value, Value]:
+    low = f.select(f.compare("ogt", x, 0.0), 0.0 - x, x)
+    y = f.select(f.compare("olt", x, 0.0), x, 0.0)
+    rest = polynomials.log(f, polynomials.exp(f, low) + 1.0)
+    return y - rest, polynomials.sigmoid(f, 0.0 - x)
+
+
+def length(f: Function, x: Value) -> tuple[Value, Value]:
+    """The root of a sum of squares; that of nothing but zeros passes no gradient."""
+    y = f.unary("sqrt", x)
+    return y, f.select(f.compare("oeq", y, 0.0), 0.0, 0.5 / y)
+
+
+def power(exponent: float) -> Step:
+    """X to a number; of a negative x only to a whole one."""
+
+    def whole(f: Function, x: Value, times: int) -> Value:
+        result = f.lift(1.0, f.vector)
+        for _ in range(times):
+            result = result * x
+        return result
+
+    def formula(f: Function, x: Value) -> tuple[Value, Value]:
+        if exponent in range(1, 9):
+            below = whole(f, x, int(exponent) - 1)
+            return below * x, below * float(exponent)
+        logarithm, _ = _log(f, x)
+        y = polynomials.exp(f, logarithm * exponent)
+        zero = 0.0 if exponent > 0 else math.inf
+        y = f.select(f.compare("oeq", x, 0.0), zero, y)
+        return y, y / x * exponent
+
+    return Smooth(formula)
+
+
+def _sign(f: Function, x: Value) -> tuple[Value, Value]:
+    _, sign = _abs(f, x)
+    return sign, f.lift(0.0, f.vector)
+
+
+def shrunk(width: float, *, soft: bool) -> Step:
+    """0 for x from -width to width, else x, moved towards 0 by the width where `soft`."""
+
+    def formula(f: Function, x: Value) -> tuple[Value, Value]:
+        moved = f.select(f.compare("ogt", x, 0.0), x - width, x + width) if soft else x
+        inside = f.compare("ole", f.unary("fabs", x), width)
+        return f.select(inside, 0.0, moved), f.select(inside, f.lift(0.0, f.vector), 1.0)
+
+    return Smooth(formula)
+
+
+def threshold(limit: float, value: float) -> Step:
+    """X above the limit, else the value."""
+
+    def formula(f: Function, x: Value) -> tuple[Value, Value]:
+        low = f.compare("ole", x, limit)
+        return f.select(low, value, x), f.select(low, f.lift(0.0, f.vector), 1.0)
+
+    return Smooth(formula)
 
 
 def softplus(beta: float, threshold: float) -> Step:
@@ -119,6 +210,14 @@ SMOOTH: dict[str, Step] = {
     "abs": Smooth(_abs),
     "exp": Smooth(_exp),
     "neg": Linear(-1.0, 0.0),
+    "sqrt": Smooth(_sqrt),
+    "rsqrt": Smooth(_rsqrt),
+    "reciprocal": Smooth(_reciprocal),
+    "log": Smooth(_log),
+    "log1p": Smooth(_log1p),
+    "log_sigmoid": Smooth(_log_sigmoid),
+    "erf": Smooth(_erf),
+    "sign": Smooth(_sign),
 }
 """Functions without settings, by the names of their operators."""
 

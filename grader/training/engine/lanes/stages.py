@@ -7,7 +7,7 @@ between them is part of a `Chain` and is computed again where it is needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from grader.training.engine.lanes.elementwise import Step
 from grader.training.engine.lanes.ir import Function, Value
@@ -107,7 +107,8 @@ class Axis:
 class Window:
     """Pooling by windows of any kind: the largest or the mean of each.
 
-    The mean is the sum by `divisor`, or by how many pixels of the window lie on the map.
+    The mean is the sum by `divisor`, or by how many pixels of the window lie on the map. Of the
+    largest, the first gets the gradient, or, with `equals`, each that is as large gets its share.
     """
 
     source: Map
@@ -116,53 +117,12 @@ class Window:
     rows: Axis
     columns: Axis
     divisor: int | None = None
+    equals: bool = False
 
     @property
     def sources(self) -> tuple[Map, ...]:
         """What it reads."""
         return (self.source,)
-
-
-@dataclass(eq=False, slots=True)
-class Sum:
-    """Two maps of one shape, `first + factor * second`."""
-
-    first: Map
-    second: Map
-    target: Map
-    factor: float = 1.0
-
-    @property
-    def sources(self) -> tuple[Map, ...]:
-        """What it reads."""
-        return (self.first, self.second)
-
-
-@dataclass(eq=False, slots=True)
-class Product:
-    """A map times a gate, which has one pixel a channel, one channel, or the map's own shape."""
-
-    source: Map
-    gate: Map
-    target: Map
-
-    @property
-    def sources(self) -> tuple[Map, ...]:
-        """What it reads."""
-        return (self.source, self.gate)
-
-
-@dataclass(eq=False, slots=True)
-class Side:
-    """Maps side by side as channels of one."""
-
-    parts: tuple[Map, ...]
-    target: Map
-
-    @property
-    def sources(self) -> tuple[Map, ...]:
-        """What it reads."""
-        return self.parts
 
 
 @dataclass(eq=False, slots=True)
@@ -186,4 +146,26 @@ class Group:
         return (self.source,)
 
 
-Stage = Convolution | Chain | Window | Sum | Product | Side | Group
+class Own(Protocol):
+    """A stage that knows its own kernels."""
+
+    @property
+    def target(self) -> Map:
+        """What it writes."""
+
+    @property
+    def sources(self) -> tuple[Map, ...]:
+        """What it reads."""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of what it reads besides."""
+
+    def forward(self, calls: Any) -> None:
+        """Call what computes its map; `calls` are those of a step (`calls.Calls`)."""
+
+    def backward(self, calls: Any) -> None:
+        """Call what computes the gradients of what it read and learns."""
+
+
+Stage = Convolution | Chain | Window | Group | Own

@@ -89,10 +89,9 @@ def _train(lowered: Lowered, asked: Loss, library: Library, plan: Plan, target: 
     calls.forget(calls.weight_gradient(None), plan.gradients_stride)
     for stage in lowered.stages:
         forward(calls, stage, training=True)
-    _lose(calls, lowered.scores, asked)
+    _lose(calls, lowered, asked)
     for stage in reversed(reached(lowered)):
-        if stage.target.needs_gradient:
-            backward(calls, stage)
+        backward(calls, stage)
     calls.all_groups()
     return f.text()
 
@@ -125,12 +124,13 @@ def _bring(calls: Calls, images: Map) -> None:
     calls.call(kernel, *given, *calls.range, calls.f["count"])
 
 
-def _lose(calls: Calls, scores: Map, asked: Loss) -> None:
+def _lose(calls: Calls, lowered: Lowered, asked: Loss) -> None:
     """The loss, and the gradient of the scores."""
-    f, plan = calls.f, calls.plan
+    f, plan, scores = calls.f, calls.plan, lowered.scores
     given = calls.values(scores), calls.gradient(scores)
     places = [f.at(f["memory"], place) for place in (plan.labels, plan.masks)]
     out = f.at(f["memory"], f["thread"] * 16 + plan.out)
     calls.adds(scores)
-    kernel = loss.write(asked, scores, calls.target)
+    plain = asked.name == "nll" and not lowered.log_probabilities
+    kernel = loss.write(asked, scores, calls.target, plain=plain)
     calls.call(kernel, *given, *places, out, *calls.range, f["share"])
