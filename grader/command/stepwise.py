@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from grader.assignment import Assignment
-from grader.command import journey
 from grader.report import Report
 from grader.submission.submission import Submission, UsageError
 
@@ -27,6 +26,8 @@ def grade(item: Submission, assignment: Assignment, grade_one: GradeOne) -> Repo
     """
     if not item.steps:
         return grade_one(item, assignment)
+    from grader.command import journey  # loads what proves networks
+
     found: list[Report] = []
     for part in parts(item):
         found.append(grade_one(part, assignment.of_step(part.step)))

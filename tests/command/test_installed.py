@@ -80,7 +80,7 @@ def test_the_assignments_travel_with_their_example_and_with_no_students_work(whe
     names = zipfile.ZipFile(wheel).namelist()
     brought = {name for name in names if name.startswith("grader/assignments/")}
     files = ("README.md", "assignment.toml", "starter.py")
-    expected = {f"mnist_{size}/{file}" for size in ("8k", "20k") for file in files}
+    expected = {f"mnist_{size}/{file}" for size in ("8k", "20k", "progressive") for file in files}
     expected.add("mnist_8k/submissions/example.py")
     assert brought == {f"grader/assignments/{name}" for name in expected}
 

@@ -27,7 +27,7 @@ def with_points(tmp_path):
     """The command line of a grader that has one more format."""
     (tmp_path / "points_alone.py").write_text(POINTS)
     (tmp_path / "report.json").write_text(examples.passed().model_dump_json())
-    path = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    path = f"import sys; sys.path.insert(1, {str(tmp_path)!r})\n"
 
     def run(*arguments):
         command = [sys.executable, "-c", path + WITH_POINTS, *map(str, arguments)]
