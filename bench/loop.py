@@ -140,8 +140,12 @@ def _stayed(place: _Place) -> list[Timing]:
     """
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
     before = set(_children())
+    place.edit()
     _run(place, "--stay")
-    (keeper,) = set(_children()) - before
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass  # what bubblewrap has left behind
+    keeper = max(set(_children()) - before, key=_used)
     timings = []
     for _ in range(3):
         place.edit()
