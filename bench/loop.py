@@ -139,6 +139,7 @@ def _stayed(place: _Place) -> list[Timing]:
     What the box has ended besides, such as bubblewrap itself, was ended when the zygote started.
     """
     ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    _run(place, "--no-stay")  # one that somebody else has left
     before = set(_children())
     place.edit()
     _run(place, "--stay")
