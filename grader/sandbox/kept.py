@@ -20,6 +20,7 @@ import select
 import socket
 import struct
 import sys
+import sysconfig
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,7 +105,7 @@ def started(*, boxed: bool, idle_seconds: float = IDLE_SECONDS) -> Zygote | None
 
 
 def end() -> None:
-    """End every zygote that is kept for this grader."""
+    """End every zygote that is kept for this grader; one that is lent, when it comes back."""
     for boxed in (False, True):
         lease = _asked(_END, boxed=boxed)
         if lease is not None:
@@ -142,15 +143,13 @@ def _received(lease: socket.socket, *, boxed: bool) -> Zygote | None:
 
 def _name(*, boxed: bool) -> bytes:
     """Where the keeper listens: no file, so that nothing is left behind."""
-    folders = []
-    for folder in sys.path:
-        with contextlib.suppress(OSError):
-            folders.append((folder, os.stat(folder or ".").st_mtime_ns))  # noqa: PTH116 - "" too
+    packages = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
     known = (
         same_code.own_source(),
         sys.executable,
         sorted(child.environment(Path()).items()),
-        folders[1:],  # the first is where the user is
+        # Whatever is installed, updated or removed leaves or takes a folder there.
+        sorted((str(folder), folder.stat().st_mtime_ns) for folder in packages if folder.is_dir()),
         boxed,
     )
     digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()
@@ -223,14 +222,14 @@ def _heard(client: socket.socket) -> bytes:
 
 
 def _is_returned(client: socket.socket, listener: socket.socket) -> bool:
-    """Whether it came back at rest. Who asks meanwhile is sent away."""
+    """Whether it came back at rest, and may be lent again. Who asks meanwhile is sent away."""
     poll = select.poll()
     poll.register(client, select.POLLIN)
     poll.register(listener, select.POLLIN)
+    ends = False
     while True:
         ready = {descriptor for descriptor, _ in poll.poll()}
         if client.fileno() in ready:
-            return _heard(client) == _AT_REST
+            return _heard(client) == _AT_REST and not ends
         with _accepted(listener) as other:
-            if _heard(other) == _END:
-                return False
+            ends = _heard(other) == _END or ends

@@ -6,6 +6,7 @@ The zygote here is a real one that loads no torch: it answers with the folder th
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,15 +131,38 @@ def test_it_ends_when_nobody_asks_for_a_while():
     assert kept.borrowed(boxed=False) is None
 
 
-@pytest.mark.parametrize("lent", [False, True])
-def test_it_ends_when_it_is_told_to(lent):
-    zygote = started()
-    number = process(zygote)
-    if not lent:
-        zygote.close()
+def test_it_ends_when_it_is_told_to():
+    with started() as zygote:
+        number = process(zygote)
     kept.end()
     wait_until(lambda: not lives(number))
-    zygote.close()
+
+
+def test_told_to_end_while_it_is_lent_it_ends_when_it_comes_back():
+    with started() as zygote:
+        number = process(zygote)
+        kept.end()  # in another terminal
+        assert process(zygote) == number
+    wait_until(lambda: not lives(number))
+
+
+def test_one_that_was_started_before_a_package_was_installed_is_not_found(monkeypatch, tmp_path):
+    """What the zygote has loaded is no longer what this grader would load."""
+    packages = tmp_path / "site-packages"
+    packages.mkdir()
+    monkeypatch.setattr(kept.sysconfig, "get_path", lambda name: str(packages))
+    started().close()
+    (packages / "torch-3.0.dist-info").mkdir()
+    assert kept.borrowed(boxed=False) is None
+
+
+def test_how_the_grader_was_started_does_not_matter(monkeypatch, tmp_path):
+    """A console script has its own folder in front of the path, `python -m grader` has none."""
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    started().close()
+    monkeypatch.setattr("sys.path", sys.path[1:])
+    with kept.borrowed(boxed=False) as again:
+        assert process(again)
 
 
 def test_another_installation_does_not_find_it(monkeypatch):
