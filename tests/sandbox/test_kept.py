@@ -157,9 +157,12 @@ def test_one_that_was_started_before_a_package_was_installed_is_not_found(monkey
 
 
 def test_how_the_grader_was_started_does_not_matter(monkeypatch, tmp_path):
-    """A console script has its own folder in front of the path, `python -m grader` has none."""
-    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    """Nor does a save in a clone, which is on the path: an editor writes a new file beside."""
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path, str(tmp_path)])
     started().close()
+    (tmp_path / "my_model.py").touch()
+    with kept.borrowed(boxed=False) as again:
+        assert process(again)
     monkeypatch.setattr("sys.path", sys.path[1:])
     with kept.borrowed(boxed=False) as again:
         assert process(again)
